@@ -1,0 +1,49 @@
+"""Every error a person can cause: one line, naming what is wrong and the mend, with the exit code it leads to.
+
+Exit codes: 0 fine, 1 regression found, 2 usage, 3 data, checkpoint or runtime failure, 5 nothing to evaluate,
+130 interrupted. Codes 1 and 130 are results of a command, not errors, so they have no class here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LstRobustError(Exception):
+    """Base of every expected error. The command line prints its text on one line and exits with `exit_code`."""
+
+    exit_code = 3
+
+
+class UsageError(LstRobustError, ValueError):
+    """An argument, option or suite that cannot be meant: unknown name, wrong dtype, severity outside 1..5."""
+
+    exit_code = 2
+
+
+class DataError(LstRobustError):
+    """Images, labels or records that are missing, unreadable or do not fit together."""
+
+
+class CheckpointError(LstRobustError):
+    """A checkpoint that is missing, damaged, unsafe to read or made for another network."""
+
+
+class NothingToEvaluateError(LstRobustError):
+    """The request is well formed but selects nothing: no image, no cell, no record."""
+
+    exit_code = 5
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """A `UsageError` for an unknown name that offers the nearest known ones (or all, when they are few)."""
+    known = sorted(known)
+    nearest = get_close_matches(name, known, n=3, cutoff=0.5)
+    if nearest:
+        mend = "did you mean " + " or ".join(nearest) + "?"
+    elif len(known) <= 20:
+        mend = "choose from " + ", ".join(known)
+    else:
+        mend = f"there are {len(known)} to choose from, {known[0]} ... {known[-1]}"
+    return UsageError(f"unknown {kind} {name!r}: {mend}")
