@@ -1,0 +1,130 @@
+"""Corruption error and what is made of it. All errors, CEs and means are in percent, as in the papers.
+
+Definitions: Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations",
+ICLR 2019, section 4. E(c, s) is the top-1 error on corruption c at severity s, A the normaliser's (an AlexNet):
+
+    CE(c)          = 100 · Σ_s E(c, s) / Σ_s A(c, s)
+    relative CE(c) = 100 · Σ_s (E(c, s) - E_clean) / Σ_s (A(c, s) - A_clean)
+
+`mce15` averages CE over ImageNet-C's 15 standard corruptions, `mce19` over all 19 (what Table 4 of the LST-Net paper
+prints as mCE). `relative_mce` averages relative CE over the 15. `mean_corruption_error` is the plain mean of E over
+all corruptions and severities measured, without a normaliser.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from statistics import fmean
+
+from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES, STANDARD_15
+from lst_robust.errors import UsageError
+from lst_robust.suites import Normaliser
+
+ErrorsBySeverity = Mapping[str, Sequence[float | None]]
+"""Corruption name -> top-1 errors in percent at severities 1..5; None where a cell was not measured."""
+
+PUBLISHED_NORMALISER = "alexnet-imagenet-c"
+
+
+def corruption_error(errors: Sequence[float | None], normaliser_errors: Sequence[float]) -> float | None:
+    """CE of one corruption in percent, or None when a severity is missing.
+
+    errors, normaliser_errors: five top-1 errors in percent, severities 1..5. Raises UsageError unless there are five
+    and the normaliser's do not sum to 0.
+    """
+    complete = _five(errors, normaliser_errors)
+    if complete is None:
+        return None
+    if sum(normaliser_errors) <= 0:
+        raise UsageError("the normaliser's errors sum to 0, so no corruption error is defined against it")
+    return 100 * sum(complete) / sum(normaliser_errors)
+
+
+def relative_corruption_error(
+    errors: Sequence[float | None],
+    clean_error: float | None,
+    normaliser_errors: Sequence[float],
+    normaliser_clean_error: float,
+) -> float | None:
+    """Relative CE of one corruption in percent; None when a severity or the clean error is missing, or when the
+    normaliser's errors do not exceed its clean error on this corruption (the ratio would have no meaning)."""
+    complete = _five(errors, normaliser_errors)
+    rise = sum(normaliser_errors) - len(SEVERITIES) * normaliser_clean_error
+    if complete is None or clean_error is None or rise <= 0:
+        return None
+    return 100 * (sum(complete) - len(SEVERITIES) * clean_error) / rise
+
+
+def corruption_errors(errors: ErrorsBySeverity, normaliser: Normaliser) -> dict[str, float | None]:
+    """CE of every corruption in `errors`, in percent; None where it is not complete or the normaliser lacks it."""
+    return {
+        name: corruption_error(values, normaliser.errors[name]) if name in normaliser.errors else None
+        for name, values in errors.items()
+    }
+
+
+def mean_ce(ce: Mapping[str, float | None], names: Collection[str]) -> float | None:
+    """Mean of the named CEs in percent, or None when one of them is missing: a partial mCE would look like a whole."""
+    values = [ce.get(name) for name in names]
+    present = [value for value in values if value is not None]
+    return fmean(present) if values and len(present) == len(values) else None
+
+
+def mce15(ce: Mapping[str, float | None]) -> float | None:
+    """ImageNet-C's mCE in percent: the mean CE of the 15 standard corruptions; None when one is missing."""
+    return mean_ce(ce, STANDARD_15)
+
+
+def mce19(ce: Mapping[str, float | None]) -> float | None:
+    """Mean CE of all 19 corruptions in percent, the paper's mCE; None when one is missing."""
+    return mean_ce(ce, CORRUPTIONS)
+
+
+def relative_mce(errors: ErrorsBySeverity, clean_error: float | None, normaliser: Normaliser) -> float | None:
+    """Mean relative CE over the 15 standard corruptions in percent; None when one is missing or has no meaning."""
+    relative = {
+        name: relative_corruption_error(
+            errors[name], clean_error, normaliser.errors[name], normaliser.clean_error
+        )
+        for name in STANDARD_15
+        if name in errors and name in normaliser.errors
+    }
+    return mean_ce(relative, STANDARD_15)
+
+
+def mean_corruption_error(errors: ErrorsBySeverity) -> float | None:
+    """Mean top-1 error in percent over all corruptions and severities measured, not normalised; None without any."""
+    values = [value for row in errors.values() for value in row if value is not None]
+    return fmean(values) if values else None
+
+
+@cache
+def published_normaliser() -> Normaliser:
+    """AlexNet's errors on ImageNet-C for all 19 corruptions and five severities, as its authors published them.
+
+    Clean error 43.45 %: the paper's Table 3, the network behind the published figures being torchvision's AlexNet.
+    """
+    with open(Path(__file__).with_name("alexnet_imagenet_c.csv"), newline="") as file:
+        errors = {
+            row["corruption"]: tuple(100 * float(row[f"s{severity}"]) for severity in SEVERITIES)
+            for row in csv.DictReader(file)
+        }
+    return Normaliser(
+        name=PUBLISHED_NORMALISER,
+        clean_error=43.45,
+        errors=errors,  # type: ignore[arg-type]  # five values each, which pydantic checks
+        made_with={"source": "https://github.com/hendrycks/robustness", "n": 50_000},
+    )
+
+
+def _five(errors: Sequence[float | None], normaliser_errors: Sequence[float]) -> list[float] | None:
+    if len(errors) != len(SEVERITIES) or len(normaliser_errors) != len(SEVERITIES):
+        raise UsageError(
+            f"a corruption error needs five errors, severities 1 to 5, on both sides, "
+            f"not {len(errors)} and {len(normaliser_errors)}"
+        )
+    present = [value for value in errors if value is not None]
+    return present if len(present) == len(SEVERITIES) else None
