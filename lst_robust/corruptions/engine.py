@@ -1,0 +1,138 @@
+"""`corrupt`: any of the 19 corruptions on a batch of images, the same bytes however the work is cut up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from importlib.util import find_spec
+
+import numpy as np
+
+from lst_robust.corruptions import presets
+from lst_robust.corruptions.base import Corruption
+from lst_robust.corruptions.random import Streams
+from lst_robust.errors import UsageError, unknown_name
+
+ENGINE = "lst-robust"
+ENGINE_VERSION = "1"
+"""Part of every random key: whatever changes a corrupted byte needs a new version."""
+
+MIN_SIDE = 16
+"""The smallest image side: below it the blurs' windows and pixelate's blocks are larger than the picture."""
+CHUNK_BYTES = 1 << 20
+"""Images (as uint8) handed to a function at once; float64 intermediates are some tens of times as large."""
+
+_MODULES = [m for m in ("noise", "blur", "weather", "digital") if find_spec(f"lst_robust.corruptions.{m}")]
+CORRUPTIONS: dict[str, Corruption] = {
+    corruption.name: corruption
+    for module in _MODULES
+    for corruption in import_module(f"lst_robust.corruptions.{module}").CORRUPTIONS
+}
+
+
+def corruption_names(group: str | None = None) -> tuple[str, ...]:
+    """Names in the order of the paper's Table 4: all 19, "standard" (the 15 of ImageNet-C), or one group of
+    them ("noise", "blur", "weather", "digital", "extra"). UsageError (a ValueError) for another group."""
+    if group is None:
+        return presets.CORRUPTIONS
+    if group == "standard":
+        return presets.STANDARD_15
+    if group not in presets.GROUPS:
+        raise unknown_name("corruption group", group, [*presets.GROUPS, "standard"])
+    return presets.GROUPS[group]
+
+
+def corrupt(
+    images: np.ndarray,
+    corruption: str,
+    severity: int,
+    *,
+    preset: str,
+    style: str = "hendrycks",
+    seed: int = 0,
+    ids: Sequence[int | str] | np.ndarray | None = None,
+    workers: int = 1,
+) -> np.ndarray:
+    """Corrupted copies of RGB images, a pure function of (image, its id, corruption, severity, preset, style,
+    seed).
+
+    images: uint8, (N, H, W, 3) or (H, W, 3); never modified. ids: N integers or texts, 0..N-1 by default;
+    equal ids get equal noise, and 7 is the same id as "7". workers: threads; they change the time, not the
+    bytes. Thread-safe. Returns uint8 of the same shape. Raises UsageError (a ValueError) for wrong dtype,
+    shape, name, severity or number of ids, and for a size that the preset cannot take.
+    """
+    c = presets.constants(corruption, severity, preset, style)
+    batch = _checked_batch(images)
+    names = _checked_ids(ids, len(batch))
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise UsageError(f"seed must be an integer, not {seed!r}")
+    if isinstance(workers, bool) or not isinstance(workers, (int, np.integer)) or workers < 1:
+        raise UsageError(f"workers must be an integer of at least 1, not {workers!r}")
+
+    function = _function(CORRUPTIONS[corruption], c)
+    streams = Streams.for_images(ENGINE_VERSION, int(seed), corruption, int(severity), names)
+    result = np.empty_like(batch)
+    per_chunk = max(1, CHUNK_BYTES // batch[:1].nbytes) if len(batch) else 1
+    if workers > 1:  # at least a chunk for each
+        per_chunk = max(1, min(per_chunk, -(-len(batch) // workers)))
+    parts = [slice(start, start + per_chunk) for start in range(0, len(batch), per_chunk)]
+
+    def work(part: slice) -> None:
+        result[part] = function(batch[part], streams[part])
+
+    if workers == 1 or len(parts) < 2:
+        for part in parts:
+            work(part)
+    else:
+        with ThreadPoolExecutor(min(workers, len(parts))) as pool:
+            for _ in pool.map(work, parts):
+                pass
+    return result.reshape(images.shape)
+
+
+def _function(corruption: Corruption, c: object) -> Callable[[np.ndarray, Streams], np.ndarray]:
+    """The compiled kernel, or the plain definition where there is none or LST_ROBUST_KERNELS=plain."""
+    choice = os.environ.get("LST_ROBUST_KERNELS", "fast")
+    if choice not in ("fast", "plain"):
+        raise UsageError(f"LST_ROBUST_KERNELS is {choice!r}: set it to 'fast' or 'plain', or unset it")
+    kernel = corruption.kernel
+    if kernel is not None and choice == "fast":
+        return lambda images, streams: kernel(images, streams, c)
+    return lambda images, streams: corruption.apply(
+        images, corruption.draw(streams, images.shape[1], images.shape[2], c), c
+    )
+
+
+def _checked_batch(images: np.ndarray) -> np.ndarray:
+    """Contiguous uint8 (N, H, W, 3), or a UsageError."""
+    if not isinstance(images, np.ndarray):
+        raise UsageError(f"images must be a NumPy array, not {type(images).__name__}: use np.asarray(...)")
+    if images.dtype != np.uint8:
+        raise UsageError(f"images must be uint8 in 0..255, not {images.dtype}: scale and convert them first")
+    if images.ndim not in (3, 4) or images.shape[-1] != 3:
+        raise UsageError(
+            f"images must be (N, H, W, 3) or (H, W, 3), not {images.shape}: convert them to RGB, NHWC"
+        )
+    height, width = images.shape[-3:-1]
+    if min(height, width) < MIN_SIDE:
+        raise UsageError(
+            f"images of {width}x{height} pixels are too small: each side needs at least {MIN_SIDE}"
+        )
+    return np.ascontiguousarray(images).reshape(-1, height, width, 3)
+
+
+def _checked_ids(ids: Iterable[int | str] | np.ndarray | None, count: int) -> list[int | str]:
+    """One id an image, or a UsageError."""
+    if ids is None:
+        return list(range(count))
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
+        raise UsageError(f"ids must be a sequence with an integer or text for each image, not {ids!r}")
+    names = list(ids)
+    if len(names) != count:
+        raise UsageError(f"{len(names)} ids for {count} images: give one id an image")
+    for name in names:
+        if isinstance(name, bool) or not isinstance(name, (int, str, np.integer)):
+            raise UsageError(f"an id must be an integer or a text, not {name!r}")
+    return names
