@@ -1,0 +1,56 @@
+"""One image file to one uint8 square: any of PIL's modes, resized and cropped as torchvision's transforms do.
+
+EXIF orientation is ignored, as torchvision's loader ignores it, so that published protocols are followed
+exactly.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+MAX_PIXELS = 89_478_485  # PIL's own warning level for decompression bombs; the largest ImageNet photograph has 48 M
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+
+
+def decode(path: str | Path, image_size: int, resize: int | None = None) -> np.ndarray:
+    """uint8 (image_size, image_size, 3) of the file's first frame.
+
+    The shorter side is resized to `resize` (default: image_size) by PIL's antialiased bilinear filter, then
+    the centre is cropped: torchvision's Resize(resize) and CenterCrop(image_size). A square of the right size
+    stays as it is. Raises whatever PIL raises on a damaged file, and ValueError on one that is too large or
+    of an unknown range.
+    """
+    with Image.open(path) as image:
+        _refuse_too_large(image.size)
+        return _resize_and_crop(_to_rgb(image), image_size, resize or image_size)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB: alpha dropped and CMYK converted by PIL, 16-bit grey scaled to 8 bits (PIL would clip
+    it)."""
+    if image.mode == "F":
+        raise ValueError("float pixels have no known range: save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        levels = np.asarray(image).astype(np.int64)
+        if levels.min() < 0 or levels.max() > 65535:
+            raise ValueError("integer pixels outside 0..65535: save it with 8 or 16 bits")
+        image = Image.fromarray(np.rint(levels / 257).astype(np.uint8))
+    return image.convert("RGB")
+
+
+def _resize_and_crop(image: Image.Image, image_size: int, shorter: int) -> np.ndarray:
+    width, height = (int(shorter * side / min(image.size)) for side in image.size)
+    size = (width, height)
+    _refuse_too_large(size)
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.BILINEAR)
+    left, top = (round((side - image_size) / 2) for side in size)
+    return np.asarray(image.crop((left, top, left + image_size, top + image_size)))
+
+
+def _refuse_too_large(size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(f"{size[0]} x {size[1]} pixels are more than the {MAX_PIXELS:,} an image may have")

@@ -1,0 +1,75 @@
+"""Sources whose images are files in class folders, and the listing of such folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lst_robust.data.decode import EXTENSIONS, decode
+from lst_robust.data.source import ImageSource, decode_each
+from lst_robust.errors import DataError, UsageError
+
+
+class FileSource(ImageSource):
+    """Image files, decoded, resized and cropped when they are read (see `decode`)."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        files: Sequence[tuple[str, str, int]],
+        classes: tuple[str, ...],
+        image_size: int,
+        resize: int | None = None,
+    ) -> None:
+        """files: (path below `folder`, id, label) of each image. UsageError for a resize below image_size."""
+        if resize is not None and resize < image_size:
+            raise UsageError(f"resize {resize} is smaller than the image size {image_size}: give at least {image_size}")
+        self.name, self.place, self.classes, self.image_size = name, str(folder), classes, image_size
+        self.ids = tuple(image_id for _, image_id, _ in files)
+        self.labels = np.array([label for _, _, label in files], dtype=np.int64)
+        self._folder, self._paths, self._resize = folder, [path for path, _, _ in files], resize
+
+    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        return decode_each(self._decode, indices, self.image_size, workers)
+
+    def _decode(self, index: int) -> np.ndarray:
+        return decode(self._folder / self._paths[index], self.image_size, self._resize)
+
+
+def readable_name(name: str) -> str:
+    """A file name as text that can be hashed and printed, even where it is not valid UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def class_folders(folder: Path) -> list[str]:
+    """Sorted names of the folders in `folder`; hidden ones don't count."""
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+
+
+def image_files(folder: Path) -> list[str]:
+    """Sorted names of the image files in `folder`, by extension; hidden ones (._x.jpg) don't count."""
+    return sorted(
+        entry.name
+        for entry in os.scandir(folder)
+        if os.path.splitext(entry.name)[1].lower() in EXTENSIONS and not entry.name.startswith(".")
+    )
+
+
+def files_by_class(folder: Path, classes: Sequence[str]) -> list[tuple[str, str, int]]:
+    """(path, id, label) of the images in `folder`/<class>/, ids being "<class>/<file name>" on every system.
+
+    Raises DataError for a class without images.
+    """
+    files = []
+    for label, name in enumerate(classes):
+        names = image_files(folder / name)
+        if not names:
+            raise DataError(
+                f"class folder {folder / name} holds no image: add some ({', '.join(sorted(EXTENSIONS))}) or remove it"
+            )
+        files += [(f"{name}/{file}", readable_name(f"{name}/{file}"), label) for file in names]
+    return files

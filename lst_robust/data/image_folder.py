@@ -1,0 +1,71 @@
+"""Any folder of images with one folder a class: <root>/train/<class>/* and <root>/test/<class>/* (or val)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from lst_robust.data.files import FileSource, class_folders, files_by_class
+from lst_robust.errors import DataError
+
+SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val")}
+LAYOUT = "images must lie as train/<class>/*.jpg and test/<class>/*.jpg (or val/<class>/*.jpg)"
+
+
+class ImageFolderSource(FileSource):
+    """One split of an image folder. Labels follow the sorted class names; ids are "<class>/<file name>"."""
+
+    def __init__(
+        self,
+        root: Path,
+        split: Literal["train", "test"],
+        image_size: int,
+        resize: int | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        """classes: the names the folder must have, such as a checkpoint's; default: those of train/ where
+        there is one.
+
+        Raises DataError for a missing folder, fewer than two classes, other classes than expected, an empty
+        class.
+        """
+        folder = _split_folder(root, split)
+        found = class_folders(folder)
+        if len(found) < 2:
+            raise DataError(f"{folder} has {_classes(found)}, and a classifier needs two or more: {LAYOUT}")
+        train = root / "train"
+        if classes is None and split == "test" and train.is_dir():
+            _require_same(found, folder, class_folders(train), str(train))
+        elif classes is not None:
+            _require_same(found, folder, sorted(classes), "the classes asked for")
+        super().__init__(
+            f"image_folder/{split}", folder, files_by_class(folder, found), tuple(found), image_size, resize
+        )
+
+
+def _split_folder(root: Path, split: Literal["train", "test"]) -> Path:
+    if not root.is_dir():
+        raise DataError(f"no data folder {root}: give an existing one with --data-dir; {LAYOUT}")
+    for name in SPLIT_FOLDERS[split]:
+        if (root / name).is_dir():
+            return root / name
+    raise DataError(f"no folder {' or '.join(SPLIT_FOLDERS[split])} in {root}: {LAYOUT}")
+
+
+def _classes(found: list[str]) -> str:
+    return f"only one class folder ({found[0]})" if found else "no class folder"
+
+
+def _require_same(found: list[str], folder: Path, expected: list[str], whose: str) -> None:
+    lacking, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    if lacking or extra:
+        differences = [f"{verb} {_some(names)}" for verb, names in (("lacks", lacking), ("adds", extra)) if names]
+        raise DataError(
+            f"the classes of {folder} differ from {whose}: it {' and '.join(differences)}; "
+            "both must have the same class folders"
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,200 @@
+"""What every data set looks like from outside: labels and ids at once, uint8 pixels only when they are read.
+
+The id of an image keys its noise (lst_robust/corruptions/random.py), so it must not depend on the order of a
+listing, on the machine or on what else is evaluated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
+
+CACHE_BYTES = 2**30  # digits, CIFAR and Tiny-ImageNet fit; ImageNet (7.5 GB at 224 px) is decoded again
+CHECK_CHUNK = 256  # images in memory at once while a source is checked
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An image that could not be decoded: its position in the source, its id and the decoder's reason."""
+
+    index: int
+    id: str
+    reason: str
+
+
+class ImageSource(ABC):
+    """N labelled images of S x S pixels.
+
+    name: kind and split, as "digits/test"; place: where the images are, for messages; labels: int64 (N,),
+    positions in `classes`; ids: N unique strings; image_size: S in pixels; skipped: ids that were left out
+    because they cannot be read (only when that was asked for). Subclasses set these and implement `_load`.
+    """
+
+    name: str
+    place: str
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    ids: tuple[str, ...]
+    image_size: int
+    skipped: tuple[str, ...] = ()
+
+    @abstractmethod
+    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        """The images at `indices`, and (index, reason) of those that fail, whose pixels are undefined."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def read(self, indices: Sequence[int] | np.ndarray, workers: int = 1) -> np.ndarray:
+        """uint8 RGB (len(indices), S, S, 3) in the order of `indices`, decoded by `workers` threads.
+
+        Raises DataError when any of them cannot be read, after looking through the whole source: the one line
+        then names and counts everything there is to mend.
+        """
+        images, failed = self._load(np.asarray(indices, dtype=np.int64), workers)
+        if failed:
+            raise self._unreadable_error(self.check(workers) or [self._unreadable(*f) for f in failed])
+        return images
+
+    def check(self, workers: int = 1) -> list[Unreadable]:
+        """Decode every image once, and list those that fail."""
+        failed = []
+        for start in range(0, len(self), CHECK_CHUNK):
+            chunk = np.arange(start, min(start + CHECK_CHUNK, len(self)))
+            failed += [self._unreadable(*f) for f in self._load(chunk, workers)[1]]
+        return failed
+
+    def fingerprint(self) -> str:
+        """16 hex digits of SHA-256 over size, ids and labels: equal where the same images are meant."""
+        content = json.dumps([self.image_size, self.ids, self.labels.tolist()])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def select(self, indices: Sequence[int] | np.ndarray) -> ImageSource:
+        """A view of the images at `indices`, in that order."""
+        return Selection(self, np.asarray(indices, dtype=np.int64))
+
+    def subset(self, limit: int) -> ImageSource:
+        """A fixed stratified view of `limit` images in the source's own order; all, when it has no more."""
+        if limit < 1:
+            raise UsageError(f"a limit of {limit} images selects nothing: give 1 or more")
+        return self if limit >= len(self) else self.select(stratified(self.ids, self.labels, limit))
+
+    def _unreadable(self, index: int, reason: str) -> Unreadable:
+        return Unreadable(index, self.ids[index], reason)
+
+    def _unreadable_error(self, failed: list[Unreadable]) -> DataError:
+        named = "; ".join(f"{f.id} ({f.reason})" for f in failed[:3])
+        more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+        return DataError(
+            f"{len(failed)} of {len(self)} images of {self.place} cannot be read: {named}{more}. "
+            "Mend or remove them, or leave them out with --skip-unreadable"
+        )
+
+
+class Selection(ImageSource):
+    """Some images of another source, in any order."""
+
+    def __init__(self, source: ImageSource, indices: np.ndarray, skipped: tuple[str, ...] = ()) -> None:
+        self.name, self.place, self.classes = source.name, source.place, source.classes
+        self.image_size = source.image_size
+        self.labels = source.labels[indices]
+        self.ids = tuple(source.ids[i] for i in indices)
+        self.skipped = source.skipped + skipped
+        self._source, self._indices = source, indices
+
+    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        there = self._indices[indices]
+        images, failed = self._source._load(there, workers)
+        here = dict(zip(there.tolist(), indices.tolist(), strict=True))
+        return images, [(here[index], reason) for index, reason in failed]
+
+
+class Cached(ImageSource):
+    """Another source whose images stay in memory once they have been decoded."""
+
+    def __init__(self, source: ImageSource) -> None:
+        self.name, self.place, self.classes = source.name, source.place, source.classes
+        self.image_size = source.image_size
+        self.labels, self.ids, self.skipped = source.labels, source.ids, source.skipped
+        self._source = source
+        self._images = np.empty((len(source), self.image_size, self.image_size, 3), np.uint8)
+        self._present = np.zeros(len(source), bool)
+
+    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        missing = np.unique(indices[~self._present[indices]])
+        failed: list[tuple[int, str]] = []
+        if missing.size:
+            images, failed = self._source._load(missing, workers)
+            decoded = ~np.isin(missing, [index for index, _ in failed])
+            self._images[missing[decoded]] = images[decoded]
+            self._present[missing[decoded]] = True  # last: another thread may read meanwhile
+        return self._images[indices], failed
+
+
+def cached(source: ImageSource, max_bytes: int = CACHE_BYTES) -> ImageSource:
+    """`source` with its decoded images kept in memory, or `source` itself if they exceed `max_bytes`."""
+    return Cached(source) if len(source) * source.image_size**2 * 3 <= max_bytes else source
+
+
+def without_unreadable(source: ImageSource, workers: int = 1) -> ImageSource:
+    """`source` less the images that cannot be read, which are listed in `.skipped`; every image is decoded
+    once.
+
+    Raises NothingToEvaluateError when no image is left.
+    """
+    failed = source.check(workers)
+    if not failed:
+        return source
+    if len(failed) == len(source):
+        raise NothingToEvaluateError(
+            f"none of the {len(source)} images of {source.place} can be read, "
+            f"the first being {failed[0].id} ({failed[0].reason}): check the data folder"
+        )
+    kept = np.setdiff1d(np.arange(len(source)), [f.index for f in failed])
+    return Selection(source, kept, tuple(f.id for f in failed))
+
+
+def stratified(ids: Sequence[str], labels: np.ndarray, count: int) -> np.ndarray:
+    """Sorted positions of `count` images, as even over the classes as the classes' sizes allow.
+
+    Images are ordered by a hash of their ids and dealt out one a class at a time, so the choice depends on
+    nothing but ids and labels, and a smaller choice lies inside a larger one. labels: integers (N,).
+    """
+    digests = [hashlib.blake2b(i.encode(), digest_size=8).digest() for i in ids]
+    taken: dict[int, int] = {}
+    rank = np.empty(len(ids), np.int64)
+    shuffled = sorted(range(len(ids)), key=lambda i: (digests[i], ids[i]))
+    for i in shuffled:
+        label = int(labels[i])
+        rank[i] = taken[label] = taken.get(label, -1) + 1
+    return np.sort(np.array(sorted(shuffled, key=lambda i: rank[i])[:count], dtype=np.int64))
+
+
+def decode_each(
+    decode: Callable[[int], np.ndarray], indices: np.ndarray, image_size: int, workers: int
+) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    """`_load` for sources that decode one image at a time; decode(index) gives uint8 (S, S, 3) or raises."""
+    images = np.empty((len(indices), image_size, image_size, 3), np.uint8)
+
+    def one(place: int) -> tuple[int, str] | None:
+        index = int(indices[place])
+        try:
+            images[place] = decode(index)
+        except Exception as error:  # decoders raise anything on damaged files: OSError, SyntaxError, struct.error, ...
+            return index, " ".join(str(error).split()) or type(error).__name__
+        return None
+
+    if workers > 1 and len(indices) > 1:
+        with ThreadPoolExecutor(workers) as pool:
+            outcomes = list(pool.map(one, range(len(indices))))
+    else:
+        outcomes = [one(place) for place in range(len(indices))]
+    return images, [outcome for outcome in outcomes if outcome is not None]

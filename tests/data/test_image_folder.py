@@ -1,0 +1,119 @@
+"""Image folders: listing, labels, ids, and one clear line for every way a folder can be wrong."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lst_robust.data import open_source
+from lst_robust.errors import DataError, UsageError
+
+
+def opened(root, split="test", **options):
+    return open_source({"kind": "image_folder", **options}, split, image_size=32, data_dir=root)
+
+
+def test_labels_and_ids_follow_the_sorted_folders(image_tree):
+    source = opened(image_tree)
+    assert source.classes == ("cat", "dog")
+    assert source.ids == ("cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png")
+    assert source.labels.tolist() == [0, 0, 1, 1] and source.labels.dtype == np.int64
+    assert len(opened(image_tree, "train")) == 6
+    assert source.read(range(4), workers=2).shape == (4, 32, 32, 3)
+
+
+def test_val_serves_as_test(image_tree):
+    expected = opened(image_tree).fingerprint()
+    (image_tree / "test").rename(image_tree / "val")
+    assert opened(image_tree).fingerprint() == expected
+
+
+def test_only_images_count_whatever_the_case_of_their_extension(image_tree):
+    folder = image_tree / "test" / "cat"
+    (folder / "0.png").rename(folder / "0.PNG")
+    for name in ("Thumbs.db", "._1.png", ".hidden.jpg", "notes.txt"):
+        (folder / name).write_bytes(b"no image")
+    (image_tree / "test" / ".cache").mkdir()
+    assert opened(image_tree).ids[:2] == ("cat/0.PNG", "cat/1.png")
+
+
+def test_names_with_spaces_and_any_script_are_read(image_tree):
+    shutil.move(image_tree / "test" / "cat", image_tree / "test" / "große Katze 猫")
+    shutil.rmtree(image_tree / "train")
+    source = opened(image_tree)
+    assert source.ids[2:] == ("große Katze 猫/0.png", "große Katze 猫/1.png")
+    assert source.read([3]).any()
+
+
+def test_an_unreadable_image_is_refused_or_left_out(image_tree):
+    damaged = image_tree / "test" / "dog" / "1.png"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"1 of 4 images .*dog/1\.png .*--skip-unreadable"):
+        opened(image_tree).read([3])
+    source = open_source({"kind": "image_folder"}, "test", image_size=32, data_dir=image_tree, skip_unreadable=True)
+    assert source.skipped == ("dog/1.png",) and len(source) == 3
+
+
+def test_the_data_folder_must_be_given_and_exist(tmp_path):
+    with pytest.raises(DataError, match=r"--data-dir; images must lie as train/<class>"):
+        opened(None)
+    with pytest.raises(DataError, match=r"no data folder .*nowhere.*--data-dir"):
+        opened(tmp_path / "nowhere")
+
+
+def test_a_missing_split_is_named(image_tree):
+    shutil.rmtree(image_tree / "test")
+    with pytest.raises(DataError, match="no folder test or val in "):
+        opened(image_tree)
+
+
+def test_a_folder_without_classes_or_with_one_is_refused(image_tree):
+    shutil.rmtree(image_tree / "test" / "dog")
+    with pytest.raises(DataError, match=r"only one class folder \(cat\)"):
+        opened(image_tree)
+    shutil.rmtree(image_tree / "test" / "cat")
+    with pytest.raises(DataError, match="no class folder"):
+        opened(image_tree)
+
+
+def test_a_class_without_images_is_refused(image_tree):
+    for file in (image_tree / "test" / "dog").iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match=r"class folder .*dog holds no image"):
+        opened(image_tree)
+
+
+def test_classes_must_agree_with_training_and_with_those_asked_for(image_tree):
+    (image_tree / "test" / "dog").rename(image_tree / "test" / "wolf")
+    with pytest.raises(DataError, match=r"differ from .*train: it lacks dog and adds wolf"):
+        opened(image_tree)
+    assert opened(image_tree, classes=["wolf", "cat"]).classes == ("cat", "wolf")
+    with pytest.raises(DataError, match="differ from the classes asked for: it lacks bird, cow, eel and 1 more"):
+        opened(image_tree, classes=["bird", "cat", "cow", "eel", "fox", "wolf"])
+
+
+def test_a_resize_below_the_crop_is_refused(image_tree):
+    with pytest.raises(UsageError, match="resize 16 is smaller than the image size 32"):
+        opened(image_tree, resize=16)
+
+
+def test_an_unknown_kind_offers_the_known_ones():
+    with pytest.raises(UsageError, match="did you mean digits"):
+        open_source({"kind": "digit"}, "test", image_size=32)
+
+
+def test_the_sample_of_imagenet_is_read(shared_dir, tmp_path):
+    import tarfile
+
+    with tarfile.open(shared_dir / "data" / "imagenet-sample-100.tar") as archive:
+        members = archive.getmembers()[:4]
+        archive.extractall(tmp_path, members=members, filter="data")
+    source = open_source(
+        {"kind": "image_folder", "resize": 256}, "test", image_size=224, data_dir=tmp_path / "imagenet-sample"
+    )
+    images = source.read(range(4), workers=2)
+    assert len(source.classes) == 4 and images.shape == (4, 224, 224, 3)
+    assert all(Image.fromarray(image).getextrema()[0][1] > 128 for image in images)
