@@ -1,1 +1,26 @@
+"""Networks by name: every row of the paper's tables, and the models they are compared with.
 
+`create_model("lst18", num_classes=10, image_size=32)`; names: `model_names()`. Importing a family registers it.
+"""
+
+from lst_robust.models import alexnet, resnet  # noqa: F401 (registers)
+from lst_robust.models.checkpoint import (
+    checkpoint_sha256,
+    load_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+)
+from lst_robust.models.config import ModelConfig
+from lst_robust.models.lst import networks  # noqa: F401 (registers)
+from lst_robust.models.registry import create_model, model_info, model_names
+
+__all__ = [
+    "ModelConfig",
+    "checkpoint_sha256",
+    "create_model",
+    "load_checkpoint",
+    "model_info",
+    "model_names",
+    "read_checkpoint",
+    "save_checkpoint",
+]

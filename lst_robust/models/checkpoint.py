@@ -1,0 +1,192 @@
+"""Checkpoints are data: safetensors with a metadata header; pickles only when they hold nothing but tensors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from lst_robust.errors import CheckpointError
+
+FORMAT = "lst-robust/1"
+PICKLES = (".pth", ".pt", ".pth.tar", ".ckpt", ".bin")
+LISTED = 6  # how many keys an error names before it only counts
+
+
+def save_checkpoint(model: nn.Module, path: str | Path, **metadata: Any) -> Path:
+    """Write the weights of `model` and what is needed to build it again, atomically.
+
+    Args:
+        model: made by `create_model`; its `.config` gives model, options, num_classes and image_size.
+        path: ends in .safetensors; the folder must exist.
+        metadata: further JSON values for the header, such as classes, source, epoch.
+
+    Raises:
+        CheckpointError: the folder is missing or not writable.
+    """
+    path = Path(path)
+    config: Any = model.config
+    header: dict[str, Any] = {
+        "format": FORMAT,
+        "model": config.name,
+        "num_classes": config.num_classes,
+        "image_size": config.input_size,
+        "options": dict(config.options),
+        **metadata,
+    }
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        save_file(tensors, temporary, {key: json.dumps(value) for key, value in header.items()})
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"cannot write checkpoint {path}: {error}; choose a writable folder") from error
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """The header of a safetensors file with its JSON values decoded; {} for other kinds of file.
+
+    CheckpointError when the file is missing or damaged.
+    """
+    path = _existing(path)
+    if path.name.endswith(PICKLES):
+        return {}
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from error
+    return {key: _decoded(value) for key, value in header.items()}
+
+
+def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """All tensors of a file, on the CPU, and its metadata.
+
+    A pickle (.pth, .pt, ...) is read with `weights_only=True`; of a training checkpoint the entry `state_dict` (or
+    `model`) is taken, the plain values beside it are the metadata, and a `module.` in front of every key goes.
+
+    Raises:
+        CheckpointError: missing, damaged, holding code, or without a state dict.
+    """
+    path = _existing(path)
+    if not path.name.endswith(PICKLES):
+        metadata = read_metadata(path)
+        with safe_open(path, "pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118 (not a dict)
+    content = _read_pickle(path)
+    metadata = {}
+    for entry in ("state_dict", "model"):
+        if isinstance(content.get(entry), Mapping):
+            metadata = {k: v for k, v in content.items() if isinstance(v, (str, int, float))}
+            content = content[entry]
+            break
+    tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    if not tensors or len(tensors) < len(content):
+        raise CheckpointError(f"{path} holds no state dict (only tensors by name): save model.state_dict()")
+    if all(key.startswith("module.") for key in tensors):  # written from nn.DataParallel
+        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
+    return tensors, metadata
+
+
+def _read_pickle(path: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds here, depending on how the file is broken
+        if "weights_only" in str(error) or "Unsupported" in str(error):
+            raise CheckpointError(
+                f"{path} holds more than tensors (code could run) and is refused: save its state_dict alone"
+            ) from error
+        raise CheckpointError(f"{path} is damaged or no PyTorch file: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path} holds a {type(content).__name__}, no state dict: save model.state_dict()")
+    return dict(content)
+
+
+def load_checkpoint(model: nn.Module, path: str | Path) -> dict[str, Any]:
+    """Load weights into `model`, strictly; returns the file's metadata.
+
+    Weights stored in half precision are cast to the model's dtype.
+
+    Raises:
+        CheckpointError: another network's weights, another number of classes, missing or unexpected weights (listed).
+    """
+    state, metadata = read_checkpoint(path)
+    config: Any = model.config
+    if metadata.get("format", FORMAT) != FORMAT:
+        raise CheckpointError(f"{path} has format {metadata['format']!r}, this release reads {FORMAT!r}: upgrade")
+    if metadata.get("format") and metadata.get("model") != config.name:
+        raise CheckpointError(f"{path} holds {metadata.get('model')}, not {config.name}: choose --model accordingly")
+    wanted = model.state_dict()
+    missing = [key for key in wanted if key not in state]
+    unexpected = [key for key in state if key not in wanted]
+    misshapen = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
+    classifier = _classifier_name(model)
+    if misshapen and {key.rpartition(".")[0] for key in misshapen} == {classifier}:
+        raise CheckpointError(
+            f"{path}: the checkpoint has {state[misshapen[0]].shape[0]} classes, the suite has "
+            f"{config.num_classes}: choose a checkpoint trained on these classes, or train one"
+        )
+    faults = [
+        _listing(kind, keys)
+        for kind, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
+        if keys
+    ]
+    if faults:
+        raise CheckpointError(f"{path} does not fit {config.name} {dict(config.options)}: {'; '.join(faults)}")
+    model.load_state_dict({key: value.to(wanted[key].dtype) for key, value in state.items()})
+    return metadata
+
+
+def _classifier_name(model: nn.Module) -> str:
+    """The last linear layer's name: in every network here that is the classifier."""
+    return [name for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1]
+
+
+def _listing(kind: str, keys: list[str]) -> str:
+    more = f" and {len(keys) - LISTED} more" if len(keys) > LISTED else ""
+    return f"{len(keys)} {kind} ({', '.join(keys[:LISTED])}{more})"
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"no checkpoint at {path}: check the path")
+    return path
+
+
+def _decoded(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:  # a header of other software: plain text
+        return value
+
+
+def checkpoint_sha256(path: str | Path) -> str:
+    """SHA-256 of the file's bytes, hexadecimal."""
+    digest = hashlib.sha256()
+    with open(_existing(path), "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
