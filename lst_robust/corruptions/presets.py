@@ -1,16 +1,18 @@
 """Every severity constant of the 19 corruptions, per preset, with its source.
 
-Presets are the constants of the ImageNet-C authors' three generation scripts (Hendrycks & Dietterich, ICLR 2019,
-https://github.com/hendrycks/robustness): `imagenet` is make_imagenet_c.py (224 px), `cifar` is make_cifar_c.py (32 px),
-`tiny-imagenet` is make_tinyimagenet_c.py (64 px). The style `imagecorruptions` replaces, at 224 px only, what the
-package imagecorruptions 1.1.2 does differently (snow, frost, elastic_transform, motion_blur, pixelate).
+Presets are the constants of the ImageNet-C authors' three generation scripts (Hendrycks & Dietterich, ICLR
+2019, https://github.com/hendrycks/robustness): `imagenet` is make_imagenet_c.py (224 px), `cifar` is
+make_cifar_c.py (32 px), `tiny-imagenet` is make_tinyimagenet_c.py (64 px). The style `imagecorruptions`
+replaces, at 224 px only, what the package imagecorruptions 1.1.2 does differently (snow, frost,
+elastic_transform, motion_blur, pixelate).
 
-A constants record defines its corruption completely: where styles differ, the difference is a field of the record.
+A constants record defines its corruption completely: where styles differ, the difference is a field of the
+record.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Union
+from typing import Literal, NamedTuple
 
 from lst_robust.errors import UsageError, unknown_name
 
@@ -31,7 +33,8 @@ STYLES: tuple[str, ...] = ("hendrycks", "imagecorruptions")
 
 
 class Noise(NamedTuple):
-    """gaussian_noise, speckle_noise: standard deviation; shot_noise: photons at x = 1; impulse_noise: share of values."""
+    """gaussian_noise, speckle_noise: standard deviation; shot_noise: photons at x = 1; impulse_noise: share
+    of values."""
 
     amount: float
 
@@ -52,7 +55,8 @@ class GlassBlur(NamedTuple):
 
 
 class MotionBlur(NamedTuple):
-    """`rounding`: "16-bit" as ImageMagick (floor(v + 0.5/257) on 0..255 values), "truncate" as float64 to uint8."""
+    """`rounding`: "16-bit" as ImageMagick (floor(v + 0.5/257) on 0..255 values), "truncate" as float64 to
+    uint8."""
 
     radius: int
     sigma: float
@@ -68,8 +72,8 @@ class ZoomBlur(NamedTuple):
 
 
 class Snow(NamedTuple):
-    """`layer`: "uint8-cropped" truncates the snow to uint8, crops and then blurs it; "float-uncropped" blurs the float
-    layer before cropping and rounds afterwards."""
+    """`layer`: "uint8-cropped" truncates the snow to uint8, crops and then blurs it; "float-uncropped" blurs
+    the float layer before cropping and rounds afterwards."""
 
     mean: float
     std: float
@@ -82,7 +86,8 @@ class Snow(NamedTuple):
 
 
 class Frost(NamedTuple):
-    """`texture_scale` resizes the texture before the crop; `fit` first enlarges textures smaller than the image."""
+    """`texture_scale` resizes the texture before the crop; `fit` first enlarges textures smaller than the
+    image."""
 
     image_weight: float
     texture_weight: float
@@ -108,8 +113,8 @@ class Saturate(NamedTuple):
 
 
 class Elastic(NamedTuple):
-    """hendrycks: `alpha`, `sigma`, `affine` in units of `side` pixels. imagecorruptions (`side` None): no affine,
-    sigma .01 of each side, fields uniform within .005 of the height, times `alpha`."""
+    """hendrycks: `alpha`, `sigma`, `affine` in units of `side` pixels. imagecorruptions (`side` None): no
+    affine, sigma .01 of each side, fields uniform within .005 of the height, times `alpha`."""
 
     alpha: float
     sigma: float
@@ -135,10 +140,10 @@ class Spatter(NamedTuple):
     mud: bool
 
 
-Constants = Union[
-    Noise, GaussianBlur, DefocusBlur, GlassBlur, MotionBlur, ZoomBlur, Snow, Frost, Fog, Shift, Saturate, Elastic,
-    Pixelate, Jpeg, Spatter,
-]  # fmt: skip
+Constants = (
+    Noise | GaussianBlur | DefocusBlur | GlassBlur | MotionBlur | ZoomBlur | Snow | Frost | Fog | Shift | Saturate
+    | Elastic | Pixelate | Jpeg | Spatter
+)  # fmt: skip
 
 
 def _noise(*amounts: float) -> tuple[Noise, ...]:
@@ -187,14 +192,20 @@ HENDRYCKS: dict[str, dict[str, tuple[Constants, ...]]] = {
         ),
         "snow": _SNOW_IMAGENET,
         "frost": tuple(Frost(*c) for c in _FROST_IMAGENET),
-        "fog": tuple(Fog(*c, 256) for c in ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))),
+        "fog": tuple(Fog(a, d, 256) for a, d in ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))),
         "brightness": _shift(0.1, 0.2, 0.3, 0.4, 0.5),
         "contrast": _shift(0.4, 0.3, 0.2, 0.1, 0.05),
         "saturate": tuple(Saturate(*c) for c in ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2))),
         # 244, not 224: the script's own figure.
         "elastic_transform": tuple(
-            Elastic(*c, 244)
-            for c in ((2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02))
+            Elastic(alpha, sigma, affine, 244)
+            for alpha, sigma, affine in (
+                (2, 0.7, 0.1),
+                (2, 0.08, 0.2),
+                (0.05, 0.01, 0.02),
+                (0.07, 0.01, 0.02),
+                (0.12, 0.01, 0.02),
+            )
         ),
         "pixelate": tuple(Pixelate(c) for c in _PIXELATE_IMAGENET),
         "jpeg_compression": tuple(Jpeg(q) for q in (25, 18, 15, 10, 7)),
@@ -219,14 +230,20 @@ HENDRYCKS: dict[str, dict[str, tuple[Constants, ...]]] = {
         "motion_blur": tuple(MotionBlur(*c) for c in ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5))),
         "zoom_blur": _ZOOM_SMALL,
         "snow": _snow_small(0.95, 0.9, 0.9, 0.85, 0.8),
-        "frost": tuple(Frost(*c, 0.2) for c in ((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))),
-        "fog": tuple(Fog(*c, 32) for c in ((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75))),
+        "frost": tuple(Frost(x, t, 0.2) for x, t in ((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))),
+        "fog": tuple(Fog(a, d, 32) for a, d in ((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75))),
         "brightness": _shift(0.05, 0.1, 0.15, 0.2, 0.3),
         "contrast": _shift(0.75, 0.5, 0.4, 0.3, 0.15),
         "saturate": tuple(Saturate(*c) for c in ((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2))),
         "elastic_transform": tuple(
-            Elastic(*c, 32)
-            for c in ((0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03))
+            Elastic(alpha, sigma, affine, 32)
+            for alpha, sigma, affine in (
+                (0, 0, 0.08),
+                (0.05, 0.2, 0.07),
+                (0.08, 0.06, 0.06),
+                (0.1, 0.04, 0.05),
+                (0.1, 0.03, 0.03),
+            )
         ),
         "pixelate": tuple(Pixelate(c) for c in (0.95, 0.9, 0.85, 0.75, 0.65)),
         "jpeg_compression": tuple(Jpeg(q) for q in (80, 65, 58, 50, 40)),
@@ -249,14 +266,20 @@ HENDRYCKS: dict[str, dict[str, tuple[Constants, ...]]] = {
         "motion_blur": tuple(MotionBlur(*c) for c in ((10, 1), (10, 1.5), (10, 2), (10, 2.5), (12, 3))),
         "zoom_blur": _ZOOM_SMALL,
         "snow": _snow_small(0.8, 0.8, 0.7, 0.65, 0.6),
-        "frost": tuple(Frost(*c, 0.3) for c in ((1, 0.3), (0.9, 0.4), (0.8, 0.45), (0.75, 0.5), (0.7, 0.55))),
-        "fog": tuple(Fog(*c, 64) for c in ((0.4, 3), (0.7, 3), (1, 2.5), (1.5, 2), (2, 1.75))),
+        "frost": tuple(Frost(x, t, 0.3) for x, t in ((1, 0.3), (0.9, 0.4), (0.8, 0.45), (0.75, 0.5), (0.7, 0.55))),
+        "fog": tuple(Fog(a, d, 64) for a, d in ((0.4, 3), (0.7, 3), (1, 2.5), (1.5, 2), (2, 1.75))),
         "brightness": _shift(0.1, 0.2, 0.3, 0.4, 0.5),
         "contrast": _shift(0.4, 0.3, 0.2, 0.1, 0.05),
         "saturate": tuple(Saturate(*c) for c in ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (30, 0.2))),
         "elastic_transform": tuple(
-            Elastic(*c, 64)
-            for c in ((0, 0, 0.08), (0.05, 0.3, 0.06), (0.1, 0.08, 0.06), (0.1, 0.03, 0.03), (0.16, 0.03, 0.02))
+            Elastic(alpha, sigma, affine, 64)
+            for alpha, sigma, affine in (
+                (0, 0, 0.08),
+                (0.05, 0.3, 0.06),
+                (0.1, 0.08, 0.06),
+                (0.1, 0.03, 0.03),
+                (0.16, 0.03, 0.02),
+            )
         ),
         "pixelate": tuple(Pixelate(c) for c in (0.9, 0.8, 0.7, 0.6, 0.5)),
         "jpeg_compression": tuple(Jpeg(q) for q in (65, 58, 50, 40, 25)),
@@ -270,10 +293,11 @@ HENDRYCKS: dict[str, dict[str, tuple[Constants, ...]]] = {
     },
 }
 
-IMAGECORRUPTIONS: dict[str, tuple[Constants, ...]] = HENDRYCKS["imagenet"] | {
+IMAGECORRUPTIONS: dict[str, tuple[Constants, ...]] = {
+    **HENDRYCKS["imagenet"],
     "motion_blur": tuple(MotionBlur(*c, "truncate") for c in _MOTION_IMAGENET),
     "snow": tuple(c._replace(layer="float-uncropped") for c in _SNOW_IMAGENET),
-    "frost": tuple(Frost(*c, 1.1, True) for c in _FROST_IMAGENET),
+    "frost": tuple(Frost(x, t, 1.1, True) for x, t in _FROST_IMAGENET),
     "fog": tuple(Fog(*c) for c in ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))),
     "elastic_transform": tuple(Elastic(250 * c, 0.01, 0, None) for c in (0.05, 0.065, 0.085, 0.1, 0.12)),
     "pixelate": tuple(Pixelate(c, "nearest") for c in _PIXELATE_IMAGENET),
@@ -283,8 +307,8 @@ IMAGECORRUPTIONS: dict[str, tuple[Constants, ...]] = HENDRYCKS["imagenet"] | {
 def constants(corruption: str, severity: int, preset: str, style: str = "hendrycks") -> Constants:
     """The constants record of one cell.
 
-    Raises UsageError (a ValueError) for an unknown corruption, preset or style, a severity outside 1..5, and for the
-    style `imagecorruptions` with a preset other than `imagenet` (that package has no others).
+    Raises UsageError (a ValueError) for an unknown corruption, preset or style, a severity outside 1..5, and
+    for the style `imagecorruptions` with a preset other than `imagenet` (that package has no others).
     """
     if corruption not in CORRUPTIONS:
         raise unknown_name("corruption", corruption, CORRUPTIONS)
@@ -297,5 +321,5 @@ def constants(corruption: str, severity: int, preset: str, style: str = "hendryc
     if style == "hendrycks":
         return HENDRYCKS[preset][corruption][severity - 1]
     if preset != "imagenet":
-        raise UsageError(f"style 'imagecorruptions' has constants for the preset 'imagenet' only, not {preset!r}")
+        raise UsageError(f"style 'imagecorruptions' has constants for preset 'imagenet' only, not {preset!r}")
     return IMAGECORRUPTIONS[corruption][severity - 1]
