@@ -112,14 +112,10 @@ def _checked_batch(images: np.ndarray) -> np.ndarray:
     if images.dtype != np.uint8:
         raise UsageError(f"images must be uint8 in 0..255, not {images.dtype}: scale and convert them first")
     if images.ndim not in (3, 4) or images.shape[-1] != 3:
-        raise UsageError(
-            f"images must be (N, H, W, 3) or (H, W, 3), not {images.shape}: convert them to RGB, NHWC"
-        )
+        raise UsageError(f"images must be (N, H, W, 3) or (H, W, 3), not {images.shape}: convert them to RGB, NHWC")
     height, width = images.shape[-3:-1]
     if min(height, width) < MIN_SIDE:
-        raise UsageError(
-            f"images of {width}x{height} pixels are too small: each side needs at least {MIN_SIDE}"
-        )
+        raise UsageError(f"images of {width}x{height} pixels are too small: each side needs at least {MIN_SIDE}")
     return np.ascontiguousarray(images).reshape(-1, height, width, 3)
 
 

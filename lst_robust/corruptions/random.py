@@ -101,9 +101,7 @@ class Streams:
         self.keys = keys
 
     @classmethod
-    def for_images(
-        cls, version: str, seed: int, corruption: str, severity: int, ids: Iterable[int | str]
-    ) -> Streams:
+    def for_images(cls, version: str, seed: int, corruption: str, severity: int, ids: Iterable[int | str]) -> Streams:
         """Keys from blake2b("version|seed|corruption|severity|id"). An id is its text: 7 and "7" are one
         image."""
         prefix = blake2b(f"{version}|{seed}|{corruption}|{severity}|".encode(), digest_size=8)
@@ -134,9 +132,7 @@ class Streams:
         groups = -(-count // GROUP_WORDS)
         return self._planes(stream, groups).reshape(len(self), -1)[:, :count]
 
-    def uniform(
-        self, stream: int, shape: int | tuple[int, ...], low: float = 0.0, high: float = 1.0
-    ) -> np.ndarray:
+    def uniform(self, stream: int, shape: int | tuple[int, ...], low: float = 0.0, high: float = 1.0) -> np.ndarray:
         """Uniform in (low, high) with 32 random bits: float64 (N, *shape)."""
         shape = (shape,) if isinstance(shape, int) else shape
         words = self.words(stream, int(np.prod(shape, dtype=np.int64))).reshape(len(self), *shape)
