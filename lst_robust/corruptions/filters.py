@@ -1,0 +1,178 @@
+"""Linear filters of the blurs and of the weather, in float64 and in one fixed order of operations.
+
+They are sums of plain multiplications and additions, so that every machine, and every compiled kernel that keeps the
+order, gives the same bits. All work on a batch: axis 0 is the image, axes 1 and 2 are height and width.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating]
+
+
+def gaussian_weights(sigma: float) -> NDArray[np.float64]:
+    """Half of a Gaussian of `sigma` pixels cut at 4 sigma, centre first: float64 (radius + 1,), the whole sums to 1."""
+    radius = int(4 * sigma + 0.5)
+    x = np.arange(-radius, radius + 1)
+    weights = np.exp(-0.5 / (sigma * sigma) * x**2)
+    return (weights / weights.sum())[radius:]
+
+
+def gaussian(x: FloatArray, sigma: float) -> FloatArray:
+    """Gaussian blur over height, then width, the edge pixel repeated outside. x: float (N, H, W, ...); same dtype out.
+
+    Sums are float64; a float32 input is rounded to float32 after each axis, as scipy.ndimage.gaussian_filter does.
+    """
+    weights = gaussian_weights(sigma)
+    return _blur_axis(_blur_axis(x, weights, axis=1), weights, axis=2)
+
+
+def _blur_axis(x: FloatArray, weights: NDArray[np.float64], axis: int) -> FloatArray:
+    radius, length = len(weights) - 1, x.shape[axis]
+    padding = [(radius, radius) if i == axis else (0, 0) for i in range(x.ndim)]
+    padded = np.moveaxis(np.pad(x.astype(np.float64), padding, mode="edge"), axis, 0)
+
+    def at(offset: int) -> NDArray[np.float64]:
+        return padded[radius + offset : radius + offset + length]
+
+    total = at(0) * weights[0]
+    for k in range(radius, 0, -1):  # from the outside in: scipy's order
+        total += (at(-k) + at(k)) * weights[k]
+    return np.moveaxis(total, 0, axis).astype(x.dtype)
+
+
+class Disk(NamedTuple):
+    """An anti-aliased disk as classes of equal weight: `offsets[k]` are the (dy, dx) of all taps of `weights[k]`."""
+
+    weights: NDArray[np.float64]
+    offsets: tuple[NDArray[np.int64], ...]
+
+    @property
+    def reach(self) -> int:
+        """The largest offset along either axis, pixels."""
+        return max(int(np.abs(o).max()) for o in self.offsets)
+
+
+def disk(radius: float, alias_sigma: float) -> Disk:
+    """The disk of `radius` pixels, its float32 weights smoothed by a Gaussian of `alias_sigma` pixels.
+
+    Grid and Gaussian are ImageNet-C's: 17x17 and 3x3 taps up to radius 8, (2r + 1)² and 5x5 above.
+    """
+    reach, taps = (8, 3) if radius <= 8 else (int(radius), 5)
+    side = np.arange(-reach, reach + 1)
+    inside = (side[:, None] ** 2 + side[None, :] ** 2 <= radius**2).astype(np.float32)
+    weights = cv2.GaussianBlur(inside / inside.sum(), ksize=(taps, taps), sigmaX=alias_sigma)
+    # Lighter taps are below half an ulp of any sum that reaches level 1.
+    classes = sorted({float(w) for w in weights.flat if w > 1e-20}, reverse=True)
+    return Disk(np.array(classes), tuple(np.argwhere(weights == np.float32(w)) - reach for w in classes))
+
+
+def correlate_disk(images: NDArray[np.uint8], kernel: Disk) -> NDArray[np.float64]:
+    """Weighted sums of the pixels (0..255) under the disk, reflect-101 outside. images: uint8 (N, H, W, C).
+
+    The pixels under one weight are summed as integers first, so that no order of summing them matters.
+    """
+    reach = kernel.reach
+    height, width = images.shape[1:3]
+    padded = np.pad(images.astype(np.int32), ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="reflect")
+    total = np.zeros(images.shape)
+    for weight, offsets in zip(kernel.weights, kernel.offsets, strict=True):
+        under = np.zeros(images.shape, np.int32)
+        for dy, dx in offsets + reach:
+            under += padded[:, dy : dy + height, dx : dx + width]
+        total += weight * under
+    return total
+
+
+class MotionTaps(NamedTuple):
+    """One-sided Gaussian taps along a line for N images: weights (T,), dy and dx (N, T) in pixels; T may be cut."""
+
+    weights: NDArray[np.float64]
+    dy: NDArray[np.int64]
+    dx: NDArray[np.int64]
+
+
+def motion_taps(angles: NDArray[np.float64], radius: int, sigma: float) -> MotionTaps:
+    """2 * radius + 1 taps of a motion blur towards `angles` (N,), degrees, with a falloff of `sigma` pixels.
+
+    Formula: ImageMagick's MotionBlurImage; `sample at p + (dy, dx)`.
+    """
+    width = 2 * radius + 1
+    step = np.arange(width)
+    weights = np.exp(-(step**2) / (2 * sigma**2)) / (np.sqrt(2 * np.pi) * sigma)
+    y, x = width * np.sin(np.deg2rad(angles)), width * np.cos(np.deg2rad(angles))
+    length = np.hypot(y, x)[:, None]
+    dy, dx = (np.ceil(step * component[:, None] / length - 0.5).astype(np.int64) for component in (y, x))
+    return MotionTaps(weights / weights.sum(), dy, dx)
+
+
+def motion_blur(x: NDArray, taps: MotionTaps, *, stop_outside: bool) -> NDArray[np.float64]:
+    """Sums of the taps, the edge pixel repeated outside. x: uint8 or float (N, H, W, ...) -> float64, same shape.
+
+    stop_outside: end the sum at the first tap whose offset reaches the image's side, as imagecorruptions does.
+    """
+    height, width = x.shape[1:3]
+    image = np.arange(len(x))[:, None, None]
+    alive = np.ones(len(x), dtype=bool)
+    blurred = np.zeros(x.shape)
+    for weight, dy, dx in zip(taps.weights, taps.dy.T, taps.dx.T, strict=True):
+        if stop_outside:
+            alive &= (np.abs(dy) < height) & (np.abs(dx) < width)
+        rows = np.clip(np.arange(height) + dy[:, None], 0, height - 1)
+        columns = np.clip(np.arange(width) + dx[:, None], 0, width - 1)
+        tap = weight * x[image, rows[:, :, None], columns[:, None, :]]
+        blurred[alive] += tap[alive]
+    return blurred
+
+
+def round_16_bit(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Levels 0..255 as they come out of ImageMagick, which rounds them to 16 bits and keeps the high byte."""
+    return np.floor(levels + 0.5 / 257)
+
+
+class AxisZoom(NamedTuple):
+    """Linear zoom of the middle of one axis: output i is `low[i] * in[first[i]] + high[i] * in[first[i] + 1]`.
+
+    `first` counts in the uncropped axis, the crop being [start, stop). An output whose place falls outside the crop by
+    rounding is 0 (both weights 0).
+    """
+
+    start: int
+    stop: int
+    first: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    def cropped(self) -> AxisZoom:
+        """The same for an input that is the crop alone."""
+        return self._replace(start=0, stop=self.stop - self.start, first=self.first - self.start)
+
+
+def axis_zoom(length: int, factor: float) -> AxisZoom:
+    """The middle ceil(length / factor) pixels enlarged to round(that * factor), ends on ends, as scipy.ndimage.zoom."""
+    crop = int(np.ceil(length / factor))
+    start = (length - crop) // 2
+    size = round(crop * factor)
+    place = np.arange(size) * ((crop - 1) / (size - 1) if size > 1 else 1.0)
+    first = np.floor(place).astype(np.int64)
+    high = place - first
+    inside = place <= crop - 1
+    return AxisZoom(start, start + crop, start + first, np.where(inside, 1 - high, 0.0), np.where(inside, high, 0.0))
+
+
+def zoom(x: FloatArray, rows: AxisZoom, columns: AxisZoom) -> NDArray[np.float64]:
+    """Bilinear zoom. x: float (N, H, W, ...) -> float64 (N, H', W', ...), products and sums in scipy's order."""
+    tail = (1,) * (x.ndim - 3)
+    top, bottom = rows.first, np.minimum(rows.first + 1, rows.stop - 1)
+    left, right = columns.first, np.minimum(columns.first + 1, columns.stop - 1)
+    total = np.zeros((len(x), len(top), len(left), *x.shape[3:]))
+    for row, row_weight in ((top, rows.low), (bottom, rows.high)):
+        weighted = x[:, row].astype(np.float64) * row_weight.reshape(-1, 1, *tail)
+        for column, weight in ((left, columns.low), (right, columns.high)):
+            total += weighted[:, :, column] * weight.reshape(-1, *tail)
+    return total
