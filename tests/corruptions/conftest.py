@@ -1,0 +1,64 @@
+"""What the tests of the corruptions share: golden outputs and images of every size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lst_robust.corruptions.engine import CORRUPTIONS
+from lst_robust.corruptions.presets import constants
+
+PRESET_OF_SIZE = {32: "cifar", 64: "tiny-imagenet", 224: "imagenet"}
+
+
+@pytest.fixture(scope="session")
+def golden(shared_dir: Path) -> Callable[[int], dict[str, np.ndarray]]:
+    """golden(size) -> the authors' scripts' outputs on `images`, each call seeded with 1000 * severity + id."""
+    folder = shared_dir / "golden" / "corruptions"
+    if not folder.is_dir():
+        pytest.skip(f"no golden outputs at {folder}")
+    return lambda size: np.load(folder / f"gold_hendrycks_{size}.npz")
+
+
+@pytest.fixture(scope="session")
+def golden_differences(golden) -> Callable[..., np.ndarray]:
+    """golden_differences(name, size, severity, legacy_draw) -> |ours - theirs| in levels, all images.
+
+    legacy_draw(shape, c, image) makes one image's draws from NumPy's global generator in the reference's order.
+    """
+
+    def differences(name: str, size: int, severity: int, legacy_draw: Callable) -> np.ndarray:
+        stored = golden(size)
+        images, c = stored["images"], constants(name, severity, PRESET_OF_SIZE[size])
+        state = np.random.get_state()  # noqa: NPY002
+        draws = []
+        for image, image_id in zip(images, stored["ids"], strict=True):
+            np.random.seed(1000 * severity + int(image_id))  # noqa: NPY002
+            draws.append(legacy_draw(image, c))
+        np.random.set_state(state)  # noqa: NPY002
+        batched = {key: np.stack([draw[key] for draw in draws]) for key in draws[0]}
+        ours = CORRUPTIONS[name].apply(images, batched, c)
+        return np.abs(ours.astype(int) - stored[name][severity - 1])
+
+    return differences
+
+
+@pytest.fixture(scope="session")
+def any_images() -> Callable[..., np.ndarray]:
+    """any_images(count, height, width) -> uint8 images of smooth colour with noise, flat patches and extremes."""
+
+    def make(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
+        generator = np.random.default_rng(seed)
+        y, x = np.mgrid[:height, :width] / max(height, width)
+        phase = generator.uniform(0, 6, (count, 1, 1, 3))
+        waves = 127 + 120 * np.sin(7 * y[None, ..., None] + 5 * x[None, ..., None] + phase)
+        images = np.clip(waves + generator.normal(0, 20, waves.shape), 0, 255).astype(np.uint8)
+        images[:, : height // 4, : width // 4] = generator.integers(0, 256, (count, 1, 1, 1))  # grey
+        images[:, : height // 8, width // 2 :] = 0
+        images[:, -height // 8 :, width // 2 :] = 255
+        return images
+
+    return make

@@ -1,0 +1,163 @@
+"""`corrupt` and its promises, over all functions the engine has: same bytes however cut, clear refusals."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lst_robust.corruptions.engine as engine
+from lst_robust.corruptions import corrupt, corruption_names
+from lst_robust.corruptions.presets import PRESETS
+from lst_robust.errors import UsageError
+
+
+def test_names_are_in_the_order_of_table_4():
+    assert len(corruption_names()) == 19
+    assert corruption_names("standard") == corruption_names()[:15]
+    assert corruption_names("extra") == ("saturate", "spatter", "gaussian_blur", "speckle_noise")
+    assert set(engine.CORRUPTIONS) == set(corruption_names())
+    with pytest.raises(UsageError, match="unknown corruption group 'nois': did you mean noise"):
+        corruption_names("nois")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", corruption_names())
+def test_every_function_and_severity(any_images, name, preset):
+    """Same shape and dtype, input untouched, repeatable, and more severe means further away (on the whole)."""
+    size = {"imagenet": 96, "tiny-imagenet": 64, "cifar": 32}[preset]
+    images = any_images(2, size, size)
+    before = images.copy()
+    distances = []
+    for severity in range(1, 6):
+        result = corrupt(images, name, severity, preset=preset)
+        assert result.dtype == np.uint8 and result.shape == images.shape
+        np.testing.assert_array_equal(result, corrupt(images, name, severity, preset=preset))
+        distances.append(abs(result.astype(int) - images).mean())
+    np.testing.assert_array_equal(images, before)
+    assert min(distances) > 0
+    if name not in ("saturate", "elastic_transform", "glass_blur", "spatter", "snow"):  # these change their kind
+        assert distances[4] > distances[0]
+
+
+@given(
+    name=st.sampled_from(corruption_names()),
+    order=st.permutations(list(range(7))),
+    cut=st.integers(1, 6),
+    workers=st.integers(1, 3),
+    chunk=st.sampled_from([1, 4000, 1 << 20]),
+    seed=st.integers(0, 2**70),
+)
+@settings(max_examples=60, deadline=None)
+def test_ids_decide_whatever_the_batch_order_and_threads(name, order, cut, workers, chunk, seed):
+    images = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3), dtype=np.uint8)
+    ids = np.array(["a", "b", "3", "dir/ü 1.jpg", "10", "-1", "x"])
+    whole = corrupt(images, name, 4, preset="cifar", seed=seed, ids=list(ids))
+    parts = []
+    previous, engine.CHUNK_BYTES = engine.CHUNK_BYTES, chunk
+    try:
+        for part in (order[:cut], order[cut:]):
+            parts.append(corrupt(images[part], name, 4, preset="cifar", seed=seed, ids=ids[part], workers=workers))
+    finally:
+        engine.CHUNK_BYTES = previous
+    np.testing.assert_array_equal(np.concatenate(parts), whole[order])
+
+
+def test_one_image_is_a_batch_of_one(any_images):
+    images = any_images(3, 32, 40)
+    batch = corrupt(images, "gaussian_noise", 3, preset="cifar")
+    np.testing.assert_array_equal(corrupt(images[0], "gaussian_noise", 3, preset="cifar"), batch[0])
+    np.testing.assert_array_equal(corrupt(images[2], "gaussian_noise", 3, preset="cifar", ids=[2]), batch[2])
+    strided = np.asfortranarray(images)[:, :, ::-1]
+    np.testing.assert_array_equal(
+        corrupt(strided, "shot_noise", 3, preset="cifar"),
+        corrupt(strided.copy(order="C"), "shot_noise", 3, preset="cifar"),
+    )
+    read_only = images.copy()
+    read_only.setflags(write=False)
+    np.testing.assert_array_equal(corrupt(read_only, "gaussian_noise", 3, preset="cifar"), batch)
+
+
+def test_seed_severity_and_id_change_the_noise_and_equal_ids_share_it():
+    flat = np.full((2, 32, 32, 3), 128, dtype=np.uint8)
+    base = corrupt(flat, "gaussian_noise", 3, preset="cifar")
+    assert (base[0] != base[1]).any()
+    assert (base != corrupt(flat, "gaussian_noise", 3, preset="cifar", seed=1)).any()
+    twins = corrupt(flat, "gaussian_noise", 3, preset="cifar", ids=[5, "5"])
+    np.testing.assert_array_equal(twins[0], twins[1])
+
+
+def test_global_random_state_is_left_alone(any_images):
+    np.random.seed(1)  # noqa: NPY002
+    expected = np.random.random(3)  # noqa: NPY002
+    np.random.seed(1)  # noqa: NPY002
+    for name in corruption_names():
+        corrupt(any_images(1, 32, 32), name, 3, preset="cifar")
+    np.testing.assert_array_equal(np.random.random(3), expected)  # noqa: NPY002
+
+
+def test_calls_from_many_threads_at_once(any_images):
+    images = any_images(8, 32, 32)
+    expected = {name: corrupt(images, name, 3, preset="cifar") for name in corruption_names()}
+    with ThreadPoolExecutor(4) as pool:
+        futures = [
+            (n, pool.submit(corrupt, images, n, 3, preset="cifar", workers=2)) for n in expected for _ in range(2)
+        ]
+        for name, future in futures:
+            np.testing.assert_array_equal(future.result(), expected[name])
+
+
+@pytest.mark.parametrize("name", corruption_names())
+@pytest.mark.parametrize("shape", [(1, 16, 16, 3), (2, 17, 40, 3), (1, 61, 33, 3)])
+def test_odd_sizes(any_images, name, shape):
+    for preset in PRESETS:
+        result = corrupt(any_images(*shape[:3]), name, 5, preset=preset)
+        assert result.shape == shape
+
+
+def test_no_images_give_no_images():
+    empty = np.zeros((0, 32, 32, 3), dtype=np.uint8)
+    assert corrupt(empty, "fog", 1, preset="cifar").shape == empty.shape
+
+
+IMAGE = np.zeros((2, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"images": [[1]]}, "images must be a NumPy array, not list"),
+        ({"images": IMAGE.astype(np.float32)}, "images must be uint8 in 0..255, not float32"),
+        ({"images": IMAGE[..., :1]}, r"images must be \(N, H, W, 3\) or \(H, W, 3\), not \(2, 32, 32, 1\)"),
+        ({"images": IMAGE[0, 0]}, "images must be"),
+        ({"images": IMAGE.transpose(0, 3, 1, 2)}, "convert them to RGB, NHWC"),
+        ({"images": IMAGE[:, :8]}, "images of 32x8 pixels are too small: each side needs at least 16"),
+        ({"corruption": "gausian_noise"}, "unknown corruption 'gausian_noise': did you mean gaussian_noise"),
+        ({"severity": 0}, "severity 0 is outside 1..5"),
+        ({"severity": 6}, "severity 6 is outside 1..5"),
+        ({"severity": True}, "severity True is outside 1..5"),
+        ({"preset": "imagnet"}, "unknown preset 'imagnet': did you mean imagenet"),
+        ({"style": "torch"}, "unknown style 'torch'"),
+        ({"style": "imagecorruptions"}, "preset 'imagenet' only, not 'cifar'"),
+        ({"ids": [1]}, "1 ids for 2 images: give one id an image"),
+        ({"ids": "ab"}, "ids must be a sequence"),
+        ({"ids": [1.5, 2]}, "an id must be an integer or a text, not 1.5"),
+        ({"ids": [True, 2]}, "an id must be an integer or a text, not True"),
+        ({"seed": 1.5}, "seed must be an integer, not 1.5"),
+        ({"workers": 0}, "workers must be an integer of at least 1, not 0"),
+    ],
+)
+def test_refusals_are_one_clear_line(arguments, message):
+    call = {"images": IMAGE, "corruption": "fog", "severity": 1, "preset": "cifar", **arguments}
+    with pytest.raises(ValueError, match=message) as raised:
+        corrupt(call.pop("images"), call.pop("corruption"), call.pop("severity"), **call)
+    assert isinstance(raised.value, UsageError) and "\n" not in str(raised.value)
+
+
+def test_a_wrong_choice_of_kernels_is_refused(monkeypatch):
+    monkeypatch.setenv("LST_ROBUST_KERNELS", "turbo")
+    with pytest.raises(UsageError, match="LST_ROBUST_KERNELS is 'turbo': set it to 'fast' or 'plain'"):
+        corrupt(IMAGE, "fog", 1, preset="cifar")
