@@ -1,0 +1,175 @@
+"""Results of evaluations as a table: one row a model, and only comparable numbers side by side.
+
+Two rows are comparable when everything in `PROTOCOL` is equal. A table keeps these fields in its row index,
+so that no selection or sorting can lose them, and `groups` splits it by them before anything is ranked or
+rendered.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from statistics import fmean
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS, SEVERITIES
+
+SUMMARY: dict[str, tuple[str, ...]] = {
+    "mCE": ("mce19", "mce15"),
+    "Error": ("clean_error", "mean_corruption_error"),
+    "Relative": ("relative_mce",),
+}
+PROTOCOL = (
+    "suite", "suite_version", "protocol", "preset", "engine", "n", "seed", "normaliser", "severities", "measure",
+)  # fmt: skip
+"""What must be equal for two rows to be compared. `severities` are those measured, as "1-5" or "3"; `measure`
+says what the columns of the corruptions hold: "ce", or "error" where no CE is defined. Text, "" where it does
+not apply."""
+
+COLUMNS = pd.MultiIndex.from_tuples(
+    [(group, name) for group, names in SUMMARY.items() for name in names]
+    + [(group.capitalize(), name) for group, names in GROUPS.items() for name in names],
+    names=["group", "quantity"],
+)
+PRINTED = "printed"  # the protocol of the paper's own rows
+
+
+class TableGroup(NamedTuple):
+    """Rows that may be compared: `frame` has one row a model and those of COLUMNS that hold a value."""
+
+    caption: str
+    notes: tuple[str, ...]
+    protocol: Mapping[str, str]
+    frame: pd.DataFrame
+
+
+def robustness_table(results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> pd.DataFrame:
+    """One row a result (the JSON of `lst-robust eval --json`), all values in percent, NaN where cells are
+    missing.
+
+    The row index has the levels PROTOCOL and "model", the columns are COLUMNS; rows of one protocol stand
+    together in the order given. A corruption's column holds its CE, or without a normaliser its mean error
+    over the severities measured. paper=True adds the rows of the paper's Table 4 (ImageNet-C) as a protocol
+    of their own.
+    """
+    rows = [_row(result) for result in results] + (_paper_rows() if paper else [])
+    first = {protocol: place for place, (protocol, _, _) in reversed(list(enumerate(rows)))}
+    rows.sort(key=lambda row: first[row[0]])
+    index = pd.MultiIndex.from_tuples([(*protocol, model) for protocol, model, _ in rows], names=[*PROTOCOL, "model"])
+    values = [[numbers.get(name) for _, name in COLUMNS] for _, _, numbers in rows]
+    return pd.DataFrame(values, index=index, columns=COLUMNS, dtype="float64")
+
+
+def groups(table: pd.DataFrame) -> list[TableGroup]:
+    """The table of `robustness_table` split by protocol, in order, without columns that hold nothing in a
+    group."""
+    keys = [tuple(entry[:-1]) for entry in table.index]
+    split = []
+    for key in dict.fromkeys(keys):
+        rows = table[[k == key for k in keys]]
+        frame = rows.droplevel(list(PROTOCOL)).dropna(axis="columns", how="all")
+        protocol = dict(zip(PROTOCOL, key, strict=True))
+        split.append(TableGroup(_caption(protocol), _notes(protocol, frame), protocol, frame))
+    return split
+
+
+def heads(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """(group, quantity) of each column."""
+    return list(zip(*(map(str, frame.columns.get_level_values(level)) for level in range(2)), strict=True))
+
+
+def decimals(group: TableGroup, quantity: str) -> int:
+    """Digits after the point: two for means over corruptions, one for a single corruption; none where the
+    paper has none."""
+    if quantity not in CORRUPTIONS:
+        return 2
+    return 0 if group.protocol["protocol"] == PRINTED else 1
+
+
+def best(group: TableGroup) -> pd.DataFrame:
+    """Boolean, shaped like group.frame: the lowest value of each column, and those equal to it as printed.
+
+    Nothing is best where there is nothing to compare with: a column of fewer than two values.
+    """
+    marks = pd.DataFrame(False, index=group.frame.index, columns=group.frame.columns)
+    for place, (_, quantity) in enumerate(heads(group.frame)):
+        digits = decimals(group, quantity)
+        shown = [round(value, digits) for value in group.frame.iloc[:, place]]
+        present = [value for value in shown if not math.isnan(value)]
+        if len(present) > 1:
+            marks.iloc[:, place] = [value == min(present) for value in shown]
+    return marks
+
+
+def _row(result: Mapping[str, Any]) -> tuple[tuple[str, ...], str, dict[str, float | None]]:
+    errors: Mapping[str, Sequence[float | None]] = result.get("errors") or {}
+    ce: Mapping[str, float | None] = result.get("ce") or {}
+    measured = [i for i in range(len(SEVERITIES)) if any(row[i] is not None for row in errors.values())]
+    has_ce = any(value is not None for value in ce.values())
+    numbers = {name: result.get(name) for names in SUMMARY.values() for name in names}
+    for name in CORRUPTIONS:
+        numbers[name] = ce.get(name) if has_ce else _mean_error(errors.get(name), measured)
+    stated = {
+        **result,
+        "severities": _severities([SEVERITIES[i] for i in measured]),
+        "measure": "ce" if has_ce else "error",
+    }
+    protocol = tuple("" if stated.get(field) is None else str(stated[field]) for field in PROTOCOL)
+    return protocol, str(result["model"]), numbers
+
+
+def _mean_error(errors: Sequence[float | None] | None, measured: Sequence[int]) -> float | None:
+    values = [errors[i] for i in measured] if errors else []
+    present = [value for value in values if value is not None]
+    return fmean(present) if present and len(present) == len(values) else None
+
+
+def _severities(measured: Sequence[int]) -> str:
+    return "1-5" if tuple(measured) == SEVERITIES else ",".join(str(severity) for severity in measured)
+
+
+def _paper_rows() -> list[tuple[tuple[str, ...], str, dict[str, float | None]]]:
+    """Table 4 of the LST-Net paper as printed; its mCE is the mean of all 19."""
+    stated = {
+        "suite": "imagenet-c", "protocol": PRINTED, "preset": "imagenet", "n": "50000", "normaliser": "AlexNet",
+        "severities": "1-5", "measure": "ce",
+    }  # fmt: skip
+    protocol = tuple(stated.get(field, "") for field in PROTOCOL)
+    with files("lst_robust.reporting").joinpath("paper/table4_imagenet_c.csv").open() as file:
+        printed = pd.read_csv(file).rename(columns={"mce": "mce19"})
+    return [
+        (protocol, str(row.pop("network")), {str(name): float(value) for name, value in row.items()})
+        for row in printed.to_dict("records")
+    ]
+
+
+def _caption(protocol: Mapping[str, str]) -> str:
+    if protocol["protocol"] == PRINTED:
+        return "Paper, Table 4 (ImageNet-C, printed): another protocol than any of ours"
+    parts = [
+        f"{protocol['suite']} v{protocol['suite_version']}",
+        f"{protocol['protocol']}, preset {protocol['preset']}, engine {protocol['engine']}",
+        f"n = {protocol['n']}, seed {protocol['seed']}",
+    ]
+    if protocol["severities"] != "1-5":
+        parts.append(f"severities {protocol['severities'] or 'none'}")
+    if protocol["measure"] == "ce":
+        parts.append(f"CE against {protocol['normaliser']}")
+    return " · ".join(parts)
+
+
+def _notes(protocol: Mapping[str, str], frame: pd.DataFrame) -> tuple[str, ...]:
+    notes = []
+    if protocol["measure"] == "error":
+        why = (
+            "the suite has no normaliser"
+            if not protocol["normaliser"]
+            else f"the errors of all five severities are needed to divide by those of {protocol['normaliser']}"
+        )
+        notes.append(f"No CE and no mCE: {why}. The columns hold mean top-1 errors over the severities.")
+    if frame.isna().any(axis=None):
+        notes.append("– : cells not measured yet.")
+    return tuple(notes)

@@ -1,0 +1,99 @@
+"""A robustness table for the terminal: one row a model where that fits, otherwise one row a corruption.
+
+With all 19 corruptions a row a model needs about 190 columns, so in a usual window the table stands on its
+side, with the models beside each other, and in several parts when there are many of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from lst_robust.reporting.tables import SUMMARY, TableGroup, heads
+from lst_robust.reporting.values import LABELS, LEGEND, formatted
+
+MAX_NAME = 18  # longer words of a model's name are folded in the head of a table on its side
+MIN_COLUMN = 6  # "100.00"
+GAP = 2  # between columns
+
+
+class TerminalTables:
+    """The groups of a table as a rich renderable that suits itself to the console's width."""
+
+    def __init__(self, groups: Sequence[TableGroup]) -> None:
+        self._groups = groups
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for group in self._groups:
+            text = formatted(group, "[bold]{}[/bold]")
+            yield Text(group.caption, style="bold")
+            upright = _upright(text)
+            if Measurement.get(console, options.update(width=10_000), upright).maximum <= options.max_width:
+                yield upright
+            else:
+                yield from _on_its_side(text, options.max_width)
+            for note in group.notes:
+                yield Text(note, style="dim")
+            yield Text()
+        yield Text(LEGEND, style="dim")
+
+
+def _upright(text: pd.DataFrame) -> Table:
+    """One row a model; the name of a group of columns stands above the first of them."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("\nModel", no_wrap=True)
+    before = ""
+    for part, quantity in heads(text):
+        head = f"{part if part != before else ''}\n{LABELS[quantity]}"
+        table.add_column(head, justify="right", no_wrap=True)
+        before = part
+    for place, name in enumerate(text.index):
+        table.add_row(Text(str(name)), *(str(value) for value in text.iloc[place]))
+    return table
+
+
+def _on_its_side(text: pd.DataFrame, width: int) -> Iterator[Table]:
+    """One row a quantity and one column a model, in as many tables as the width asks for."""
+    rows = [(part, LABELS[quantity]) for part, quantity in heads(text)]
+    last_summary = sum(part in SUMMARY for part, _ in rows) - 1
+    names = [str(name) for name in text.index]
+    widths = [min(MAX_NAME, max(MIN_COLUMN, *map(len, name.split()))) for name in names]
+    room = width - sum(max(len(row[i]) for row in rows) + GAP for i in range(2))
+    for models in _chunks([w + GAP for w in widths], room):
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+        table.add_column()
+        table.add_column()
+        for model in models:
+            table.add_column(Text(names[model], overflow="fold"), justify="right", width=widths[model])
+        for place, (part, label) in enumerate(rows):
+            begins = place == 0 or rows[place - 1][0] != part
+            cells = (str(text.iat[model, place]) for model in models)
+            table.add_row(part if begins else "", label, *cells, end_section=place == last_summary)
+        yield table
+
+
+def _chunks(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Positions side by side in as few tables as the room allows (one model at least), and those as even as
+    can be."""
+    chunks = _greedy(widths, room)
+    while len(even := _greedy(widths, room - 1)) == len(chunks) and room > 0:
+        chunks, room = even, room - 1
+    return chunks
+
+
+def _greedy(widths: Sequence[int], room: int) -> list[list[int]]:
+    chunks: list[list[int]] = [[]]
+    used = 0
+    for place, width in enumerate(widths):
+        if chunks[-1] and used + width > room:
+            chunks.append([])
+            used = 0
+        chunks[-1].append(place)
+        used += width
+    return chunks

@@ -1,0 +1,108 @@
+"""The table: what stands in which row and column, and that only comparable rows are compared."""
+
+from __future__ import annotations
+
+import csv
+from importlib.resources import files
+
+import pandas as pd
+import pytest
+
+from lst_robust.corruptions.presets import CORRUPTIONS
+from lst_robust.reporting.tables import COLUMNS, PROTOCOL, best, decimals, groups, robustness_table
+
+
+def test_columns_are_in_the_papers_order():
+    with files("lst_robust.reporting").joinpath("paper/table4_imagenet_c.csv").open() as file:
+        printed = next(csv.reader(file))
+    assert COLUMNS.get_level_values("quantity").tolist() == [
+        "mce19", "mce15", "clean_error", "mean_corruption_error", "relative_mce", *printed[2:],
+    ]  # fmt: skip
+    assert COLUMNS.get_level_values("group").unique().tolist() == [
+        "mCE", "Error", "Relative", "Noise", "Blur", "Weather", "Digital", "Extra",
+    ]  # fmt: skip
+
+
+def test_a_row_holds_the_numbers_of_its_result(result):
+    table = robustness_table([result("lst18", 40), result("resnet18", 50)])
+    row = table.xs("resnet18", level="model").iloc[0]
+    assert row["mCE"].tolist() == [109, 107]
+    assert row["Error"].tolist() == [5, 61]
+    assert row["Relative", "relative_mce"] == 120
+    assert row["Blur"].tolist() == [103, 104, 105, 106]  # CE
+    assert table.index.get_level_values("model").tolist() == ["lst18", "resnet18"]
+
+
+OTHERS = {
+    "suite": "cifar10-c", "suite_version": 2, "protocol": "official", "preset": "imagenet",
+    "engine": "imagecorruptions", "n": 200, "seed": 1, "normaliser": "alexnet-imagenet-c",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", OTHERS)
+def test_rows_of_different_protocols_are_never_compared(result, field):
+    other = result("better", 20, **{field: OTHERS[field]})
+    split = groups(robustness_table([result("a", 40), other, result("b", 50)]))
+    assert [group.frame.index.tolist() for group in split] == [["a", "b"], ["better"]]
+    assert split[0].caption != split[1].caption and str(OTHERS[field]) in split[1].caption
+    assert best(split[0]).loc["a"].all() and not best(split[1]).any(axis=None)
+
+
+def test_every_field_of_the_protocol_is_covered():
+    assert set(PROTOCOL) == set(OTHERS) | {"severities", "measure"}
+
+
+def test_the_lowest_value_is_best_and_ties_as_printed_share_it(result):
+    first, second, third = result("a", 40), result("b", 50), result("c", 60)
+    first["ce"]["snow"], second["ce"]["snow"], third["ce"]["snow"] = 80.04, 79.96, 80.06
+    third["clean_error"] = 0.0
+    marks = best(groups(robustness_table([first, second, third]))[0])
+    assert marks["Weather", "snow"].tolist() == [True, True, False]
+    assert marks["Error", "clean_error"].tolist() == [False, False, True]
+    assert marks["mCE", "mce19"].tolist() == [True, False, False]
+
+
+def test_missing_cells_are_no_zeros_and_are_not_best(result):
+    (group,) = groups(robustness_table([result("a", 40, missing=("fog",)), result("b", 50), result("c", 60)]))
+    assert pd.isna(group.frame.loc["a", ("Weather", "fog")]) and pd.isna(group.frame.loc["a", ("mCE", "mce19")])
+    marks = best(group)
+    assert marks["Weather", "fog"].tolist() == marks["mCE", "mce19"].tolist() == [False, True, False]
+    assert any("not measured yet" in note for note in group.notes)
+
+
+def test_a_result_of_absent_keys_is_an_empty_row():
+    (group,) = groups(robustness_table([{"model": "a", "suite": "s", "suite_version": 1}]))
+    assert group.frame.shape == (1, 0)
+
+
+def test_without_a_normaliser_there_are_mean_errors_and_a_reason(result):
+    (group,) = groups(robustness_table([result("a", 40, normaliser=None)]))
+    assert "mCE" not in group.frame and "Relative" not in group.frame
+    assert group.frame.loc["a", ("Noise", "shot_noise")] == 43  # mean of 41 ... 45
+    assert "no normaliser" in group.notes[0] and "No CE" in group.notes[0]
+    assert "CE against" not in group.caption
+
+
+def test_single_severities_are_a_protocol_of_their_own(result):
+    part = result("part", 30)
+    part["errors"] = {name: [None, None, row[2], None, row[4]] for name, row in part["errors"].items()}
+    part |= {"ce": dict.fromkeys(CORRUPTIONS), "mce15": None, "mce19": None, "relative_mce": None}
+    whole, some = groups(robustness_table([result("whole", 40), part]))
+    assert "severities 3,5" in some.caption and whole.protocol["severities"] == "1-5"
+    assert some.frame.loc["part", ("Noise", "gaussian_noise")] == 33  # mean of 32 and 34
+    assert "all five severities" in some.notes[0]
+
+
+def test_the_printed_table_stands_apart(result):
+    ours, paper = groups(robustness_table([result()], paper=True))
+    assert len(ours.frame) == 1 and len(paper.frame) == 10
+    assert paper.caption.startswith("Paper, Table 4 (ImageNet-C, printed)") and "another protocol" in paper.caption
+    assert paper.frame.loc["LST-Net-18 (w/ ST)", ("mCE", "mce19")] == 79.89
+    assert paper.frame.loc["SENet-50", ("Extra", "saturate")] == 58
+    assert "Error" not in paper.frame  # not printed
+    assert decimals(paper, "saturate") == 0 and decimals(paper, "mce19") == 2 and decimals(ours, "saturate") == 1
+
+
+def test_no_results_are_an_empty_table():
+    table = robustness_table([])
+    assert table.empty and groups(table) == []
