@@ -23,11 +23,12 @@ SUMMARY: dict[str, tuple[str, ...]] = {
     "Relative": ("relative_mce",),
 }
 PROTOCOL = (
-    "suite", "suite_version", "protocol", "preset", "engine", "n", "seed", "normaliser", "severities", "measure",
+    "suite", "suite_version", "protocol", "preset", "style", "engine", "n", "images", "seed", "normaliser",
+    "severities", "measure",
 )  # fmt: skip
-"""What must be equal for two rows to be compared. `severities` are those measured, as "1-5" or "3"; `measure`
-says what the columns of the corruptions hold: "ce", or "error" where no CE is defined. Text, "" where it does
-not apply."""
+"""What must be equal for two rows to be compared. `images` is the source's fingerprint, `severities` are those
+measured, as "1-5" or "3"; `measure` says what the columns of the corruptions hold: "ce", or "error" where no CE is
+defined. Text, "" where it does not apply."""
 
 COLUMNS = pd.MultiIndex.from_tuples(
     [(group, name) for group, names in SUMMARY.items() for name in names]
@@ -60,7 +61,8 @@ def robustness_table(results: Sequence[Mapping[str, Any]], *, paper: bool = Fals
     rows.sort(key=lambda row: first[row[0]])
     index = pd.MultiIndex.from_tuples([(*protocol, model) for protocol, model, _ in rows], names=[*PROTOCOL, "model"])
     values = [[numbers.get(name) for _, name in COLUMNS] for _, _, numbers in rows]
-    return pd.DataFrame(values, index=index, columns=COLUMNS, dtype="float64")
+    table = pd.DataFrame(values, index=index, columns=COLUMNS, dtype="float64")
+    return table.mask(_partial_means(table))
 
 
 def groups(table: pd.DataFrame) -> list[TableGroup]:
@@ -121,6 +123,19 @@ def _row(result: Mapping[str, Any]) -> tuple[tuple[str, ...], str, dict[str, flo
     return protocol, str(result["model"]), numbers
 
 
+def _partial_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Boolean, shaped like the table: the mean corruption errors of rows that lack a corruption which others of their
+    protocol have; a mean over other cells would pass for a comparable one."""
+    partial = pd.DataFrame(False, index=table.index, columns=table.columns)
+    present = table[[column for column in COLUMNS if column[1] in CORRUPTIONS]].notna().to_numpy()
+    keys = [tuple(entry[:-1]) for entry in table.index]
+    for key in set(keys):
+        rows = [place for place, k in enumerate(keys) if k == key]
+        lacks = (present[rows].any(axis=0) & ~present[rows]).any(axis=1)
+        partial.iloc[rows, COLUMNS.get_loc(("Error", "mean_corruption_error"))] = lacks
+    return partial
+
+
 def _mean_error(errors: Sequence[float | None] | None, measured: Sequence[int]) -> float | None:
     values = [errors[i] for i in measured] if errors else []
     present = [value for value in values if value is not None]
@@ -151,8 +166,12 @@ def _caption(protocol: Mapping[str, str]) -> str:
         return "Paper, Table 4 (ImageNet-C, printed): another protocol than any of ours"
     parts = [
         f"{protocol['suite']} v{protocol['suite_version']}",
-        f"{protocol['protocol']}, preset {protocol['preset']}, engine {protocol['engine']}",
-        f"n = {protocol['n']}, seed {protocol['seed']}",
+        ", ".join(
+            [protocol["protocol"]]
+            + [f"{field} {protocol[field]}" for field in ("preset", "style", "engine") if protocol[field]]
+        ),
+        f"n = {protocol['n']}" + (f" (images {protocol['images'][:8]})" if protocol["images"] else ""),
+        f"seed {protocol['seed']}",
     ]
     if protocol["severities"] != "1-5":
         parts.append(f"severities {protocol['severities'] or 'none'}")

@@ -35,7 +35,8 @@ def test_a_row_holds_the_numbers_of_its_result(result):
 
 OTHERS = {
     "suite": "cifar10-c", "suite_version": 2, "protocol": "official", "preset": "imagenet",
-    "engine": "imagecorruptions", "n": 200, "seed": 1, "normaliser": "alexnet-imagenet-c",
+    "style": "imagecorruptions", "engine": "imagecorruptions", "n": 200, "images": "b15bce42",
+    "seed": 1, "normaliser": "alexnet-imagenet-c",
 }  # fmt: skip
 
 
@@ -68,6 +69,14 @@ def test_missing_cells_are_no_zeros_and_are_not_best(result):
     marks = best(group)
     assert marks["Weather", "fog"].tolist() == marks["mCE", "mce19"].tolist() == [False, True, False]
     assert any("not measured yet" in note for note in group.notes)
+
+
+def test_a_mean_over_fewer_cells_than_others_have_is_not_shown(result):
+    table = robustness_table([result("a", 40, missing=("fog",)), result("b", 50), result("c", 30, suite="other")])
+    means = table["Error", "mean_corruption_error"]
+    assert means.isna().tolist() == [True, False, False]
+    alone = robustness_table([result("a", 40, missing=("fog",))])["Error", "mean_corruption_error"]
+    assert alone.tolist() == [51]
 
 
 def test_a_result_of_absent_keys_is_an_empty_row():
