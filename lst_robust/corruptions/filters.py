@@ -160,9 +160,9 @@ def axis_zoom(length: int, factor: float) -> AxisZoom:
     size = round(crop * factor)
     place = np.arange(size) * ((crop - 1) / (size - 1) if size > 1 else 1.0)
     first = np.floor(place).astype(np.int64)
-    high = place - first
+    low = 1 - (place - first)
     inside = place <= crop - 1
-    return AxisZoom(start, start + crop, start + first, np.where(inside, 1 - high, 0.0), np.where(inside, high, 0.0))
+    return AxisZoom(start, start + crop, start + first, np.where(inside, low, 0.0), np.where(inside, 1 - low, 0.0))
 
 
 def zoom(x: FloatArray, rows: AxisZoom, columns: AxisZoom) -> NDArray[np.float64]:

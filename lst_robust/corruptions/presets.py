@@ -132,12 +132,15 @@ class Jpeg(NamedTuple):
 
 
 class Spatter(NamedTuple):
+    """`mud_precision`: in what the colour of mud is added to the (float32) image; water is always float32."""
+
     mean: float
     std: float
     sigma: float
     threshold: float
     strength: float
     mud: bool
+    mud_precision: Literal["float32", "float64"] = "float32"
 
 
 Constants = (
@@ -175,6 +178,13 @@ _SNOW_IMAGENET = (
 )
 _FROST_IMAGENET = ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))
 _MOTION_IMAGENET = ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))
+_SPATTER_IMAGENET = (
+    Spatter(0.65, 0.3, 4, 0.69, 0.6, False),
+    Spatter(0.65, 0.3, 3, 0.68, 0.6, False),
+    Spatter(0.65, 0.3, 2, 0.68, 0.5, False),
+    Spatter(0.65, 0.3, 1, 0.65, 1.5, True),
+    Spatter(0.67, 0.4, 1, 0.65, 1.5, True),
+)
 _PIXELATE_IMAGENET = (0.6, 0.5, 0.4, 0.3, 0.25)
 
 HENDRYCKS: dict[str, dict[str, tuple[Constants, ...]]] = {
@@ -209,13 +219,7 @@ HENDRYCKS: dict[str, dict[str, tuple[Constants, ...]]] = {
         ),
         "pixelate": tuple(Pixelate(c) for c in _PIXELATE_IMAGENET),
         "jpeg_compression": tuple(Jpeg(q) for q in (25, 18, 15, 10, 7)),
-        "spatter": (
-            Spatter(0.65, 0.3, 4, 0.69, 0.6, False),
-            Spatter(0.65, 0.3, 3, 0.68, 0.6, False),
-            Spatter(0.65, 0.3, 2, 0.68, 0.5, False),
-            Spatter(0.65, 0.3, 1, 0.65, 1.5, True),
-            Spatter(0.67, 0.4, 1, 0.65, 1.5, True),
-        ),
+        "spatter": _SPATTER_IMAGENET,
     },
     "cifar": {
         "gaussian_noise": _noise(0.04, 0.06, 0.08, 0.09, 0.10),
@@ -301,6 +305,7 @@ IMAGECORRUPTIONS: dict[str, tuple[Constants, ...]] = {
     "fog": tuple(Fog(*c) for c in ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))),
     "elastic_transform": tuple(Elastic(250 * c, 0.01, 0, None) for c in (0.05, 0.065, 0.085, 0.1, 0.12)),
     "pixelate": tuple(Pixelate(c, "nearest") for c in _PIXELATE_IMAGENET),
+    "spatter": tuple(c._replace(mud_precision="float64") for c in _SPATTER_IMAGENET),
 }
 
 

@@ -4,7 +4,8 @@ As released it does not import with setuptools >= 82, three of its functions fai
 and all of them draw from global or unseeded generators. Here its source is loaded into a module of our own, without
 the two imports that no longer exist, and with the names that it uses replaced:
 
-- `np`: NumPy plus `float_`, and with `random` a legacy generator of the image's own, one a thread;
+- `np`: NumPy plus `float_`, with `random` a legacy generator of the image's own, and with a `max` that is never 0,
+  for spatter divides by it (and makes images without a drop black);
 - `sk.util.random_noise` (impulse_noise): seeded from the same key;
 - `gaussian`: takes `multichannel`; `print`: silent, since standard output belongs to results.
 
@@ -83,8 +84,7 @@ def reference_corrupt(
     result = np.empty_like(batch)
     for i, image in enumerate(batch):
         _current.keys, _current.legacy = streams.keys[i], legacy_generator(streams.keys[i])
-        with np.errstate(invalid="ignore"):  # spatter without a drop divides by 0; NaN is black, as on x86
-            result[i] = np.nan_to_num(np.asarray(function(Image.fromarray(image), severity))).astype(np.uint8)
+        result[i] = np.asarray(function(Image.fromarray(image), severity)).astype(np.uint8)
     return result.reshape(images.shape)
 
 
@@ -123,6 +123,11 @@ class _NumPy:
     def random(self) -> np.random.RandomState:
         return _current.legacy
 
+    @staticmethod
+    def max(x: Any, axis: Any = None) -> Any:
+        strongest = np.max(x, axis=axis)
+        return np.where(strongest == 0, 1, strongest).astype(np.asarray(x).dtype)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
 
@@ -131,5 +136,5 @@ def _random_noise(image: np.ndarray, **options: Any) -> np.ndarray:
     return skimage.util.random_noise(image, rng=impulse_generator(_current.keys), **options)
 
 
-def _gaussian(image: np.ndarray, multichannel: bool = False, **options: Any) -> np.ndarray:
-    return skimage.filters.gaussian(image, channel_axis=-1 if multichannel else None, **options)
+def _gaussian(image: np.ndarray, sigma: Any, multichannel: bool = False, **options: Any) -> np.ndarray:
+    return skimage.filters.gaussian(image, sigma, channel_axis=-1 if multichannel else None, **options)

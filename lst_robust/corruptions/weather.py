@@ -23,7 +23,7 @@ FIELD, ANGLE = 0, 1  # streams of snow, fog and spatter
 TEXTURE, CROP = 0, 1  # streams of frost
 
 WATER = np.array([175, 238, 238], dtype=np.float32) / np.float32(255)  # pale turquoise
-MUD = np.array([63, 42, 20], dtype=np.float32) / np.float32(255)
+MUD = np.array([63, 42, 20]) / 255.0
 
 
 def draw_snow(streams: Streams, height: int, width: int, c: Snow) -> Draws:
@@ -117,7 +117,7 @@ def apply_spatter(images: Images, draws: Draws, c: Spatter) -> Images:
     if c.mud:
         cover = gaussian((liquid > c.threshold).astype(np.float32), c.strength)[..., None]
         cover[cover < np.float32(0.8)] = 0
-        return to_uint8(x * (np.float32(1) - cover) + MUD * cover)
+        return to_uint8(x * (np.float32(1) - cover) + MUD.astype(c.mud_precision) * cover)
     drops = np.stack([splashes((layer * 255).astype(np.uint8)) for layer in liquid])
     return to_uint8(x + drops[..., None] * np.float32(c.strength) * WATER)
 

@@ -1,0 +1,139 @@
+"""The blurs: golden outputs, and each building block against an independent formulation."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import cv2
+import numpy as np
+import pytest
+from legacy_draws import legacy_draws
+from scipy import ndimage
+
+from lst_robust.corruptions.engine import CORRUPTIONS
+from lst_robust.corruptions.filters import (
+    axis_zoom,
+    correlate_disk,
+    disk,
+    gaussian,
+    motion_blur,
+    motion_taps,
+    round_16_bit,
+    zoom,
+)
+from lst_robust.corruptions.presets import PRESETS, SEVERITIES, GlassBlur, MotionBlur, constants
+from lst_robust.corruptions.random import Streams
+
+EXACT = ["gaussian_blur", "glass_blur", "motion_blur", "zoom_blur"]
+
+
+@pytest.mark.parametrize("severity", SEVERITIES)
+@pytest.mark.parametrize("size", [32, 64, 224])
+@pytest.mark.parametrize("name", EXACT)
+def test_golden(golden_differences, name, size, severity):
+    assert golden_differences(name, size, severity, partial(legacy_draws, name)).max() == 0
+
+
+@pytest.mark.parametrize("severity", SEVERITIES)
+@pytest.mark.parametrize("size", [32, 64, 224])
+def test_golden_defocus(golden_differences, size, severity):
+    """OpenCV filters with large kernels through a Fourier transform, so a level may tip over."""
+    difference = golden_differences("defocus_blur", size, severity, partial(legacy_draws, "defocus_blur"))
+    assert difference.max() <= 1
+    assert difference.mean() <= 2e-4
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.4, 1.5, 6])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_gaussian_is_scipy_s(any_images, sigma, dtype):
+    x = (any_images(2, 19, 37) / 255.0).astype(dtype)
+    expected = ndimage.gaussian_filter(x, (0, sigma, sigma, 0), mode="nearest")
+    np.testing.assert_array_equal(gaussian(x, sigma), expected)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_disk_correlation_is_opencv_s(any_images, preset, severity):
+    c = constants("defocus_blur", severity, preset)
+    images, kernel = any_images(2, 24, 40), disk(c.radius, c.alias_sigma)
+    dense = np.zeros((2 * kernel.reach + 1,) * 2)
+    for weight, offsets in zip(kernel.weights, kernel.offsets, strict=True):
+        dense[tuple((offsets + kernel.reach).T)] = weight
+    assert dense.sum() == pytest.approx(1, abs=0.02)  # radius 8 fills its grid, and its Gaussian mirrors there
+    for image, result in zip(images, correlate_disk(images, kernel), strict=True):
+        expected = cv2.filter2D(image.astype(np.float64), -1, dense)
+        np.testing.assert_allclose(result, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 30), (21, 16)])
+@pytest.mark.parametrize("c", [GlassBlur(0.05, 1, 1), GlassBlur(0.7, 2, 3), GlassBlur(1.1, 3, 2), GlassBlur(0.4, 4, 2)])
+def test_glass_blur_is_the_sequential_scan(any_images, height, width, c):
+    """The definition followed pixel by pixel, with OpenCV-free smoothing."""
+    images, d = any_images(2, height, width), c.max_delta
+    draws = CORRUPTIONS["glass_blur"].draw(Streams.for_images("1", 0, "glass_blur", 1, [5, 6]), height, width, c)
+    assert draws["offsets"].min() >= -d
+    assert draws["offsets"].max() < d
+
+    def smooth(x):
+        return ndimage.gaussian_filter(x / 255.0, (c.sigma, c.sigma, 0), mode="nearest")
+
+    for image, offsets, result in zip(
+        images, draws["offsets"], CORRUPTIONS["glass_blur"].apply(images, draws, c), strict=True
+    ):
+        x = (smooth(image) * 255).astype(np.uint8)
+        for scan in offsets:
+            for i, y in enumerate(range(height - d, d, -1)):
+                for j, z in enumerate(range(width - d, d, -1)):
+                    dx, dy = scan[i, j]
+                    x[y, z] = x[y + dy, z + dx]
+        np.testing.assert_array_equal(result, (np.clip(smooth(x), 0, 1) * 255).astype(np.uint8))
+
+
+def test_glass_offsets_are_uniform():
+    c = GlassBlur(1, 3, 1)
+    draws = CORRUPTIONS["glass_blur"].draw(Streams.for_images("1", 0, "glass_blur", 1, range(8)), 66, 66, c)
+    counts = np.unique(draws["offsets"].reshape(-1, 2), axis=0, return_counts=True)[1]
+    assert counts.size == 36
+    chi2 = ((counts - counts.mean()) ** 2 / counts.mean()).sum() / 35
+    assert chi2 < 2
+
+
+def test_motion_blur_moves_towards_its_angle():
+    image = np.zeros((1, 41, 41), dtype=np.uint8)
+    image[0, 20, 20] = 255
+    for angle, (dy, dx) in {0.0: (0, 1), 90.0: (1, 0), -90.0: (-1, 0), -45.0: (-1, 1)}.items():
+        taps = motion_taps(np.array([angle]), 5, 2)
+        blurred = motion_blur(image, taps, stop_outside=False)[0]
+        # a pixel is the sum of those ahead of it, so the point's trail is behind it
+        lit = np.argwhere(blurred > 1e-12) - 20
+        assert (lit @ np.array([dy, dx]) <= 0).all(), angle
+        assert blurred.sum() == pytest.approx(255)
+        assert blurred[20, 20] > 40
+
+
+@pytest.mark.parametrize("stop_outside", [False, True])
+def test_motion_blur_stops_outside_only_where_asked(stop_outside):
+    """31 taps over 16 pixels: imagecorruptions drops those beyond the border and gets darker, ImageMagick does not."""
+    image = np.full((1, 16, 16, 3), 200, dtype=np.uint8)
+    blurred = motion_blur(image, motion_taps(np.zeros(1), 15, 12), stop_outside=stop_outside)
+    taps = motion_taps(np.zeros(1), 15, 12).weights
+    assert blurred.max() == pytest.approx(200 * (taps[:16].sum() if stop_outside else 1))
+
+
+def test_the_two_roundings_of_motion_blur():
+    assert round_16_bit(np.array([9.9, 9.999, 10.0 - 1e-12, 255.0])).tolist() == [9, 10, 10, 255]
+    images = np.full((1, 32, 32, 3), 77, dtype=np.uint8)
+    draws = {"angle": np.array([13.0])}
+    apply = CORRUPTIONS["motion_blur"].apply
+    assert (apply(images, draws, MotionBlur(6, 2, "16-bit")) == 77).all()
+    assert abs(apply(images, draws, MotionBlur(6, 2, "truncate")).astype(int) - 77).max() <= 1
+
+
+@pytest.mark.parametrize("factor", [1, 1.01, 1.07, 1.28, 1.75, 2.25, 3, 4.5])
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (33, 50), (224, 61)])
+def test_zoom_is_scipy_s(factor, height, width):
+    x = np.random.default_rng(0).normal(size=(1, height, width, 2))
+    rows, columns = axis_zoom(height, factor), axis_zoom(width, factor)
+    crop = x[0, rows.start : rows.stop, columns.start : columns.stop]
+    np.testing.assert_array_equal(zoom(x, rows, columns)[0], ndimage.zoom(crop, (factor, factor, 1), order=1))
+    np.testing.assert_array_equal(zoom(crop[None], rows.cropped(), columns.cropped()), zoom(x, rows, columns))
