@@ -11,8 +11,9 @@ from lst_robust.models.checkpoint import (
     save_checkpoint,
 )
 from lst_robust.models.config import ModelConfig
+from lst_robust.models.factory import create_model
 from lst_robust.models.lst import networks  # noqa: F401 (registers)
-from lst_robust.models.registry import create_model, model_info, model_names
+from lst_robust.models.registry import model_info, model_names
 
 __all__ = [
     "ModelConfig",

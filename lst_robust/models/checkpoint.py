@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lst_robust.errors import CheckpointError
+from lst_robust.models.formats import adapt_state_dict
 
 FORMAT = "lst-robust/1"
 PICKLES = (".pth", ".pt", ".pth.tar", ".ckpt", ".bin")
@@ -139,6 +140,8 @@ def load_checkpoint(model: nn.Module, path: str | Path) -> dict[str, Any]:
     if metadata.get("format") and metadata.get("model") != config.name:
         raise CheckpointError(f"{path} holds {metadata.get('model')}, not {config.name}: choose --model accordingly")
     wanted = model.state_dict()
+    if not metadata.get("format"):
+        state = adapt_state_dict(model, state)
     missing = [key for key in wanted if key not in state]
     unexpected = [key for key in state if key not in wanted]
     misshapen = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from lst_robust.errors import UsageError, unknown_name
-from lst_robust.models.checkpoint import load_checkpoint, read_metadata
-from lst_robust.models.config import CIFAR_MEAN, CIFAR_STD, IMAGENET_MEAN, IMAGENET_STD, ModelConfig
-from lst_robust.models.stems import STEMS, resolve_stem
+from lst_robust.errors import unknown_name
 
 Factory = Callable[..., nn.Module]
 
@@ -22,7 +18,8 @@ class ModelEntry:
     """One line of the registry. `options` holds each option's default; its type is the option's type.
     `stems` are the allowed values of the option `stem`: ImageNet's, the one for small images, others.
 
-    `paper` names the printed row: (table, family, depth, width, label), or None when the paper has none.
+    `paper` names the printed row (table, family, depth, width, model), or is None when the paper has none;
+    `paper_options` are the options under which the printed figures were counted, where the defaults differ.
     `note` says where a structure is a guess or a budget match, or what is wrong with the printed figures.
     """
 
@@ -35,6 +32,7 @@ class ModelEntry:
     options: Mapping[str, Any] = field(default_factory=dict)
     stems: tuple[str, ...] = ()
     paper: tuple[str, ...] | None = None
+    paper_options: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
 
 
@@ -51,6 +49,7 @@ def register(
     options: Mapping[str, Any] | None = None,
     stems: tuple[str, ...] = (),
     paper: tuple[str, ...] | None = None,
+    paper_options: Mapping[str, Any] | None = None,
     note: str = "",
 ) -> Callable[[Factory], Factory]:
     """Decorator: put a factory `f(num_classes=, image_size=, **options) -> nn.Module` under `name`."""
@@ -58,8 +57,19 @@ def register(
     def add(factory: Factory) -> Factory:
         if name in _ENTRIES:
             raise ValueError(f"model {name!r} is registered twice")
-        known = {**({"stem": "auto"} if stems else {}), **(options or {})}
-        _ENTRIES[name] = ModelEntry(name, family, factory, input_size, num_classes, source, known, stems, paper, note)
+        _ENTRIES[name] = ModelEntry(
+            name=name,
+            family=family,
+            factory=factory,
+            input_size=input_size,
+            num_classes=num_classes,
+            source=source,
+            options={**({"stem": "auto"} if stems else {}), **(options or {})},
+            stems=stems,
+            paper=paper,
+            paper_options=paper_options or {},
+            note=note,
+        )
         return factory
 
     return add
@@ -75,91 +85,3 @@ def model_info(name: str) -> ModelEntry:
     if name not in _ENTRIES:
         raise unknown_name("model", name, _ENTRIES)
     return _ENTRIES[name]
-
-
-def create_model(
-    name: str,
-    num_classes: int | None = None,
-    checkpoint: str | Path | None = None,
-    **options: Any,
-) -> nn.Module:
-    """Build a network by name; its facts stand in `.config` (a `ModelConfig`).
-
-    Args:
-        num_classes: outputs; default: the checkpoint's, else the network's own (10 on CIFAR, 1000 on ImageNet).
-        checkpoint: file to load strictly, see `lst_robust.models.checkpoint`.
-        options: `image_size` (default: the network's own input size) and the family's options. What a checkpoint
-            of ours records counts as the default. Text is turned into the option's type ("2" -> 2).
-
-    Returns:
-        A network in training mode, float32 (N, 3, H, W) normalised -> logits (N, num_classes).
-
-    Raises:
-        UsageError: unknown name or option, or a value that cannot be meant.
-        CheckpointError: the file is missing, unsafe, or does not fit.
-    """
-    entry = model_info(name)
-    if checkpoint is not None:
-        metadata = read_metadata(checkpoint)
-        if metadata.get("model") == name:
-            num_classes = num_classes if num_classes is not None else metadata.get("num_classes")
-            options = {**metadata.get("options", {}), "image_size": metadata.get("image_size"), **options}
-    image_size = _as_size(options.pop("image_size", None), entry.input_size)
-    classes = entry.num_classes if num_classes is None else num_classes
-    if classes < 1:
-        raise UsageError(f"num_classes is {classes}: a classifier needs at least 1")
-    chosen = _complete_options(entry, options)
-    if entry.stems:
-        chosen["stem"] = resolve_stem(chosen["stem"], entry.stems, image_size)
-    model = entry.factory(num_classes=classes, image_size=image_size, **chosen)
-    cifar = entry.input_size == 32
-    model.config = ModelConfig(  # type: ignore[assignment]
-        name=name,
-        family=entry.family,
-        input_size=image_size,
-        num_classes=classes,
-        mean=CIFAR_MEAN if cifar else IMAGENET_MEAN,
-        std=CIFAR_STD if cifar else IMAGENET_STD,
-        interpolation="bilinear",
-        crop_pct=1.0 if image_size < 112 else 0.875,
-        source=entry.source,
-        adaptation=STEMS[chosen["stem"]].text if entry.stems else "none: the same layers at every image size",
-        options=chosen,
-    )
-    if checkpoint is not None:
-        load_checkpoint(model, checkpoint)
-    return model
-
-
-def _as_size(value: object, default: int) -> int:
-    size = default if value is None else _coerce("image_size", value, default)
-    if size < 8:
-        raise UsageError(f"image_size is {size}: the networks need at least 8 pixels")
-    return size
-
-
-def _complete_options(entry: ModelEntry, given: Mapping[str, object]) -> dict[str, Any]:
-    """The defaults of `entry` with the given values laid over them, each turned into its default's type."""
-    for option in given:
-        if option not in entry.options:
-            known = ", ".join(["image_size", *entry.options])
-            raise UsageError(f"model {entry.name!r} has no option {option!r}: it knows {known}")
-    return {key: _coerce(key, given.get(key, default), default) for key, default in entry.options.items()}
-
-
-def _coerce(option: str, value: Any, default: Any) -> Any:
-    wanted = type(default)
-    try:
-        converted = wanted(value)
-        if isinstance(value, (int, float)) and converted != value:  # int(2.5) is 2
-            raise ValueError
-    except (TypeError, ValueError):
-        raise UsageError(f"option {option!r} is {value!r}: give it a value like {default!r}") from None
-    return converted
-
-
-def choose(option: str, value: str, known: tuple[str, ...]) -> str:
-    """`value` when it is one of `known`, else a UsageError that lists them."""
-    if value not in known:
-        raise UsageError(f"option {option!r} is {value!r}: choose from {', '.join(known)}")
-    return value

@@ -8,18 +8,19 @@ import torch
 from lst_robust.errors import UsageError
 from lst_robust.models import create_model, load_checkpoint, model_names, save_checkpoint
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 SMALL = ("lst18", "lst18-relu", "resnet18", "senet18", "cbam18", "alexnet")
 
 
 @pytest.mark.parametrize("stem", ["3x3s1", "3x3s2"])
 @pytest.mark.parametrize("name", SMALL)
 def test_small_images_learn(name: str, stem: str) -> None:
-    """A few AdamW steps on one fixed batch bring the loss down, in finite numbers."""
+    """A few AdamW steps on three plain colours bring the loss down."""
     torch.manual_seed(0)
     model = create_model(name, num_classes=3, image_size=32, stem=stem)
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
-    images, labels = torch.randn(6, 3, 32, 32), torch.arange(6) % 3
+    labels = torch.arange(6) % 3
+    images = torch.randn(6, 3, 32, 32) + 2 * torch.eye(3)[labels][:, :, None, None]
     losses = []
     for _ in range(6):
         loss = torch.nn.functional.cross_entropy(model(images), labels)

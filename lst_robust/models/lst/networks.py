@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTOptions
-from lst_robust.models.registry import register
+from lst_robust.models.registry import model_info, register
 from lst_robust.models.stems import RESNET_STEMS, stem_convolution, stem_pool
 
 OPTIONS = asdict(LSTOptions())
-IMAGENET = "LST-Net paper, Table 3; structure found from the printed counts"
 
 
 class LSTNet(nn.Module):
@@ -72,25 +72,92 @@ class LSTNet(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
-def imagenet_lst(blocks: Sequence[int], *, num_classes: int, stem: str, **options: Any) -> LSTNet:
-    """An ImageNet LST-Net: stem of 64 channels, planes 64-128-256-512."""
+def lst_net(
+    blocks: Sequence[int],
+    planes: Sequence[int],
+    *,
+    num_classes: int,
+    stem_width: int,
+    stem: str = "3x3s1",
+    handler: bool = True,
+    image_size: int = 0,  # every factory is given it; only the stem depends on it, and that is resolved
+    **options: Any,
+) -> LSTNet:
+    """An `LSTNet` from the registry's options."""
     return LSTNet(
         blocks,
-        (64, 128, 256, 512),
+        planes,
         num_classes=num_classes,
         stem=stem,
-        stem_width=64,
-        handler=True,
+        stem_width=stem_width,
+        handler=handler,
         options=LSTOptions(**options),
     )
 
 
-@register("lst18", family="lst", source=IMAGENET, stems=RESNET_STEMS, options=OPTIONS)
-def lst18(*, image_size: int, **options: Any) -> nn.Module:
-    return imagenet_lst((4, 4, 4, 4), **options)
+CIFAR_SOURCE = "LST-Net paper, Table 2; structure of the authors' released code"
+IMAGENET_SOURCE = "LST-Net paper, Table 3; structure found from the printed counts"
+DIAGONAL = {"channel_transform": "diagonal"}
 
+for depth in (20, 56, 110, 164):
+    blocks = [(depth - 2) // 6 * 2] * 3
+    build = partial(lst_net, blocks, (16, 32, 64), stem_width=16)
+    printed = ("table2", "resnet", str(depth), "1", "LST-Net")
+    facts: dict[str, Any] = {"family": "lst", "source": CIFAR_SOURCE, "input_size": 32, "num_classes": 10}
+    register(
+        f"lst{depth}",
+        options=OPTIONS,
+        paper=None if depth == 164 else printed,
+        note="counts are not printed; built by the rule of the other depths" if depth == 164 else "",
+        **facts,
+    )(build)
+    register(f"lst{depth}-i", options={**OPTIONS, "bottleneck": "I"}, note="counts are not printed", **facts)(build)
 
-@register("lst18-relu", family="lst", source=IMAGENET, stems=RESNET_STEMS, options={**OPTIONS, "activation": "relu"})
-def lst18_relu(*, image_size: int, **options: Any) -> nn.Module:
-    """Table 4's "w/o ST"."""
-    return imagenet_lst((4, 4, 4, 4), **options)
+for depth, width in ((16, 8), (16, 10), (22, 8), (22, 10), (28, 10), (28, 12), (40, 4), (40, 8)):
+    register(
+        f"lst-wrn{depth}-{width}",
+        family="lst-wrn",
+        source=CIFAR_SOURCE,
+        input_size=32,
+        num_classes=10,
+        options=OPTIONS,
+        paper=("table2", "wrn", str(depth), str(width), "LST-Net"),
+        paper_options={} if (depth, width) in ((22, 10), (28, 10)) or depth == 40 else DIAGONAL,
+        note="no structure was found that gives the printed figures" if depth == 40 else "",
+    )(partial(lst_net, [(depth - 4) // 3] * 3, [width * planes for planes in (16, 32, 64)], stem_width=16))
+
+# name, blocks, width multiplier, handler, T_c counted diagonal in the printed row, note
+IMAGENET_NETS = (
+    ("lst18", (4, 4, 4, 4), 1.0, True, False, ""),
+    ("lst34", (6, 8, 12, 6), 1.0, True, False, ""),
+    ("lst50", (10, 14, 21, 10), 1.0, False, False, "unique in its search box"),
+    ("lst101", (10, 14, 77, 10), 1.0, False, False, ""),
+    ("lst18-x1.5", (4, 4, 4, 4), 1.5, True, True, ""),
+    ("lst18-x2", (4, 4, 4, 4), 2.0, True, True, ""),
+    ("lst18-x3", (4, 4, 4, 4), 3.0, True, True, ""),
+    ("lst34-x1.5", (6, 8, 12, 6), 1.5, True, True, ""),
+    ("lst34-x2", (6, 8, 12, 6), 2.0, True, True, ""),
+    ("lst50-x2", (10, 12, 16, 10), 2.0, True, True, "the counts fit, but other patterns of blocks could too"),
+)
+
+for name, blocks, factor, handler, diagonal, note in IMAGENET_NETS:
+    planes = [int(factor * width) for width in (64, 128, 256, 512)]
+    depth = int(name.removeprefix("lst").partition("-")[0])
+    register(
+        name,
+        family="lst",
+        source=IMAGENET_SOURCE,
+        stems=RESNET_STEMS,
+        options=OPTIONS,
+        paper=("table3", "resnet" if factor == 1 else "wrn", str(depth), f"{factor:g}", "LST-Net"),
+        paper_options=DIAGONAL if diagonal else {},
+        note=note,
+    )(partial(lst_net, blocks, planes, stem_width=planes[0], handler=handler))
+
+register(
+    "lst18-relu",
+    family="lst",
+    source="LST-Net paper, Table 4, \"w/o ST\"",
+    stems=RESNET_STEMS,
+    options={**OPTIONS, "activation": "relu"},
+)(model_info("lst18").factory)

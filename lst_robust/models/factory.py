@@ -1,0 +1,96 @@
+"""From a name and options to a network that knows how it was built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from lst_robust.errors import UsageError
+from lst_robust.models.checkpoint import load_checkpoint, read_metadata
+from lst_robust.models.config import CIFAR_MEAN, CIFAR_STD, IMAGENET_MEAN, IMAGENET_STD, ModelConfig
+from lst_robust.models.registry import ModelEntry, model_info
+from lst_robust.models.stems import STEMS, resolve_stem
+
+
+def create_model(
+    name: str,
+    num_classes: int | None = None,
+    checkpoint: str | Path | None = None,
+    **options: Any,
+) -> nn.Module:
+    """Build a network by name; its facts stand in `.config` (a `ModelConfig`).
+
+    Args:
+        num_classes: outputs; default: the checkpoint's, else the network's own (10 on CIFAR, 1000 on ImageNet).
+        checkpoint: file to load strictly, see `lst_robust.models.checkpoint`.
+        options: `image_size` (default: the network's own input size) and the family's options. What a checkpoint
+            of ours records counts as the default. Text is turned into the option's type ("2" -> 2).
+
+    Returns:
+        A network in training mode, float32 (N, 3, H, W) normalised -> logits (N, num_classes).
+
+    Raises:
+        UsageError: unknown name or option, or a value that cannot be meant.
+        CheckpointError: the file is missing, unsafe, or does not fit.
+    """
+    entry = model_info(name)
+    if checkpoint is not None:
+        metadata = read_metadata(checkpoint)
+        if metadata.get("model") == name:
+            num_classes = num_classes if num_classes is not None else metadata.get("num_classes")
+            options = {**metadata.get("options", {}), "image_size": metadata.get("image_size"), **options}
+    image_size = _as_size(options.pop("image_size", None), entry.input_size)
+    classes = entry.num_classes if num_classes is None else num_classes
+    if classes < 1:
+        raise UsageError(f"num_classes is {classes}: a classifier needs at least 1")
+    chosen = _complete_options(entry, options)
+    if entry.stems:
+        chosen["stem"] = resolve_stem(chosen["stem"], entry.stems, image_size)
+    model = entry.factory(num_classes=classes, image_size=image_size, **chosen)
+    cifar = entry.input_size == 32
+    model.config = ModelConfig(  # type: ignore[assignment]
+        name=name,
+        family=entry.family,
+        input_size=image_size,
+        num_classes=classes,
+        mean=CIFAR_MEAN if cifar else IMAGENET_MEAN,
+        std=CIFAR_STD if cifar else IMAGENET_STD,
+        interpolation="bilinear",
+        crop_pct=1.0 if image_size < 112 else 0.875,
+        source=entry.source,
+        adaptation=STEMS[chosen["stem"]].text if entry.stems else "none: the same layers at every image size",
+        options=chosen,
+    )
+    if checkpoint is not None:
+        load_checkpoint(model, checkpoint)
+    return model
+
+
+def _as_size(value: object, default: int) -> int:
+    size = default if value is None else _coerce("image_size", value, default)
+    if size < 8:
+        raise UsageError(f"image_size is {size}: the networks need at least 8 pixels")
+    return size
+
+
+def _complete_options(entry: ModelEntry, given: Mapping[str, object]) -> dict[str, Any]:
+    """The defaults of `entry` with the given values laid over them, each turned into its default's type."""
+    for option in given:
+        if option not in entry.options:
+            known = ", ".join(["image_size", *entry.options])
+            raise UsageError(f"model {entry.name!r} has no option {option!r}: it knows {known}")
+    return {key: _coerce(key, given.get(key, default), default) for key, default in entry.options.items()}
+
+
+def _coerce(option: str, value: Any, default: Any) -> Any:
+    wanted = type(default)
+    try:
+        converted = wanted(value)
+        if isinstance(value, (int, float)) and converted != value:  # int(2.5) is 2
+            raise ValueError
+    except (TypeError, ValueError):
+        raise UsageError(f"option {option!r} is {value!r}: give it a value like {default!r}") from None
+    return converted
