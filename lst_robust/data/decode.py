@@ -1,7 +1,6 @@
 """One image file to one uint8 square: any of PIL's modes, resized and cropped as torchvision's transforms do.
 
-EXIF orientation is ignored, as torchvision's loader ignores it, so that published protocols are followed
-exactly.
+EXIF orientation is ignored, as torchvision's loader ignores it, so that published protocols are followed exactly.
 """
 
 from __future__ import annotations
@@ -11,26 +10,27 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-MAX_PIXELS = 89_478_485  # PIL's own warning level for decompression bombs; the largest ImageNet photograph has 48 M
+MAX_PIXELS = 89_478_485  # where PIL begins to warn of decompression bombs: 256 MB as RGB
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 
 
-def decode(path: str | Path, image_size: int, resize: int | None = None) -> np.ndarray:
+def decode(path: str | Path, image_size: int, resize: int | None = None, *, exact: bool = False) -> np.ndarray:
     """uint8 (image_size, image_size, 3) of the file's first frame.
 
     The shorter side is resized to `resize` (default: image_size) by PIL's antialiased bilinear filter, then
     the centre is cropped: torchvision's Resize(resize) and CenterCrop(image_size). A square of the right size
-    stays as it is. Raises whatever PIL raises on a damaged file, and ValueError on one that is too large or
-    of an unknown range.
+    stays as it is, and with `exact` anything else is refused. Raises whatever PIL raises on a damaged file, and
+    ValueError on one that is too large, of an unknown range or refused.
     """
     with Image.open(path) as image:
         _refuse_too_large(image.size)
+        if exact and image.size != (image_size, image_size):
+            raise ValueError(f"{image.width} x {image.height} pixels instead of {image_size} x {image_size}")
         return _resize_and_crop(_to_rgb(image), image_size, resize or image_size)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB: alpha dropped and CMYK converted by PIL, 16-bit grey scaled to 8 bits (PIL would clip
-    it)."""
+    """8-bit RGB: alpha dropped and CMYK converted by PIL, 16-bit grey scaled to 8 bits (PIL would clip it)."""
     if image.mode == "F":
         raise ValueError("float pixels have no known range: save it with 8 or 16 bits")
     if image.mode.startswith("I"):

@@ -24,6 +24,7 @@ class FileSource(ImageSource):
         classes: tuple[str, ...],
         image_size: int,
         resize: int | None = None,
+        exact: bool = False,
     ) -> None:
         """files: (path below `folder`, id, label) of each image. UsageError for a resize below image_size."""
         if resize is not None and resize < image_size:
@@ -31,13 +32,23 @@ class FileSource(ImageSource):
         self.name, self.place, self.classes, self.image_size = name, str(folder), classes, image_size
         self.ids = tuple(image_id for _, image_id, _ in files)
         self.labels = np.array([label for _, _, label in files], dtype=np.int64)
-        self._folder, self._paths, self._resize = folder, [path for path, _, _ in files], resize
+        self._folder, self._paths = folder, [path for path, _, _ in files]
+        self._resize, self._exact = resize, exact
 
     def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         return decode_each(self._decode, indices, self.image_size, workers)
 
     def _decode(self, index: int) -> np.ndarray:
-        return decode(self._folder / self._paths[index], self.image_size, self._resize)
+        return decode(self._folder / self._paths[index], self.image_size, self._resize, exact=self._exact)
+
+
+def require_folder(root: Path | None, layout: str) -> Path:
+    """`root` if it is a folder; otherwise a DataError that says how the data must lie."""
+    if root is None:
+        raise DataError(f"this suite needs a data folder: give it with --data-dir; {layout}")
+    if not root.is_dir():
+        raise DataError(f"no data folder {root}: give an existing one with --data-dir; {layout}")
+    return root
 
 
 def readable_name(name: str) -> str:
@@ -59,17 +70,22 @@ def image_files(folder: Path) -> list[str]:
     )
 
 
-def files_by_class(folder: Path, classes: Sequence[str]) -> list[tuple[str, str, int]]:
-    """(path, id, label) of the images in `folder`/<class>/, ids being "<class>/<file name>" on every system.
+def files_by_class(
+    folder: Path, found: Sequence[str], classes: Sequence[str] | None = None, inside: str = ""
+) -> list[tuple[str, str, int]]:
+    """(path, id, label) of the images in `folder`/<class>/`inside`/ for the classes `found` there.
 
-    Raises DataError for a class without images.
+    Labels are positions in `classes` (default: `found`), ids are "<class>/<file name>" on every system. Raises
+    DataError for a class without images.
     """
+    label_of = {name: label for label, name in enumerate(classes or found)}
     files = []
-    for label, name in enumerate(classes):
-        names = image_files(folder / name)
+    for name in found:
+        below = os.path.join(name, inside)
+        names = image_files(folder / below) if (folder / below).is_dir() else []
         if not names:
             raise DataError(
-                f"class folder {folder / name} holds no image: add some ({', '.join(sorted(EXTENSIONS))}) or remove it"
+                f"class folder {folder / below} holds no image: add some ({', '.join(sorted(EXTENSIONS))}) or remove it"
             )
-        files += [(f"{name}/{file}", readable_name(f"{name}/{file}"), label) for file in names]
+        files += [(os.path.join(below, file), readable_name(f"{name}/{file}"), label_of[name]) for file in names]
     return files

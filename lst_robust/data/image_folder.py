@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from lst_robust.data.files import FileSource, class_folders, files_by_class
+from lst_robust.data.files import FileSource, class_folders, files_by_class, require_folder
 from lst_robust.errors import DataError
 
 SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val")}
@@ -18,18 +18,17 @@ class ImageFolderSource(FileSource):
 
     def __init__(
         self,
-        root: Path,
+        root: Path | None,
         split: Literal["train", "test"],
         image_size: int,
         resize: int | None = None,
         classes: Sequence[str] | None = None,
     ) -> None:
-        """classes: the names the folder must have, such as a checkpoint's; default: those of train/ where
-        there is one.
+        """classes: the names the folder must have, such as a checkpoint's; default: those of train/, if it is there.
 
-        Raises DataError for a missing folder, fewer than two classes, other classes than expected, an empty
-        class.
+        Raises DataError for a missing folder, fewer than two classes, other classes than expected, an empty class.
         """
+        root = require_folder(root, LAYOUT)
         folder = _split_folder(root, split)
         found = class_folders(folder)
         if len(found) < 2:
@@ -45,8 +44,6 @@ class ImageFolderSource(FileSource):
 
 
 def _split_folder(root: Path, split: Literal["train", "test"]) -> Path:
-    if not root.is_dir():
-        raise DataError(f"no data folder {root}: give an existing one with --data-dir; {LAYOUT}")
     for name in SPLIT_FOLDERS[split]:
         if (root / name).is_dir():
             return root / name

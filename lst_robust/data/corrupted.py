@@ -1,0 +1,182 @@
+"""Pre-generated corruptions: the official ImageNet-C and Tiny-ImageNet-C trees, the CIFAR-C arrays.
+
+They are another protocol than corruptions made on the fly: JPEG-compressed once more (ImageNet-C), and frozen in 2018.
+The same images stand behind every cell, in the same order, so that results can be compared image by image.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS, SEVERITIES
+from lst_robust.data.cifar import SIZE, CifarName, require_size
+from lst_robust.data.files import FileSource, class_folders, files_by_class, require_folder
+from lst_robust.data.imagenet import wnids
+from lst_robust.data.source import ImageSource
+from lst_robust.errors import DataError
+
+
+class CorruptedSet(ABC):
+    """All cells of a pre-generated benchmark. `layout`: where it comes from and how it must lie."""
+
+    layout: str
+
+    def __init__(self, root: Path | None, names: Sequence[str]) -> None:
+        """root: the benchmark's folder, or the one that holds it under one of `names`."""
+        top = require_folder(root, self.layout)
+        self.folder = next((top / name for name in names if (top / name).is_dir()), top)
+        self._reference: tuple[str, ImageSource] | None = None
+
+    def cells(self) -> list[tuple[str, int]]:
+        """(corruption, severity) of the cells that are there; DataError when there is none."""
+        there = [(name, severity) for name in CORRUPTIONS for severity in SEVERITIES if self._has(name, severity)]
+        if not there:
+            raise DataError(f"no corruption in {self.folder}: {self.layout}")
+        return there
+
+    def cell(self, corruption: str, severity: int) -> ImageSource:
+        """The images of one cell; DataError when it is not there or holds other images than the cells before it."""
+        if not self._has(corruption, severity):
+            raise DataError(f"{corruption} at severity {severity} is not in {self.folder}: {self.layout}")
+        source = self._open(corruption, severity)
+        first, reference = self._reference or (source.place, source)
+        if source.fingerprint() != reference.fingerprint():
+            raise DataError(
+                f"{source.place} holds other images than {first} ({len(source)} and {len(reference)}): "
+                "complete the download, every cell must hold the same ones"
+            )
+        self._reference = first, reference
+        return source
+
+    @abstractmethod
+    def _has(self, corruption: str, severity: int) -> bool: ...
+
+    @abstractmethod
+    def _open(self, corruption: str, severity: int) -> ImageSource: ...
+
+
+class CorruptionTree(CorruptedSet):
+    """<corruption>/<severity>/<class>/*.JPEG, also below noise/, blur/, weather/, digital/ and extra/.
+
+    The images are taken as they are: neither resized nor cropped, and refused when they have another size.
+    """
+
+    def __init__(
+        self,
+        root: Path | None,
+        image_size: int,
+        names: Sequence[str],
+        origin: str,
+        classes: tuple[str, ...] | None = None,
+    ) -> None:
+        """classes: what the labels count (only some may have folders); default: the sorted class folders."""
+        self.layout = f"images must lie as <corruption>/<severity>/<class>/*.JPEG ({origin})"
+        super().__init__(root, names)
+        self._image_size, self._classes, self._name = image_size, classes, names[0]
+
+    def _path(self, corruption: str, severity: int) -> Path:
+        group = next(group for group, names in GROUPS.items() if corruption in names)
+        nested = self.folder / group / corruption / str(severity)
+        return nested if nested.is_dir() else self.folder / corruption / str(severity)
+
+    def _has(self, corruption: str, severity: int) -> bool:
+        return self._path(corruption, severity).is_dir()
+
+    def _open(self, corruption: str, severity: int) -> ImageSource:
+        folder = self._path(corruption, severity)
+        found = class_folders(folder)
+        classes = self._classes or tuple(found)
+        if not found or len(classes) < 2:
+            raise DataError(f"{folder} has {len(found)} class folders: {self.layout}")
+        if strangers := sorted(set(found) - set(classes)):
+            raise DataError(f"{folder / strangers[0]} is not one of the {len(classes)} classes: {self.layout}")
+        images = files_by_class(folder, found, classes)
+        return FileSource(self._name, folder, images, classes, self._image_size, exact=True)
+
+
+class CorruptionArrays(CorruptedSet):
+    """<corruption>.npy, uint8 (5 n, 32, 32, 3), severity 1 first, and labels.npy; memory-mapped, never unpickled."""
+
+    def __init__(self, root: Path | None, classes: int, names: Sequence[str], origin: str) -> None:
+        self.layout = f"<corruption>.npy and labels.npy must lie in it or in {names[0]}/ below it ({origin})"
+        super().__init__(root, names)
+        self._classes = tuple(str(label) for label in range(classes))  # the arrays don't name them
+        self._name = names[0]
+
+    def _has(self, corruption: str, severity: int) -> bool:
+        return (self.folder / f"{corruption}.npy").is_file()
+
+    def _open(self, corruption: str, severity: int) -> ImageSource:
+        path = self.folder / f"{corruption}.npy"
+        pixels = self._array(path)
+        count, rest = divmod(len(pixels) if pixels.ndim else 0, len(SEVERITIES))
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != (SIZE, SIZE, 3) or rest or not count:
+            raise DataError(f"{path} holds {pixels.dtype} {pixels.shape}, not uint8 (5 n, 32, 32, 3): {self.layout}")
+        rows = slice((severity - 1) * count, severity * count)
+        return _Rows(self._name, f"{path}, severity {severity}", self._classes, self._labels(count), pixels[rows])
+
+    def _labels(self, count: int) -> np.ndarray:
+        """The labels of n images; the file may repeat them for each severity."""
+        path = self.folder / "labels.npy"
+        labels = self._array(path)
+        if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) not in (count, count * len(SEVERITIES)):
+            raise DataError(f"{path} holds {labels.dtype} {labels.shape}, not a label for each image: {self.layout}")
+        by_severity = np.asarray(labels, dtype=np.int64).reshape(-1, count)
+        if (by_severity != by_severity[0]).any():
+            raise DataError(f"{path} has other labels at other severities: download it again")
+        if by_severity.min() < 0 or by_severity.max() >= len(self._classes):
+            raise DataError(f"{path} has labels outside {len(self._classes)} classes: {self.layout}")
+        return by_severity[0]
+
+    def _array(self, path: Path) -> np.ndarray:
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"{path} cannot be read ({error}): {self.layout}") from error
+
+
+class _Rows(ImageSource):
+    """Rows of an array in a file; ids are positions, as those of CIFAR's test set."""
+
+    def __init__(self, name: str, place: str, classes: tuple[str, ...], labels: np.ndarray, pixels: np.ndarray) -> None:
+        self.name, self.place, self.classes, self.labels = name, place, classes, labels
+        self.ids = tuple(str(position) for position in range(len(labels)))
+        self.image_size = pixels.shape[1]
+        self._pixels = pixels
+
+    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        return np.array(self._pixels[indices]), []
+
+
+def _imagenet_c(root: Path | None, image_size: int, **_: Any) -> CorruptedSet:
+    return CorruptionTree(root, image_size, ("ImageNet-C", "imagenet-c"), "zenodo.org/records/2235448", wnids())
+
+
+def _tiny_imagenet_c(root: Path | None, image_size: int, **_: Any) -> CorruptedSet:
+    return CorruptionTree(root, image_size, ("Tiny-ImageNet-C", "tiny-imagenet-c"), "zenodo.org/records/2536630")
+
+
+def _own_tree(root: Path | None, image_size: int, **_: Any) -> CorruptedSet:
+    return CorruptionTree(root, image_size, ("corrupted",), "your own")
+
+
+def _cifar_c(root: Path | None, image_size: int, name: CifarName) -> CorruptedSet:
+    require_size(name, image_size)
+    if name == "cifar10":
+        return CorruptionArrays(root, 10, ("CIFAR-10-C",), "zenodo.org/records/2535967")
+    return CorruptionArrays(root, 100, ("CIFAR-100-C",), "zenodo.org/records/3555552")
+
+
+OFFICIAL: dict[str, Callable[..., CorruptedSet]] = {
+    "imagenet": _imagenet_c,
+    "tiny_imagenet": _tiny_imagenet_c,
+    "image_folder": _own_tree,
+    "cifar": _cifar_c,
+}
+"""Kind of the clean data set -> its corruptions: (root, image_size, the kind's options). A resize among the options is
+for the clean images only."""
