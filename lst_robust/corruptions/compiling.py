@@ -16,6 +16,7 @@ import numba
 from numba.core import event
 
 _lock = Lock()
+_config: Any = numba.config  # its settings are made at run time
 
 
 def cache_folder() -> Path:
@@ -36,14 +37,14 @@ _folder = str(cache_folder())
 def jit(function: Any) -> Any:
     """Compile `function` at its first call for each combination of argument types, or load it from the cache."""
     with _lock:
-        previous = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = previous or _folder  # a user's NUMBA_CACHE_DIR stands
+        previous = _config.CACHE_DIR
+        _config.CACHE_DIR = previous or _folder  # a user's NUMBA_CACHE_DIR stands
         try:
             return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
         except RuntimeError:  # no folder can be written: compile in every process
             return numba.njit(nogil=True, error_model="numpy")(function)
         finally:
-            numba.config.CACHE_DIR = previous
+            _config.CACHE_DIR = previous
 
 
 class _Notice(event.Listener):

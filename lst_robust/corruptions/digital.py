@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.color import hsv2rgb, rgb2hsv
 
-from lst_robust.corruptions.base import Corruption, Draws, no_draws, to_uint8, to_unit
+from lst_robust.corruptions.base import Corruption, Draws, compiled, no_draws, to_uint8, to_unit
 from lst_robust.corruptions.presets import Elastic, Jpeg, Pixelate, Saturate, Shift
 from lst_robust.corruptions.random import Streams
 
@@ -48,7 +48,7 @@ def _pixelate(images: np.ndarray, draws: Draws, c: Pixelate) -> np.ndarray:
     return result
 
 
-def _jpeg_compression(images: np.ndarray, draws: Draws, c: Jpeg) -> np.ndarray:
+def jpeg_compression(images: np.ndarray, draws: Draws, c: Jpeg) -> np.ndarray:
     """Pillow's defaults at the given quality (4:2:0 chroma), encoded and decoded one by one."""
     result = np.empty_like(images)
     for i, image in enumerate(images):
@@ -61,7 +61,7 @@ def _jpeg_compression(images: np.ndarray, draws: Draws, c: Jpeg) -> np.ndarray:
 def _draw_elastic(streams: Streams, height: int, width: int, c: Elastic) -> Draws:
     """dx, dy: float64 (N, H, W), the fields before smoothing; affine (where the style has one): float64 (N, 3, 2),
     what is added to the three corners, in pixels."""
-    reach = 1.0 if c.side else height * 0.005
+    reach = elastic_reach(height, c)
     fields = {
         "dx": streams.uniform(0, (height, width), -reach, reach),
         "dy": streams.uniform(1, (height, width), -reach, reach),
@@ -69,6 +69,11 @@ def _draw_elastic(streams: Streams, height: int, width: int, c: Elastic) -> Draw
     if not c.side:
         return fields
     return {"affine": streams.uniform(2, (3, 2), -c.affine * c.side, c.affine * c.side), **fields}
+
+
+def elastic_reach(height: int, c: Elastic) -> float:
+    """The fields are uniform in (-reach, reach) before smoothing."""
+    return 1.0 if c.side else height * 0.005
 
 
 def elastic_scale(height: int, width: int, c: Elastic) -> tuple[float, tuple[float, float]]:
@@ -112,10 +117,12 @@ def _elastic_transform(images: np.ndarray, draws: Draws, c: Elastic) -> np.ndarr
 
 
 CORRUPTIONS = (
-    Corruption("brightness", no_draws, _brightness),
-    Corruption("contrast", no_draws, _contrast),
-    Corruption("elastic_transform", _draw_elastic, _elastic_transform),
-    Corruption("pixelate", no_draws, _pixelate),
-    Corruption("jpeg_compression", no_draws, _jpeg_compression),
-    Corruption("saturate", no_draws, _saturate),
+    Corruption("brightness", no_draws, _brightness, compiled("kernels_color", "brightness")),
+    Corruption("contrast", no_draws, _contrast, compiled("kernels_color", "contrast")),
+    Corruption("saturate", no_draws, _saturate, compiled("kernels_color", "saturate")),
+    Corruption("pixelate", no_draws, _pixelate, compiled("kernels_digital", "pixelate")),
+    Corruption("jpeg_compression", no_draws, jpeg_compression, compiled("kernels_digital", "jpeg_compression")),
+    Corruption(
+        "elastic_transform", _draw_elastic, _elastic_transform, compiled("kernels_elastic", "elastic_transform")
+    ),
 )

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
-from importlib.util import find_spec
 
 import numpy as np
 
-from lst_robust.corruptions import presets
+from lst_robust.corruptions import blur, digital, noise, presets, weather
 from lst_robust.corruptions.base import Corruption
 from lst_robust.corruptions.random import Streams
 from lst_robust.errors import UsageError, unknown_name
@@ -24,11 +22,8 @@ MIN_SIDE = 16
 CHUNK_BYTES = 1 << 20
 """Images (as uint8) handed to a function at once; float64 intermediates are some tens of times as large."""
 
-_MODULES = [m for m in ("noise", "blur", "weather", "digital") if find_spec(f"lst_robust.corruptions.{m}")]
 CORRUPTIONS: dict[str, Corruption] = {
-    corruption.name: corruption
-    for module in _MODULES
-    for corruption in import_module(f"lst_robust.corruptions.{module}").CORRUPTIONS
+    corruption.name: corruption for module in (noise, blur, weather, digital) for corruption in module.CORRUPTIONS
 }
 
 
@@ -116,7 +111,9 @@ def _checked_batch(images: np.ndarray) -> np.ndarray:
     height, width = images.shape[-3:-1]
     if min(height, width) < MIN_SIDE:
         raise UsageError(f"images of {width}x{height} pixels are too small: each side needs at least {MIN_SIDE}")
-    return np.ascontiguousarray(images).reshape(-1, height, width, 3)
+    # a read-only array is another type to a compiled kernel
+    batch = np.ascontiguousarray(images) if images.flags.writeable else images.copy()
+    return batch.reshape(-1, height, width, 3)
 
 
 def _checked_ids(ids: Iterable[int | str] | np.ndarray | None, count: int) -> list[int | str]:
