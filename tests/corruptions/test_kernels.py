@@ -91,7 +91,7 @@ def test_compiles_once_says_so_and_can_do_without(tmp_path):
 def test_works_where_nothing_can_be_cached(tmp_path):
     occupied = tmp_path / "file"
     occupied.write_text("")
-    result = run(CALL, XDG_CACHE_HOME=str(occupied), NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")
+    result = run(CALL, XDG_CACHE_HOME=str(occupied), NUMBA_CACHE_LOCATOR_CLASSES="_UserProvidedCacheLocator")
     assert result.stdout == run(CALL, LST_ROBUST_KERNELS="plain").stdout.replace("False", "True")
 
 
