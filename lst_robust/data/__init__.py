@@ -13,10 +13,13 @@ from lst_robust.data.image_folder import ImageFolderSource
 from lst_robust.data.imagenet import ImageNetSource
 from lst_robust.data.places365 import Places365Source
 from lst_robust.data.source import ImageSource, Unreadable, cached, without_unreadable
+from lst_robust.data.spill import decoded_once
 from lst_robust.data.tiny_imagenet import TinyImageNetSource
 from lst_robust.errors import unknown_name
 
-__all__ = ["KINDS", "CorruptedSet", "ImageSource", "Unreadable", "cached", "open_corrupted", "open_source"]
+__all__ = [
+    "KINDS", "CorruptedSet", "ImageSource", "Unreadable", "cached", "decoded_once", "open_corrupted", "open_source",
+]  # fmt: skip
 
 Split = Literal["train", "test"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lst_robust.data.source import ImageSource
+from lst_robust.data.source import CACHE_BYTES, ImageSource, cached
 from lst_robust.errors import DataError
 
 HEADROOM = 2**30  # bytes of free disk that must remain
@@ -58,6 +58,12 @@ class Spilled(ImageSource):
             return self._file.write(image.data.cast("B")) == self._bytes
         except OSError:
             return False
+
+
+def decoded_once(source: ImageSource, folder: Path, max_bytes: int = CACHE_BYTES) -> ImageSource:
+    """`source` with its decoded images kept: in memory if they fit into `max_bytes`, else on disk in `folder`."""
+    kept = cached(source, max_bytes)
+    return spilled(source, folder) if kept is source else kept
 
 
 def spilled(source: ImageSource, folder: Path) -> ImageSource:

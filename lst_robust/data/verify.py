@@ -42,15 +42,17 @@ def verify(
     """
     options = dataset_options(dataset)
     published = PUBLISHED.get(options.get("name", options["kind"]))
-    for split in published.images if published else ("train", "test"):
+    folder = None if data_dir is None else Path(data_dir).expanduser()
+    own = ("train", "test") if folder and (folder / "train").is_dir() else ("test",)
+    for split in published.images if published else own:
         try:
             source = open_source(dataset, split, image_size=image_size, data_dir=data_dir)  # type: ignore[arg-type]
         except DataError as error:
             yield Finding(f"{split} images", "", str(error), False)
             continue
         yield from _source(source, split, published, workers)
-    if published and data_dir is not None:
-        yield from _checksums(Path(data_dir).expanduser(), published.md5)
+    if published and folder:
+        yield from _checksums(folder, published.md5)
     if official:
         yield from _cells(dataset, image_size, data_dir, workers)
 

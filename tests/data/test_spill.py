@@ -11,7 +11,8 @@ import pytest
 
 from lst_robust.data import spill
 from lst_robust.data.image_folder import ImageFolderSource
-from lst_robust.data.spill import spilled
+from lst_robust.data.source import Cached
+from lst_robust.data.spill import Spilled, decoded_once, spilled
 from lst_robust.errors import DataError
 
 
@@ -63,3 +64,8 @@ def test_a_full_disk_only_costs_time(source, tmp_path, monkeypatch):
 def test_without_room_on_the_disk_the_source_stays_as_it_is(source, tmp_path, monkeypatch):
     monkeypatch.setattr(spill.shutil, "disk_usage", lambda folder: namedtuple("Usage", "free")(2**30))
     assert spilled(source, tmp_path) is source
+
+
+def test_memory_comes_before_the_disk(source, tmp_path):
+    assert isinstance(decoded_once(source, tmp_path), Cached)
+    assert isinstance(decoded_once(source, tmp_path, max_bytes=1000), Spilled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 
 import numpy as np
 
@@ -29,6 +30,11 @@ def test_an_unreadable_image_of_ones_own_is_found(image_tree):
     assert [finding.what for finding in bad] == ["train images unreadable"]
     assert bad[0].found.startswith("1: dog/2.png (")
     assert findings["test images"].found == "4" and findings["test images"].expected == ""
+
+
+def test_training_images_of_ones_own_are_not_required(image_tree):
+    shutil.rmtree(image_tree / "train")
+    assert all(finding.ok for finding in verify({"kind": "image_folder"}, image_size=32, data_dir=image_tree))
 
 
 def test_missing_data_is_a_finding_and_no_exception(tmp_path):
