@@ -30,6 +30,10 @@ class CheckpointError(LstRobustError):
     """A checkpoint that is missing, damaged, unsafe to read or made for another network."""
 
 
+class NonFiniteError(LstRobustError):
+    """A network's output or loss that is NaN or infinite."""
+
+
 class NothingToEvaluateError(LstRobustError):
     """The request is well formed but selects nothing: no image, no cell, no record."""
 

@@ -84,9 +84,9 @@ class Recipe(_Config):
     augmentation: Augmentation = Augmentation()
     seed: int = Field(default=0, ge=0)
 
-    def digest(self) -> str:
-        """Short hash of everything that decides the trained weights, the seed included."""
-        return _digest(self.model_dump(mode="json"))
+    def changed(self, changes: Mapping[str, Any]) -> Recipe:
+        """A copy with some fields replaced, checked like a recipe from a file; UsageError when one is not valid."""
+        return _validated(self.model_dump() | dict(changes), Recipe, "recipe")
 
 
 class Normaliser(_Config):
@@ -173,13 +173,13 @@ def load_suite(name_or_path: str | Path) -> Suite:
         path = suites_folder() / f"{name_or_path}.yaml"
         if not path.is_file():
             raise unknown_name("suite", str(name_or_path), suite_names())
-    return _parse(_read(path), Suite, path)
+    return _validated(_read(path), Suite, path)
 
 
 def load_normaliser(path: str | Path) -> Normaliser:
     """A normaliser from a YAML file of its own, as `lst-robust eval --write-normaliser FILE` makes it."""
     path = Path(path)
-    return _parse(_read(path), Normaliser, path)
+    return _validated(_read(path), Normaliser, path)
 
 
 def suite_names() -> list[str]:
@@ -239,14 +239,15 @@ def _read(path: Path) -> Any:
         raise UsageError(f"{path}{where}: {getattr(error, 'problem', None) or error}") from error
 
 
-def _parse(data: Any, kind: type[Any], path: Path) -> Any:
+def _validated(data: Any, kind: type[Any], where: Path | str) -> Any:
+    """`data` as a config of that kind; UsageError with one line a mistake, each with file and key."""
     if not isinstance(data, dict):
-        raise UsageError(f"{path}: expected keys and values, found {type(data).__name__}")
+        raise UsageError(f"{where}: expected keys and values, found {type(data).__name__}")
     try:
         return kind.model_validate(data)
     except ValidationError as error:
         lines = []
         for problem in error.errors():
             key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
-            lines.append(f"{path}: {key}: {problem['msg'].removeprefix('Value error, ')}")
+            lines.append(f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}")
         raise UsageError("\n".join(lines)) from error

@@ -13,10 +13,7 @@ all corruptions and severities measured, without a normaliser.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from statistics import fmean
 
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES, STANDARD_15
@@ -25,8 +22,6 @@ from lst_robust.suites import Normaliser
 
 ErrorsBySeverity = Mapping[str, Sequence[float | None]]
 """Corruption name -> top-1 errors in percent at severities 1..5; None where a cell was not measured."""
-
-PUBLISHED_NORMALISER = "alexnet-imagenet-c"
 
 
 def corruption_error(errors: Sequence[float | None], normaliser_errors: Sequence[float]) -> float | None:
@@ -86,9 +81,7 @@ def mce19(ce: Mapping[str, float | None]) -> float | None:
 def relative_mce(errors: ErrorsBySeverity, clean_error: float | None, normaliser: Normaliser) -> float | None:
     """Mean relative CE over the 15 standard corruptions in percent; None when one is missing or has no meaning."""
     relative = {
-        name: relative_corruption_error(
-            errors[name], clean_error, normaliser.errors[name], normaliser.clean_error
-        )
+        name: relative_corruption_error(errors[name], clean_error, normaliser.errors[name], normaliser.clean_error)
         for name in STANDARD_15
         if name in errors and name in normaliser.errors
     }
@@ -99,25 +92,6 @@ def mean_corruption_error(errors: ErrorsBySeverity) -> float | None:
     """Mean top-1 error in percent over all corruptions and severities measured, not normalised; None without any."""
     values = [value for row in errors.values() for value in row if value is not None]
     return fmean(values) if values else None
-
-
-@cache
-def published_normaliser() -> Normaliser:
-    """AlexNet's errors on ImageNet-C for all 19 corruptions and five severities, as its authors published them.
-
-    Clean error 43.45 %: the paper's Table 3, the network behind the published figures being torchvision's AlexNet.
-    """
-    with open(Path(__file__).with_name("alexnet_imagenet_c.csv"), newline="") as file:
-        errors = {
-            row["corruption"]: tuple(100 * float(row[f"s{severity}"]) for severity in SEVERITIES)
-            for row in csv.DictReader(file)
-        }
-    return Normaliser(
-        name=PUBLISHED_NORMALISER,
-        clean_error=43.45,
-        errors=errors,  # type: ignore[arg-type]  # five values each, which pydantic checks
-        made_with={"source": "https://github.com/hendrycks/robustness", "n": 50_000},
-    )
 
 
 def _five(errors: Sequence[float | None], normaliser_errors: Sequence[float]) -> list[float] | None:

@@ -1,0 +1,60 @@
+"""`lst-robust`: puts the commands together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from lst_robust._version import __version__
+from lst_robust.cli.console import guarded
+from lst_robust.cli.eval import eval_command
+from lst_robust.cli.models import models_command
+from lst_robust.cli.suites import suites_command
+from lst_robust.cli.table import table_command
+from lst_robust.cli.train import train_command
+
+EXIT_CODES = (
+    "Exit codes: 0 fine, 1 regression found, 2 usage, 3 data, checkpoint or runtime failure, "
+    "5 nothing to evaluate, 130 interrupted."
+)
+
+app = typer.Typer(
+    name="lst-robust",
+    help="How robust is this image classifier? 19 corruptions, 5 severities, CE and mCE.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "eval": eval_command,
+    "train": train_command,
+    "table": table_command,
+    "models": models_command,
+    "suites": suites_command,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(guarded(command))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lst-robust {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None: ...
+
+
+def main() -> None:
+    """Entry point of the command `lst-robust`."""
+    app()

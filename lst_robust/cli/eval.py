@@ -1,0 +1,140 @@
+"""`lst-robust eval`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lst_robust.cli import options as opt
+from lst_robust.cli.console import RichObserver, err, out, print_error, print_json
+
+HELP = """Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.
+
+A model without a checkpoint for the suite is trained first, once. Finished cells are kept: a second call, or one after
+an interruption, measures only what is missing.
+
+**Examples**
+
+- `lst-robust eval --model lst18`
+- `lst-robust eval -m resnet18 --corruptions noise,fog --severities 1,5 --json`
+- `lst-robust eval -m resnet18 --suite imagefolder --data-dir my-images --limit 200`
+- `lst-robust eval -m lst18 --checkpoint lst18.safetensors --no-train`
+"""
+
+
+def eval_command(
+    model: Annotated[
+        str, typer.Option("--model", "-m", envvar="LST_ROBUST_MODEL", help="Model name, see `lst-robust models`.")
+    ],
+    suite: opt.Suite = "digits-c",
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", envvar="LST_ROBUST_CHECKPOINT", help="Weights to load.")
+    ] = None,
+    data_dir: opt.DataDir = None,
+    corruptions: Annotated[
+        str | None,
+        typer.Option(
+            "--corruptions", envvar="LST_ROBUST_CORRUPTIONS", help="Names or groups, with commas.  [default: suite's]"
+        ),
+    ] = None,
+    severities: Annotated[
+        str | None,
+        typer.Option("--severities", envvar="LST_ROBUST_SEVERITIES", help="Such as 1,3 or 1-5.  [default: suite's]"),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", envvar="LST_ROBUST_LIMIT", help="A fixed stratified subset of so many images."),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size", "-b", envvar="LST_ROBUST_BATCH_SIZE", help="Images a forward pass.  [default: suite's]"
+        ),
+    ] = None,
+    workers: opt.Workers = None,
+    device: opt.Device = "auto",
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", envvar="LST_ROBUST_SEED", help="Seed of the corruptions' noise.  [default: suite's]"),
+    ] = None,
+    train: Annotated[
+        bool,
+        typer.Option(
+            "--train/--no-train", envvar="LST_ROBUST_TRAIN", help="Train a model that has no checkpoint for the suite."
+        ),
+    ] = True,
+    train_seed: Annotated[
+        int | None,
+        typer.Option(
+            "--train-seed", envvar="LST_ROBUST_TRAIN_SEED", help="Seed of that training.  [default: recipe's]"
+        ),
+    ] = None,
+    set_: opt.Set = None,
+    normaliser: Annotated[
+        str,
+        typer.Option(
+            "--normaliser", envvar="LST_ROBUST_NORMALISER", help="suite, none, alexnet-imagenet-c, or a YAML file."
+        ),
+    ] = "suite",
+    write_normaliser: Annotated[
+        Path | None,
+        typer.Option("--write-normaliser", help="Also write the measured errors as a normaliser's YAML file."),
+    ] = None,
+    skip_unreadable: opt.SkipUnreadable = False,
+    amp: opt.Amp = False,
+    results_dir: opt.ResultsDir = Path("results"),
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite/--no-overwrite", envvar="LST_ROBUST_OVERWRITE", help="Measure finished cells again."),
+    ] = False,
+    json: opt.Json = False,
+) -> None:
+    from lst_robust.cli.report import print_evaluation
+    from lst_robust.evaluation.normalisers import resolve_normaliser, to_yaml
+    from lst_robust.evaluation.runner import evaluate
+    from lst_robust.files import write_atomic
+    from lst_robust.suites import load_suite
+
+    resolved = load_suite(suite)
+    with RichObserver() as observer:
+        evaluation = evaluate(
+            model,
+            resolved,
+            checkpoint=checkpoint,
+            model_options=opt.parse_options(set_),
+            data_dir=data_dir,
+            corruptions=opt.parse_corruptions(corruptions),
+            severities=opt.parse_severities(severities),
+            limit=limit,
+            seed=seed,
+            normaliser=resolve_normaliser(normaliser, resolved),
+            batch_size=batch_size,
+            workers=workers,
+            device=device,
+            amp=amp,
+            train=train,
+            train_seed=train_seed,
+            skip_unreadable=skip_unreadable,
+            results_dir=results_dir,
+            overwrite=overwrite,
+            observer=observer,
+        )
+    if evaluation.skipped_images:
+        err.print(
+            f"left out {len(evaluation.skipped_images)} unreadable images: {', '.join(evaluation.skipped_images[:3])} ..."
+        )
+    if write_normaliser is not None:
+        write_atomic(write_normaliser, to_yaml(evaluation, f"lst-robust eval --model {model} --suite {suite}").encode())
+    summary = evaluation.summary()
+    if json:
+        print_json(summary)
+    else:
+        print_evaluation(summary, out)
+    if evaluation.failed:
+        print_error(f"{len(evaluation.failed)} cells failed: {', '.join(cell.name for cell in evaluation.failed)}")
+        raise typer.Exit(3)
+
+
+eval_command.__doc__ = HELP

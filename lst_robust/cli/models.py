@@ -1,0 +1,54 @@
+"""`lst-robust models`: what can be built."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from lst_robust.cli import options as opt
+from lst_robust.cli.console import out, print_json
+
+HELP = """List the models with their sizes, or some of them.
+
+Parameters are counted as the network has them, and with the spatial transform T_s repeated for each channel, as the
+paper counts (params_expanded). MACs are those of convolutions and linear layers at the stated input.
+
+**Examples**
+
+- `lst-robust models`
+- `lst-robust models lst18 resnet18 --json`
+"""
+
+
+def models_command(
+    names: Annotated[list[str] | None, typer.Argument(help="Model names; all, by default.")] = None,
+    json: opt.Json = False,
+) -> None:
+    from lst_robust.models import describe_models, model_names
+
+    rows = describe_models(names or model_names())
+    if json:
+        print_json(rows)
+        return
+    table = Table("Model", "Family", "Input", "Params M", "Expanded M", "MACs M", "Paper P/MACs M", "Verdict")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            row["family"],
+            str(row["input_size"]),
+            f"{row['params'] / 1e6:.3f}",
+            f"{row['params_expanded'] / 1e6:.3f}",
+            f"{row['macs'] / 1e6:.1f}",
+            f"{_printed(row['paper_params'])} / {_printed(row['paper_macs'])}",
+            row["verdict"] or "",
+        )
+    out.print(table)
+
+
+def _printed(value: float | None) -> str:
+    return "-" if value is None else f"{value / 1e6:g}"
+
+
+models_command.__doc__ = HELP

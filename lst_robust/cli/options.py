@@ -1,0 +1,85 @@
+"""Options that several commands share. Precedence: flag, then environment (LST_ROBUST_*), then suite, then default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS, STANDARD_15
+from lst_robust.errors import UsageError
+
+Suite = Annotated[
+    str, typer.Option("--suite", "-s", envvar="LST_ROBUST_SUITE", help="Name of a suite, or a YAML file.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", envvar="LST_ROBUST_DATA_DIR", help="Folder of the images, for suites that need one."),
+]
+ResultsDir = Annotated[
+    Path,
+    typer.Option("--results-dir", envvar="LST_ROBUST_RESULTS_DIR", help="Where records and checkpoints are kept."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", "-j", envvar="LST_ROBUST_WORKERS", help="Threads that decode and corrupt.  [default: all cores]"
+    ),
+]
+Device = Annotated[str, typer.Option("--device", envvar="LST_ROBUST_DEVICE", help="auto, cpu, cuda or cuda:<number>.")]
+Json = Annotated[bool, typer.Option("--json/--no-json", help="Print JSON on stdout and nothing else there.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A model option in place of the suite's; may be repeated."),
+]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreadable/--no-skip-unreadable",
+        envvar="LST_ROBUST_SKIP_UNREADABLE",
+        help="Leave out images that cannot be decoded, and say so, instead of refusing.",
+    ),
+]
+Amp = Annotated[
+    bool,
+    typer.Option(
+        "--amp/--no-amp", envvar="LST_ROBUST_AMP", help="Mixed precision: faster on CUDA, rounds differently."
+    ),
+]
+
+
+def parse_corruptions(text: str | None) -> tuple[str, ...] | None:
+    """ "fog,noise" -> names; groups stand for their members, "all" and "standard" for 19 and 15. None stays None."""
+    if text is None:
+        return None
+    sets = {**GROUPS, "all": CORRUPTIONS, "standard": STANDARD_15}
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return tuple(dict.fromkeys(member for name in names for member in sets.get(name, (name,))))
+
+
+def parse_severities(text: str | None) -> tuple[int, ...] | None:
+    """ "1,3-5" -> (1, 3, 4, 5). None stays None; UsageError for what is not a number."""
+    if text is None:
+        return None
+    severities: list[int] = []
+    for part in text.split(","):
+        low, _, high = part.strip().partition("-")
+        try:
+            severities += range(int(low), int(high or low) + 1)
+        except ValueError:
+            raise UsageError(f"severities {text!r}: give numbers and ranges such as 1,3 or 1-5") from None
+    return tuple(severities)
+
+
+def parse_options(pairs: list[str] | None) -> dict[str, str | int | float | bool] | None:
+    """["stem=3x3s1", "tau=1e-3"] -> model options (texts: the model knows the types). None when there is none."""
+    if not pairs:
+        return None
+    options: dict[str, str | int | float | bool] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {pair!r}: give KEY=VALUE, such as stem=3x3s1")
+        options[key.strip()] = value.strip()
+    return options

@@ -1,0 +1,65 @@
+"""How one evaluation looks in a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lst_robust.corruptions.presets import GROUPS, SEVERITIES
+
+
+def print_evaluation(summary: dict[str, Any], console: Console) -> None:
+    """Errors by corruption and severity with the CE of each, then the means; all in percent."""
+    table = Table(
+        title=f"{summary['model']} on {summary['suite']} v{summary['suite_version']}, "
+        f"n = {summary['n']}, top-1 error in percent",
+        title_justify="left",
+    )
+    table.add_column("Group", style="dim")
+    table.add_column("Corruption")
+    for severity in SEVERITIES:
+        table.add_column(str(severity), justify="right")
+    table.add_column("Mean", justify="right")
+    if summary["normaliser"]:
+        table.add_column("CE", justify="right", style="bold")
+    for group, names in GROUPS.items():
+        for i, name in enumerate(names):
+            errors = summary["errors"][name]
+            measured = [error for error in errors if error is not None]
+            if not measured:
+                continue
+            row = [group if i == 0 else "", name, *map(_number, errors), _number(sum(measured) / len(measured))]
+            if summary["normaliser"]:
+                row.append(_number(summary["ce"][name]))
+            table.add_row(*row)
+        table.add_section()
+    console.print(table)
+    console.print(_means(summary), highlight=False)
+
+
+def _means(summary: dict[str, Any]) -> str:
+    lines = [
+        f"clean error            {_number(summary['clean_error'], 2)} %",
+        f"mean corruption error  {_number(summary['mean_corruption_error'], 2)} %  (not normalised)",
+    ]
+    if summary["normaliser"] is None:
+        lines.append("no mCE: the suite has no normaliser (give one with --normaliser)")
+    else:
+        lines += [
+            f"mCE (15 standard)      {_number(summary['mce15'], 2)} %",
+            f"mCE (all 19)           {_number(summary['mce19'], 2)} %",
+            f"relative mCE (15)      {_number(summary['relative_mce'], 2)} %",
+        ]
+        if summary["mce15"] is None:
+            lines.append("an mCE needs all five severities of all its corruptions; the missing ones were not asked for")
+    protocol = (
+        f"{summary['protocol']}, preset {summary['preset']}, style {summary['style']}, engine {summary['engine']}, "
+        f"seed {summary['seed']}, data {summary['data']}, normaliser {summary['normaliser'] or 'none'}"
+    )
+    return "\n".join([*lines, f"[dim]{protocol}[/]"])
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,47 @@
+"""`lst-robust suites`: what can be measured."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from lst_robust.cli import options as opt
+from lst_robust.cli.console import out, print_json
+
+HELP = """List the suites, or check some of them (names or YAML files) and show all their settings.
+
+**Examples**
+
+- `lst-robust suites`
+- `lst-robust suites digits-c --json`
+- `lst-robust suites my-suite.yaml`
+"""
+
+
+def suites_command(
+    names: Annotated[list[str] | None, typer.Argument(help="Names or YAML files; all that ship, by default.")] = None,
+    json: opt.Json = False,
+) -> None:
+    from lst_robust.suites import load_suite, suite_names
+
+    suites = [load_suite(name) for name in names or suite_names()]
+    if json:
+        print_json([suite.model_dump(mode="json") | {"digest": suite.digest()} for suite in suites])
+        return
+    if names:
+        import yaml
+
+        for suite in suites:
+            out.print(yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False), highlight=False)
+        return
+    table = Table("Suite", "Version", "Size", "Preset", "Normaliser", "What it is")
+    for suite in suites:
+        normaliser = suite.normaliser.name if suite.normaliser else "none"
+        size = str(suite.image_size)
+        table.add_row(suite.name, str(suite.version), size, suite.preset, normaliser, suite.description)
+    out.print(table)
+
+
+suites_command.__doc__ = HELP

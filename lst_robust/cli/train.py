@@ -1,0 +1,97 @@
+"""`lst-robust train`: a checkpoint by a suite's recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lst_robust.cli import options as opt
+from lst_robust.cli.console import RichObserver, err, out, print_json
+
+HELP = """Train a model by a suite's recipe and write a safetensors checkpoint.
+
+An interrupted training goes on from its last whole epoch when the same command runs again. With the recipe unchanged,
+`lst-robust eval` finds the checkpoint by itself.
+
+**Examples**
+
+- `lst-robust train --model lst18`
+- `lst-robust train -m resnet18 --seed 1 --epochs 3 --out resnet18.safetensors`
+- `lst-robust train -m resnet18 --suite imagefolder --data-dir my-images`
+"""
+
+
+def train_command(
+    model: Annotated[
+        str, typer.Option("--model", "-m", envvar="LST_ROBUST_MODEL", help="Model name, see `lst-robust models`.")
+    ],
+    suite: opt.Suite = "digits-c",
+    data_dir: opt.DataDir = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="In place of the recipe's.")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate in place of the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", help="In place of the recipe's.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and augmentation.")] = None,
+    set_: opt.Set = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The checkpoint to write.  [default: below the results folder]")
+    ] = None,
+    workers: opt.Workers = None,
+    device: opt.Device = "auto",
+    skip_unreadable: opt.SkipUnreadable = False,
+    results_dir: opt.ResultsDir = Path("results"),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite/--no-overwrite", help="Train again although the checkpoint is there.")
+    ] = False,
+    json: opt.Json = False,
+) -> None:
+    from lst_robust.devices import available_cores, resolve_device
+    from lst_robust.errors import UsageError
+    from lst_robust.models.checkpoint import checkpoint_sha256
+    from lst_robust.suites import load_suite
+    from lst_robust.training.trained import checkpoints_folder, plan_training, run_training
+
+    resolved = load_suite(suite)
+    if resolved.training is None:
+        raise UsageError(f"suite {resolved.name!r} has no training recipe")
+    changes = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
+    recipe = resolved.training.changed({key: value for key, value in changes.items() if value is not None})
+    training = plan_training(
+        model,
+        resolved,
+        options=opt.parse_options(set_),
+        recipe=recipe,
+        data_dir=data_dir,
+        skip_unreadable=skip_unreadable,
+    )
+    checkpoint = out_file or checkpoints_folder(results_dir, resolved) / training.checkpoint
+    trained = overwrite or not checkpoint.is_file()
+    if trained:
+        with RichObserver() as observer:
+            run_training(
+                training,
+                checkpoint,
+                device=resolve_device(device),
+                workers=available_cores() if workers is None else workers,
+                observer=observer,
+                overwrite=overwrite,
+            )
+    else:
+        err.print(f"{checkpoint} is there already; --overwrite trains it again", soft_wrap=True)
+    if json:
+        print_json(
+            {
+                "model": model,
+                "suite": resolved.name,
+                "checkpoint": str(checkpoint),
+                "trained": trained,
+                "sha256": checkpoint_sha256(checkpoint),
+                "recipe": recipe.model_dump(mode="json"),
+            }
+        )
+    else:
+        out.print(str(checkpoint), soft_wrap=True, highlight=False)
+
+
+train_command.__doc__ = HELP

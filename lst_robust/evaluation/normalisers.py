@@ -1,0 +1,86 @@
+"""Where a normaliser comes from: the suite, the published AlexNet, a file, or a measurement made here."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
+from lst_robust.errors import NothingToEvaluateError, UsageError
+from lst_robust.evaluation.records import CLEAN_CELL, Cell
+from lst_robust.suites import Normaliser, Suite, load_normaliser
+
+if TYPE_CHECKING:
+    from lst_robust.evaluation.runner import Evaluation
+
+PUBLISHED = "alexnet-imagenet-c"
+
+
+def resolve_normaliser(name: str, suite: Suite) -> Normaliser | None:
+    """`suite` is the suite's own, `none` is None, `alexnet-imagenet-c` the published one, else a YAML file."""
+    if name == "suite":
+        return suite.normaliser
+    if name == "none":
+        return None
+    if name == PUBLISHED:
+        return published_normaliser()
+    if Path(name).suffix not in (".yaml", ".yml"):
+        raise UsageError(f"unknown normaliser {name!r}: choose suite, none, {PUBLISHED}, or give a YAML file")
+    return load_normaliser(name)
+
+
+@cache
+def published_normaliser() -> Normaliser:
+    """AlexNet's errors on ImageNet-C for all 19 corruptions and five severities, as its authors published them.
+
+    Clean error 43.45 %: the paper's Table 3, the network behind the published figures being torchvision's AlexNet.
+    """
+    with open(Path(__file__).with_name("alexnet_imagenet_c.csv"), newline="") as file:
+        errors = {
+            row["corruption"]: tuple(100 * float(row[f"s{severity}"]) for severity in SEVERITIES)
+            for row in csv.DictReader(file)
+        }
+    return Normaliser(
+        name=PUBLISHED,
+        clean_error=43.45,
+        errors=errors,  # type: ignore[arg-type]  # five values each, which pydantic checks
+        made_with={"source": "https://github.com/hendrycks/robustness", "n": 50_000},
+    )
+
+
+def to_yaml(evaluation: Evaluation, command: str) -> str:
+    """The measured errors as a normaliser's YAML, for a suite's `normaliser` key or a file of its own.
+
+    command: how it was made. Raises NothingToEvaluateError unless every corruption was measured at every severity.
+    """
+    records, run = evaluation.records, evaluation.run
+    wanted = [CLEAN_CELL, *(Cell(name, severity) for name in CORRUPTIONS for severity in SEVERITIES)]
+    missing = [cell.name for cell in wanted if cell not in records]
+    if missing:
+        raise NothingToEvaluateError(
+            f"a normaliser needs all 96 cells; {len(missing)} are missing, such as {missing[0]}"
+        )
+    protocol = run.protocol
+    fields = {
+        "name": f"{run.model.name}-{protocol.suite}",
+        "clean_error": round(records[CLEAN_CELL].top1_error, 4),
+        "made_with": {
+            "command": command,
+            "n": protocol.n,
+            "seed": protocol.seed,
+            "train_seed": -1 if run.model.train_seed is None else run.model.train_seed,
+            "engine": protocol.engine,
+            "suite_version": protocol.suite_version,
+            "images": protocol.images,
+            "checkpoint_sha256": run.model.checkpoint_sha256,
+        },
+        "errors": {
+            name: [round(records[Cell(name, severity)].top1_error, 4) for severity in SEVERITIES]
+            for name in CORRUPTIONS
+        },
+    }
+    return yaml.safe_dump(fields, sort_keys=False, default_flow_style=None, width=120)

@@ -1,0 +1,154 @@
+"""The record of one cell: what was measured, of which model, under which protocol, on which images.
+
+A record is a JSON file of its own. It carries the correctness of every image as packed bits, so that intervals and
+paired comparisons can be computed later without running the model again, and everything needed to decide whether it
+belongs to a request: the protocol's and the model's fields, whose hash names the folder it lies in.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import datetime, timezone
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
+
+SCHEMA: Literal[1] = 1
+CLEAN = "clean"
+
+
+class Cell(NamedTuple):
+    """One corruption at one severity; the clean images are the cell ("clean", 0)."""
+
+    corruption: str
+    severity: int
+
+    @property
+    def name(self) -> str:
+        """Name for people and files: `gaussian_noise-3`, `clean`."""
+        return CLEAN if self.corruption == CLEAN else f"{self.corruption}-{self.severity}"
+
+
+CLEAN_CELL = Cell(CLEAN, 0)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Protocol(_Strict):
+    """Everything besides the model that decides the numbers. Two results compare only when these are equal."""
+
+    suite: str
+    suite_version: int
+    suite_digest: str
+    protocol: str
+    data: str  # name of the data, for people
+    images: str  # hash of the image ids and labels
+    n: int = Field(ge=1)
+    image_size: int
+    preset: str
+    style: str
+    engine: str  # name and version, "lst-robust 1"
+    seed: int
+
+
+class ModelIdentity(_Strict):
+    """Which weights were measured."""
+
+    name: str
+    options: dict[str, str | int | float | bool] = {}
+    checkpoint_sha256: str
+    train_seed: int | None = None  # None: not trained by this tool
+
+
+class Provenance(_Strict):
+    """How the number came about; never part of its identity."""
+
+    versions: dict[str, str]
+    git_revision: str | None
+    device: str
+    seconds: float
+    images_per_second: float
+    finished: str  # ISO 8601, UTC
+
+
+class Record(_Strict):
+    """One measured cell. `correct` holds one bit an image in the order of the ids, big-endian, base64."""
+
+    schema_version: Literal[1] = SCHEMA
+    corruption: str
+    severity: int
+    top1_error: float = Field(ge=0, le=100)  # percent
+    correct: str
+    protocol: Protocol
+    model: ModelIdentity
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Record:
+        if self.cell != CLEAN_CELL and (self.corruption not in CORRUPTIONS or self.severity not in SEVERITIES):
+            raise ValueError(f"no such cell: {self.corruption!r} at severity {self.severity}")
+        correct = self.correct_bits()
+        if abs(top1_error(correct) - self.top1_error) > 1e-9:
+            raise ValueError("top1_error does not follow from the correctness bits")
+        return self
+
+    @property
+    def cell(self) -> Cell:
+        return Cell(self.corruption, self.severity)
+
+    @property
+    def run(self) -> Run:
+        return Run(self.protocol, self.model)
+
+    def correct_bits(self) -> np.ndarray:
+        """bool (n,): whether each image was classified correctly, in the order of the ids."""
+        packed = np.frombuffer(base64.b64decode(self.correct, validate=True), dtype=np.uint8)
+        if len(packed) != (self.protocol.n + 7) // 8:
+            raise ValueError(f"{len(packed)} bytes of correctness bits do not hold {self.protocol.n} images")
+        return np.unpackbits(packed, count=self.protocol.n).astype(bool)
+
+
+class Run(NamedTuple):
+    """One model under one protocol: what a set of cells has in common."""
+
+    protocol: Protocol
+    model: ModelIdentity
+
+    @property
+    def digest(self) -> str:
+        fields = {"protocol": self.protocol.model_dump(), "model": self.model.model_dump()}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def make_record(run: Run, cell: Cell, correct: np.ndarray, provenance: Provenance) -> Record:
+    """A record from the correctness of each image, bool (n,)."""
+    return Record(
+        corruption=cell.corruption,
+        severity=cell.severity,
+        top1_error=top1_error(correct),
+        correct=base64.b64encode(np.packbits(correct).tobytes()).decode("ascii"),
+        protocol=run.protocol,
+        model=run.model,
+        provenance=provenance,
+    )
+
+
+def top1_error(correct: np.ndarray) -> float:
+    """Percent of images classified wrongly; correct: bool (n,)."""
+    return 100 * float(np.count_nonzero(~correct)) / len(correct)
+
+
+def utc_now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def to_json(record: Record) -> str:
+    fields: dict[str, Any] = record.model_dump(mode="json")
+    return json.dumps(fields, indent=1) + "\n"

@@ -1,0 +1,54 @@
+"""From the records of one run to its numbers: the object that `eval --json` prints and a table's row is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
+from lst_robust.evaluation import metrics
+from lst_robust.evaluation.records import CLEAN_CELL, Cell, Record, Run
+from lst_robust.suites import Normaliser
+
+Summary = dict[str, Any]
+
+
+def summarise(run: Run, records: Mapping[Cell, Record], normaliser: Normaliser | None) -> Summary:
+    """All numbers of a run, in percent; None where a cell that a number needs was not measured.
+
+    Keys: model, train_seed, suite, suite_version, protocol, data, images, preset, style, engine, n, seed, normaliser
+    (its name), clean_error, mean_corruption_error, mce15, mce19, relative_mce, ce {19 names}, errors {19 names: [5]}.
+    Without a normaliser the CEs and everything made of them are None.
+    """
+    protocol = run.protocol
+    errors = {name: [_error(records, Cell(name, severity)) for severity in SEVERITIES] for name in CORRUPTIONS}
+    clean_error = _error(records, CLEAN_CELL)
+    ce = metrics.corruption_errors(errors, normaliser) if normaliser else dict.fromkeys(CORRUPTIONS)
+    return {
+        "model": run.model.name,
+        "options": run.model.options,
+        "checkpoint_sha256": run.model.checkpoint_sha256,
+        "train_seed": run.model.train_seed,
+        "suite": protocol.suite,
+        "suite_version": protocol.suite_version,
+        "protocol": protocol.protocol,
+        "data": protocol.data,
+        "images": protocol.images,
+        "preset": protocol.preset,
+        "style": protocol.style,
+        "engine": protocol.engine,
+        "n": protocol.n,
+        "seed": protocol.seed,
+        "normaliser": normaliser.name if normaliser else None,
+        "clean_error": clean_error,
+        "mean_corruption_error": metrics.mean_corruption_error(errors),
+        "mce15": metrics.mce15(ce),
+        "mce19": metrics.mce19(ce),
+        "relative_mce": metrics.relative_mce(errors, clean_error, normaliser) if normaliser else None,
+        "ce": ce,
+        "errors": errors,
+    }
+
+
+def _error(records: Mapping[Cell, Record], cell: Cell) -> float | None:
+    return records[cell].top1_error if cell in records else None

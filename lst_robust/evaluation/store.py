@@ -1,0 +1,99 @@
+"""The store: a folder of small files, one a cell.
+
+    <results>/<suite>/<model>/n<images>-seed<seed>-<run digest>/<corruption>-<severity>.json
+
+Every file is written to a temporary name and renamed, so it is whole or not there, on any file system and with any
+number of writers. A run of another protocol or of other weights has another digest and so another folder: nothing
+finished is ever overwritten by a different measurement. A damaged or foreign file is reported and measured again,
+never trusted.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from lst_robust.errors import DataError
+from lst_robust.evaluation.records import Cell, Record, Run, to_json
+from lst_robust.files import file_safe, write_atomic
+
+Warn = Callable[[str], None]
+
+
+class Store:
+    """Reads and writes the records below one results folder."""
+
+    def __init__(self, results_dir: str | Path) -> None:
+        self.results_dir = Path(results_dir)
+
+    def run_folder(self, run: Run) -> Path:
+        protocol = run.protocol
+        folder = f"n{protocol.n}-seed{protocol.seed}-{run.digest}"
+        return self.results_dir / protocol.suite / file_safe(run.model.name) / folder
+
+    def check_writable(self, run: Run) -> None:
+        """Makes the run's folder; DataError with the mend when nothing can be written there."""
+        folder = self.run_folder(run)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise DataError(
+                f"results folder {self.results_dir} is not writable ({error.strerror}); choose another with --results-dir"
+            ) from error
+
+    def write(self, record: Record) -> Path:
+        """Writes one record atomically and returns its path. Raises DataError when the disk refuses."""
+        path = self.run_folder(record.run) / f"{record.cell.name}.json"
+        write_atomic(path, to_json(record).encode())
+        return path
+
+    def load(self, run: Run, warn: Warn) -> dict[Cell, Record]:
+        """The finished cells of a run. Files that cannot be trusted are named through `warn` and left out."""
+        found = {}
+        for path in sorted(self.run_folder(run).glob("*.json")):
+            record = read_record(path, warn)
+            if record is None:
+                continue
+            if record.run != run or path.stem != record.cell.name:
+                warn(f"{path}: belongs to another run or cell; it is not used and the cell is measured again")
+                continue
+            found[record.cell] = record
+        return found
+
+    def scan(self, suite: str | None, warn: Warn) -> Iterator[tuple[Run, dict[Cell, Record]]]:
+        """Every run with at least one trustworthy record, of one suite or of all, sorted by path."""
+        pattern = f"{suite or '*'}/*/n*-seed*-*"
+        for folder in sorted(self.results_dir.glob(pattern)):
+            runs: dict[str, tuple[Run, dict[Cell, Record]]] = {}
+            for path in sorted(folder.glob("*.json")):
+                record = read_record(path, warn)
+                if record is None:
+                    continue
+                run = record.run
+                if not folder.name.endswith(run.digest):
+                    warn(f"{path}: belongs to another run; it is left out")
+                    continue
+                runs.setdefault(run.digest, (run, {}))[1][record.cell] = record
+            yield from runs.values()
+
+
+def read_record(path: Path, warn: Warn) -> Record | None:
+    """One record, or None (with a warning that names the file) when it is damaged or of an unknown schema."""
+    try:
+        data = json.loads(path.read_bytes())
+        return Record.model_validate(data)
+    except OSError as error:
+        warn(f"{path}: cannot be read ({error.strerror})")
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        warn(f"{path}: not a valid record ({key + ': ' if key else ''}{first['msg']}); it is not used")
+    except ValueError:
+        warn(f"{path}: damaged (not JSON); it is not used")
+    return None

@@ -1,0 +1,129 @@
+"""What is evaluated: a network with an identity, built only when a cell is really measured."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lst_robust.data import ImageSource
+from lst_robust.errors import CheckpointError, DataError, UsageError
+from lst_robust.evaluation.records import ModelIdentity
+from lst_robust.models import create_model, model_info
+from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
+from lst_robust.progress import Observer
+from lst_robust.suites import Suite
+from lst_robust.training.trained import checkpoints_folder, plan_training, run_training
+
+Options = Mapping[str, str | int | float | bool]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to evaluate: who it is, and how to get it."""
+
+    identity: ModelIdentity
+    build: Callable[[], nn.Module]
+
+
+def from_module(model: nn.Module, name: str | None, num_classes: int) -> Subject:
+    """A network the caller has built; identified by the SHA-256 of its weights."""
+    config = getattr(model, "config", None)
+    outputs = getattr(config, "num_classes", num_classes)
+    if outputs != num_classes:
+        raise UsageError(f"the network has {outputs} outputs, the data {num_classes} classes")
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    identity = ModelIdentity(
+        name=name or getattr(config, "name", None) or type(model).__name__, checkpoint_sha256=digest.hexdigest()
+    )
+    return Subject(identity, lambda: model)
+
+
+def from_checkpoint(
+    name: str, checkpoint: str | Path, suite: Suite, source: ImageSource, options: Options | None
+) -> Subject:
+    """A network of the registry with the weights of a file.
+
+    A checkpoint of ours knows its own options; for other files the suite's are the default. Raises CheckpointError
+    when the file was made for other classes than the data has.
+    """
+    metadata = read_metadata(checkpoint)
+    classes = metadata.get("classes")
+    if classes is not None and tuple(classes) != source.classes:
+        raise CheckpointError(
+            f"{checkpoint}: trained for {len(classes)} classes ({_some(classes)}), but {source.name} has "
+            f"{len(source.classes)} ({_some(source.classes)}): give the data it was trained for, or another checkpoint"
+        )
+    if options is None:
+        options = {} if metadata.get("model") == name else suite.model_options
+    identity = ModelIdentity(
+        name=name,
+        options=dict(options),
+        checkpoint_sha256=checkpoint_sha256(checkpoint),
+        train_seed=metadata.get("train_seed"),
+    )
+    return Subject(
+        identity,
+        lambda: create_model(
+            name, len(source.classes), checkpoint=checkpoint, **_sized(suite, metadata), **dict(options)
+        ),
+    )
+
+
+def trained_on_demand(
+    name: str,
+    suite: Suite,
+    source: ImageSource,
+    options: Options | None,
+    *,
+    data_dir: str | Path | None,
+    results_dir: str | Path,
+    train: bool,
+    train_seed: int | None,
+    skip_unreadable: bool,
+    device: torch.device,
+    workers: int,
+    observer: Observer,
+) -> Subject:
+    """A network of the registry trained by the suite's recipe: an earlier training is used again, else it is trained
+    now, unless `train` is False (then CheckpointError says how to get it)."""
+    model_info(name)  # an unknown model must not wait for the data
+    recipe = suite.training
+    if recipe is not None and train_seed is not None:
+        recipe = recipe.model_copy(update={"seed": train_seed})
+    training = plan_training(
+        name, suite, options=options, recipe=recipe, data_dir=data_dir, skip_unreadable=skip_unreadable
+    )
+    if training.source.classes != source.classes:
+        raise DataError(
+            f"{source.name}: the classes for training ({_some(training.source.classes)}) are not those for testing "
+            f"({_some(source.classes)}): the class folders must have the same names in both"
+        )
+    checkpoint = checkpoints_folder(results_dir, suite) / training.checkpoint
+    if not checkpoint.is_file():
+        if not train:
+            raise CheckpointError(
+                f"{name} has no checkpoint trained for suite {suite.name!r} in {checkpoint.parent}: give one with "
+                f"--checkpoint, or let it be trained with --train"
+            )
+        observer.note(
+            f"{name} has no checkpoint for {suite.name} yet: training it first ({len(training.source)} images, "
+            f"{training.recipe.epochs} epochs, once)"
+        )
+        run_training(training, checkpoint, device=device, workers=workers, observer=observer)
+    return from_checkpoint(name, checkpoint, suite, source, options)
+
+
+def _sized(suite: Suite, metadata: Mapping[str, object]) -> dict[str, int]:
+    return {"image_size": suite.image_size} if "image_size" not in metadata else {}
+
+
+def _some(names: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -1,0 +1,95 @@
+"""Everything that changes during a training, saved and restored as one file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
+
+from lst_robust.errors import CheckpointError
+from lst_robust.files import write_atomic
+from lst_robust.suites import Recipe
+
+LOG_FIELDS = ("epoch", "loss", "train_error", "learning_rate", "images_per_second", "seconds")
+
+
+@dataclass
+class TrainingState:
+    """Model, optimizer, schedule, loss scaling and the log so far (one line an epoch, keys LOG_FIELDS)."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: LRScheduler
+    scaler: torch.amp.GradScaler
+    log: list[dict[str, float]] = field(default_factory=list)
+
+    @classmethod
+    def create(
+        cls, model: nn.Module, recipe: Recipe, steps_per_epoch: int, total_steps: int, device: torch.device
+    ) -> TrainingState:
+        """The state before the first step."""
+        optimizer = _optimizer(model, recipe)
+        scheduler: LRScheduler
+        if recipe.schedule == "one_cycle":
+            scheduler = OneCycleLR(optimizer, max_lr=recipe.lr, total_steps=total_steps, cycle_momentum=False)
+        else:
+            milestones = [epoch * steps_per_epoch for epoch in recipe.milestones]
+            scheduler = MultiStepLR(optimizer, milestones, gamma=recipe.gamma)
+        # float16 needs loss scaling; it is used on CUDA only.
+        scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+        return cls(model, optimizer, scheduler, scaler)
+
+    def step(self, loss: torch.Tensor) -> None:
+        """One update of the weights from a scalar loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.scheduler.step()
+
+    def save(self, path: Path) -> None:
+        """Writes everything atomically."""
+        buffer = io.BytesIO()
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        torch.save(parts | {"log": self.log}, buffer)
+        write_atomic(path, buffer.getvalue())
+
+    def restore(self, path: Path) -> None:
+        """Reads what `save` wrote; CheckpointError with the mend when the file is damaged or of another model."""
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+            for name, part in self._parts().items():
+                part.load_state_dict(saved[name])
+            self.log = saved["log"]
+        except Exception as error:  # torch raises many kinds for a damaged file
+            raise CheckpointError(
+                f"{path}: this interrupted training cannot be resumed; delete the file to start over"
+            ) from error
+
+    def log_csv(self) -> str:
+        """The log as CSV text with a header."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=LOG_FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: f"{value:.6g}" for key, value in line.items()} for line in self.log)
+        return text.getvalue()
+
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer | LRScheduler | torch.amp.GradScaler]:
+        return {
+            "model": self.model,
+            "optimizer": self.optimizer,
+            "scheduler": self.scheduler,
+            "scaler": self.scaler,
+        }
+
+
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(parameters, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)

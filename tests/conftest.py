@@ -1,0 +1,28 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The team's folder of golden outputs and data samples; tests that want it skip where it is not there."""
+    folder = Path(os.environ.get("LST_ROBUST_SHARED", Path(__file__).parents[1].parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"no folder of golden files at {folder} (set LST_ROBUST_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photographs() -> np.ndarray:
+    """uint8 (4, 64, 64, 3): crops of the two photographs that ship with scikit-learn."""
+    from sklearn.datasets import load_sample_images
+
+    flower, china = load_sample_images().images
+    crops = [china[60:124, 200:264], china[250:314, 300:364], flower[100:164, 300:364], flower[220:284, 250:314]]
+    return np.ascontiguousarray(np.stack(crops)[..., :3])
