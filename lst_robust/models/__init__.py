@@ -3,7 +3,7 @@
 `create_model("lst18", num_classes=10, image_size=32)`; names: `model_names()`. Importing a family registers it.
 """
 
-from lst_robust.models import alexnet, resnet  # noqa: F401 (registers)
+from lst_robust.models import alexnet, cifar_resnet, resnet, wide_resnet  # noqa: F401 (registers)
 from lst_robust.models.checkpoint import (
     checkpoint_sha256,
     load_checkpoint,
@@ -13,12 +13,14 @@ from lst_robust.models.checkpoint import (
 from lst_robust.models.config import ModelConfig
 from lst_robust.models.factory import create_model
 from lst_robust.models.lst import networks  # noqa: F401 (registers)
+from lst_robust.models.profile import describe_models
 from lst_robust.models.registry import model_info, model_names
 
 __all__ = [
     "ModelConfig",
     "checkpoint_sha256",
     "create_model",
+    "describe_models",
     "load_checkpoint",
     "model_info",
     "model_names",

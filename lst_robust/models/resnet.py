@@ -6,7 +6,7 @@ Structure and parameter names are torchvision's (version 1.5 bottleneck: the 3x3
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -117,7 +117,9 @@ def he_normal(model: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def imagenet_resnet(depth: int, *, num_classes: int, stem: str, attention: Attention | None = None) -> ResNet:
+def imagenet_resnet(
+    depth: int, *, num_classes: int, image_size: int, stem: str, attention: Attention | None = None
+) -> ResNet:
     """ResNet-18, 34, 50 or 101 with planes 64-128-256-512, optionally with attention in every block."""
     block: type[Basic] | type[Bottleneck]
     block, blocks = {
@@ -137,16 +139,25 @@ def imagenet_resnet(depth: int, *, num_classes: int, stem: str, attention: Atten
     )
 
 
-@register("resnet18", family="resnet", source="torchvision's structure", stems=RESNET_STEMS)
-def resnet18(*, image_size: int, **options: Any) -> nn.Module:
-    return imagenet_resnet(18, **options)
+NAMES = {"resnet": "ResNet", "senet": "SENet", "cbam": "CBAM"}
+ATTENTION: dict[str, Attention | None] = {"resnet": None, "senet": SqueezeExcite, "cbam": CBAM}
+MISPRINTS = {
+    "resnet34": "misprint in the paper: 21.70 M stands for 21.80 M",
+    "resnet101": "misprint in the paper: 7.89 G stands for 7.80 G",
+    "senet101": "the printed parameters are met without biases in SE",
+}
 
-
-@register("senet18", family="senet", source="ResNet-18 with SE, reduction 16, in every block", stems=RESNET_STEMS)
-def senet18(*, image_size: int, **options: Any) -> nn.Module:
-    return imagenet_resnet(18, attention=SqueezeExcite, **options)
-
-
-@register("cbam18", family="cbam", source="ResNet-18 with CBAM, reduction 16, in every block", stems=RESNET_STEMS)
-def cbam18(*, image_size: int, **options: Any) -> nn.Module:
-    return imagenet_resnet(18, attention=CBAM, **options)
+for family, label in NAMES.items():
+    for depth in (18, 34, 50, 101):
+        name = f"{family}{depth}"
+        attention = ATTENTION[family]
+        if name == "senet101":
+            attention = partial(SqueezeExcite, bias=False)
+        register(
+            name,
+            family=family,
+            source="torchvision's structure" + ("" if family == "resnet" else f" with {label}, reduction 16, in every block"),
+            stems=RESNET_STEMS,
+            paper=("table3", "resnet", str(depth), "1", label),
+            note=MISPRINTS.get(name, ""),
+        )(partial(imagenet_resnet, depth, attention=attention))

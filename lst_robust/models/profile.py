@@ -1,0 +1,131 @@
+"""Parameters and multiply-accumulates of the registered networks, beside what the paper prints."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from lst_robust.models.factory import create_model
+from lst_robust.models.lst.transforms import SpatialTransform
+from lst_robust.models.registry import ModelEntry, model_info
+
+
+class Counts(NamedTuple):
+    """`params`: trained numbers. `params_expanded`: the same with T_s repeated for each channel, as the paper counts
+    it. `macs`: multiply-accumulates of convolutions and linear layers for one image."""
+
+    params: int
+    params_expanded: int
+    macs: int
+
+
+def count(model: nn.Module, image_size: int) -> Counts:
+    """Counts of `model` from one real forward pass, on whatever device it lies (meta costs nothing)."""
+    params = sum(parameter.numel() for parameter in model.parameters())
+    repeated = sum(
+        (module.channels - 1) * module.weight.numel()
+        for module in model.modules()
+        if isinstance(module, SpatialTransform) and module.shared
+    )
+    image = torch.empty(1, 3, image_size, image_size, device=next(model.parameters()).device)
+    training = model.training
+    model.eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(image)
+    model.train(training)
+    return Counts(params, params + repeated, counter.get_total_flops() // 2)
+
+
+def count_named(name: str, **options: Any) -> Counts:
+    """Counts of a registered network at its own input size, without allocating its weights."""
+    with torch.device("meta"):
+        model = create_model(name, **options)
+    return count(model, model.config.input_size)  # type: ignore[union-attr, arg-type]
+
+
+def describe_models(names: Iterable[str]) -> list[dict[str, Any]]:
+    """One record a model: name, family, input_size, num_classes, params, params_expanded, macs, paper_params,
+    paper_macs, verdict. The paper's values are None where it prints none. UsageError for an unknown name."""
+    return [_describe(model_info(name)) for name in names]
+
+
+def _describe(entry: ModelEntry) -> dict[str, Any]:
+    counts = count_named(entry.name)
+    printed = printed_row(entry)
+    return {
+        "name": entry.name,
+        "family": entry.family,
+        "input_size": entry.input_size,
+        "num_classes": entry.num_classes,
+        **counts._asdict(),
+        "paper_params": _scaled(printed.get("params_m")),
+        "paper_macs": _scaled(printed.get("macs_m")),
+        "verdict": _verdict(entry, counts, printed),
+    }
+
+
+def printed_row(entry: ModelEntry) -> Mapping[str, str]:
+    """The row of the paper's table that belongs to `entry`, as printed; {} when there is none."""
+    if entry.paper is None:
+        return {}
+    table, *row = entry.paper
+    return _printed_tables()[table][tuple(row)]
+
+
+@cache
+def _printed_tables() -> dict[str, dict[tuple[str, ...], dict[str, str]]]:
+    tables = {}
+    for table, file in (("table2", "table2_cifar.csv"), ("table3", "table3_imagenet.csv")):
+        text = resources.files("lst_robust.reporting").joinpath("paper", file).read_text(encoding="utf-8")
+        rows = csv.DictReader(text.splitlines())
+        tables[table] = {(r["family"], r["depth"], r["width"], r["model"]): r for r in rows}
+    return tables
+
+
+def _scaled(millions: str | None) -> float | None:
+    return round(float(millions) * 1e6) if millions else None
+
+
+def _verdict(entry: ModelEntry, counts: Counts, printed: Mapping[str, str]) -> str:
+    """How the counts stand to the printed ones, with the registry's note."""
+    parts = []
+    if printed.get("params_m") or printed.get("macs_m"):
+        parts.append(_comparison(counts, printed))
+        if entry.paper_options:
+            options = ", ".join(f"{key}={value}" for key, value in entry.paper_options.items())
+            parts.append(f"with {options}: {_comparison(count_named(entry.name, **entry.paper_options), printed)}")
+    return "; ".join([*parts, entry.note] if entry.note else parts)
+
+
+def _comparison(counts: Counts, printed: Mapping[str, str]) -> str:
+    stands = {
+        "params": _difference(counts.params_expanded, printed.get("params_m")),
+        "MACs": _difference(counts.macs, printed.get("macs_m")),
+    }
+    known = {what: text for what, text in stands.items() if text}
+    if set(known.values()) == {"exact"}:
+        return "exact" if len(known) == 2 else f"{next(iter(known))} exact"
+    return ", ".join(f"{what} {text}" for what, text in known.items())
+
+
+def _difference(counted: int, printed: str | None) -> str:
+    """`exact` when the count rounds to the printed digits, else the deviation in percent."""
+    if not printed:
+        return ""
+    if abs(counted / 1e6 - float(printed)) <= printed_unit(printed) / 2 + 1e-9:
+        return "exact"
+    return f"{100 * (counted / 1e6 / float(printed) - 1):+.2g}%"
+
+
+def printed_unit(printed: str) -> float:
+    """The last printed digit's worth in millions: 0.01 for "8.03"; from 400 on the paper prints G with two digits."""
+    if "." in printed:
+        return 10.0 ** -len(printed.partition(".")[2])
+    return 10.0 if float(printed) >= 400 else 1.0
