@@ -25,13 +25,13 @@ STEMS = {
     "11x11s4": Stem(11, 4, True, "as on ImageNet: 11x11 convolution of stride 4, three linear layers"),
     "3x3s1": Stem(3, 1, False, "small images: begins with a 3x3 convolution of stride 1, no pool behind it"),
     "3x3s2": Stem(3, 2, False, "small images, cheap: begins with a 3x3 convolution of stride 2, no pool behind it"),
-    "3x3s1-pool": Stem(3, 1, True, "small images: begins with a 3x3 convolution of stride 1 and a 3x3 max pool of stride 2"),
-    "3x3s2-pool": Stem(3, 2, True, "small images, cheapest: begins with a 3x3 convolution and a 3x3 max pool, each of stride 2"),
+    "3x3s1-pool": Stem(3, 1, True, "small images: a 3x3 convolution of stride 1, then a 3x3 max pool of stride 2"),
+    "3x3s2-pool": Stem(3, 2, True, "small images, cheapest: a 3x3 convolution of stride 2, then a 3x3 max pool of stride 2"),
 }
 """What each value of the option `stem` means; the text is what a model says of its adaptation."""
 
-RESNET_STEMS = ("7x7s2-pool", "3x3s1", "3x3s2")
-ALEXNET_STEMS = ("11x11s4", "3x3s1", "3x3s2")
+RESNET_STEMS = ("7x7s2-pool", "3x3s1", "3x3s2", "3x3s1-pool", "3x3s2-pool")
+ALEXNET_STEMS = ("11x11s4", "3x3s1-pool", "3x3s2-pool")  # a pool always follows in AlexNet
 
 
 def resolve_stem(stem: str, allowed: tuple[str, ...], image_size: int) -> str:

@@ -12,7 +12,7 @@ torch.set_num_threads(1)
 SMALL = ("lst18", "lst18-relu", "resnet18", "senet18", "cbam18", "alexnet")
 
 
-@pytest.mark.parametrize("stem", ["3x3s1", "3x3s2"])
+@pytest.mark.parametrize("stem", ["3x3s1-pool", "3x3s2-pool"])
 @pytest.mark.parametrize("name", SMALL)
 def test_small_images_learn(name: str, stem: str) -> None:
     """A few AdamW steps on three plain colours bring the loss down."""
