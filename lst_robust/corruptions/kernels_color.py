@@ -7,24 +7,12 @@ from __future__ import annotations
 import numpy as np
 
 from lst_robust.corruptions.compiling import jit
-from lst_robust.corruptions.kernels_pixels import level, unit
+from lst_robust.corruptions.kernels_pixels import join_channels, level, split_channels, unit
 from lst_robust.corruptions.presets import Saturate, Shift
 from lst_robust.corruptions.random import Streams
 
 BLOCK = 512
 """Pixels whose channels lie apart in small buffers, so that the arithmetic runs on vectors."""
-
-
-@jit
-def _split(pixels, red, green, blue):
-    for i in range(len(pixels) // 3):
-        red[i], green[i], blue[i] = pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]
-
-
-@jit
-def _join(red, green, blue, pixels):
-    for i in range(len(pixels) // 3):
-        pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2] = red[i], green[i], blue[i]
 
 
 @jit
@@ -65,24 +53,24 @@ def _adjust_hsv(red, green, blue, gain, shift, lift):
 
 
 @jit
-def _hsv(pixels, gain, shift, lift, out):
+def _brightness_and_saturate(pixels, gain, shift, lift, out):
     red, green, blue = np.zeros(BLOCK, np.uint8), np.zeros(BLOCK, np.uint8), np.zeros(BLOCK, np.uint8)
     for start in range(0, len(pixels), 3 * BLOCK):
         stop = min(start + 3 * BLOCK, len(pixels))
-        _split(pixels[start:stop], red, green, blue)
+        split_channels(pixels[start:stop], red, green, blue)
         _adjust_hsv(red, green, blue, gain, shift, lift)
-        _join(red, green, blue, out[start:stop])
+        join_channels(red, green, blue, out[start:stop])
 
 
 def brightness(images: np.ndarray, streams: Streams, c: Shift) -> np.ndarray:
     out = np.empty_like(images)
-    _hsv(images.reshape(-1), 1.0, 0.0, float(c.amount), out.reshape(-1))
+    _brightness_and_saturate(images.reshape(-1), 1.0, 0.0, float(c.amount), out.reshape(-1))
     return out
 
 
 def saturate(images: np.ndarray, streams: Streams, c: Saturate) -> np.ndarray:
     out = np.empty_like(images)
-    _hsv(images.reshape(-1), float(c.gain), float(c.shift), 0.0, out.reshape(-1))
+    _brightness_and_saturate(images.reshape(-1), float(c.gain), float(c.shift), 0.0, out.reshape(-1))
     return out
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from lst_robust.corruptions.compiling import jit
 from lst_robust.corruptions.digital import elastic_affine, elastic_reach, elastic_scale
+from lst_robust.corruptions.kernels_pixels import join_channels
 from lst_robust.corruptions.kernels_random import fill_words
 from lst_robust.corruptions.presets import Elastic
 from lst_robust.corruptions.random import Streams
@@ -21,10 +22,11 @@ ZERO, ONE = np.float32(0), np.float32(1)
 
 @lru_cache(maxsize=64)
 def half_gaussian(sigma: float) -> np.ndarray:
-    """The weights of scipy's gaussian_filter with truncate=3, centre first: float64 (radius + 1,)."""
+    """The weights of scipy's gaussian_filter with truncate=3, centre first, then zeros until the pairs of taps can be
+    taken four by four: float64 (1 + a multiple of 4,)."""
     radius = int(3 * sigma + 0.5)
     weights = np.exp(-0.5 / (sigma * sigma) * np.arange(-radius, radius + 1) ** 2)
-    return (weights / weights.sum())[radius:]
+    return np.append((weights / weights.sum())[radius:], np.zeros(-radius % 4))
 
 
 @lru_cache(maxsize=64)
@@ -41,29 +43,43 @@ def _scale_row(row, weight, out):
 
 
 @jit
-def _add_pair(before, after, weight, out):
+def _add_four_pairs(a, b, c, d, e, f, g, h, weights, out):
+    """out plus four weighted pairs, the pair of the last weight first."""
+    w0, w1, w2, w3 = weights[3], weights[2], weights[1], weights[0]
     for i in range(len(out)):
-        out[i] += (before[i] + after[i]) * weight
+        out[i] = (((out[i] + (a[i] + b[i]) * w0) + (c[i] + d[i]) * w1) + (e[i] + f[i]) * w2) + (g[i] + h[i]) * w3
 
 
 @jit
-def _smooth(field, weights_y, weights_x, mirror_y, mirror_x, scratch, line):
-    """Gaussian over height, then width, in place; the outermost taps are added first."""
-    height, width = field.shape
-    radius = len(weights_y) - 1
-    for y in range(height):
-        _scale_row(field[y], weights_y[0], scratch[y])
-        for k in range(radius, 0, -1):
-            before, after = field[mirror_y[radius + y - k]], field[mirror_y[radius + y + k]]
-            _add_pair(before, after, weights_y[k], scratch[y])
-    radius = len(weights_x) - 1
-    for y in range(height):
+def _smooth_rows(field, weights, mirror, out):
+    """Gaussian over the height; the outermost taps are added first."""
+    radius, m = len(weights) - 1, mirror
+    for y in range(len(field)):
+        _scale_row(field[y], weights[0], out[y])
+        for k in range(radius, 0, -4):
+            i, j = radius + y - k, radius + y + k
+            _add_four_pairs(
+                field[m[i]], field[m[j]], field[m[i + 1]], field[m[j - 1]],
+                field[m[i + 2]], field[m[j - 2]], field[m[i + 3]], field[m[j - 3]],
+                weights[k - 3 : k + 1], out[y],
+            )  # fmt: skip
+
+
+@jit
+def _smooth_columns(field, weights, mirror, line, out):
+    """Gaussian over the width, each row copied with its mirrored ends into `line`."""
+    radius, n = len(weights) - 1, field.shape[1]
+    for y in range(len(field)):
         for x in range(len(line)):
-            line[x] = scratch[y, mirror_x[x]]
-        _scale_row(line[radius : radius + width], weights_x[0], field[y])
-        for k in range(radius, 0, -1):
-            before, after = line[radius - k : radius - k + width], line[radius + k : radius + k + width]
-            _add_pair(before, after, weights_x[k], field[y])
+            line[x] = field[y, mirror[x]]
+        _scale_row(line[radius : radius + n], weights[0], out[y])
+        for k in range(radius, 0, -4):
+            i, j = radius - k, radius + k
+            _add_four_pairs(
+                line[i : i + n], line[j : j + n], line[i + 1 : i + 1 + n], line[j - 1 : j - 1 + n],
+                line[i + 2 : i + 2 + n], line[j - 2 : j - 2 + n], line[i + 3 : i + 3 + n], line[j - 3 : j - 3 + n],
+                weights[k - 3 : k + 1], out[y],
+            )  # fmt: skip
 
 
 @jit
@@ -95,43 +111,95 @@ def _inside(index, length):
 
 
 @jit
-def _look_up(image, dy, dx, alpha, out):
-    """Bilinear values of float32 (H, W, 3) at the displaced pixels: uint8 (H, W, 3)."""
-    height, width = dy.shape
-    for y in range(height):
-        for x in range(width):
-            place_y = _mirror(y + np.float64(np.float32(dy[y, x] * alpha)), height)
-            place_x = _mirror(x + np.float64(np.float32(dx[y, x] * alpha)), width)
-            floor_y, floor_x = np.floor(place_y), np.floor(place_x)
-            top, left = np.int64(floor_y), np.int64(floor_x)
-            bottom, right = _inside(top + 1, height), _inside(left + 1, width)
+def _places(start, step, field, alpha, length, places):
+    """start + step * x + field * alpha, mirrored into the image."""
+    outside = 0
+    for x in range(len(field)):
+        place = (start + step * x) + np.float64(np.float32(field[x] * alpha))
+        places[x] = place
+        outside += np.int64(place < 0.0) | np.int64(place > length - 1)
+    if outside:
+        for x in range(len(places)):
+            places[x] = _mirror(places[x], length)
+
+
+@jit
+def _split(places, index, weight, weight_after):
+    for x in range(len(places)):
+        floor = np.floor(places[x])
+        index[x] = np.int32(floor)
+        weight[x] = 1.0 - (places[x] - floor)
+        weight_after[x] = 1.0 - weight[x]
+
+
+@jit
+def _copy_pixel(image, pixel, taps, corner, x):
+    taps[0, corner, x] = image[np.uint64(3 * pixel)]
+    taps[1, corner, x] = image[np.uint64(3 * pixel + 1)]
+    taps[2, corner, x] = image[np.uint64(3 * pixel + 2)]
+
+
+@jit
+def _gather(image, height, width, tops, lefts, taps):
+    """The four neighbours of each place. image: float32 (H * W * 3,); taps: (3 channels, 4, W)."""
+    for x in range(len(tops)):
+        top, left = np.int64(tops[x]), np.int64(lefts[x])
+        bottom, right = top + 1, left + 1
+        if top < 0 or left < 0 or bottom >= height or right >= width:
+            bottom, right = _inside(bottom, height), _inside(right, width)
             top, left = _inside(top, height), _inside(left, width)
-            weight_top, weight_left = 1.0 - (place_y - floor_y), 1.0 - (place_x - floor_x)
-            weight_bottom, weight_right = 1.0 - weight_top, 1.0 - weight_left
-            for channel in range(3):
-                value = np.float64(image[top, left, channel]) * weight_top * weight_left
-                value += np.float64(image[top, right, channel]) * weight_top * weight_right
-                value += np.float64(image[bottom, left, channel]) * weight_bottom * weight_left
-                value += np.float64(image[bottom, right, channel]) * weight_bottom * weight_right
-                level = np.float32(value)
-                level = level if level > ZERO else ZERO
-                level = level if level < ONE else ONE
-                out[y, x, channel] = np.uint8(np.int32(level * SCALE))
+        _copy_pixel(image, top * width + left, taps, 0, x)
+        _copy_pixel(image, top * width + right, taps, 1, x)
+        _copy_pixel(image, bottom * width + left, taps, 2, x)
+        _copy_pixel(image, bottom * width + right, taps, 3, x)
+
+
+@jit
+def _blend(taps, top, bottom, left, right, out):
+    a, b, c, d = taps[0], taps[1], taps[2], taps[3]
+    for x in range(len(out)):
+        value = np.float64(a[x]) * top[x] * left[x]
+        value += np.float64(b[x]) * top[x] * right[x]
+        value += np.float64(c[x]) * bottom[x] * left[x]
+        value += np.float64(d[x]) * bottom[x] * right[x]
+        level = np.float32(value)
+        level = level if level > ZERO else ZERO
+        level = level if level < ONE else ONE
+        out[x] = np.uint8(np.int32(level * SCALE))
+
+
+@jit
+def _look_up(image, dy, dx, alpha, out):
+    """Bilinear values of float32 (H * W * 3,) at the displaced pixels, a row at a time: uint8 (H, W * 3)."""
+    height, width = dy.shape
+    places, tops, lefts = np.empty(width), np.empty(width, np.int32), np.empty(width, np.int32)
+    top, bottom, left, right = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
+    taps, channels = np.empty((3, 4, width), np.float32), np.empty((3, width), np.uint8)
+    for y in range(height):
+        _places(y, 0, dy[y], alpha, height, places)
+        _split(places, tops, top, bottom)
+        _places(0, 1, dx[y], alpha, width, places)
+        _split(places, lefts, left, right)
+        _gather(image, height, width, tops, lefts, taps)
+        for channel in range(3):
+            _blend(taps[channel], top, bottom, left, right, channels[channel])
+        join_channels(channels[0], channels[1], channels[2], out[y])
 
 
 @jit
 def _elastic_transform(images, keys, reach, alpha, weights_y, weights_x, mirror_y, mirror_x, out):
-    height, width = images.shape[1:3]
-    words = np.empty(height * width, np.uint32)
-    fields = np.zeros((2, height, width))  # dx, dy
-    scratch, line = np.empty((height, width)), np.empty(len(mirror_x))
+    height, width = out.shape[1], out.shape[2] // 3
+    words, field = np.empty(height * width, np.uint32), np.empty((height, width))
+    half_smooth, line = np.empty((height, width)), np.empty(len(mirror_x))
+    displacement = np.zeros((2, height, width))  # dx, dy
     for n in range(len(images)):
         if alpha != 0.0:
             for axis in range(2):
                 fill_words(keys[n], axis, words)
-                _uniform(words, reach, fields[axis].ravel())
-                _smooth(fields[axis], weights_y, weights_x, mirror_y, mirror_x, scratch, line)
-        _look_up(images[n], fields[1], fields[0], alpha, out[n])
+                _uniform(words, reach, field.ravel())
+                _smooth_rows(field, weights_y, mirror_y, half_smooth)
+                _smooth_columns(half_smooth, weights_x, mirror_x, line, displacement[axis])
+        _look_up(images[n], displacement[1], displacement[0], alpha, out[n])
 
 
 def elastic_transform(images: np.ndarray, streams: Streams, c: Elastic) -> np.ndarray:
@@ -146,5 +214,8 @@ def elastic_transform(images: np.ndarray, streams: Streams, c: Elastic) -> np.nd
     mirrors = mirrored(height, len(weights_y) - 1), mirrored(width, len(weights_x) - 1)
     out = np.empty_like(images)
     reach = elastic_reach(height, c)
-    _elastic_transform(x, streams.keys, reach, float(alpha), weights_y, weights_x, *mirrors, out)
+    _elastic_transform(
+        x.reshape(len(x), -1), streams.keys, reach, float(alpha), weights_y, weights_x, *mirrors,
+        out.reshape(len(x), height, -1),
+    )  # fmt: skip
     return out

@@ -60,8 +60,10 @@ def _speckle_noise(images, keys, amount, out):
 @jit
 def _hit(image, words, threshold, out):
     for i in range(len(image)):
-        extreme = np.uint8(255) if words[i] & ODD else np.uint8(0)
-        out[i] = extreme if words[i] < threshold else image[i]
+        word, value = words[i], np.int32(image[i])
+        hit = -np.int32(word < threshold)  # all bits or none: no branch
+        extreme = -np.int32(word & ODD)
+        out[i] = np.uint8(value ^ ((value ^ extreme) & hit))
 
 
 @jit

@@ -1,4 +1,4 @@
-"""Between uint8 and float64, compiled: x / 255 and clip-scale-truncate, as base.to_unit and base.to_uint8."""
+"""What kernels do with pixels: x / 255, clip-scale-truncate as base.to_uint8, channels apart and together."""
 
 # mypy: disallow-untyped-defs=False
 
@@ -27,3 +27,17 @@ def level(x):
     x = x if x > 0.0 else 0.0
     x = x if x < 1.0 else 1.0
     return np.uint8(np.int32(x * 255.0))
+
+
+@jit
+def split_channels(pixels, red, green, blue):
+    """Interleaved RGB into three arrays."""
+    for i in range(len(pixels) // 3):
+        red[i], green[i], blue[i] = pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]
+
+
+@jit
+def join_channels(red, green, blue, pixels):
+    """Three arrays into interleaved RGB."""
+    for i in range(len(pixels) // 3):
+        pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2] = red[i], green[i], blue[i]

@@ -95,3 +95,18 @@ def fill_normals(key, stream, out):
         group_normals(words, normals)
         count = min(GROUP_WORDS, len(out) - start)
         out[start : start + count] = normals[:count]
+
+
+@jit
+def _fill_all_words(keys, stream, out):  # type: ignore[no-untyped-def]
+    for n in range(len(keys)):
+        fill_words(keys[n], stream, out[n])
+
+
+class CompiledStreams(plain.Streams):
+    """Streams whose words come from the kernel, for the `draw` of a corruption with a few numbers an image."""
+
+    def words(self, stream: int, count: int) -> np.ndarray:
+        out = np.empty((len(self), count), np.uint32)
+        _fill_all_words(self.keys, stream, out)
+        return out
