@@ -3,7 +3,7 @@
 `create_model("lst18", num_classes=10, image_size=32)`; names: `model_names()`. Importing a family registers it.
 """
 
-from lst_robust.models import alexnet, cifar_resnet, resnet, wide_resnet  # noqa: F401 (registers)
+from lst_robust.models import alexnet, cifar_resnet, mobilenet, resnet, shift, vgg, wide_resnet  # noqa: F401 (registers)
 from lst_robust.models.checkpoint import (
     checkpoint_sha256,
     load_checkpoint,

@@ -55,9 +55,7 @@ class PreactResNet(nn.Module):
     `planes` are the stages' channels; `late_stride` puts a block's stride in its second convolution.
     """
 
-    def __init__(
-        self, blocks: int, planes: tuple[int, ...], *, num_classes: int, late_stride: bool = False
-    ) -> None:
+    def __init__(self, blocks: int, planes: tuple[int, ...], *, num_classes: int, late_stride: bool = False) -> None:
         super().__init__()
         channels = 16
         self.conv1 = conv(3, channels, 3)
@@ -88,7 +86,7 @@ for family, label in NAMES.items():
         register(
             f"{family}{depth}",
             family=family,
-            source=f"LST-Net paper, Table 2; CIFAR ResNet with 1x1 shortcuts{'' if family == 'resnet' else ' and ' + label}",
+            source=f"LST-Net paper, Table 2; {label} with 1x1 shortcuts",
             paper=None if depth == 164 else ("table2", "resnet", str(depth), "1", label),
             note=UNPRINTED if depth == 164 else "",
             **FACTS,

@@ -47,7 +47,7 @@ def _from_lst_authors(model: LSTNet, state: dict[str, Tensor]) -> dict[str, Tens
     wide_inputs: set[str] = set()
     groups = 1
     for s, stage in enumerate(model.stages):
-        for b, block in enumerate(stage):
+        for b, block in enumerate(stage.children()):
             assert isinstance(block, LSTBlock)
             theirs, ours = f"layer{s + 1}.{b}.", f"stages.{s}.{b}."
             if isinstance(block, LSTII):

@@ -141,6 +141,11 @@ def imagenet_resnet(
 
 NAMES = {"resnet": "ResNet", "senet": "SENet", "cbam": "CBAM"}
 ATTENTION: dict[str, Attention | None] = {"resnet": None, "senet": SqueezeExcite, "cbam": CBAM}
+SOURCES = {
+    "resnet": "torchvision's structure",
+    "senet": "torchvision's ResNet with SE, reduction 16, in every block",
+    "cbam": "torchvision's ResNet with CBAM, reduction 16, in every block",
+}
 MISPRINTS = {
     "resnet34": "misprint in the paper: 21.70 M stands for 21.80 M",
     "resnet101": "misprint in the paper: 7.89 G stands for 7.80 G",
@@ -156,7 +161,7 @@ for family, label in NAMES.items():
         register(
             name,
             family=family,
-            source="torchvision's structure" + ("" if family == "resnet" else f" with {label}, reduction 16, in every block"),
+            source=SOURCES[family],
             stems=RESNET_STEMS,
             paper=("table3", "resnet", str(depth), "1", label),
             note=MISPRINTS.get(name, ""),

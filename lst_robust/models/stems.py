@@ -26,7 +26,9 @@ STEMS = {
     "3x3s1": Stem(3, 1, False, "small images: begins with a 3x3 convolution of stride 1, no pool behind it"),
     "3x3s2": Stem(3, 2, False, "small images, cheap: begins with a 3x3 convolution of stride 2, no pool behind it"),
     "3x3s1-pool": Stem(3, 1, True, "small images: a 3x3 convolution of stride 1, then a 3x3 max pool of stride 2"),
-    "3x3s2-pool": Stem(3, 2, True, "small images, cheapest: a 3x3 convolution of stride 2, then a 3x3 max pool of stride 2"),
+    "3x3s2-pool": Stem(
+        3, 2, True, "small images, cheapest: a 3x3 convolution of stride 2, then a 3x3 max pool of stride 2"
+    ),
 }
 """What each value of the option `stem` means; the text is what a model says of its adaptation."""
 

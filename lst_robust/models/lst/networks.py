@@ -14,6 +14,8 @@ from lst_robust.models.registry import model_info, register
 from lst_robust.models.stems import RESNET_STEMS, stem_convolution, stem_pool
 
 OPTIONS = asdict(LSTOptions())
+# where LST-I replaces other layers one by one: no choice of bottleneck, and a diagonal T_c cannot change the width
+LST_I_OPTIONS = {key: value for key, value in OPTIONS.items() if key not in ("bottleneck", "channel_transform")}
 
 
 class LSTNet(nn.Module):
@@ -140,7 +142,7 @@ IMAGENET_NETS = (
     ("lst50-x2", (10, 12, 16, 10), 2.0, True, True, "the counts fit, but other patterns of blocks could too"),
 )
 
-for name, blocks, factor, handler, diagonal, note in IMAGENET_NETS:
+for name, pattern, factor, handler, diagonal, note in IMAGENET_NETS:
     planes = [int(factor * width) for width in (64, 128, 256, 512)]
     depth = int(name.removeprefix("lst").partition("-")[0])
     register(
@@ -152,12 +154,12 @@ for name, blocks, factor, handler, diagonal, note in IMAGENET_NETS:
         paper=("table3", "resnet" if factor == 1 else "wrn", str(depth), f"{factor:g}", "LST-Net"),
         paper_options=DIAGONAL if diagonal else {},
         note=note,
-    )(partial(lst_net, blocks, planes, stem_width=planes[0], handler=handler))
+    )(partial(lst_net, pattern, planes, stem_width=planes[0], handler=handler))
 
 register(
     "lst18-relu",
     family="lst",
-    source="LST-Net paper, Table 4, \"w/o ST\"",
+    source='LST-Net paper, Table 4, "w/o ST"',
     stems=RESNET_STEMS,
     options={**OPTIONS, "activation": "relu"},
 )(model_info("lst18").factory)
