@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lst_robust.corruptions.base import Corruption, Draws, no_draws, to_uint8, to_unit
+from lst_robust.corruptions.base import Corruption, Draws, compiled, no_draws, to_uint8, to_unit
 from lst_robust.corruptions.filters import (
     axis_zoom,
     correlate_disk,
@@ -109,9 +109,9 @@ def apply_zoom_blur(images: Images, draws: Draws, c: ZoomBlur) -> Images:
 
 
 CORRUPTIONS = (
-    Corruption("gaussian_blur", no_draws, apply_gaussian_blur),
-    Corruption("defocus_blur", no_draws, apply_defocus_blur),
-    Corruption("glass_blur", draw_glass_blur, apply_glass_blur),
-    Corruption("motion_blur", draw_motion_blur, apply_motion_blur),
-    Corruption("zoom_blur", no_draws, apply_zoom_blur),
+    Corruption("gaussian_blur", no_draws, apply_gaussian_blur, compiled("kernels_blur", "gaussian_blur")),
+    Corruption("defocus_blur", no_draws, apply_defocus_blur, compiled("kernels_blur", "defocus_blur")),
+    Corruption("glass_blur", draw_glass_blur, apply_glass_blur, compiled("kernels_blur", "glass_blur")),
+    Corruption("motion_blur", draw_motion_blur, apply_motion_blur, compiled("kernels_blur", "motion_blur")),
+    Corruption("zoom_blur", no_draws, apply_zoom_blur, compiled("kernels_blur", "zoom_blur")),
 )

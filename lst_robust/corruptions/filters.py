@@ -68,8 +68,13 @@ def disk(radius: float, alias_sigma: float) -> Disk:
     inside = (side[:, None] ** 2 + side[None, :] ** 2 <= radius**2).astype(np.float32)
     weights = cv2.GaussianBlur(inside / inside.sum(), ksize=(taps, taps), sigmaX=alias_sigma)
     # Lighter taps are below half an ulp of any sum that reaches level 1.
-    classes = sorted({float(w) for w in weights.flat if w > 1e-20}, reverse=True)
-    return Disk(np.array(classes), tuple(np.argwhere(weights == np.float32(w)) - reach for w in classes))
+    places = np.argwhere(weights > 1e-20)
+    values = weights[tuple(places.T)].astype(np.float64)
+    order = np.argsort(-values, kind="stable")
+    # Mirror images of a tap differ in their last bits: one class, of their mean weight.
+    new_class = np.flatnonzero(values[order][1:] < (1 - 1e-6) * values[order][:-1]) + 1
+    classes = np.split(order, new_class)
+    return Disk(np.array([values[k].mean() for k in classes]), tuple(places[k] - reach for k in classes))
 
 
 def correlate_disk(images: NDArray[np.uint8], kernel: Disk) -> NDArray[np.float64]:
@@ -166,13 +171,13 @@ def axis_zoom(length: int, factor: float) -> AxisZoom:
 
 
 def zoom(x: FloatArray, rows: AxisZoom, columns: AxisZoom) -> NDArray[np.float64]:
-    """Bilinear zoom. x: float (N, H, W, ...) -> float64 (N, H', W', ...), products and sums in scipy's order."""
-    tail = (1,) * (x.ndim - 3)
-    top, bottom = rows.first, np.minimum(rows.first + 1, rows.stop - 1)
-    left, right = columns.first, np.minimum(columns.first + 1, columns.stop - 1)
-    total = np.zeros((len(x), len(top), len(left), *x.shape[3:]))
-    for row, row_weight in ((top, rows.low), (bottom, rows.high)):
-        weighted = x[:, row].astype(np.float64) * row_weight.reshape(-1, 1, *tail)
-        for column, weight in ((left, columns.low), (right, columns.high)):
-            total += weighted[:, :, column] * weight.reshape(-1, *tail)
-    return total
+    """Bilinear zoom. x: float (N, H, W, ...) -> float64 (N, H', W', ...); columns first, then rows."""
+    wide = _zoom_axis(x, columns, axis=2)
+    return _zoom_axis(wide, rows, axis=1)
+
+
+def _zoom_axis(x: FloatArray, zoom: AxisZoom, axis: int) -> NDArray[np.float64]:
+    shape = [-1 if i == axis else 1 for i in range(x.ndim)]
+    low, high = zoom.low.reshape(shape), zoom.high.reshape(shape)
+    following = np.minimum(zoom.first + 1, zoom.stop - 1)
+    return x.take(zoom.first, axis).astype(np.float64) * low + x.take(following, axis).astype(np.float64) * high

@@ -98,7 +98,7 @@ def fill_normals(key, stream, out):
 
 
 @jit
-def _fill_all_words(keys, stream, out):  # type: ignore[no-untyped-def]
+def _fill_all_words(keys, stream, out):
     for n in range(len(keys)):
         fill_words(keys[n], stream, out[n])
 

@@ -10,32 +10,26 @@ from numpy.typing import NDArray
 
 
 def plasma(uniforms: NDArray[np.float64], decay: float) -> NDArray[np.float64]:
-    """Height maps scaled to [0, 1]. uniforms: (N, size, size) of [0, 1), size a power of two -> same shape.
+    """Height maps scaled to [0, 1]. uniforms: (N, size² - 1) of [0, 1), size a power of two -> (N, size, size).
 
-    Each grid point but the first is displaced once, by its own uniform number. Squares and diamonds halve from the
-    whole map down to one pixel, the displacement shrinking by `decay` each time.
+    A grid of n² points gets, from its cells' corners, n² middles, and from both n² points on the cells' upper and n²
+    on their left edges; the four make the next grid. Each new point is displaced by its own uniform number, taken in
+    that order, and the displacement shrinks by `decay` from grid to grid.
     """
-    size = uniforms.shape[-1]
-    heights = np.zeros_like(uniforms)
-    step, wibble = size, 100.0
-
-    def displaced(total: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
-        return total / 4 + wibble * (-wibble + (wibble + wibble) * noise)
-
-    while step >= 2:
-        half = step // 2
-        corner = np.s_[:, 0::step, 0::step]
-        middle = np.s_[:, half::step, half::step]
-        top, left = np.s_[:, 0::step, half::step], np.s_[:, half::step, 0::step]
-        corners = heights[corner]
-        pairs = corners + np.roll(corners, -1, axis=1)
-        heights[middle] = displaced(pairs + np.roll(pairs, -1, axis=2), uniforms[middle])
-        middles = heights[middle]
-        above, beside = middles + np.roll(middles, 1, axis=1), middles + np.roll(middles, 1, axis=2)
-        across, down = corners + np.roll(corners, -1, axis=2), corners + np.roll(corners, -1, axis=1)
-        heights[top] = displaced(above + across, uniforms[top])
-        heights[left] = displaced(beside + down, uniforms[left])
-        step //= 2
-        wibble /= decay
-    heights -= heights.min(axis=(1, 2), keepdims=True)
-    return heights / heights.max(axis=(1, 2), keepdims=True)
+    count, numbers = uniforms.shape
+    corners = np.zeros((count, 1, 1))
+    wibble, used = 100.0, 0
+    while used < numbers:
+        n = corners.shape[1]
+        noise = wibble * (-wibble + (wibble + wibble) * uniforms[:, used : used + 3 * n * n].reshape(count, 3, n, n))
+        down, right = np.roll(corners, -1, axis=1), np.roll(corners, -1, axis=2)
+        pairs = corners + down
+        middles = (pairs + np.roll(pairs, -1, axis=2)) / 4 + noise[:, 0]
+        above, before = np.roll(middles, 1, axis=1), np.roll(middles, 1, axis=2)
+        grid = np.empty((count, 2 * n, 2 * n))
+        grid[:, 0::2, 0::2], grid[:, 1::2, 1::2] = corners, middles
+        grid[:, 0::2, 1::2] = ((middles + above) + (corners + right)) / 4 + noise[:, 1]
+        grid[:, 1::2, 0::2] = ((middles + before) + (corners + down)) / 4 + noise[:, 2]
+        corners, wibble, used = grid, wibble / decay, used + 3 * n * n
+    corners -= corners.min(axis=(1, 2), keepdims=True)
+    return corners / corners.max(axis=(1, 2), keepdims=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lst_robust.corruptions.base import Corruption, Draws, to_uint8, to_unit
+from lst_robust.corruptions.base import Corruption, Draws, compiled, to_uint8, to_unit
 from lst_robust.corruptions.filters import axis_zoom, gaussian, motion_blur, motion_taps, round_16_bit, zoom
 from lst_robust.corruptions.plasma import plasma
 from lst_robust.corruptions.presets import Fog, Frost, Snow, Spatter
@@ -24,6 +24,7 @@ TEXTURE, CROP = 0, 1  # streams of frost
 
 WATER = np.array([175, 238, 238], dtype=np.float32) / np.float32(255)  # pale turquoise
 MUD = np.array([63, 42, 20]) / 255.0
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
 def draw_snow(streams: Streams, height: int, width: int, c: Snow) -> Draws:
@@ -59,9 +60,8 @@ def snow_layer(draws: Draws, height: int, width: int, c: Snow) -> NDArray[np.flo
 
 
 def luma(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """ITU-R BT.601 grey of RGB in float32: (N, H, W, 3) -> (N, H, W, 1)."""
-    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    return x[..., 0:1] * weights[0] + x[..., 1:2] * weights[1] + x[..., 2:3] * weights[2]
+    """Grey of RGB: float32 (N, H, W, 3) -> (N, H, W, 1)."""
+    return x[..., 0:1] * LUMA[0] + x[..., 1:2] * LUMA[1] + x[..., 2:3] * LUMA[2]
 
 
 def draw_frost(streams: Streams, height: int, width: int, c: Frost) -> Draws:
@@ -90,9 +90,8 @@ def fog_map_size(height: int, width: int, c: Fog) -> int:
 
 
 def draw_fog(streams: Streams, height: int, width: int, c: Fog) -> Draws:
-    """`wibble`: uniform [0, 1) (N, map, map), one number for each point of the height map."""
-    size = fog_map_size(height, width, c)
-    return {"wibble": streams.uniform(FIELD, (size, size))}
+    """`wibble`: uniform [0, 1) (N, map² - 1), in the order of plasma.plasma."""
+    return {"wibble": streams.uniform(FIELD, fog_map_size(height, width, c) ** 2 - 1)}
 
 
 def apply_fog(images: Images, draws: Draws, c: Fog) -> Images:
@@ -123,8 +122,8 @@ def apply_spatter(images: Images, draws: Draws, c: Spatter) -> Images:
 
 
 CORRUPTIONS = (
-    Corruption("snow", draw_snow, apply_snow),
-    Corruption("frost", draw_frost, apply_frost),
-    Corruption("fog", draw_fog, apply_fog),
-    Corruption("spatter", draw_spatter, apply_spatter),
+    Corruption("snow", draw_snow, apply_snow, compiled("kernels_weather", "snow")),
+    Corruption("frost", draw_frost, apply_frost, compiled("kernels_weather", "frost")),
+    Corruption("fog", draw_fog, apply_fog, compiled("kernels_weather", "fog")),
+    Corruption("spatter", draw_spatter, apply_spatter, compiled("kernels_weather", "spatter")),
 )

@@ -60,15 +60,7 @@ def _frost(image, c, random):
 
 
 def _fog(image, c, random):
-    size = step = fog_map_size(*image.shape[:2], c)
-    wibble = np.zeros((size, size))
-    while step >= 2:
-        half = step // 2
-        for row, column in ((half, half), (0, half), (half, 0)):
-            points = wibble[row::step, column::step]
-            points[...] = random.random_sample(points.shape)
-        step = half
-    return {"wibble": wibble}
+    return {"wibble": random.random_sample(fog_map_size(*image.shape[:2], c) ** 2 - 1)}
 
 
 def _elastic_transform(image, c, random):

@@ -123,8 +123,9 @@ def test_fog_map_covers_the_image(height, width, map_size, expected):
 
 
 def test_plasma_spans_0_to_1_and_is_each_image_s_own():
-    uniforms = np.random.default_rng(0).random((3, 32, 32))
+    uniforms = np.random.default_rng(0).random((3, 32 * 32 - 1))
     maps = plasma(uniforms, 2)
+    assert maps.shape == (3, 32, 32)
     np.testing.assert_array_equal(maps.min(axis=(1, 2)), 0)
     np.testing.assert_array_equal(maps.max(axis=(1, 2)), 1)
     np.testing.assert_array_equal(maps[1:2], plasma(uniforms[1:2], 2))
