@@ -204,7 +204,7 @@ def _digest(fields: Mapping[str, Any]) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data only: no aliases (a few lines of them expand to gigabytes) and no key twice (one would win silently)."""
+    """Plain data only: no aliases (a few lines of them expand to gigabytes), no key twice (one would win silently)."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -217,6 +217,8 @@ class _Loader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = key_node.value
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be plain text", key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} twice", key_node.start_mark)
             seen.add(key)

@@ -122,9 +122,8 @@ def eval_command(
             observer=observer,
         )
     if evaluation.skipped_images:
-        err.print(
-            f"left out {len(evaluation.skipped_images)} unreadable images: {', '.join(evaluation.skipped_images[:3])} ..."
-        )
+        first = ", ".join(evaluation.skipped_images[:3])
+        err.print(f"left out {len(evaluation.skipped_images)} unreadable images, such as {first}", soft_wrap=True)
     if write_normaliser is not None:
         write_atomic(write_normaliser, to_yaml(evaluation, f"lst-robust eval --model {model} --suite {suite}").encode())
     summary = evaluation.summary()

@@ -44,6 +44,9 @@ def train_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite/--no-overwrite", help="Train again although the checkpoint is there.")
     ] = False,
+    half: Annotated[
+        bool, typer.Option("--half/--no-half", help="Store the weights as float16, in half the space.")
+    ] = False,
     json: opt.Json = False,
 ) -> None:
     from lst_robust.devices import available_cores, resolve_device
@@ -76,6 +79,7 @@ def train_command(
                 workers=available_cores() if workers is None else workers,
                 observer=observer,
                 overwrite=overwrite,
+                half=half,
             )
     else:
         err.print(f"{checkpoint} is there already; --overwrite trains it again", soft_wrap=True)

@@ -44,7 +44,8 @@ class Store:
                 pass
         except OSError as error:
             raise DataError(
-                f"results folder {self.results_dir} is not writable ({error.strerror}); choose another with --results-dir"
+                f"results folder {self.results_dir} is not writable ({error.strerror}); "
+                "choose another with --results-dir"
             ) from error
 
     def write(self, record: Record) -> Path:

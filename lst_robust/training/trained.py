@@ -91,11 +91,12 @@ def run_training(
     workers: int,
     observer: Observer,
     overwrite: bool = False,
+    half: bool = False,
 ) -> Path:
     """Trains and writes `checkpoint` (safetensors) and, beside it, the log as CSV; returns `checkpoint`.
 
     An interrupted training leaves `<checkpoint>.resume` and goes on from its last whole epoch. With `overwrite` it
-    starts over.
+    starts over. `half` stores the weights as float16: half the size, to be loaded as float32 again.
     """
     resume_file = checkpoint.with_suffix(".resume")
     if overwrite:
@@ -114,7 +115,7 @@ def run_training(
     )
     write_atomic(checkpoint.with_suffix(".csv"), log.encode())
     save_checkpoint(
-        model.cpu(),
+        model.cpu().half() if half else model.cpu(),
         checkpoint,
         classes=list(training.source.classes),
         source=f"trained by lst-robust on suite {training.suite.name} v{training.suite.version}",

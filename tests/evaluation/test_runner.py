@@ -1,0 +1,148 @@
+"""The runner: the right cells, resumed, independent of how the work is cut up."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+import lst_robust
+from lst_robust.corruptions.presets import CORRUPTIONS
+from lst_robust.errors import NonFiniteError, UsageError
+from lst_robust.evaluation import runner
+from lst_robust.evaluation.records import CLEAN_CELL, Cell
+from lst_robust.evaluation.runner import wanted_cells
+from lst_robust.progress import Silent
+
+
+def test_all_96_cells_with_the_clean_one_first(suite):
+    cells = wanted_cells(suite)
+    assert len(cells) == 96
+    assert cells[0] == CLEAN_CELL
+    assert {cell.corruption for cell in cells[1:]} == set(CORRUPTIONS)
+
+
+def test_restricting_the_cells(suite):
+    assert wanted_cells(suite, ["fog"], [5, 1]) == [CLEAN_CELL, Cell("fog", 1), Cell("fog", 5)]
+    with pytest.raises(UsageError, match="did you mean fog"):
+        wanted_cells(suite, ["fogg"])
+    with pytest.raises(UsageError, match=r"outside 1\.\.5"):
+        wanted_cells(suite, None, [6])
+    with pytest.raises(UsageError, match="at least one"):
+        wanted_cells(suite, [], None)
+
+
+def test_the_numbers_do_not_depend_on_batches_and_threads(suite, model, tmp_path):
+    asked = {"corruptions": ["gaussian_noise", "glass_blur", "fog"], "severities": [3], "name": "dark"}
+    results = [
+        lst_robust.evaluate(model, suite, results_dir=tmp_path / str(i), batch_size=batch, workers=workers, **asked)
+        for i, (batch, workers) in enumerate([(40, 1), (7, 1), (1, 3), (13, 4)])
+    ]
+    bits = [[record.correct for record in result.records.values()] for result in results]
+    assert bits[1:] == bits[:1] * 3
+    assert results[1].summary() == results[0].summary()
+    assert len(set(bits[0])) > 1, "the corruptions must have changed something"
+
+
+def test_a_second_call_measures_nothing_and_a_larger_one_only_what_is_new(suite, model, tmp_path, monkeypatch):
+    first = lst_robust.evaluate(model, suite, corruptions=["fog"], results_dir=tmp_path)
+    assert first.measured == 6
+    more = lst_robust.evaluate(model, suite, corruptions=["fog", "contrast"], results_dir=tmp_path)
+    assert more.measured == 5
+    monkeypatch.setattr(runner, "predict", lambda *_, **__: pytest.fail("the network ran again"))
+    again = lst_robust.evaluate(model, suite, corruptions=["fog"], results_dir=tmp_path)
+    assert again.measured == 0
+    assert again.summary() == first.summary()
+
+
+def test_a_damaged_record_is_measured_again(suite, model, tmp_path):
+    first = lst_robust.evaluate(model, suite, corruptions=["fog"], results_dir=tmp_path)
+    path = next(tmp_path.rglob("fog-2.json"))
+    path.write_text(path.read_text()[:100])
+    observer = Silent()
+    again = lst_robust.evaluate(model, suite, corruptions=["fog"], results_dir=tmp_path, observer=observer)
+    assert again.measured == 1
+    assert "fog-2.json" in observer.warnings[0]
+    assert again.summary() == first.summary()
+
+
+def test_overwrite_measures_again(suite, model, tmp_path):
+    asked = {"corruptions": ["fog"], "severities": [1], "results_dir": tmp_path}
+    assert lst_robust.evaluate(model, suite, **asked).measured == 2
+    assert lst_robust.evaluate(model, suite, overwrite=True, **asked).measured == 2
+
+
+def test_other_weights_are_another_run(suite, tmp_path):
+    class Biased(torch.nn.Module):
+        def __init__(self, favourite: int) -> None:
+            super().__init__()
+            self.logits = torch.nn.Parameter(torch.nn.functional.one_hot(torch.tensor(favourite), 10).float())
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.logits.expand(len(x), 10)
+
+    asked = {"corruptions": ["fog"], "severities": [1], "results_dir": tmp_path}
+    three, four = (lst_robust.evaluate(Biased(digit), suite, **asked) for digit in (3, 4))
+    assert three.measured == four.measured == 2
+    assert three.summary()["clean_error"] == four.summary()["clean_error"] == 90.0  # one digit in ten is right
+    assert three.run.digest != four.run.digest
+
+
+def test_the_seed_changes_noise_and_nothing_else(suite, model, tmp_path):
+    asked = {"corruptions": ["impulse_noise", "contrast"], "severities": [5], "results_dir": tmp_path}
+    zero, one = (lst_robust.evaluate(model, suite, seed=seed, **asked) for seed in (0, 1))
+    assert zero.records[Cell("impulse_noise", 5)].correct != one.records[Cell("impulse_noise", 5)].correct
+    assert zero.records[Cell("contrast", 5)].correct == one.records[Cell("contrast", 5)].correct
+
+
+def test_nan_logits_fail_their_cell_by_name_and_the_run_goes_on(suite, unsteady, tmp_path):
+    observer = Silent()
+    result = lst_robust.evaluate(
+        unsteady, suite, corruptions=["brightness", "contrast"], severities=[5], results_dir=tmp_path, observer=observer
+    )
+    assert set(result.failed) == {Cell("brightness", 5)}
+    assert set(result.records) == {CLEAN_CELL, Cell("contrast", 5)}
+    assert "brightness-5" in observer.warnings[0]
+    assert result.summary()["errors"]["brightness"] == [None] * 5
+
+
+def test_predict_refuses_infinity(suite):
+    images = torch.zeros(2, 32, 32, 3, dtype=torch.uint8).numpy()
+    preprocess = lst_robust.preprocess.Preprocess((0.5,) * 3, (0.5,) * 3, torch.device("cpu"))
+    with pytest.raises(NonFiniteError):
+        runner.predict(torch.nn.Sequential(torch.nn.Flatten(), Infinite()), preprocess, images)
+
+
+class Infinite(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(x), 10), torch.inf)
+
+
+def test_summary_has_every_documented_key(suite, model, tmp_path):
+    result = lst_robust.evaluate(model, suite, results_dir=tmp_path, name="dark")
+    summary = result.summary()
+    promised = "model suite suite_version protocol preset engine n seed normaliser clean_error mean_corruption_error"
+    assert set(promised.split()) | {"mce15", "mce19", "relative_mce", "ce", "errors"} <= set(summary)
+    assert summary["normaliser"] is None
+    assert summary["mce15"] is None
+    assert set(summary["errors"]) == set(CORRUPTIONS)
+    assert all(len(row) == 5 and None not in row for row in summary["errors"].values())
+    against = dataclasses.replace(result, normaliser=lst_robust.published_normaliser()).summary()
+    assert against["normaliser"] == "alexnet-imagenet-c"
+    assert against["mce19"] == pytest.approx(sum(against["ce"].values()) / 19)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"device": "tpu9"}, "unknown device"),
+        ({"batch_size": 0}, "batch size is 0"),
+        ({"workers": 0}, "workers is 0"),
+        ({"limit": 0}, "limit"),
+        ({"severities": [9]}, r"outside 1\.\.5"),
+    ],
+)
+def test_arguments_that_cannot_be_meant(suite, model, tmp_path, arguments, message):
+    with pytest.raises(UsageError, match=message):
+        lst_robust.evaluate(model, suite, results_dir=tmp_path, **arguments)
