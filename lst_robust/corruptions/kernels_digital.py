@@ -15,23 +15,26 @@ from lst_robust.corruptions.compiling import jit
 from lst_robust.corruptions.presets import Jpeg, Pixelate
 from lst_robust.corruptions.random import Streams
 
-PRECISION = 22
+PRECISION, HALF = 22, 1 << 21
 """Bits after the binary point in Pillow's 8-bit resampling (Resample.c: 32 - 8 - 2)."""
 
 
 @lru_cache(maxsize=64)
-def box_weights(length: int, blocks: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pillow's box filter from `length` to `blocks` <= length pixels: the first source pixel of each block, int64
-    (blocks,), and the fixed-point weights from there on, int32 (blocks, taps), zero where a block has ended."""
+def box_blocks(length: int, blocks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pillow's box filter from `length` to `blocks` pixels: each block's first source pixel and one past its last,
+    int64 (blocks,), and the fixed-point weight that all of them have, int32 (blocks,).
+
+    Where an edge falls on the middle of a pixel, rounding decides who owns it: hence Pillow's order of operations.
+    """
     scale = length / blocks
     centres = (np.arange(blocks) + 0.5) * scale
-    first = np.maximum((centres - 0.5 * scale + 0.5).astype(np.int64), 0)
-    last = np.minimum((centres + 0.5 * scale + 0.5).astype(np.int64), length)
-    places = first[:, None] + np.arange((last - first).max())
+    window_start = (centres - 0.5 * scale + 0.5).astype(np.int64)[:, None]
+    window_stop = (centres + 0.5 * scale + 0.5).astype(np.int64)[:, None]
+    places = np.arange(length)
     distance = (places - centres[:, None] + 0.5) * (1 / scale)
-    weights = ((distance > -0.5) & (distance <= 0.5) & (places < last[:, None])).astype(np.float64)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return first, (0.5 + weights * (1 << PRECISION)).astype(np.int32)
+    inside = (distance > -0.5) & (distance <= 0.5) & (places >= window_start) & (places < window_stop)
+    first, count = inside.argmax(axis=1), inside.sum(axis=1)
+    return first, first + count, (0.5 + 1 / count * (1 << PRECISION)).astype(np.int32)
 
 
 @lru_cache(maxsize=64)
@@ -43,32 +46,30 @@ def repeated(blocks: int, length: int, upsample: str) -> np.ndarray:
 
 
 @jit
-def _average_columns(row, first, weights, out):
+def _average_columns(row, first, stop, weights, out):
     """One image row (width * 3) to (blocks * 3)."""
     for block in range(len(first)):
-        red = green = blue = np.int32(1 << (PRECISION - 1))
-        place = 3 * first[block]
-        for tap in range(weights.shape[1]):
-            weight = weights[block, tap]
-            if weight:
-                red += row[place + 3 * tap] * weight
-                green += row[place + 3 * tap + 1] * weight
-                blue += row[place + 3 * tap + 2] * weight
-        out[3 * block] = red >> PRECISION
-        out[3 * block + 1] = green >> PRECISION
-        out[3 * block + 2] = blue >> PRECISION
+        red, green, blue = np.int32(0), np.int32(0), np.int32(0)
+        for place in range(3 * first[block], 3 * stop[block], 3):
+            red += np.int32(row[place])
+            green += np.int32(row[place + 1])
+            blue += np.int32(row[place + 2])
+        weight = weights[block]
+        out[3 * block] = np.uint8((red * weight + HALF) >> PRECISION)
+        out[3 * block + 1] = np.uint8((green * weight + HALF) >> PRECISION)
+        out[3 * block + 2] = np.uint8((blue * weight + HALF) >> PRECISION)
 
 
 @jit
-def _add_row(row, weight, sums):
+def _add_row(row, sums):
     for i in range(len(sums)):
-        sums[i] += np.int32(np.int32(row[i]) * weight)
+        sums[i] += np.int32(row[i])
 
 
 @jit
-def _finish_row(sums, out):
+def _finish_row(sums, weight, out):
     for i in range(len(sums)):
-        out[i] = np.uint8(sums[i] >> np.int32(PRECISION))
+        out[i] = np.uint8(np.int32(np.int32(sums[i] * weight) + np.int32(HALF)) >> np.int32(PRECISION))
 
 
 @jit
@@ -79,19 +80,18 @@ def _spread_row(blocks, columns, out):
 
 
 @jit
-def _pixelate(images, first_x, weights_x, first_y, weights_y, columns, rows, out):
+def _pixelate(images, first_x, stop_x, weights_x, first_y, stop_y, weights_y, columns, rows, out):
     narrow = np.empty((images.shape[1], 3 * len(first_x)), np.uint8)
     small = np.empty((len(first_y), 3 * len(first_x)), np.uint8)
     sums = np.empty(3 * len(first_x), np.int32)
     for n in range(len(images)):
         for y in range(len(narrow)):
-            _average_columns(images[n, y], first_x, weights_x, narrow[y])
+            _average_columns(images[n, y], first_x, stop_x, weights_x, narrow[y])
         for block in range(len(small)):
-            sums[:] = 1 << (PRECISION - 1)
-            for tap in range(weights_y.shape[1]):
-                if weights_y[block, tap]:
-                    _add_row(narrow[first_y[block] + tap], weights_y[block, tap], sums)
-            _finish_row(sums, small[block])
+            sums[:] = 0
+            for y in range(first_y[block], stop_y[block]):
+                _add_row(narrow[y], sums)
+            _finish_row(sums, weights_y[block], small[block])
         for y in range(len(rows)):
             if y and rows[y] == rows[y - 1]:
                 out[n, y] = out[n, y - 1]
@@ -105,8 +105,8 @@ def pixelate(images: np.ndarray, streams: Streams, c: Pixelate) -> np.ndarray:
     out = np.empty_like(images)
     _pixelate(
         images.reshape(count, height, width * 3),
-        *box_weights(width, small_width),
-        *box_weights(height, small_height),
+        *box_blocks(width, small_width),
+        *box_blocks(height, small_height),
         repeated(small_width, width, c.upsample),
         repeated(small_height, height, c.upsample),
         out.reshape(count, height, width * 3),

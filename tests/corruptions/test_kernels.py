@@ -42,7 +42,7 @@ def test_kernel_is_the_definition_in_the_other_style(any_images, name, severity)
     assert_kernel_is_the_definition(name, any_images(2, 96, 80), severity, "imagenet", "imagecorruptions")
 
 
-@pytest.mark.parametrize("shape", [(1, 16, 16), (6, 17, 40), (2, 61, 33)])
+@pytest.mark.parametrize("shape", [(1, 16, 16), (6, 17, 40), (2, 55, 20)])
 @pytest.mark.parametrize("name", COMPILED)
 def test_kernel_is_the_definition_at_odd_sizes(any_images, name, shape):
     for preset in PRESETS:
