@@ -13,8 +13,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lst_robust.models.factory import create_model
-from lst_robust.models.lst.transforms import SpatialTransform
+from lst_robust.models.lst.transforms import SoftThreshold, SpatialTransform
 from lst_robust.models.registry import ModelEntry, model_info
+
+WITHOUT_MACS = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, SoftThreshold)  # keep the shape, and are slow on the meta device
 
 
 class Counts(NamedTuple):
@@ -48,8 +50,8 @@ def count_named(name: str, **options: Any) -> Counts:
     with torch.device("meta"):
         model = create_model(name, **options)
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.forward = nn.Identity()  # type: ignore[method-assign]  # no MACs in it, and slow on meta
+        if isinstance(module, WITHOUT_MACS):
+            module.forward = nn.Identity()  # type: ignore[method-assign]
     return count(model, model.config.input_size)  # type: ignore[union-attr, arg-type]
 
 

@@ -8,6 +8,7 @@ convolution per coefficient, written side by side, and nothing has to be shuffle
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -16,19 +17,21 @@ from torch import Tensor, nn
 from lst_robust.errors import UsageError
 
 
+@cache
 def dct_basis(rows: int, columns: int) -> Tensor:
     """The first basis vectors of the orthonormal DCT-II as float32 (rows, columns).
 
     With fewer rows than columns, row u is the basis vector of frequency u over `columns` samples. Otherwise the
     matrix is the transpose of `dct_basis(columns, rows)`: so the released code has it, and its checkpoints start
-    there. The order of the operations is the one that gives the released values to the last bit.
+    there. The order of the operations is the one that gives the released values to the last bit. The tensor is
+    kept for the next call: copy it, don't change it.
     """
     if rows >= columns:
         frequencies, samples = columns, rows
     else:
         frequencies, samples = rows, columns
-    u = torch.arange(frequencies, dtype=torch.float32)[:, None]
-    x = torch.arange(samples, dtype=torch.float32)[None, :]
+    u = torch.arange(frequencies, dtype=torch.float32, device="cpu")[:, None]
+    x = torch.arange(samples, dtype=torch.float32, device="cpu")[None, :]
     basis = torch.cos((2 * x + 1) * (u * math.pi) / (2 * samples)) * math.sqrt(2 / samples)
     basis[0] = math.sqrt(1 / samples)
     return basis.T.contiguous() if rows >= columns else basis
