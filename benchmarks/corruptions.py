@@ -42,12 +42,11 @@ import resource, sys, time
 import numpy as np
 from lst_robust.corruptions import corrupt, corruption_names
 images = np.random.default_rng(0).integers(0, 256, (int(sys.argv[1]), 224, 224, 3), dtype=np.uint8)
+start = time.perf_counter()
 for severity in range(1, 1 + int(sys.argv[2])):
     for name in corruption_names():
-        start = time.perf_counter()
         corrupt(images, name, severity, preset="imagenet", workers=2)
-        print(name, time.perf_counter() - start)
-print("MB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
@@ -105,12 +104,9 @@ def measure(comparison: str, name: str, severity: int, rounds: int) -> dict[str,
 def all_cells(count: int, severities: int, **environment: str) -> tuple[float, float]:
     """Seconds spent in `corrupt`, and peak megabytes, of a new process over all functions."""
     command = [sys.executable, "-c", ALL_CELLS, str(count), str(severities)]
-    output = subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, check=True
-    ).stdout.split()
-    values = dict(zip(output[::2], output[1::2], strict=True))
-    megabytes = float(values.pop("MB"))
-    return sum(map(float, output[1:-2:2])), megabytes
+    process = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
+    seconds, megabytes = process.stdout.split()
+    return float(seconds), float(megabytes)
 
 
 def main() -> None:
@@ -154,8 +150,8 @@ def main() -> None:
             cold, _ = all_cells(2, 1, XDG_CACHE_HOME=folder)
             warm, _ = all_cells(2, 1, XDG_CACHE_HOME=folder)
         print(f"compiling all kernels: {cold - warm:.0f} s; from the cache the same calls take {warm:.1f} s")
-        _, megabytes = all_cells(64, 5)
-        print(f"peak memory of a process making 95 cells of 64 images, 2 threads: {megabytes:.0f} MB")
+        seconds, megabytes = all_cells(64, 5)
+        print(f"95 cells of 64 images of 224 with 2 threads: {seconds:.0f} s, peak memory {megabytes:.0f} MB")
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     if options.out:
         table.round(4).to_csv(options.out, index=False)
