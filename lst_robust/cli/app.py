@@ -9,6 +9,7 @@ import typer
 
 from lst_robust._version import __version__
 from lst_robust.cli.console import guarded
+from lst_robust.cli.corrupt import corrupt_command
 from lst_robust.cli.eval import eval_command
 from lst_robust.cli.models import models_command
 from lst_robust.cli.suites import suites_command
@@ -33,6 +34,7 @@ app = typer.Typer(
 COMMANDS: dict[str, Callable[..., None]] = {
     "eval": eval_command,
     "train": train_command,
+    "corrupt": corrupt_command,
     "table": table_command,
     "models": models_command,
     "suites": suites_command,

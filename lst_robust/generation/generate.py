@@ -1,0 +1,194 @@
+"""Writes a corrupted set: each image is decoded once, all its corrupted versions are made and put in their places.
+
+The work is cut into chunks of images whatever the number of workers and ranks. Noise belongs to the image (see
+lst_robust/corruptions/random.py), so who does which chunk, and when, changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Event, Lock
+
+import numpy as np
+
+from lst_robust.corruptions import corrupt
+from lst_robust.data import ImageSource
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
+from lst_robust.generation import manifest
+from lst_robust.generation.inputs import image_shapes, require_outside
+from lst_robust.generation.layout import Layout
+from lst_robust.generation.manifest import Settings
+from lst_robust.generation.ranks import Ranks, joined
+from lst_robust.progress import Observer, Silent
+
+CHUNK_BYTES = 2**20  # of decoded images a worker holds at once; at least one image
+CHUNK_IMAGES = 128
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a call of `generate` did. written, kept: corrupted images, of all ranks; leader: this is rank 0."""
+
+    folder: Path
+    images: int
+    cells: int
+    written: int
+    kept: int
+    skipped: tuple[str, ...]
+    seconds: float
+    leader: bool
+
+    @property
+    def images_per_second(self) -> float:
+        """Corrupted images a second, everything included from the listing to the manifest."""
+        return self.written / self.seconds
+
+    def summary(self) -> dict[str, object]:
+        """As one JSON object."""
+        fields = asdict(self) | {"folder": str(self.folder), "images_per_second": self.images_per_second}
+        del fields["leader"]
+        return fields
+
+
+def generate(
+    source: ImageSource,
+    folder: Path,
+    settings: Settings,
+    *,
+    workers: int = 1,
+    observer: Observer | None = None,
+) -> Generated:
+    """Writes the corrupted set of `source` into `folder`, or what is missing of it, and its MANIFEST.json.
+
+    The bytes depend on images, ids and settings only: not on workers (threads), ranks (under torchrun), interruptions.
+    Memory does not grow with the number of images.
+
+    Raises:
+        UsageError: the folder holds something else, or a corruption cannot take images of this size.
+        DataError: an image cannot be read, images of several sizes are to go into arrays, or the disk refuses. What was
+            finished is kept.
+        NothingToEvaluateError: no images.
+    """
+    if workers < 1:
+        raise UsageError(f"workers is {workers}: it must be at least 1")
+    if not len(source):
+        raise NothingToEvaluateError(f"{source.place} has no images: nothing to corrupt")
+    require_outside(folder, source)
+    shapes = image_shapes(source)
+    if settings.format == "npy":
+        _require_one_size(source, shapes)
+    started = time.perf_counter()
+    plan = manifest.planned(source, settings)
+    files = plan.files(folder)
+    with joined() as ranks:
+        was_complete = False
+        if ranks.rank == 0:
+            was_complete = manifest.begin(folder, plan)
+            files.prepare(source.labels, (int(shapes[0, 0]), int(shapes[0, 1])))
+        ranks.total([0])  # nobody writes before everything is prepared
+        watcher = observer if observer is not None and ranks.rank == 0 else Silent()
+        work = _Work(source, files, settings, watcher)
+        work.run(list(_chunks(shapes)), workers, ranks)
+        written, kept = ranks.total([work.written, work.kept])
+        if ranks.rank == 0:
+            files.finish()
+            if not was_complete:
+                manifest.write(folder, manifest.completed(folder, plan, workers, watcher))
+            elif written:
+                manifest.verify(folder, workers=workers, observer=watcher)
+    seconds = time.perf_counter() - started
+    leader = ranks.rank == 0
+    return Generated(folder, len(source), len(files.cells), written, kept, source.skipped, seconds, leader)
+
+
+class _Work:
+    """The chunks of one process, done by its threads; counts what they write and find."""
+
+    def __init__(self, source: ImageSource, files: Layout, settings: Settings, observer: Observer) -> None:
+        self.source, self.files, self.settings, self.observer = source, files, settings, observer
+        self.written = self.kept = 0
+        self._lock, self._stop = Lock(), Event()
+        self._started = 0.0
+
+    def run(self, chunks: list[np.ndarray], workers: int, ranks: Ranks) -> None:
+        mine = chunks[ranks.rank :: ranks.world]
+        total = sum(map(len, mine)) * len(self.files.cells)
+        share = f" (rank 0 of {ranks.world})" if ranks.world > 1 else ""
+        self.observer.start(f"corrupting {self.source.name}{share}", total)
+        self._started = time.perf_counter()
+        with ThreadPoolExecutor(workers, thread_name_prefix="corrupt") as pool:
+            try:
+                for future in as_completed([pool.submit(self._chunk, rows) for rows in mine]):
+                    future.result()
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+        self.observer.finish()
+
+    def _chunk(self, rows: np.ndarray) -> None:
+        missing = {cell: self.files.missing(cell, rows) for cell in self.files.cells}
+        wanted = np.unique(np.concatenate(list(missing.values())))
+        images = dict(zip(wanted.tolist(), self.source.read(wanted), strict=True)) if wanted.size else {}
+        for cell, absent in missing.items():
+            if self._stop.is_set():
+                return
+            for part in _of_one_shape(absent, images):
+                batch = np.stack([images[row] for row in part.tolist()])
+                ids = [self.source.ids[row] for row in part]
+                try:
+                    corrupted = corrupt(
+                        batch,
+                        cell.corruption,
+                        cell.severity,
+                        preset=self.settings.preset,
+                        style=self.settings.style,
+                        seed=self.settings.seed,
+                        ids=ids,
+                    )
+                except UsageError as error:  # the one thing not checked before: a size that a corruption cannot take
+                    raise UsageError(f"{ids[0]}: {error}") from error
+                self.files.write(cell, part, corrupted)
+            self._count(written=len(absent), kept=len(rows) - len(absent))
+        self.files.seal(rows)
+
+    def _count(self, written: int, kept: int) -> None:
+        with self._lock:
+            self.written += written
+            self.kept += kept
+            rate = self.written / (time.perf_counter() - self._started)
+            self.observer.advance(written + kept, f"{rate:,.0f} images/s")
+
+
+def _chunks(shapes: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows of images that are decoded and corrupted together: neighbours, few enough for a worker's memory."""
+    start, held = 0, 0
+    for row, size in enumerate((shapes.prod(axis=1) * 3).tolist()):
+        if row > start and (held + size > CHUNK_BYTES or row - start == CHUNK_IMAGES):
+            yield np.arange(start, row)
+            start, held = row, 0
+        held += size
+    yield np.arange(start, len(shapes))
+
+
+def _of_one_shape(rows: np.ndarray, images: dict[int, np.ndarray]) -> list[np.ndarray]:
+    """`rows` parted by the shapes of their images."""
+    parts: dict[tuple[int, ...], list[int]] = {}
+    for row in rows.tolist():
+        parts.setdefault(images[row].shape, []).append(row)
+    return [np.array(part) for part in parts.values()]
+
+
+def _require_one_size(source: ImageSource, shapes: np.ndarray) -> None:
+    readable = shapes.any(axis=1)  # others are named when they are read
+    other = np.flatnonzero(readable & (shapes != shapes[readable.argmax()]).any(axis=1))
+    if other.size:
+        (first, second), ids = (readable.argmax(), other[0]), source.ids
+        raise DataError(
+            f"{ids[first]} has {shapes[first, 1]} x {shapes[first, 0]} pixels and {ids[second]} {shapes[second, 1]} x "
+            f"{shapes[second, 0]}: arrays need one size, so give --size 224, or choose --format tree"
+        )

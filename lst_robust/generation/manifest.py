@@ -1,0 +1,242 @@
+"""MANIFEST.json: what a corrupted set is, and a digest of every cell to check it by.
+
+It is written without digests when the work begins, so that nothing else is written into the same folder, and again
+with them when all is done. It holds nothing that differs between two runs: no time, no machine, no path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import PIL
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lst_robust._version import __version__
+from lst_robust.corruptions import ENGINE, ENGINE_VERSION
+from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES, constants
+from lst_robust.data import ImageSource
+from lst_robust.errors import DataError, UsageError
+from lst_robust.files import write_atomic
+from lst_robust.generation.arrays import ArrayLayout
+from lst_robust.generation.layout import Cell, Layout
+from lst_robust.generation.tree import JPEG_QUALITY, SUFFIXES, TreeLayout, tree_names
+from lst_robust.progress import Observer, Silent
+
+MANIFEST = "MANIFEST.json"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Settings(_Model):
+    """What a person chooses. image_format: of a tree; size: "keep", or the side of the squares in pixels."""
+
+    format: Literal["tree", "npy"]
+    image_format: Literal["jpeg", "png"] | None = None
+    preset: str
+    style: str
+    seed: int
+    size: str
+    corruptions: tuple[str, ...]
+    severities: tuple[int, ...]
+
+
+class CellDigest(_Model):
+    """images: how many the cell has; sha256: see the layouts' `digest`."""
+
+    images: int
+    sha256: str
+
+
+class Manifest(_Model):
+    """All there is to know about a set. images: their names in the tree, or the ids of the arrays' rows."""
+
+    layout: str
+    engine: str
+    versions: dict[str, str]
+    settings: Settings
+    source: str
+    fingerprint: str
+    skipped: tuple[str, ...]
+    images: tuple[str, ...]
+    labels_sha256: str | None = None
+    cells: dict[str, CellDigest] | None = None
+
+    def files(self, folder: Path) -> Layout:
+        """The set's files in `folder`."""
+        chosen = self.settings
+        if chosen.format == "npy":
+            return ArrayLayout(folder, chosen.corruptions, chosen.severities, self.images)
+        return TreeLayout(folder, chosen.corruptions, chosen.severities, self.images, chosen.image_format or "jpeg")
+
+
+def settings_for(
+    *,
+    format: Literal["tree", "npy"] = "tree",
+    image_format: Literal["jpeg", "png"] | None = None,
+    preset: str = "imagenet",
+    style: str = "hendrycks",
+    seed: int = 0,
+    size: int | None = 224,
+    corruptions: Sequence[str] | None = None,
+    severities: Sequence[int] | None = None,
+) -> Settings:
+    """Checked settings; by default all corruptions at all severities, and JPEG in a tree. size None keeps sizes.
+
+    Raises UsageError for names, severities and combinations that do not exist.
+    """
+    if format == "npy" and image_format is not None:
+        raise UsageError("arrays have no image format: leave out --image-format, or choose --format tree")
+    names = CORRUPTIONS if corruptions is None else tuple(dict.fromkeys(corruptions))
+    levels = SEVERITIES if severities is None else tuple(sorted(set(severities)))
+    if not names or not levels:
+        raise UsageError("no corruption or no severity is left to generate: name at least one of each")
+    for name in names:
+        for severity in levels:
+            constants(name, severity, preset, style)
+    return Settings(
+        format=format,
+        image_format=(image_format or "jpeg") if format == "tree" else None,
+        preset=preset,
+        style=style,
+        seed=seed,
+        size="keep" if size is None else str(size),
+        corruptions=names,
+        severities=levels,
+    )
+
+
+def planned(source: ImageSource, settings: Settings) -> Manifest:
+    """The manifest of a set that is about to be made."""
+    if settings.format == "npy":
+        severities = ", ".join(map(str, settings.severities))
+        layout = f"<corruption>.npy, labels.npy: severities {severities} one after the other, the same images in each"
+        names: Sequence[str] = source.ids
+    else:
+        image_format = settings.image_format or "jpeg"
+        saved = f"quality {JPEG_QUALITY}, optimised" if image_format == "jpeg" else "lossless"
+        layout = f"<corruption>/<severity>/<class>/<name>{SUFFIXES[image_format]}, {saved}"
+        names = tree_names(source, image_format)
+    return Manifest(
+        layout=layout,
+        engine=f"{ENGINE} {ENGINE_VERSION}",
+        versions={
+            "lst_robust": __version__,
+            "numpy": np.__version__,
+            "pillow": PIL.__version__,
+            "opencv": cv2.__version__,
+        },
+        settings=settings,
+        source=source.name,
+        fingerprint=source.fingerprint(),
+        skipped=source.skipped,
+        images=tuple(names),
+    )
+
+
+def begin(folder: Path, plan: Manifest) -> bool:
+    """Claims `folder` for a set, or finds that it is this set's. Returns whether the set was once complete.
+
+    Raises UsageError when the folder holds anything else.
+    """
+    if not (folder / MANIFEST).is_file():
+        if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
+            raise UsageError(f"{folder} is not empty and has no {MANIFEST}: choose a new or empty folder")
+        write(folder, plan)
+        return False
+    there = read(folder)
+    if differences := _differences(there, plan):
+        raise UsageError(f"{folder} holds another set ({'; '.join(differences)}): choose another folder, or remove it")
+    return there.cells is not None
+
+
+def _differences(there: Manifest, plan: Manifest) -> list[str]:
+    differences = [
+        f"{key} {_short(old)}, not {_short(new)}"
+        for (key, old), (_, new) in zip(there.settings, plan.settings, strict=True)
+        if old != new
+    ]
+    if there.engine != plan.engine:
+        differences.append(f"engine {there.engine}, not {plan.engine}")
+    if there.fingerprint != plan.fingerprint:
+        differences.append(f"made from {len(there.images)} other images")
+    return differences
+
+
+def _short(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    write_atomic(folder / MANIFEST, (manifest.model_dump_json(indent=2, exclude_none=True) + "\n").encode())
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest in `folder`; DataError when there is none or it is damaged."""
+    try:
+        return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except OSError as error:
+        raise DataError(
+            f"{folder / MANIFEST} cannot be read ({error.strerror}): name a folder that lst-robust corrupt has written"
+        ) from error
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors()[0]["loc"])) or "not JSON"
+        raise DataError(f"{folder / MANIFEST} is damaged ({key}): generate the set again in a new folder") from error
+
+
+def completed(folder: Path, plan: Manifest, workers: int, observer: Observer) -> Manifest:
+    """The manifest with the digests of what lies on disk; DataError when files are missing or strange."""
+    files = plan.files(folder)
+    digests, wrong = digest_cells(files, workers, observer)
+    if wrong:
+        raise DataError(f"{_listed(wrong)}: remove what does not belong there, and run the same command again")
+    cells = {str(cell): CellDigest(images=len(plan.images), sha256=digest) for cell, digest in digests.items()}
+    return plan.model_copy(update={"cells": cells, "labels_sha256": files.labels_digest()})
+
+
+def verify(folder: Path, *, workers: int = 1, observer: Observer | None = None) -> Manifest:
+    """Reads a whole set and compares it with its manifest, which is returned.
+
+    Raises DataError with one line that names what is missing, strange or changed.
+    """
+    manifest = read(folder)
+    if manifest.cells is None:
+        raise DataError(f"{folder} is not finished: run the command that makes it again, and it goes on from there")
+    files = manifest.files(folder)
+    digests, wrong = digest_cells(files, workers, observer or Silent())
+    wrong += [
+        f"{cell} has changed (its digest is not that of {MANIFEST})"
+        for cell, digest in digests.items()
+        if manifest.cells.get(str(cell)) != CellDigest(images=len(manifest.images), sha256=digest)
+    ]
+    if not wrong and files.labels_digest() != manifest.labels_sha256:
+        wrong.append(f"the labels have changed (their digest is not that of {MANIFEST})")
+    if wrong:
+        raise DataError(f"{folder} is not as it was made: {_listed(wrong)}")
+    return manifest
+
+
+def digest_cells(files: Layout, workers: int, observer: Observer) -> tuple[Mapping[Cell, str], list[str]]:
+    """Digests of the cells that are whole, and a line about each other one."""
+    digests, wrong = {}, []
+    observer.start("checking", len(files.cells))
+    with ThreadPoolExecutor(workers) as pool:
+        for cell, future in [(cell, pool.submit(files.digest, cell)) for cell in files.cells]:
+            try:
+                digests[cell] = future.result()
+            except DataError as error:
+                wrong.append(str(error))
+            observer.advance(1, str(cell))
+    observer.finish()
+    return digests, wrong
+
+
+def _listed(wrong: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(wrong))
+    return "; ".join(distinct[:3]) + (f"; and {len(distinct) - 3} more" if len(distinct) > 3 else "")

@@ -1,0 +1,114 @@
+"""A contact sheet: one picture under all 19 corruptions at 5 severities, for people to look at."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from lst_robust.corruptions import corrupt
+from lst_robust.corruptions.presets import GROUPS, SEVERITIES
+from lst_robust.data.decode import decode
+from lst_robust.errors import DataError
+from lst_robust.files import write_atomic
+from lst_robust.generation.inputs import cut_from, decode_whole
+
+SIZES = {"imagenet": 224, "tiny-imagenet": 64, "cifar": 32}  # what each preset's constants are made for
+
+# Layout, in pixels.
+TILE = 76  # width of a tile, and its height at most: a sheet of a photograph stays below 1.5 MB
+GAP, GROUP_GAP, MARGIN = 3, 12, 20
+BAND = 22  # of the group's colour
+NAME = 144  # of a corruption's name
+TITLE, HEADINGS = 52, 24
+
+PAPER, INK, FAINT = "#ffffff", "#1d2733", "#6b7785"
+COLOURS = {"noise": "#b5483a", "blur": "#2f6f9f", "weather": "#3d7f6f", "digital": "#7a5a9e", "extra": "#8a6d3b"}
+
+
+def draw_sheet(image: Path, png: Path, *, preset: str, style: str, seed: int, size: int | None) -> None:
+    """Writes the contact sheet of an image file.
+
+    size: side of the square cut from its centre, as for generated sets; None takes the whole image. Raises DataError
+    for an image that cannot be read, UsageError for one that a corruption cannot take, unknown presets and styles.
+    """
+    try:
+        pixels = decode_whole(image) if size is None else decode(image, size, cut_from(size))
+    except Exception as error:  # decoders raise anything on damaged files
+        raise DataError(f"{image} cannot be read as an image ({' '.join(str(error).split())})") from error
+    height, width = pixels.shape[:2]
+    facts = f"{width} x {height} pixels, preset {preset}, style {style}, seed {seed}"
+    sheet = _Sheet(pixels, image.name, facts)
+    for group, corruptions in GROUPS.items():
+        for corruption in corruptions:
+            sheet.add_row(
+                corruption,
+                [corrupt(pixels, corruption, s, preset=preset, style=style, seed=seed) for s in SEVERITIES],
+            )
+        sheet.end_group(group)
+    content = io.BytesIO()
+    sheet.finished().save(content, "PNG", optimize=True)
+    write_atomic(png, content.getvalue())
+
+
+class _Sheet:
+    """A picture that grows row by row: band of the group, name, the original, the severities."""
+
+    def __init__(self, original: np.ndarray, title: str, facts: str) -> None:
+        self.tile = _fitted(original.shape[1], original.shape[0])
+        self.original = self._scaled(original)
+        rows, columns = sum(map(len, GROUPS.values())), 1 + len(SEVERITIES)
+        self.left = MARGIN + BAND + NAME
+        width = self.left + columns * (self.tile[0] + GAP) + GROUP_GAP - GAP + MARGIN
+        height = MARGIN + TITLE + HEADINGS + rows * (self.tile[1] + GAP) + (len(GROUPS) - 1) * GROUP_GAP + MARGIN
+        self.canvas = Image.new("RGB", (width, height), PAPER)
+        self.draw = ImageDraw.Draw(self.canvas)
+        self.top = self.group_top = MARGIN + TITLE + HEADINGS
+        self.draw.text((MARGIN, MARGIN), title, INK, _font(20))
+        self.draw.text((MARGIN, MARGIN + 27), facts, FAINT, _font(13))
+        for column, heading in enumerate(("original", *(f"severity {s}" for s in SEVERITIES))):
+            middle = self._x(column) + self.tile[0] // 2
+            self.draw.text((middle, self.top - 8), heading, FAINT, _font(13), anchor="ms")
+
+    def add_row(self, name: str, images: list[np.ndarray]) -> None:
+        middle = self.top + self.tile[1] // 2
+        self.draw.text((self.left - 12, middle), name.replace("_", " "), INK, _font(14), anchor="rm")
+        for column, tile in enumerate([self.original, *map(self._scaled, images)]):
+            self.canvas.paste(tile, (self._x(column), self.top))
+        self.top += self.tile[1] + GAP
+
+    def end_group(self, name: str) -> None:
+        """Draws the band beside the rows since the last group."""
+        height = self.top - GAP - self.group_top
+        band = Image.new("RGB", (height, BAND), COLOURS[name])
+        ImageDraw.Draw(band).text((height // 2, BAND // 2), name, PAPER, _font(14), anchor="mm")
+        self.canvas.paste(band.transpose(Image.Transpose.ROTATE_90), (MARGIN, self.group_top))
+        self.top += GROUP_GAP
+        self.group_top = self.top
+
+    def finished(self) -> Image.Image:
+        return self.canvas
+
+    def _x(self, column: int) -> int:
+        """The original stands a little apart."""
+        return self.left + column * (self.tile[0] + GAP) + (GROUP_GAP - GAP if column else 0)
+
+    def _scaled(self, image: np.ndarray) -> Image.Image:
+        """Enlarged so that its pixels can be seen, or reduced."""
+        larger = self.tile[0] > image.shape[1]
+        return Image.fromarray(image).resize(
+            self.tile, Image.Resampling.NEAREST if larger else Image.Resampling.LANCZOS
+        )
+
+
+def _fitted(width: int, height: int) -> tuple[int, int]:
+    scale = TILE / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+@cache
+def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)  # comes with PIL
