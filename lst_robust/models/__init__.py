@@ -11,6 +11,7 @@ from lst_robust.models.checkpoint import (
     save_checkpoint,
 )
 from lst_robust.models.config import ModelConfig
+from lst_robust.models.convert import convert_checkpoint
 from lst_robust.models.factory import create_model
 from lst_robust.models.lst import networks  # noqa: F401 (registers)
 from lst_robust.models.profile import describe_models
@@ -19,6 +20,7 @@ from lst_robust.models.registry import model_info, model_names
 __all__ = [
     "ModelConfig",
     "checkpoint_sha256",
+    "convert_checkpoint",
     "create_model",
     "describe_models",
     "load_checkpoint",

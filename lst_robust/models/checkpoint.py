@@ -163,8 +163,8 @@ def load_checkpoint(model: nn.Module, path: str | Path) -> dict[str, Any]:
 
 
 def _classifier_name(model: nn.Module) -> str:
-    """The last linear layer's name: in every network here that is the classifier."""
-    return [name for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1]
+    """The last linear layer's name: in every network here that is the classifier. "" when there is none."""
+    return next((name for name, module in reversed([*model.named_modules()]) if isinstance(module, nn.Linear)), "")
 
 
 def _listing(kind: str, keys: list[str]) -> str:

@@ -10,9 +10,9 @@ from torch import nn
 
 from lst_robust.errors import UsageError
 from lst_robust.models.checkpoint import load_checkpoint, read_metadata
-from lst_robust.models.config import CIFAR_MEAN, CIFAR_STD, IMAGENET_MEAN, IMAGENET_STD, ModelConfig
-from lst_robust.models.registry import ModelEntry, model_info
-from lst_robust.models.stems import STEMS, resolve_stem
+from lst_robust.models.config import CIFAR100_MEAN, CIFAR100_STD, ModelConfig, ModelEntry
+from lst_robust.models.registry import model_info
+from lst_robust.models.stems import SMALLEST_IMAGENET_SIZE, STEMS, resolve_stem
 
 
 def create_model(
@@ -24,6 +24,8 @@ def create_model(
     """Build a network by name; its facts stand in `.config` (a `ModelConfig`).
 
     Args:
+        name: one of `model_names()`, or another's model: `torchvision:NAME`, `timm:NAME`, `FILE.py:FUNCTION` (which
+            runs that file's code).
         num_classes: outputs; default: the checkpoint's, else the network's own (10 on CIFAR, 1000 on ImageNet).
         checkpoint: file to load strictly, see `lst_robust.models.checkpoint`.
         options: `image_size` (default: the network's own input size) and the family's options. What a checkpoint
@@ -50,16 +52,16 @@ def create_model(
     if entry.stems:
         chosen["stem"] = resolve_stem(chosen["stem"], entry.stems, image_size)
     model = entry.factory(num_classes=classes, image_size=image_size, **chosen)
-    cifar = entry.input_size == 32
+    cifar100 = entry.input_size == 32 and classes == 100
     model.config = ModelConfig(  # type: ignore[assignment]
         name=name,
         family=entry.family,
         input_size=image_size,
         num_classes=classes,
-        mean=CIFAR_MEAN if cifar else IMAGENET_MEAN,
-        std=CIFAR_STD if cifar else IMAGENET_STD,
-        interpolation="bilinear",
-        crop_pct=1.0 if image_size < 112 else 0.875,
+        mean=CIFAR100_MEAN if cifar100 else entry.mean,
+        std=CIFAR100_STD if cifar100 else entry.std,
+        interpolation=entry.interpolation,
+        crop_pct=entry.crop_pct if image_size >= SMALLEST_IMAGENET_SIZE else 1.0,
         source=entry.source,
         adaptation=STEMS[chosen["stem"]].text if entry.stems else "none: the same layers at every image size",
         options=chosen,
@@ -78,6 +80,8 @@ def _as_size(value: object, default: int) -> int:
 
 def _complete_options(entry: ModelEntry, given: Mapping[str, object]) -> dict[str, Any]:
     """The defaults of `entry` with the given values laid over them, each turned into its default's type."""
+    if entry.options is None:
+        return dict(given)
     for option in given:
         if option not in entry.options:
             known = ", ".join(["image_size", *entry.options])

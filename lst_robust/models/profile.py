@@ -12,9 +12,10 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from lst_robust.models.config import ModelEntry
 from lst_robust.models.factory import create_model
 from lst_robust.models.lst.transforms import SoftThreshold, SpatialTransform
-from lst_robust.models.registry import ModelEntry, model_info
+from lst_robust.models.registry import model_info
 
 WITHOUT_MACS = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, SoftThreshold)  # keep the shape, and are slow on the meta device
 

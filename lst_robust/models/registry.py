@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
-
 from lst_robust.errors import unknown_name
-
-Factory = Callable[..., nn.Module]
-
-
-@dataclass(frozen=True)
-class ModelEntry:
-    """One line of the registry. `options` holds each option's default; its type is the option's type.
-    `stems` are the allowed values of the option `stem`: ImageNet's, the one for small images, others.
-
-    `paper` names the printed row (table, family, depth, width, model), or is None when the paper has none;
-    `paper_options` are the options under which the printed figures were counted, where the defaults differ.
-    `note` says where a structure is a guess or a budget match, or what is wrong with the printed figures.
-    """
-
-    name: str
-    family: str
-    factory: Factory
-    input_size: int
-    num_classes: int
-    source: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    stems: tuple[str, ...] = ()
-    paper: tuple[str, ...] | None = None
-    paper_options: Mapping[str, Any] = field(default_factory=dict)
-    note: str = ""
-
+from lst_robust.models.config import CIFAR10_MEAN, CIFAR10_STD, IMAGENET_MEAN, IMAGENET_STD, Factory, ModelEntry
+from lst_robust.models.external import external_entry
 
 _ENTRIES: dict[str, ModelEntry] = {}
 
@@ -69,6 +42,8 @@ def register(
             paper=paper,
             paper_options=paper_options or {},
             note=note,
+            mean=CIFAR10_MEAN if input_size == 32 else IMAGENET_MEAN,
+            std=CIFAR10_STD if input_size == 32 else IMAGENET_STD,
         )
         return factory
 
@@ -81,7 +56,9 @@ def model_names() -> list[str]:
 
 
 def model_info(name: str) -> ModelEntry:
-    """The registry's record of a name; UsageError with the nearest names when there is none."""
+    """The record of a name, other people's models included; UsageError with the nearest names when there is none."""
+    if ":" in name:
+        return external_entry(name)
     if name not in _ENTRIES:
         raise unknown_name("model", name, _ENTRIES)
     return _ENTRIES[name]

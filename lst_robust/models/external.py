@@ -1,0 +1,125 @@
+"""Other people's models by name: `torchvision:resnet50`, `timm:efficientnet_lite0`, `path/to/file.py:function`.
+
+The first two take the option `weights`: empty for random weights (the default), otherwise what the library calls them
+("DEFAULT" or "IMAGENET1K_V2" for torchvision, "pretrained" for timm), which it may download. The third runs the
+file's code: only name a file you trust. Its function is called as `function(num_classes=..., image_size=...,
+**options)` and returns an nn.Module that takes normalised float32 (N, 3, H, W) and gives logits (N, num_classes).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from lst_robust.errors import UsageError, unknown_name
+from lst_robust.models.config import ModelEntry
+
+
+def external_entry(name: str) -> ModelEntry:
+    """The record of another's model, with the preprocessing its library states; UsageError when there is none."""
+    library, _, model = name.rpartition(":")
+    if library == "torchvision":
+        return _torchvision_entry(name, model)
+    if library == "timm":
+        return _timm_entry(name, model)
+    if library.endswith(".py"):
+        return _file_entry(name, Path(library), model)
+    raise UsageError(
+        f"unknown model {name!r}: with a colon it must be torchvision:NAME, timm:NAME or path/to/file.py:FUNCTION"
+    )
+
+
+def _torchvision_entry(name: str, model: str) -> ModelEntry:
+    from torchvision import models
+
+    known = models.list_models(models)  # classification models only
+    if model not in known:
+        raise unknown_name("torchvision model", model, known)
+    default = models.get_model_weights(model).DEFAULT
+    transform = default.transforms()
+    [size], [resized] = transform.crop_size, transform.resize_size
+
+    def build(num_classes: int, image_size: int, weights: str) -> nn.Module:
+        try:
+            return models.get_model(model, weights=weights or None, num_classes=num_classes)
+        except (ValueError, KeyError) as error:
+            raise UsageError(f"{name} with weights={weights!r} and {num_classes} classes: {error}") from error
+
+    return ModelEntry(
+        name=name,
+        family="torchvision",
+        factory=build,
+        input_size=size,
+        num_classes=len(default.meta["categories"]),
+        source=f"torchvision, {model}",
+        options={"weights": ""},
+        mean=tuple(transform.mean),
+        std=tuple(transform.std),
+        interpolation=transform.interpolation.value,
+        crop_pct=size / resized,
+    )
+
+
+def _timm_entry(name: str, model: str) -> ModelEntry:
+    try:
+        import timm
+        from timm.data import resolve_data_config
+    except ImportError:
+        raise UsageError(f"{name} needs the package timm: pip install 'lst-robust[timm]'") from None
+
+    if not timm.is_model(model):
+        raise unknown_name("timm model", model, timm.list_models())
+    stated = timm.get_pretrained_cfg(model)
+    data = resolve_data_config(pretrained_cfg=stated.to_dict() if stated else {})
+
+    def build(num_classes: int, image_size: int, weights: str) -> nn.Module:
+        if weights not in ("", "pretrained"):
+            raise UsageError(f"option 'weights' of {name} is {weights!r}: timm knows pretrained, or leave it empty")
+        sized: dict[str, Any] = {"img_size": image_size} if stated and stated.fixed_input_size else {}
+        return timm.create_model(model, pretrained=bool(weights), num_classes=num_classes, **sized)
+
+    return ModelEntry(
+        name=name,
+        family="timm",
+        factory=build,
+        input_size=data["input_size"][-1],
+        num_classes=stated.num_classes if stated else 1000,
+        source=f"timm {timm.__version__}, {model}",
+        options={"weights": ""},
+        mean=tuple(data["mean"]),
+        std=tuple(data["std"]),
+        interpolation=data["interpolation"],
+        crop_pct=data["crop_pct"],
+    )
+
+
+def _file_entry(name: str, path: Path, function: str) -> ModelEntry:
+    if not path.is_file():
+        raise UsageError(f"model {name!r}: there is no file {path}")
+    return ModelEntry(
+        name=name,
+        family="file",
+        factory=partial(_build_from_file, path, function),
+        input_size=224,
+        num_classes=1000,
+        source=f"code of {path.name}",
+        options=None,
+    )
+
+
+def _build_from_file(path: Path, function: str, **arguments: Any) -> nn.Module:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader  # a .py file always has them
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        model = getattr(module, function)(**arguments)
+    except Exception as error:  # the file's own code: anything can happen in it
+        raise UsageError(f"{path}:{function} failed: {type(error).__name__}: {error}") from error
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"{path}:{function} returned a {type(model).__name__}: it must return an nn.Module")
+    return model

@@ -1,0 +1,182 @@
+"""Checkpoints: strict, safe, atomic, and readable in other people's formats."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from lst_robust.errors import CheckpointError, UsageError
+from lst_robust.models import (
+    convert_checkpoint,
+    create_model,
+    load_checkpoint,
+    model_names,
+    read_checkpoint,
+    save_checkpoint,
+)
+from lst_robust.models.checkpoint import checkpoint_sha256
+
+torch.set_num_threads(1)
+SMALL = [n for n in model_names() if re.fullmatch(r"[a-z]+(20)(-i)?|shiftnet-[bc]|lst-[bc]|lst-mobilenetv2", n)]
+
+
+class Payload:
+    """Would run a command when unpickled."""
+
+    def __reduce__(self) -> tuple:
+        return os.system, ("true",)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_small_model_runs_and_survives_the_file(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = create_model(name, num_classes=3, image_size=32)
+    images = torch.randn(2, 3, 32, 32)
+    model(images)  # moves the running statistics
+    path = save_checkpoint(model, tmp_path / "weights.safetensors")
+    again = create_model(name, checkpoint=path)
+    with torch.no_grad():
+        torch.testing.assert_close(again.eval()(images), model.eval()(images), rtol=0, atol=0)
+    assert os.listdir(tmp_path) == ["weights.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("resnet18", "resnet18"), ("resnet50", "resnet50"), ("mobilenetv2", "mobilenet_v2")]
+)
+def test_torchvision_weights_load_and_give_the_same_outputs(ours: str, theirs: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    reference = torchvision.models.get_model(theirs, num_classes=7)
+    torch.save(reference.state_dict(), tmp_path / "theirs.pth")
+    model = create_model(ours, num_classes=7, checkpoint=tmp_path / "theirs.pth")
+    images = torch.randn(1, 3, 224, 224)
+    with torch.no_grad():
+        torch.testing.assert_close(model.eval()(images), reference.eval()(images))
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("alexnet", "alexnet"), ("vgg11", "vgg11"), ("vgg11-bn", "vgg11_bn")])
+def test_torchvision_names_are_our_own(ours: str, theirs: str) -> None:
+    with torch.device("meta"):
+        reference = torchvision.models.get_model(theirs).state_dict()
+        state = create_model(ours).state_dict()
+    assert {k: v.shape for k, v in state.items()} == {k: v.shape for k, v in reference.items()}
+
+
+def test_cbam_release_naming(tmp_path: Path) -> None:
+    model = create_model("cbam18", num_classes=4, image_size=32)
+    names = {
+        "attention.mlp.0": "cbam.ChannelGate.mlp.1",
+        "attention.mlp.2": "cbam.ChannelGate.mlp.3",
+        "attention.spatial_bn": "cbam.SpatialGate.spatial.bn",
+        "attention.spatial": "cbam.SpatialGate.spatial.conv",
+    }
+    state = {}
+    for key, value in model.state_dict().items():
+        for ours, theirs in names.items():
+            key = re.sub(re.escape(ours) + r"(?=\.)", theirs, key)
+        state[f"module.{key}"] = value
+    torch.save({"epoch": 3, "state_dict": state, "best_prec1": torch.tensor(70.0)}, tmp_path / "release.pth")
+    loaded = create_model("cbam18", num_classes=4, image_size=32, checkpoint=tmp_path / "release.pth")
+    assert all(torch.equal(v, loaded.state_dict()[k]) for k, v in model.state_dict().items())
+
+
+def test_timm_seresnet_naming(tmp_path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    reference = timm.create_model("seresnet50", num_classes=3)
+    torch.save(reference.state_dict(), tmp_path / "timm.pth")
+    model = create_model("senet50", num_classes=3, checkpoint=tmp_path / "timm.pth")
+    images = torch.randn(1, 3, 96, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(model.eval()(images), reference.eval()(images), rtol=1e-4, atol=1e-5)
+
+
+def refusal(action, *arguments, **options) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        action(*arguments, **options)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_a_pickle_with_code_is_refused(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"w": torch.ones(1)}, "extra": Payload()}, tmp_path / "bad.pth")
+    assert "code could run" in refusal(read_checkpoint, tmp_path / "bad.pth")
+    torch.save(nn.Linear(2, 2), tmp_path / "module.pt")
+    assert "code could run" in refusal(read_checkpoint, tmp_path / "module.pt")
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "weights.pth", "weights"])
+def test_damaged_and_missing_files_are_named(tmp_path: Path, name: str) -> None:
+    assert "no checkpoint at" in refusal(read_checkpoint, tmp_path / name)
+    (tmp_path / name).write_bytes(b"not a checkpoint at all")
+    assert "damaged" in refusal(read_checkpoint, tmp_path / name)
+
+
+def test_what_holds_no_state_dict_is_refused(tmp_path: Path) -> None:
+    torch.save([1, 2], tmp_path / "list.pt")
+    assert "holds a list" in refusal(read_checkpoint, tmp_path / "list.pt")
+    torch.save({"a": 1}, tmp_path / "dict.pt")
+    assert "no state dict" in refusal(read_checkpoint, tmp_path / "dict.pt")
+
+
+def test_a_truncated_safetensors_file_is_refused(tmp_path: Path) -> None:
+    path = save_checkpoint(create_model("lst20"), tmp_path / "whole.safetensors")
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert "damaged" in refusal(create_model, "lst20", checkpoint=path)
+
+
+def test_another_number_of_classes_has_its_own_line(tmp_path: Path) -> None:
+    path = save_checkpoint(create_model("lst20", num_classes=10), tmp_path / "ten.safetensors")
+    text = refusal(create_model, "lst20", num_classes=3, checkpoint=path)
+    assert "has 10 classes, the suite has 3" in text
+
+
+def test_everything_unmatched_is_listed(tmp_path: Path) -> None:
+    model = create_model("lst20")
+    state = model.state_dict()
+    state["fc.scale"] = torch.ones(1)
+    del state["conv1.weight"]
+    torch.save(state, tmp_path / "state.pth")
+    text = refusal(load_checkpoint, model, tmp_path / "state.pth")
+    assert "1 missing (conv1.weight)" in text
+    assert "1 unexpected (fc.scale)" in text
+
+
+def test_another_networks_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = save_checkpoint(create_model("lst20"), tmp_path / "lst20.safetensors")
+    assert "holds lst20, not resnet20" in refusal(create_model, "resnet20", checkpoint=path)
+
+
+def test_half_precision_is_cast_up(tmp_path: Path) -> None:
+    model = create_model("lst20").half()
+    path = save_checkpoint(model, tmp_path / "half.safetensors")
+    loaded = create_model("lst20", checkpoint=path)
+    assert loaded.fc.weight.dtype is torch.float32
+    torch.testing.assert_close(loaded.fc.weight, model.fc.weight.float())
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    assert "writable folder" in refusal(save_checkpoint, create_model("lst20"), tmp_path / "no" / "w.safetensors")
+
+
+def test_conversion_keeps_weights_and_says_where_they_come_from(tmp_path: Path) -> None:
+    model = create_model("lst20", num_classes=2)
+    torch.save({"state_dict": model.state_dict()}, tmp_path / "theirs.pth")
+    path = convert_checkpoint(tmp_path / "theirs.pth", tmp_path / "ours.safetensors", "lst20", classes=["cat", "dog"])
+    state, metadata = read_checkpoint(path)
+    assert torch.equal(state["fc.weight"], model.fc.weight)
+    assert metadata["classes"] == ["cat", "dog"]
+    assert (metadata["source"], metadata["source_sha256"]) == ("theirs.pth", checkpoint_sha256(tmp_path / "theirs.pth"))
+    with pytest.raises(UsageError, match="2 class names for 3"):
+        convert_checkpoint(path, path, "lst20", num_classes=3, classes=["cat", "dog"])
+
+
+def test_sha256_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert checkpoint_sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
