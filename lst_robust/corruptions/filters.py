@@ -6,11 +6,13 @@ order, gives the same bits. All work on a batch: axis 0 is the image, axes 1 and
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import convolve2d
 
 FloatArray = NDArray[np.floating]
 
@@ -46,51 +48,76 @@ def _blur_axis(x: FloatArray, weights: NDArray[np.float64], axis: int) -> FloatA
     return np.moveaxis(total, 0, axis).astype(x.dtype)
 
 
-class Disk(NamedTuple):
-    """An anti-aliased disk as classes of equal weight: `offsets[k]` are the (dy, dx) of all taps of `weights[k]`."""
+class Taps(NamedTuple):
+    """Filter taps by equal weight: `offsets[k]` are the (dy, dx) of all taps of `weights[k]`, pixels."""
 
     weights: NDArray[np.float64]
     offsets: tuple[NDArray[np.int64], ...]
 
-    @property
-    def reach(self) -> int:
-        """The largest offset along either axis, pixels."""
-        return max(int(np.abs(o).max()) for o in self.offsets)
+
+class Disk(NamedTuple):
+    """An anti-aliased disk: `smooth` over the sums under the plain disk `inside` (T, 2), `rest` over the pixels."""
+
+    inside: NDArray[np.int64]
+    smooth: Taps
+    rest: Taps
 
 
+@lru_cache(maxsize=32)
 def disk(radius: float, alias_sigma: float) -> Disk:
-    """The disk of `radius` pixels, its float32 weights smoothed by a Gaussian of `alias_sigma` pixels.
+    """The disk of `radius` pixels smoothed by a Gaussian of `alias_sigma` pixels, its weights those of ImageNet-C.
 
-    Grid and Gaussian are ImageNet-C's: 17x17 and 3x3 taps up to radius 8, (2r + 1)² and 5x5 above.
+    There they are float32, on a grid of 17x17 (radius <= 8, the Gaussian 3x3) or (2r + 1)² pixels (5x5), and whatever
+    the Gaussian carries over the edge of the grid is mirrored at it. `rest` is what that changes. A flat area keeps or
+    loses a level with the sum of the float32 weights, which differs from 1, so `smooth` is scaled to it.
     """
     reach, taps = (8, 3) if radius <= 8 else (int(radius), 5)
     side = np.arange(-reach, reach + 1)
     inside = (side[:, None] ** 2 + side[None, :] ** 2 <= radius**2).astype(np.float32)
-    weights = cv2.GaussianBlur(inside / inside.sum(), ksize=(taps, taps), sigmaX=alias_sigma)
-    # Lighter taps are below half an ulp of any sum that reaches level 1.
-    places = np.argwhere(weights > 1e-20)
-    values = weights[tuple(places.T)].astype(np.float64)
+    wanted = cv2.GaussianBlur(inside / inside.sum(), ksize=(taps, taps), sigmaX=alias_sigma).astype(np.float64)
+
+    gaussian = cv2.getGaussianKernel(taps, alias_sigma, cv2.CV_64F)
+    smooth = gaussian * gaussian.T / inside.sum()
+    rest = np.pad(wanted, taps // 2) - convolve2d(inside.astype(np.float64), smooth)
+    smooth[smooth < 1e-12] = 0  # no level changes
+    rest[np.abs(rest) < max(1e-7, 3e-7 * wanted.max())] = 0  # float32's roundings, and what matters as little
+    smooth *= (wanted.sum() - rest.sum()) / (smooth.sum() * inside.sum())
+    return Disk(np.argwhere(inside) - reach, _taps(smooth), _taps(rest))
+
+
+def _taps(weights: NDArray[np.float64]) -> Taps:
+    """The taps of a square kernel that are not 0."""
+    places = np.argwhere(weights)
+    values = weights[tuple(places.T)]
     order = np.argsort(-values, kind="stable")
     # Mirror images of a tap differ in their last bits: one class, of their mean weight.
-    new_class = np.flatnonzero(values[order][1:] < (1 - 1e-6) * values[order][:-1]) + 1
-    classes = np.split(order, new_class)
-    return Disk(np.array([values[k].mean() for k in classes]), tuple(places[k] - reach for k in classes))
+    steps = np.diff(values[order]) < -1e-4 * np.abs(values[order][1:])
+    classes = [k for k in np.split(order, np.flatnonzero(steps) + 1) if len(k)]
+    centre = len(weights) // 2
+    return Taps(np.array([values[k].mean() for k in classes]), tuple(places[k] - centre for k in classes))
 
 
 def correlate_disk(images: NDArray[np.uint8], kernel: Disk) -> NDArray[np.float64]:
     """Weighted sums of the pixels (0..255) under the disk, reflect-101 outside. images: uint8 (N, H, W, C).
 
-    The pixels under one weight are summed as integers first, so that no order of summing them matters.
+    Pixels under one weight are summed as integers first, so that no order of summing them matters.
     """
-    reach = kernel.reach
-    height, width = images.shape[1:3]
-    padded = np.pad(images.astype(np.int32), ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="reflect")
+    under_disk = _sum_at(images, kernel.inside)
     total = np.zeros(images.shape)
-    for weight, offsets in zip(kernel.weights, kernel.offsets, strict=True):
-        under = np.zeros(images.shape, np.int32)
-        for dy, dx in offsets + reach:
-            under += padded[:, dy : dy + height, dx : dx + width]
-        total += weight * under
+    for weights, offsets, x in ((*kernel.smooth, under_disk), (*kernel.rest, images)):
+        for weight, places in zip(weights, offsets, strict=True):
+            total += weight * _sum_at(x, places)
+    return total
+
+
+def _sum_at(x: NDArray[np.integer], offsets: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Sums of x (N, H, W, C) at the (dy, dx) of `offsets`, reflect-101 outside."""
+    reach = int(np.abs(offsets).max())
+    height, width = x.shape[1:3]
+    padded = np.pad(x.astype(np.int32), ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="reflect")
+    total = np.zeros(x.shape, np.int32)
+    for dy, dx in offsets + reach:
+        total += padded[:, dy : dy + height, dx : dx + width]
     return total
 
 

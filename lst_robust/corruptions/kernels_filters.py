@@ -28,6 +28,14 @@ def to_levels(x, start, factor, out, out_start, length):
 
 
 @jit
+def copy_row(x, start, out, out_start, length):
+    """out = x, in out's type, on one row."""
+    start, out_start = U(start), U(out_start)
+    for i in range(U(length)):
+        out[out_start + i] = x[start + i]
+
+
+@jit
 def extend(row, pad, length, channels):
     """Repeat the first and the last pixel over `pad` pixels on either side. row: (2 * pad * channels + length,)."""
     first, last = pad * channels, pad * channels + length - channels

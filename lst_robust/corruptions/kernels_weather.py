@@ -12,6 +12,7 @@ from lst_robust.corruptions.compiling import jit
 from lst_robust.corruptions.filters import AxisZoom, axis_zoom, gaussian_weights, motion_taps
 from lst_robust.corruptions.kernels_filters import (
     U,
+    copy_row,
     extend,
     motion_row,
     smooth_row,
@@ -153,9 +154,8 @@ def _snow(images, keys, rows, columns, taps, numbers, uncropped):
                 zoom_row(field, below * columns_kept, first_x, columns_kept, low_x, high_x, 1, lower)
                 have = row
             flake_row(upper, lower, low_y[y], high_y[y], threshold, uncropped, flakes)
-            out = padded[y * stride : (y + 1) * stride]
-            out[pad : pad + wide_flakes] = flakes
-            extend(out, pad, wide_flakes, 1)
+            copy_row(flakes, 0, padded, y * stride + pad, wide_flakes)
+            extend(padded[y * stride : (y + 1) * stride], pad, wide_flakes, 1)
         inside = taps_inside(dy[n], dx[n], high_flakes, wide_flakes) if uncropped else len(weights)
         for y in range(height):
             motion_row(padded, pad, y, high_flakes, wide_flakes, 1, weights, dy[n], dx[n], inside, blurred)

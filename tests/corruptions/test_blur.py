@@ -7,7 +7,6 @@ from functools import partial
 import cv2
 import numpy as np
 import pytest
-from legacy_draws import legacy_draws
 from scipy import ndimage
 
 from lst_robust.corruptions.engine import CORRUPTIONS
@@ -23,6 +22,7 @@ from lst_robust.corruptions.filters import (
 )
 from lst_robust.corruptions.presets import PRESETS, SEVERITIES, GlassBlur, MotionBlur, constants
 from lst_robust.corruptions.random import Streams
+from tests.corruptions.legacy_draws import legacy_draws
 
 EXACT = ["gaussian_blur", "glass_blur", "motion_blur", "zoom_blur"]
 
@@ -51,18 +51,34 @@ def test_gaussian_is_scipy_s(any_images, sigma, dtype):
     np.testing.assert_array_equal(gaussian(x, sigma), expected)
 
 
+def reference_disk(radius, alias_sigma):
+    """The float32 weights of ImageNet-C, written out."""
+    reach, taps = (8, 3) if radius <= 8 else (int(radius), 5)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    inside = (y**2 + x**2 <= radius**2).astype(np.float32)
+    return cv2.GaussianBlur(inside / inside.sum(), (taps, taps), alias_sigma)
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_disk_correlation_is_opencv_s(any_images, preset, severity):
+def test_defocus_is_the_float32_disk(any_images, preset, severity):
     c = constants("defocus_blur", severity, preset)
-    images, kernel = any_images(2, 24, 40), disk(c.radius, c.alias_sigma)
-    dense = np.zeros((2 * kernel.reach + 1,) * 2)
-    for weight, offsets in zip(kernel.weights, kernel.offsets, strict=True):
-        dense[tuple((offsets + kernel.reach).T)] = weight
-    assert dense.sum() == pytest.approx(1, abs=0.02)  # radius 8 fills its grid, and its Gaussian mirrors there
+    weights, kernel = reference_disk(c.radius, c.alias_sigma).astype(np.float64), disk(c.radius, c.alias_sigma)
+    images = any_images(2, 24, 40)
     for image, result in zip(images, correlate_disk(images, kernel), strict=True):
-        expected = cv2.filter2D(image.astype(np.float64), -1, dense)
-        np.testing.assert_allclose(result, expected, atol=1e-9)
+        np.testing.assert_allclose(result, cv2.filter2D(image.astype(np.float64), -1, weights), atol=3e-4)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_defocus_keeps_flat_areas_as_the_float32_weights_do(preset, severity):
+    """The sum of the weights is not quite 1: below it every flat area loses a level."""
+    c = constants("defocus_blur", severity, preset)
+    flat = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None, None], (256, 16, 16, 3))
+    total = reference_disk(c.radius, c.alias_sigma).astype(np.float64).sum()
+    expected = np.minimum(np.arange(256) * total, 255).astype(np.uint8)
+    result = CORRUPTIONS["defocus_blur"].apply(flat, {}, c)
+    np.testing.assert_array_equal(result, np.broadcast_to(expected[:, None, None, None], flat.shape))
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 30), (21, 16)])

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from legacy_draws import legacy_draws
 
 from lst_robust.corruptions import corruption_names, reference
 from lst_robust.corruptions.engine import CORRUPTIONS
@@ -19,6 +18,7 @@ from lst_robust.corruptions.reference import (
     reference_version,
 )
 from lst_robust.errors import DataError, UsageError
+from tests.corruptions.legacy_draws import legacy_draws
 
 WITHIN_A_LEVEL = {"defocus_blur", "snow"}  # OpenCV: a Fourier transform; float32 sums that depend on the machine
 

@@ -7,7 +7,6 @@ from importlib import metadata
 
 import numpy as np
 import pytest
-from legacy_draws import legacy_draws
 
 from lst_robust.corruptions import corrupt, textures
 from lst_robust.corruptions.engine import CORRUPTIONS
@@ -17,6 +16,7 @@ from lst_robust.corruptions.random import Streams
 from lst_robust.corruptions.splashes import splashes
 from lst_robust.corruptions.weather import fog_map_size, snow_layer
 from lst_robust.errors import DataError, UsageError
+from tests.corruptions.legacy_draws import legacy_draws
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
