@@ -47,10 +47,16 @@ def relative_corruption_error(
     """Relative CE of one corruption in percent; None when a severity or the clean error is missing, or when the
     normaliser's errors do not exceed its clean error on this corruption (the ratio would have no meaning)."""
     complete = _five(errors, normaliser_errors)
-    rise = sum(normaliser_errors) - len(SEVERITIES) * normaliser_clean_error
-    if complete is None or clean_error is None or rise <= 0:
+    normaliser_rise = _rise(normaliser_errors, normaliser_clean_error)
+    if complete is None or clean_error is None or normaliser_rise <= 0:
         return None
-    return 100 * (sum(complete) - len(SEVERITIES) * clean_error) / rise
+    return 100 * _rise(complete, clean_error) / normaliser_rise
+
+
+def rise(normaliser: Normaliser, corruption: str) -> float:
+    """By how many percent points, summed over the severities, a corruption raises the normaliser's error; what is
+    within a millionth of 0 is 0. Raises KeyError when the normaliser lacks the corruption."""
+    return _rise(normaliser.errors[corruption], normaliser.clean_error)
 
 
 def corruption_errors(errors: ErrorsBySeverity, normaliser: Normaliser) -> dict[str, float | None]:
@@ -92,6 +98,11 @@ def mean_corruption_error(errors: ErrorsBySeverity) -> float | None:
     """Mean top-1 error in percent over all corruptions and severities measured, not normalised; None without any."""
     values = [value for row in errors.values() for value in row if value is not None]
     return fmean(values) if values else None
+
+
+def _rise(errors: Sequence[float], clean_error: float) -> float:
+    # Rounded, so that 0.6 five times against a clean error of 0.6 is no rise of 1e-16.
+    return round(sum(errors) - len(SEVERITIES) * clean_error, 6)
 
 
 def _five(errors: Sequence[float | None], normaliser_errors: Sequence[float]) -> list[float] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
+from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES, STANDARD_15
 from lst_robust.evaluation import metrics
 from lst_robust.evaluation.records import CLEAN_CELL, Cell, Record, Run
 from lst_robust.suites import Normaliser
@@ -17,7 +17,8 @@ def summarise(run: Run, records: Mapping[Cell, Record], normaliser: Normaliser |
     """All numbers of a run, in percent; None where a cell that a number needs was not measured.
 
     Keys: model, train_seed, suite, suite_version, protocol, data, images, preset, style, engine, n, seed, normaliser
-    (its name), clean_error, mean_corruption_error, mce15, mce19, relative_mce, ce {19 names}, errors {19 names: [5]}.
+    (its name), clean_error, mean_corruption_error, mce15, mce19, relative_mce, ce {19 names}, errors {19 names: [5]},
+    notes (why a number is None).
     Without a normaliser the CEs and everything made of them are None.
     """
     protocol = run.protocol
@@ -47,7 +48,21 @@ def summarise(run: Run, records: Mapping[Cell, Record], normaliser: Normaliser |
         "relative_mce": metrics.relative_mce(errors, clean_error, normaliser) if normaliser else None,
         "ce": ce,
         "errors": errors,
+        "notes": _notes(records, normaliser),
     }
+
+
+def _notes(records: Mapping[Cell, Record], normaliser: Normaliser | None) -> list[str]:
+    """One line for each reason why a mean is None."""
+    if normaliser is None:
+        return ["no CE and no mCE: the suite has no normaliser (give one with --normaliser)"]
+    missing = [name for name in CORRUPTIONS if any(Cell(name, severity) not in records for severity in SEVERITIES)]
+    if missing:
+        return [f"a mean needs all severities of all its corruptions; {len(missing)} of 19 are not complete"]
+    unharmed = [name for name in STANDARD_15 if name in normaliser.errors and metrics.rise(normaliser, name) <= 0]
+    if unharmed:
+        return [f"no relative mCE: {normaliser.name} itself loses nothing on {', '.join(unharmed)}"]
+    return []
 
 
 def _error(records: Mapping[Cell, Record], cell: Cell) -> float | None:

@@ -106,6 +106,8 @@ def evaluate(
     where = resolve_device(device)
     workers = _positive("workers", available_cores() if workers is None else workers)
     batch_size = _positive("batch size", suite.batch_size if batch_size is None else batch_size)
+    store = Store(results_dir)
+    store.check_writable()  # before any work is done
     source = open_source(
         suite.dataset,
         "test",
@@ -138,8 +140,6 @@ def evaluate(
             observer=observer,
         )
     run = Run(_protocol(suite, source, suite.seed if seed is None else seed), subject.identity)
-    store = Store(results_dir)
-    store.check_writable(run)
     there = {} if overwrite else store.load(run, observer.warn)
     records = {cell: there[cell] for cell in cells if cell in there}
     failed: dict[Cell, str] = {}

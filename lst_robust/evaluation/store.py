@@ -35,12 +35,11 @@ class Store:
         folder = f"n{protocol.n}-seed{protocol.seed}-{run.digest}"
         return self.results_dir / protocol.suite / file_safe(run.model.name) / folder
 
-    def check_writable(self, run: Run) -> None:
-        """Makes the run's folder; DataError with the mend when nothing can be written there."""
-        folder = self.run_folder(run)
+    def check_writable(self) -> None:
+        """Makes the results folder; DataError with the mend when nothing can be written there."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
+            self.results_dir.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.results_dir):
                 pass
         except OSError as error:
             raise DataError(

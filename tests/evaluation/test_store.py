@@ -119,7 +119,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypat
 def test_a_results_folder_that_cannot_be_written_says_how_to_choose_another(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="--results-dir"):
-        Store(tmp_path / "file").check_writable(RUN)
+        Store(tmp_path / "file").check_writable()
 
 
 def test_model_names_become_safe_folders():
