@@ -17,9 +17,10 @@ from lst_robust.corruptions.kernels_filters import (
     add_tap,
     copy_row,
     extend,
-    motion_row,
     smooth_row,
+    tap_starts,
     taps_inside,
+    taps_to_levels,
     to_levels,
     zoom_row,
 )
@@ -270,21 +271,18 @@ def _motion_blur(images, weights, dy, dx, sixteen_bit):
     length, pad = width * channels, len(weights)
     stride = length + 2 * pad * channels
     result = np.empty_like(images)
-    padded, total = np.empty(height * stride, np.float32), np.empty(length)
+    padded, total = np.empty(height * stride, np.float32), np.empty(length, np.float32)
+    starts, doubt = np.empty(len(weights), np.int64), np.zeros(length // 8 + 1, np.uint64)
     bias = 0.5 / 257 if sixteen_bit else 0.0
     for n in range(count):
         source, target = images[n].reshape(-1), result[n].reshape(-1)
         for y in range(height):
-            row = padded[y * stride : (y + 1) * stride]
-            for i in range(length):
-                row[pad * channels + i] = source[y * length + i]
-            extend(row, pad, length, channels)
+            copy_row(source, y * length, padded, y * stride + pad * channels, length)
+            extend(padded[y * stride : (y + 1) * stride], pad, length, channels)
         taps = len(weights) if sixteen_bit else taps_inside(dy[n], dx[n], height, width)
         for y in range(height):
-            motion_row(padded, pad, y, height, length, channels, weights, dy[n], dx[n], taps, total)
-            for i in range(length):
-                total[i] += bias
-            to_levels(total, 0, 1.0, target, y * length, length)
+            tap_starts(y, height, stride, pad, channels, dy[n], dx[n], starts)
+            taps_to_levels(padded, starts, weights, taps, bias, total, doubt, target, y * length)
     return result
 
 

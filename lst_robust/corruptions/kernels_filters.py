@@ -141,26 +141,59 @@ def round_single(x, start, length):
 
 
 @jit
-def motion_row(padded, pad, y, height, length, channels, weights, dy, dx, taps, total):
-    """filters.motion_blur on one row. padded: (height, 2 * pad * channels + length), flat, its edges extended."""
-    stride = 2 * pad * channels + length
-    for i in range(length):
-        total[i] = 0.0
+def tap_starts(y, height, stride, pad, channels, dy, dx, starts):
+    """Where each tap of row y starts in a (height, stride) image whose rows are extended by `pad` pixels."""
+    for t in range(len(starts)):
+        starts[t] = min(max(y + dy[t], 0), height - 1) * stride + (pad + dx[t]) * channels
+
+
+@jit
+def sum_taps(padded, starts, weights, taps, total):
+    """filters.motion_blur on one row, in the type of its arguments."""
+    length = len(total)
+    total[:] = 0
     t = 0
     while t + 4 <= taps:
-        add_4_taps(
-            total, padded,
-            min(max(y + dy[t], 0), height - 1) * stride + (pad + dx[t]) * channels,
-            min(max(y + dy[t + 1], 0), height - 1) * stride + (pad + dx[t + 1]) * channels,
-            min(max(y + dy[t + 2], 0), height - 1) * stride + (pad + dx[t + 2]) * channels,
-            min(max(y + dy[t + 3], 0), height - 1) * stride + (pad + dx[t + 3]) * channels,
-            weights[t], weights[t + 1], weights[t + 2], weights[t + 3], length,
-        )  # fmt: skip
+        a, b, c, d = starts[t], starts[t + 1], starts[t + 2], starts[t + 3]
+        add_4_taps(total, padded, a, b, c, d, weights[t], weights[t + 1], weights[t + 2], weights[t + 3], length)
         t += 4
     while t < taps:
-        start = min(max(y + dy[t], 0), height - 1) * stride + (pad + dx[t]) * channels
-        add_tap(total, padded, start, weights[t], length)
+        add_tap(total, padded, starts[t], weights[t], length)
         t += 1
+
+
+MARGIN = np.float32(1e-3)
+"""More than float32 sums of 41 taps are off: 43 roundings of at most 255 * 2**-25 levels each, 3.3e-4."""
+
+
+@jit
+def taps_to_levels(padded, starts, weights, taps, bias, total, doubt, out, start):
+    """The levels of filters.motion_blur + bias on one row: in float32, and again in float64 where that leaves doubt.
+
+    padded, total: float32; weights: float64; doubt: uint64 (at least length / 8,), scratch; out: uint8 from `start`.
+    """
+    length = len(total)
+    sum_taps(padded, starts, weights.astype(np.float32), taps, total)
+    flags = doubt.view(np.uint8)
+    _sure_levels(total, np.float32(bias), flags, out, start)
+    for word in range((length + 7) // 8):
+        if doubt[word]:
+            for i in range(8 * word, min(8 * word + 8, length)):
+                if flags[i]:
+                    exact = 0.0
+                    for t in range(taps):
+                        exact += weights[t] * np.float64(padded[starts[t] + i])
+                    out[start + i] = np.uint8(min(np.int32(exact + bias), np.int32(255)))
+
+
+@jit
+def _sure_levels(total, bias, flags, out, start):
+    start = U(start)
+    for i in range(U(len(total))):
+        v = total[i] + bias
+        low, high = np.int32(v - MARGIN), np.int32(v + MARGIN)
+        flags[i] = np.uint8(low != high)
+        out[start + i] = np.uint8(min(low, np.int32(255)))
 
 
 @jit

@@ -14,8 +14,9 @@ from lst_robust.corruptions.kernels_filters import (
     U,
     copy_row,
     extend,
-    motion_row,
     smooth_row,
+    sum_taps,
+    tap_starts,
     taps_inside,
     to_levels,
     zoom_row,
@@ -136,7 +137,7 @@ def _snow(images, keys, rows, columns, taps, numbers, uncropped):
     normals, field = np.empty(rows_kept * columns_kept, np.float32), np.empty(rows_kept * columns_kept)
     upper, lower, flakes = np.empty(wide_flakes), np.empty(wide_flakes), np.empty(wide_flakes)
     padded, blurred, layer = np.empty(high_flakes * stride), np.empty(wide_flakes), np.empty(height * width)
-    x = np.empty(length)
+    x, starts = np.empty(length), np.empty(len(weights), np.int64)
     for n in range(count):
         source, target = images[n].reshape(-1), result[n].reshape(-1)
         fill_normals(keys[n], FIELD, normals)
@@ -158,7 +159,8 @@ def _snow(images, keys, rows, columns, taps, numbers, uncropped):
             extend(padded[y * stride : (y + 1) * stride], pad, wide_flakes, 1)
         inside = taps_inside(dy[n], dx[n], high_flakes, wide_flakes) if uncropped else len(weights)
         for y in range(height):
-            motion_row(padded, pad, y, high_flakes, wide_flakes, 1, weights, dy[n], dx[n], inside, blurred)
+            tap_starts(y, high_flakes, stride, pad, 1, dy[n], dx[n], starts)
+            sum_taps(padded, starts, weights, inside, blurred)
             layer_row(blurred, uncropped, layer[y * width : (y + 1) * width])
         for y in range(height):
             turned = layer[(height - 1 - y) * width : (height - y) * width][::-1]
