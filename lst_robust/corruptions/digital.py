@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from io import BytesIO
 
-import cv2
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -68,9 +67,13 @@ def _draw_elastic(streams: Streams, height: int, width: int, c: Elastic) -> Draw
         "dx": streams.uniform(0, (height, width), -reach, reach),
         "dy": streams.uniform(1, (height, width), -reach, reach),
     }
-    if not c.side:
-        return fields
-    return {"affine": streams.uniform(2, (3, 2), -c.affine * c.side, c.affine * c.side), **fields}
+    offsets = elastic_offsets(streams, c)
+    return fields if offsets is None else {"affine": offsets, **fields}
+
+
+def elastic_offsets(streams: Streams, c: Elastic) -> np.ndarray | None:
+    """By how much the three corners move, in pixels: float64 (N, 3, 2), or None where the style has no affine."""
+    return streams.uniform(2, (3, 2), -c.affine * c.side, c.affine * c.side) if c.side else None
 
 
 def elastic_reach(height: int, c: Elastic) -> float:
@@ -85,30 +88,66 @@ def elastic_scale(height: int, width: int, c: Elastic) -> tuple[float, tuple[flo
     return c.alpha, (height * c.sigma, width * c.sigma)
 
 
-def elastic_affine(image: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """The affine warp that moves three points around the centre by `offsets` (3, 2): float32 (H, W, 3), same out.
+def elastic_matrix(height: int, width: int, offsets: np.ndarray) -> np.ndarray:
+    """Where a pixel (x, y, 1) of the warped image comes from, when three corners of a square around the centre move by
+    `offsets` (N, 3, 2) pixels: float32 (N, 2, 3).
 
-    The points are (row, column) pairs used as (x, y), as the authors' scripts do. cv2's own fixed-point
-    coordinates are part of the definition.
+    The corners are (row, column) pairs taken for (x, y), and moved in float32, as in the authors' scripts.
     """
-    height, width = image.shape[:2]
     row, column, reach = height // 2, width // 2, min(height, width) // 3
-    corners = np.array(
-        [(row + reach, column + reach), (row + reach, column - reach), (row - reach, column - reach)], np.float32
-    )
-    matrix = cv2.getAffineTransform(corners, corners + offsets.astype(np.float32))
-    return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    corners = [(row + reach, column + reach), (row + reach, column - reach), (row - reach, column - reach)]
+    moved = (np.array(corners, np.float32) + offsets.astype(np.float32)).astype(np.float64)
+    # forward: the square's sides give the columns of the linear part, the middle corner the shift
+    a, c = ((moved[:, 1] - moved[:, 2]) / (2 * reach)).T
+    b, d = ((moved[:, 0] - moved[:, 1]) / (2 * reach)).T
+    shift_x = moved[:, 1, 0] - a * corners[1][0] - b * corners[1][1]
+    shift_y = moved[:, 1, 1] - c * corners[1][0] - d * corners[1][1]
+    determinant = a * d - b * c
+    inverse = np.array([[d, -b, b * shift_y - d * shift_x], [-c, a, c * shift_x - a * shift_y]]) / determinant
+    return np.ascontiguousarray(np.moveaxis(inverse, 2, 0), dtype=np.float32)
+
+
+def fused(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """a * b + c of float32 arrays with one rounding, the processors' fused multiply-add."""
+    return (a.astype(np.float64) * b + c).astype(np.float32)
+
+
+def elastic_affine(images: np.ndarray, matrices: np.ndarray) -> np.ndarray:
+    """Bilinear warp, mirrored without repeating the edge: float32 (N, H, W, 3), matrices (N, 2, 3); same shape out.
+
+    What cv2.warpAffine computes since OpenCV 5; earlier ones, in 1/32 pixels, are up to three levels away. So it is
+    written out here, and no result hangs on the version.
+    """
+    count, height, width = images.shape[:3]
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    m = matrices[..., None, None]
+    from_x = fused(x, m[:, 0, 0], y * m[:, 0, 1] + m[:, 0, 2])
+    from_y = fused(x, m[:, 1, 0], y * m[:, 1, 1] + m[:, 1, 2])
+    left, top = np.floor(from_x), np.floor(from_y)
+    along_x, along_y = (from_x - left)[..., None], (from_y - top)[..., None]
+
+    def mirrored(place: np.ndarray, length: int) -> np.ndarray:
+        place = place.astype(np.int64) % (2 * length - 2)
+        return np.minimum(place, 2 * length - 2 - place)
+
+    columns = mirrored(left, width), mirrored(left + 1, width)
+    rows = mirrored(top, height), mirrored(top + 1, height)
+    n = np.arange(count)[:, None, None]
+    (a, b), (c, d) = ([images[n, row, column] for column in columns] for row in rows)
+    upper, lower = fused(along_x, b - a, a), fused(along_x, d - c, c)
+    return fused(along_y, lower - upper, upper)
 
 
 def _elastic_transform(images: np.ndarray, draws: Draws, c: Elastic) -> np.ndarray:
     """Affine warp, then each pixel is read at (y + dy, x + dx): smoothed fields, bilinear, mirrored edges."""
     height, width = images.shape[1:3]
     alpha, sigma = elastic_scale(height, width, c)
+    warped = images.astype(np.float32) / np.float32(255)
+    if c.side:
+        warped = elastic_affine(warped, elastic_matrix(height, width, draws["affine"]))
     y, x, channel = np.meshgrid(np.arange(height), np.arange(width), np.arange(3), indexing="ij")
     result = np.empty_like(images)
-    for i, image in enumerate(images.astype(np.float32) / np.float32(255)):
-        if c.side:
-            image = elastic_affine(image, draws["affine"][i])
+    for i, image in enumerate(warped):
         dx, dy = (
             (gaussian_filter(draws[axis][i], sigma, mode="reflect", truncate=3) * alpha).astype(np.float32)
             for axis in ("dx", "dy")

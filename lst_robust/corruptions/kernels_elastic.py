@@ -1,4 +1,4 @@
-"""elastic_transform of digital.py, compiled: the fields, their smoothing and the bilinear look-up, in scipy's order."""
+"""elastic_transform of digital.py, compiled: affine warp, fields, their smoothing, look-up, in scipy's order."""
 
 # mypy: disallow-untyped-defs=False
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from lst_robust.corruptions.compiling import jit
-from lst_robust.corruptions.digital import elastic_affine, elastic_reach, elastic_scale
+from lst_robust.corruptions.digital import elastic_matrix, elastic_offsets, elastic_reach, elastic_scale
 from lst_robust.corruptions.kernels_pixels import join_channels
 from lst_robust.corruptions.kernels_random import fill_words
 from lst_robust.corruptions.presets import Elastic
@@ -105,9 +105,10 @@ def _mirror(place, length):
 
 
 @jit
-def _inside(index, length):
-    index = -index - 1 if index < 0 else index
-    return 2 * length - 1 - index if index >= length else index
+def _inside(index, length, repeat):
+    """A pixel index mirrored into the image, the border pixel repeated (repeat 1) or not (0)."""
+    index %= 2 * (length - 1 + repeat)
+    return min(index, 2 * (length - 1) + repeat - index)
 
 
 @jit
@@ -140,18 +141,64 @@ def _copy_pixel(image, pixel, taps, corner, x):
 
 
 @jit
-def _gather(image, height, width, tops, lefts, taps):
+def _gather(image, height, width, tops, lefts, repeat, taps):
     """The four neighbours of each place. image: float32 (H * W * 3,); taps: (3 channels, 4, W)."""
     for x in range(len(tops)):
         top, left = np.int64(tops[x]), np.int64(lefts[x])
         bottom, right = top + 1, left + 1
         if top < 0 or left < 0 or bottom >= height or right >= width:
-            bottom, right = _inside(bottom, height), _inside(right, width)
-            top, left = _inside(top, height), _inside(left, width)
+            bottom, right = _inside(bottom, height, repeat), _inside(right, width, repeat)
+            top, left = _inside(top, height, repeat), _inside(left, width, repeat)
         _copy_pixel(image, top * width + left, taps, 0, x)
         _copy_pixel(image, top * width + right, taps, 1, x)
         _copy_pixel(image, bottom * width + left, taps, 2, x)
         _copy_pixel(image, bottom * width + right, taps, 3, x)
+
+
+@jit
+def _unit(pixels, out):
+    for i in range(len(pixels)):
+        out[i] = np.float32(pixels[i]) / SCALE
+
+
+@jit
+def _fused(a, b, c):
+    return np.float32(np.float64(a) * np.float64(b) + np.float64(c))
+
+
+@jit
+def _affine_places(slope, start, index, along):
+    """slope * x + start for x = 0, 1, ...: the pixel below each and the way to the next."""
+    for x in range(len(index)):
+        place = _fused(np.float32(np.int32(x)), slope, start)
+        floor = np.floor(place)
+        index[x] = np.int32(floor)
+        along[x] = place - floor
+
+
+@jit
+def _affine_blend(taps, along_x, along_y, out):
+    a, b, c, d = taps[0], taps[1], taps[2], taps[3]
+    for x in range(len(out)):
+        upper = _fused(along_x[x], b[x] - a[x], a[x])
+        lower = _fused(along_x[x], d[x] - c[x], c[x])
+        out[x] = _fused(along_y[x], lower - upper, upper)
+
+
+@jit
+def _affine(image, height, width, matrix, out):
+    """digital.elastic_affine of one image: float32 (H * W * 3,) to the same."""
+    tops, lefts = np.empty(width, np.int32), np.empty(width, np.int32)
+    along_x, along_y = np.empty(width, np.float32), np.empty(width, np.float32)
+    taps, channels = np.empty((3, 4, width), np.float32), np.empty((3, width), np.float32)
+    for y in range(height):
+        row = np.float32(y)
+        _affine_places(matrix[0, 0], row * matrix[0, 1] + matrix[0, 2], lefts, along_x)
+        _affine_places(matrix[1, 0], row * matrix[1, 1] + matrix[1, 2], tops, along_y)
+        _gather(image, height, width, tops, lefts, 0, taps)
+        for channel in range(3):
+            _affine_blend(taps[channel], along_x, along_y, channels[channel])
+        join_channels(channels[0], channels[1], channels[2], out[3 * width * y : 3 * width * (y + 1)])
 
 
 @jit
@@ -180,42 +227,44 @@ def _look_up(image, dy, dx, alpha, out):
         _split(places, tops, top, bottom)
         _places(0, 1, dx[y], alpha, width, places)
         _split(places, lefts, left, right)
-        _gather(image, height, width, tops, lefts, taps)
+        _gather(image, height, width, tops, lefts, 1, taps)
         for channel in range(3):
             _blend(taps[channel], top, bottom, left, right, channels[channel])
         join_channels(channels[0], channels[1], channels[2], out[y])
 
 
 @jit
-def _elastic_transform(images, keys, reach, alpha, weights_y, weights_x, mirror_y, mirror_x, out):
+def _elastic_transform(images, keys, matrices, reach, alpha, weights_y, weights_x, mirror_y, mirror_x, out):
     height, width = out.shape[1], out.shape[2] // 3
     words, field = np.empty(height * width, np.uint32), np.empty((height, width))
     half_smooth, line = np.empty((height, width)), np.empty(len(mirror_x))
     displacement = np.zeros((2, height, width))  # dx, dy
+    image, warped = np.empty(3 * height * width, np.float32), np.empty(3 * height * width, np.float32)
     for n in range(len(images)):
+        _unit(images[n], image)
+        if len(matrices):
+            _affine(image, height, width, matrices[n], warped)
+            image, warped = warped, image
         if alpha != 0.0:
             for axis in range(2):
                 fill_words(keys[n], axis, words)
                 _uniform(words, reach, field.ravel())
                 _smooth_rows(field, weights_y, mirror_y, half_smooth)
                 _smooth_columns(half_smooth, weights_x, mirror_x, line, displacement[axis])
-        _look_up(images[n], displacement[1], displacement[0], alpha, out[n])
+        _look_up(image, displacement[1], displacement[0], alpha, out[n])
 
 
 def elastic_transform(images: np.ndarray, streams: Streams, c: Elastic) -> np.ndarray:
-    height, width = images.shape[1:3]
+    count, height, width = images.shape[:3]
     alpha, (sigma_y, sigma_x) = elastic_scale(height, width, c)
-    x = images.astype(np.float32) / np.float32(255)
-    if c.side:
-        offsets = streams.uniform(2, (3, 2), -c.affine * c.side, c.affine * c.side)
-        x = np.stack([elastic_affine(image, offset) for image, offset in zip(x, offsets, strict=True)])
+    offsets = elastic_offsets(streams, c)
+    matrices = np.empty((0, 2, 3), np.float32) if offsets is None else elastic_matrix(height, width, offsets)
     weights_y = half_gaussian(sigma_y) if alpha else np.ones(1)
     weights_x = half_gaussian(sigma_x) if alpha else np.ones(1)
     mirrors = mirrored(height, len(weights_y) - 1), mirrored(width, len(weights_x) - 1)
-    out = np.empty_like(images)
-    reach = elastic_reach(height, c)
+    out, reach = np.empty_like(images), elastic_reach(height, c)
     _elastic_transform(
-        x.reshape(len(x), -1), streams.keys, reach, float(alpha), weights_y, weights_x, *mirrors,
-        out.reshape(len(x), height, -1),
+        images.reshape(count, -1), streams.keys, matrices, reach, float(alpha), weights_y, weights_x, *mirrors,
+        out.reshape(count, height, -1),
     )  # fmt: skip
     return out

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from lst_robust.corruptions import corrupt
+from lst_robust.corruptions.digital import elastic_affine, elastic_matrix
 from lst_robust.corruptions.engine import CORRUPTIONS
 from lst_robust.corruptions.presets import SEVERITIES, Pixelate, constants
 
@@ -78,6 +79,21 @@ def test_elastic_without_displacement_is_the_affine_alone():
     field = np.ones((1, 32, 32))
     draws = {"affine": np.zeros((1, 3, 2)), "dx": field, "dy": field}
     assert abs(CORRUPTIONS["elastic_transform"].apply(image, draws, c).astype(int) - image).max() <= 1
+
+
+def test_the_affine_moves_the_three_corners_as_asked():
+    offsets = np.random.default_rng(0).uniform(-5, 5, (4, 3, 2))
+    backwards = elastic_matrix(40, 60, offsets).astype(np.float64)
+    corners = np.array([(33, 43), (33, 17), (7, 17)])  # (row, column) around (20, 30), 13 away, as (x, y)
+    moved = np.concatenate([corners + offsets, np.ones((4, 3, 1))], axis=2)
+    np.testing.assert_allclose(np.einsum("nij,nkj->nki", backwards, moved), np.stack([corners] * 4), atol=1e-4)
+
+
+def test_the_affine_by_whole_pixels_mirrors_without_repeating_the_edge(any_images):
+    image = any_images(1, 20, 24).astype(np.float32)
+    matrix = np.array([[[1, 0, -3], [0, 1, 2]]], dtype=np.float32)  # from x - 3, y + 2
+    expected = np.pad(image[0], ((0, 2), (3, 0), (0, 0)), mode="reflect")[2:, :24]
+    np.testing.assert_array_equal(elastic_affine(image, matrix)[0], expected)
 
 
 @pytest.mark.parametrize("quality_severity", SEVERITIES)
