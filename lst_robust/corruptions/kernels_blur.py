@@ -24,6 +24,7 @@ from lst_robust.corruptions.kernels_filters import (
     to_levels,
     zoom_row,
 )
+from lst_robust.corruptions.kernels_pixels import unit
 from lst_robust.corruptions.kernels_random import fill_words
 from lst_robust.corruptions.presets import DefocusBlur, GaussianBlur, GlassBlur, MotionBlur, ZoomBlur
 from lst_robust.corruptions.random import Streams
@@ -44,7 +45,7 @@ def _gaussian_blur(images, weights):
     for n in range(count):
         source, target = images[n].reshape(-1), result[n].reshape(-1)
         for i in range(len(source)):
-            x[i] = source[i] / 255.0
+            x[i] = unit(source[i])
         for y in range(height):
             smooth_row(x, y, height, length, channels, weights, False, padded, blurred, 0)
             to_levels(blurred, 0, 255.0, target, y * length, length)
@@ -222,7 +223,7 @@ def _glass_blur(images, keys, weights, d, iterations):
     for n in range(count):
         source, target = images[n].reshape(-1), result[n].reshape(-1)
         for i in range(len(source)):
-            x[i] = source[i] / 255.0
+            x[i] = unit(source[i])
         for y in range(height):
             smooth_row(x, y, height, length, channels, weights, False, padded, blurred, 0)
             to_levels(blurred, 0, 255.0, levels, 0, length)
@@ -235,7 +236,7 @@ def _glass_blur(images, keys, weights, d, iterations):
                 first += width - 2 * d
         for i in range(len(pixels)):
             for k in range(3):
-                x[3 * i + k] = ((pixels[i] >> np.uint32(8 * k)) & np.uint32(255)) / 255.0
+                x[3 * i + k] = unit((pixels[i] >> np.uint32(8 * k)) & np.uint32(255))
         for y in range(height):
             smooth_row(x, y, height, length, channels, weights, False, padded, blurred, 0)
             to_levels(blurred, 0, 255.0, target, y * length, length)
@@ -318,7 +319,7 @@ def _zoom_blur(images, first_y, low_y, high_y, stop_y, first_x, low_x, high_x, s
     for n in range(count):
         source, target = images[n].reshape(-1), result[n].reshape(-1)
         for i in range(len(source)):
-            x[i] = np.float32(source[i] / 255.0)
+            x[i] = np.float32(unit(source[i]))
             total[i] = np.float32(0)
         for f in range(factors):
             have = -2  # the source row that `upper` holds; `lower` holds the next

@@ -19,7 +19,7 @@ def grow_plasma(words, size, decay, heights, spare):
         levels += 1
     if levels % 2 == 0:  # so that the last grid is `heights`
         grid, corners = corners, grid
-    middles, n, wibble, used = np.empty(size * size // 4), 1, 100.0, 0
+    middles, edges, n, wibble, used = np.empty(size * size // 4), np.empty(size // 2), 1, 100.0, 0
     corners[0] = 0.0
     while n < size:
         for y in range(n):
@@ -28,7 +28,7 @@ def grow_plasma(words, size, decay, heights, spare):
         for y in range(n):
             here, down, above = y * n, (y + 1) % n * n, (y - 1) % n * n
             top, left = used + n * n + here, used + 2 * n * n + here
-            _grid_rows(corners, here, down, middles, above, words, top, left, wibble, grid, n)
+            _grid_rows(corners, here, down, middles, above, words, top, left, wibble, grid, edges, n)
         grid, corners = corners, grid
         wibble, used, n = wibble / decay, used + 3 * n * n, 2 * n
 
@@ -42,7 +42,7 @@ def _noise(word, wibble):
 def _middles_row(corners, here, down, words, used, wibble, middles, n):
     here, down, used = U(here), U(down), U(used)
     for i in range(U(n - 1)):
-        left, right = corners[here + i] + corners[down + i], corners[here + i + U(1)] + corners[down + i + U(1)]
+        left, right = corners[here + i] + corners[down + i], corners[here + U(1) + i] + corners[down + U(1) + i]
         middles[here + i] = (left + right) / 4 + _noise(words[used + i], wibble)
     last = U(n - 1)
     left, right = corners[here + last] + corners[down + last], corners[here] + corners[down]
@@ -50,20 +50,33 @@ def _middles_row(corners, here, down, words, used, wibble, middles, n):
 
 
 @jit
-def _grid_rows(corners, here, down, middles, above, words, top, left, wibble, grid, n):
-    """Rows 2 * y and 2 * y + 1 of the next grid."""
-    here, down, above, top, left, width = U(here), U(down), U(above), U(top), U(left), U(2 * n)
-    upper, lower = U(4) * here, U(4) * here + width
+def _edges_row(corners, corners_at, along, middles, middles_at, across, words, used, wibble, first, last, edges):
+    """edges = displaced mean of two middles and two corners; `along` and `across` are the other corner and middle."""
+    corners_at, along, used = U(corners_at), U(along), U(used)
+    middles_at, across = U(middles_at), U(across)
+    for i in range(U(first), U(last)):
+        total = (middles[middles_at + i] + middles[across + i]) + (corners[corners_at + i] + corners[along + i])
+        edges[i] = total / 4 + _noise(words[used + i], wibble)
+
+
+@jit
+def _weave(even, even_at, odd, odd_at, grid, start, n):
+    """grid = even, odd, even, odd ..."""
+    even_at, odd_at, start = U(even_at), U(odd_at), U(start)
     for i in range(U(n)):
-        right = corners[here + i + U(1)] if i + U(1) < U(n) else corners[here]
-        total = (middles[here + i] + middles[above + i]) + (corners[here + i] + right)
-        grid[upper + U(2) * i] = corners[here + i]
-        grid[upper + U(2) * i + U(1)] = total / 4 + _noise(words[top + i], wibble)
-    for i in range(U(n)):
-        before = middles[here + i - U(1)] if i > U(0) else middles[here + U(n) - U(1)]
-        total = (middles[here + i] + before) + (corners[here + i] + corners[down + i])
-        grid[lower + U(2) * i] = total / 4 + _noise(words[left + i], wibble)
-        grid[lower + U(2) * i + U(1)] = middles[here + i]
+        grid[start + U(2) * i] = even[even_at + i]
+        grid[start + U(2) * i + U(1)] = odd[odd_at + i]
+
+
+@jit
+def _grid_rows(corners, here, down, middles, above, words, top, left, wibble, grid, edges, n):
+    """Rows 2 * y and 2 * y + 1 of the next grid. The last top and the first left edge lie across the border."""
+    _edges_row(corners, here, here + 1, middles, here, above, words, top, wibble, 0, n - 1, edges)
+    _edges_row(corners, here, here + 1 - n, middles, here, above, words, top, wibble, n - 1, n, edges)
+    _weave(corners, here, edges, 0, grid, 4 * here, n)
+    _edges_row(corners, here, down, middles, here, here - 1, words, left, wibble, 1, n, edges)
+    _edges_row(corners, here, down, middles, here, here + n - 1, words, left, wibble, 0, 1, edges)
+    _weave(edges, 0, middles, here, grid, 4 * here + 2 * n, n)
 
 
 @jit
@@ -79,6 +92,6 @@ def extremes(heights, size):
 def _narrow(heights, start, least, most):
     start = U(start)
     for i in range(U(len(least))):
-        v = heights[start + i]
-        least[i] = v if v < least[i] else least[i]
-        most[i] = v if v > most[i] else most[i]
+        v, low, high = heights[start + i], least[i], most[i]
+        least[i] = v if v < low else low
+        most[i] = v if v > high else high

@@ -21,6 +21,7 @@ from lst_robust.corruptions.kernels_filters import (
     to_levels,
     zoom_row,
 )
+from lst_robust.corruptions.kernels_pixels import unit
 from lst_robust.corruptions.kernels_plasma import extremes, grow_plasma
 from lst_robust.corruptions.kernels_random import CompiledStreams, fill_normals, fill_words
 from lst_robust.corruptions.presets import Fog, Frost, Snow, Spatter
@@ -81,7 +82,7 @@ def _fog(images, keys, size, amount, decay):
         fill_words(keys[n], FIELD, words)
         grow_plasma(words, size, decay, heights, spare)
         least, most = extremes(heights, size)
-        brightest = np.float64(source.max()) / 255.0
+        brightest = unit(source.max())
         for y in range(height):
             _haze_row(heights, y * size, least, most - least, amount, haze)
             _fog_row(source, y * length, haze, brightest, brightest + amount, x)
@@ -102,7 +103,7 @@ def _haze_row(heights, start, least, span, amount, haze):
 def _fog_row(source, start, haze, brightest, whole, x):
     start = U(start)
     for i in range(U(len(x))):
-        x[i] = (source[start + i] / 255.0 + haze[i]) * brightest / whole
+        x[i] = (unit(source[start + i]) + haze[i]) * brightest / whole
 
 
 def snow(images: np.ndarray, streams: Streams, c: Snow) -> np.ndarray:
