@@ -13,6 +13,7 @@ from lst_robust.models.checkpoint import (
 from lst_robust.models.config import ModelConfig
 from lst_robust.models.convert import convert_checkpoint
 from lst_robust.models.factory import create_model
+from lst_robust.models.inference import optimize_for_inference
 from lst_robust.models.lst import networks  # noqa: F401 (registers)
 from lst_robust.models.profile import describe_models
 from lst_robust.models.registry import model_info, model_names
@@ -26,6 +27,7 @@ __all__ = [
     "load_checkpoint",
     "model_info",
     "model_names",
+    "optimize_for_inference",
     "read_checkpoint",
     "save_checkpoint",
 ]

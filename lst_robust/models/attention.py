@@ -25,6 +25,8 @@ class SqueezeExcite(nn.Module):
 class CBAM(nn.Module):
     """Channel attention from mean and maximum, then spatial attention by one 7x7 convolution (Woo et al., 2018)."""
 
+    conv_bn_pairs = (("spatial", "spatial_bn"),)
+
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
         self.mlp = nn.Sequential(

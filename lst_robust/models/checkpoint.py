@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from lst_robust.errors import CheckpointError
+from lst_robust.errors import CheckpointError, DataError
+from lst_robust.files import write_atomic
 from lst_robust.models.formats import adapt_state_dict
 
 FORMAT = "lst-robust/1"
@@ -28,11 +27,11 @@ def save_checkpoint(model: nn.Module, path: str | Path, **metadata: Any) -> Path
 
     Args:
         model: made by `create_model`; its `.config` gives model, options, num_classes and image_size.
-        path: ends in .safetensors; the folder must exist.
+        path: ends in .safetensors; its folder is made when it is not there.
         metadata: further JSON values for the header, such as classes, source, epoch.
 
     Raises:
-        CheckpointError: the folder is missing or not writable.
+        CheckpointError: the folder is not writable.
     """
     path = Path(path)
     config: Any = model.config
@@ -45,25 +44,21 @@ def save_checkpoint(model: nn.Module, path: str | Path, **metadata: Any) -> Path
         **metadata,
     }
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    temporary = None
+    content = save(tensors, {key: json.dumps(value) for key, value in header.items()})
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        save_file(tensors, temporary, {key: json.dumps(value) for key, value in header.items()})
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"cannot write checkpoint {path}: {error}; choose a writable folder") from error
-    finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
+        write_atomic(path, _with_sorted_header(content))
+    except DataError as error:
+        raise CheckpointError(f"cannot write checkpoint {error}; choose a writable folder") from error
     return path
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _with_sorted_header(content: bytes) -> bytes:
+    """The same safetensors file with its header's keys in order: the library's order changes from call to call, and
+    equal weights should be equal files. (Format: 8 bytes of length, JSON padded with spaces to 8 bytes, tensors.)"""
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

@@ -35,6 +35,8 @@ def cifar_resnet(depth: int, *, num_classes: int, image_size: int, attention: At
 class PreactBasic(nn.Module):
     """BN and ReLU stand before each 3x3 convolution; nothing follows the sum."""
 
+    conv_bn_pairs = (("conv1", "bn2"),)
+
     def __init__(self, inputs: int, planes: int, strides: tuple[int, int]) -> None:
         super().__init__()
         self.bn1, self.conv1 = nn.BatchNorm2d(inputs), conv(inputs, planes, 3, strides[0])

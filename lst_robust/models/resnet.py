@@ -26,6 +26,7 @@ class Basic(nn.Module):
     """Two 3x3 convolutions."""
 
     expansion = 1
+    conv_bn_pairs = (("conv1", "bn1"), ("conv2", "bn2"))  # what `optimize_for_inference` may fold
 
     def __init__(self, inputs: int, planes: int, stride: int, attention: Attention | None) -> None:
         super().__init__()
@@ -45,6 +46,7 @@ class Bottleneck(nn.Module):
     """1x1, 3x3 with the stride, 1x1 to four times `planes`; `width` is the 3x3's (wide ResNets differ)."""
 
     expansion = 4
+    conv_bn_pairs = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
 
     def __init__(
         self, inputs: int, planes: int, stride: int, attention: Attention | None, width_factor: int = 1
@@ -74,6 +76,8 @@ def projection(inputs: int, outputs: int, stride: int) -> nn.Module:
 
 class ResNet(nn.Module):
     """Stem, residual stages (every one but the first starts with stride 2), global average pool, linear."""
+
+    conv_bn_pairs = (("conv1", "bn1"),)
 
     def __init__(
         self,

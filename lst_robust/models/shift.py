@@ -67,6 +67,8 @@ class SparseShift(nn.Module):
 class ShiftResidual(nn.Module):
     """1x1 to 6 times the inputs, BN, ReLU, shift, 1x1 with the stride, BN; shortcut without parameters; ReLU."""
 
+    conv_bn_pairs = (("conv1", "bn1"), ("conv2", "bn2"))
+
     def __init__(self, inputs: int, outputs: int, stride: int, learned: bool) -> None:
         super().__init__()
         width = 6 * inputs

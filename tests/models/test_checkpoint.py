@@ -161,8 +161,15 @@ def test_half_precision_is_cast_up(tmp_path: Path) -> None:
     torch.testing.assert_close(loaded.fc.weight, model.fc.weight.float())
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    assert "writable folder" in refusal(save_checkpoint, create_model("lst20"), tmp_path / "no" / "w.safetensors")
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "writable folder" in refusal(save_checkpoint, create_model("lst20"), tmp_path / "file" / "w.safetensors")
+
+
+def test_equal_weights_are_equal_files(tmp_path: Path) -> None:
+    model = create_model("lst20")
+    files = [save_checkpoint(model, tmp_path / f"{i}.safetensors", source="here", epoch=3) for i in range(4)]
+    assert len({file.read_bytes() for file in files}) == 1
 
 
 def test_conversion_keeps_weights_and_says_where_they_come_from(tmp_path: Path) -> None:

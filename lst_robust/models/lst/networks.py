@@ -27,6 +27,8 @@ class LSTNet(nn.Module):
         handler: whether a 1x1 convolution, BN and ReLU bring LST-II's channels back to `planes` before the pool.
     """
 
+    conv_bn_pairs = (("conv1", "bn1"),)
+
     def __init__(
         self,
         blocks: Sequence[int],
