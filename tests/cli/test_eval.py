@@ -133,7 +133,7 @@ def test_unreadable_images_are_refused_or_left_out(run, tmp_path, photographs):
                 Image.fromarray(photographs[(label + i) % 4]).save(folder / f"{i}.png")
     asked = ("eval", "-m", "alexnet", "-s", "imagefolder", "--data-dir", "data", "--json", "--corruptions", "contrast")
     whole = parsed(run(*asked))
-    assert (whole["n"], whole["data"]) == (6, "data/test")
+    assert (whole["n"], whole["data"]) == (6, "image_folder/test")
     broken = tmp_path / "data" / "test" / "cat" / "1.png"
     broken.write_bytes(broken.read_bytes()[:300])
     refused = run(*asked)

@@ -1,0 +1,142 @@
+"""`lst-robust corrupt` as a person uses it: in processes that are killed, that share the work, that run out of disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import command, parsed
+from tests.generation.conftest import contents
+
+CHEAP = ("--corruptions", "gaussian_noise,contrast", "--severities", "1,3")
+
+
+@pytest.fixture(autouse=True)
+def plain_kernels(monkeypatch):
+    monkeypatch.setenv("LST_ROBUST_KERNELS", "plain")
+
+
+@pytest.fixture
+def photo(tmp_path, photographs) -> Path:
+    Image.fromarray(photographs[1]).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def test_a_suites_images_become_a_set_that_can_be_checked(run, tiny):
+    made = parsed(run("corrupt", "--suite", str(tiny), "out", *CHEAP, "--format", "npy", "--json"))
+    assert (made["folder"], made["images"], made["cells"], made["written"], made["kept"]) == ("out", 20, 4, 80, 0)
+    assert np.load("out/contrast.npy").shape == (40, 32, 32, 3)
+    again = run("corrupt", "--suite", str(tiny), "out", *CHEAP, "--format", "npy")
+    assert again.exit_code == 0 and "4 cells of 20 images; wrote 0" in again.stdout and "80 were there" in again.stdout
+    assert parsed(run("corrupt", "--verify", "out", "--json")) == {
+        "folder": "out",
+        "ok": True,
+        "cells": 4,
+        "images": 20,
+    }
+    Path("out/contrast.npy").write_bytes(Path("out/contrast.npy").read_bytes()[:-1] + b"?")
+    broken = run("corrupt", "--verify", "out")
+    assert broken.exit_code == 3 and "contrast/3 has changed" in broken.stderr and len(broken.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("format", ["tree", "npy"])
+def test_a_killed_run_goes_on_and_gives_the_same_bytes(tmp_path, format):
+    """SIGKILL as soon as something is finished: 500 digits are four chunks of work."""
+    asked = ("corrupt", "--suite", "digits-c", "--corruptions", "contrast,gaussian_blur,shot_noise", "-j", "1")
+    killed = command(*asked, "out", "--format", format, folder=tmp_path)
+    finished = "*/*/*/*.JPEG" if format == "tree" else ".unfinished/done-*"
+    deadline = time.monotonic() + 60
+    while not any((tmp_path / "out").glob(finished)):
+        assert killed.poll() is None and time.monotonic() < deadline, killed.communicate()
+        time.sleep(0.002)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    assert "cells" not in json.loads((tmp_path / "out" / "MANIFEST.json").read_text())
+    for folder in ("out", "whole"):
+        done = command(*asked, folder, "--format", format, "--json", folder=tmp_path)
+        summary = json.loads(done.communicate()[0])
+        assert (summary["kept"] > 0) == (folder == "out")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("format", ["tree", "npy"])
+def test_two_ranks_give_the_same_bytes(run, tiny, tmp_path, monkeypatch, format):
+    monkeypatch.setattr("lst_robust.generation.generator.CHUNK_IMAGES", 7)
+    asked = ("corrupt", "--suite", "digits-c", *CHEAP, "--format", format, "--json")
+    parsed(run(*asked, "one"))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*torchrun, "-m", "lst_robust", *asked, "two", "-j", "1"],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)  # one of them speaks, for both
+    assert (summary["written"], summary["kept"]) == (2000, 0)
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+
+def test_arrays_that_do_not_fit_on_the_disk_leave_nothing_half_written(tmp_path, tiny):
+    """A limit on the size of files stands for the full disk."""
+    asked = ("corrupt", "--suite", str(tiny), "out", *CHEAP, "--format", "npy", "-j", "1")
+    limit = (100_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+    full = command(*asked, folder=tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    error = full.communicate()[1]
+    assert full.returncode == 3 and "cannot be written (File too large); what was finished is kept" in error
+    assert [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")] == ["MANIFEST.json"]
+    done = command(*asked, folder=tmp_path)
+    assert done.communicate() and done.returncode == 0
+    assert np.load(tmp_path / "out" / "gaussian_noise.npy").any(axis=(1, 2, 3)).all()
+
+
+def test_a_sheet_shows_every_corruption(run, photo):
+    done = run("corrupt", "--sheet", "sheet.png", str(photo), "--preset", "tiny-imagenet")
+    assert done.exit_code == 0, done.stderr
+    pixels = np.asarray(Image.open("sheet.png").convert("RGB")).astype(int)
+    tiles = ~(pixels == 255).all(axis=2)
+    rows = np.flatnonzero(np.diff(np.concatenate([[0], tiles[:, -25], [0]])))  # a column through the last severity
+    assert len(rows) == 2 * 19 and set(np.diff(rows)[::2].tolist()) == {76}
+    original = np.asarray(Image.open(photo).convert("RGB").resize((76, 76), Image.Resampling.NEAREST))
+    assert original.shape == (76, 76, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["only-one"], 2, "1 paths given: the call is lst-robust corrupt SRC DST"),
+        (["--verify", "a", "b"], 2, "--verify DST"),
+        (["--suite", "digits-c", "a", "b"], 2, "--suite NAME DST"),
+        (["--suite", "digit-c", "out"], 2, "did you mean digits-c"),
+        (["--suite", "digits-c", "out", "--size", "64"], 2, "leave out --size"),
+        (["--suite", "imagefolder", "out"], 3, "--data-dir"),
+        (["nowhere", "out"], 3, "no image folder nowhere"),
+        ([".", "out"], 3, "has no class folders"),
+        ([".", "out", "--size", "large"], 2, "'keep' or a number of pixels"),
+        ([".", "out", "--size", "8"], 2, "from 16"),
+        ([".", "out", "--preset", "mnist"], 2, "choose from cifar"),
+        ([".", "out", "--corruptions", ""], 2, "no corruption"),
+        ([".", "out", "-j", "0"], 2, "workers is 0"),
+        (["--verify", "nowhere"], 3, "MANIFEST.json cannot be read"),
+        (["--sheet", "x.png", "nowhere.jpg"], 3, "nowhere.jpg cannot be read as an image"),
+        (["--sheet", "x.png", "photo.png", "--preset", "mnist"], 2, "unknown preset"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_its_code(run, photo, arguments, code, words):
+    done = run("corrupt", *arguments)
+    assert done.exit_code == code and words in done.stderr
+    assert [line for line in done.stderr.splitlines() if "error" in line] == done.stderr.splitlines()
+    assert not Path("out").exists()
