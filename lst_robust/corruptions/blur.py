@@ -99,7 +99,7 @@ def apply_motion_blur(images: Images, draws: Draws, c: MotionBlur) -> Images:
 def apply_zoom_blur(images: Images, draws: Draws, c: ZoomBlur) -> Images:
     """Mean of the image and of its middle enlarged by each factor, summed in float32. draws: none."""
     height, width = images.shape[1:3]
-    x = (to_unit(images)).astype(np.float32)
+    x = to_unit(images).astype(np.float32)
     total = np.zeros_like(x)
     factors = np.arange(c.start, c.stop, c.step)
     for factor in factors:

@@ -122,7 +122,7 @@ def _sum_at(x: NDArray[np.integer], offsets: NDArray[np.int64]) -> NDArray[np.in
 
 
 class MotionTaps(NamedTuple):
-    """One-sided Gaussian taps along a line for N images: weights (T,), dy and dx (N, T) in pixels; T may be cut."""
+    """One-sided Gaussian taps along a line for N images: weights (T,), dy and dx (N, T) in pixels."""
 
     weights: NDArray[np.float64]
     dy: NDArray[np.int64]
@@ -132,7 +132,7 @@ class MotionTaps(NamedTuple):
 def motion_taps(angles: NDArray[np.float64], radius: int, sigma: float) -> MotionTaps:
     """2 * radius + 1 taps of a motion blur towards `angles` (N,), degrees, with a falloff of `sigma` pixels.
 
-    Formula: ImageMagick's MotionBlurImage; `sample at p + (dy, dx)`.
+    Pixel p takes weights[t] of the pixel at p + (dy[t], dx[t]). Formula: ImageMagick's MotionBlurImage.
     """
     width = 2 * radius + 1
     step = np.arange(width)

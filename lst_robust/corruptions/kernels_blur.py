@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lst_robust.corruptions.blur import ANGLE, OFFSETS
+from lst_robust.corruptions.blur import OFFSETS, draw_motion_blur
 from lst_robust.corruptions.compiling import jit
 from lst_robust.corruptions.filters import Taps, axis_zoom, disk, gaussian_weights, motion_taps
 from lst_robust.corruptions.kernels_filters import (
@@ -25,7 +25,7 @@ from lst_robust.corruptions.kernels_filters import (
     zoom_row,
 )
 from lst_robust.corruptions.kernels_pixels import unit
-from lst_robust.corruptions.kernels_random import fill_words
+from lst_robust.corruptions.kernels_random import CompiledStreams, fill_words
 from lst_robust.corruptions.presets import DefocusBlur, GaussianBlur, GlassBlur, MotionBlur, ZoomBlur
 from lst_robust.corruptions.random import Streams
 
@@ -262,7 +262,8 @@ def scan(pixels, last, words, first, offset, length):
 
 def motion_blur(images: np.ndarray, streams: Streams, c: MotionBlur) -> np.ndarray:
     """See blur.apply_motion_blur."""
-    taps = motion_taps(streams.uniform(ANGLE, (), -45, 45), c.radius, c.sigma)
+    draws = draw_motion_blur(CompiledStreams(streams.keys), images.shape[1], images.shape[2], c)
+    taps = motion_taps(draws["angle"], c.radius, c.sigma)
     return _motion_blur(images, taps.weights, taps.dy, taps.dx, c.rounding == "16-bit")
 
 

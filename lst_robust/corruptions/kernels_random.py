@@ -98,7 +98,7 @@ def fill_normals(key, stream, out):
 
 
 @jit
-def _fill_all_words(keys, stream, out):
+def _random_numbers(keys, stream, out):
     for n in range(len(keys)):
         fill_words(keys[n], stream, out[n])
 
@@ -108,5 +108,5 @@ class CompiledStreams(plain.Streams):
 
     def words(self, stream: int, count: int) -> np.ndarray:
         out = np.empty((len(self), count), np.uint32)
-        _fill_all_words(self.keys, stream, out)
+        _random_numbers(self.keys, stream, out)
         return out

@@ -171,20 +171,20 @@ def _snow(images, keys, rows, columns, taps, numbers, uncropped):
 
 
 @jit
-def flake_row(upper, lower, low, high, threshold, unit, out):
-    """One row of flakes, in [0, 1] if `unit`, else on 256 levels."""
+def flake_row(upper, lower, low, high, threshold, in_unit, out):
+    """One row of flakes, in [0, 1] if `in_unit`, else on 256 levels."""
     for i in range(len(out)):
         v = upper[i] * low + lower[i] * high
         v = 0.0 if v < threshold else v
         v = min(max(v, 0.0), 1.0)
-        out[i] = v if unit else np.float64(np.int32(v * 255))
+        out[i] = v if in_unit else np.float64(np.int32(v * 255))
 
 
 @jit
-def layer_row(blurred, unit, out):
+def layer_row(blurred, in_unit, out):
     """Rounds a blurred row of flakes to levels, the two ways of weather.snow_layer; out in [0, 1]."""
     for i in range(len(out)):
-        level = np.rint(blurred[i] * 255) if unit else min(np.floor(blurred[i] + 0.5 / 257), 255.0)
+        level = np.rint(blurred[i] * 255) if in_unit else min(np.floor(blurred[i] + 0.5 / 257), 255.0)
         out[i] = level / 255.0
 
 
