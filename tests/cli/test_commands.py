@@ -43,7 +43,8 @@ def test_unknown_options_and_commands_are_usage_errors(run):
 
 
 def test_python_m_lst_robust_is_the_same_command():
-    answer = subprocess.run([sys.executable, "-m", "lst_robust", "--version"], capture_output=True, text=True, check=True)
+    call = [sys.executable, "-m", "lst_robust", "--version"]
+    answer = subprocess.run(call, capture_output=True, text=True, check=True)
     assert answer.stdout == f"lst-robust {__version__}\n"
 
 
@@ -88,10 +89,11 @@ def test_train_writes_a_checkpoint_and_does_not_do_it_twice(run, tiny):
 
 def test_train_takes_its_own_settings(run, tiny):
     asked = ("train", "-m", "alexnet", "-s", str(tiny), "--epochs", "2", "--lr", "0.001", "-b", "8", "--seed", "3")
-    result = parsed(run(*asked, "--half", "--out", "my folder/ä.safetensors", "--json"))
+    path = "my folder/ä.safetensors"
+    result = parsed(run(*asked, "--half", "--out", path, "--json"))
     assert result["recipe"] | {"epochs": 2, "lr": 0.001, "batch_size": 8, "seed": 3} == result["recipe"]
-    assert Path("my folder/ä.safetensors").stat().st_size < 5_000_000
-    measured = run("eval", "-m", "alexnet", "-s", str(tiny), "--checkpoint", "my folder/ä.safetensors", "--severities", "1")
+    assert Path(path).stat().st_size < 5_000_000
+    measured = run("eval", "-m", "alexnet", "-s", str(tiny), "--checkpoint", path, "--severities", "1")
     assert measured.exit_code == 0, measured.stderr
     assert run("train", "-m", "alexnet", "-s", str(tiny), "--lr", "-1").exit_code == 2
 

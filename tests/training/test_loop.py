@@ -57,14 +57,14 @@ class StopsInEpoch(Silent):
             raise Stopped
 
 
-def train(model: nn.Module, source: ImageSource, folder: Path, recipe: Recipe = RECIPE, observer=None, **options) -> str:
+def train(model: nn.Module, source: ImageSource, folder: Path, recipe=RECIPE, observer=None, workers=1) -> str:
     return fit(
         model,
         source,
         recipe,
         PIXELS,
         device=torch.device("cpu"),
-        workers=options.get("workers", 1),
+        workers=workers,
         resume_file=folder / "training.resume",
         observer=observer or Silent(),
         title="training",
@@ -126,7 +126,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_epoch(source, tm
             self.calls += 1
             return self.inner(x) * (float("nan") if self.calls > 5 else 1.0)
 
-    with pytest.raises(NonFiniteError, match="epoch 2.*lower the recipe's lr"):
+    with pytest.raises(NonFiniteError, match=r"epoch 2.*lower the recipe's lr"):
         train(Explodes(), source, tmp_path)
     assert (tmp_path / "training.resume").is_file()
 
