@@ -112,7 +112,7 @@ def open_suite_images(
     suite: Suite, data_dir: Path | None, *, skip_unreadable: bool = False, workers: int = 1
 ) -> ImageSource:
     """The test images of a suite, at the suite's size and cut as the suite says."""
-    return open_source(
+    source = open_source(
         suite.dataset,
         "test",
         image_size=suite.image_size,
@@ -120,6 +120,7 @@ def open_suite_images(
         skip_unreadable=skip_unreadable,
         workers=workers,
     )
+    return source if suite.limit is None else source.subset(suite.limit)
 
 
 def image_shapes(source: ImageSource) -> np.ndarray:

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lst_robust.corruptions.presets import CORRUPTIONS
 from tests.cli.conftest import command, parsed
 from tests.generation.conftest import contents
 
-CHEAP = ("--corruptions", "gaussian_noise,contrast", "--severities", "1,3")
+CHEAP = ("--corruptions", "gaussian_noise,contrast")
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +34,12 @@ def photo(tmp_path, photographs) -> Path:
 
 
 def test_a_suites_images_become_a_set_that_can_be_checked(run, tiny):
-    made = parsed(run("corrupt", "--suite", str(tiny), "out", *CHEAP, "--format", "npy", "--json"))
+    made = parsed(
+        run("corrupt", "--suite", str(tiny), "out", *CHEAP, "--severities", "1,3", "--format", "npy", "--json")
+    )
     assert (made["folder"], made["images"], made["cells"], made["written"], made["kept"]) == ("out", 20, 4, 80, 0)
     assert np.load("out/contrast.npy").shape == (40, 32, 32, 3)
-    again = run("corrupt", "--suite", str(tiny), "out", *CHEAP, "--format", "npy")
+    again = run("corrupt", "--suite", str(tiny), "out", *CHEAP, "--severities", "1,3", "--format", "npy")
     assert again.exit_code == 0 and "4 cells of 20 images; wrote 0" in again.stdout and "80 were there" in again.stdout
     assert parsed(run("corrupt", "--verify", "out", "--json")) == {
         "folder": "out",
@@ -50,10 +53,10 @@ def test_a_suites_images_become_a_set_that_can_be_checked(run, tiny):
 
 
 @pytest.mark.parametrize("format", ["tree", "npy"])
-def test_a_killed_run_goes_on_and_gives_the_same_bytes(tmp_path, format):
+def test_a_killed_run_goes_on_and_gives_the_same_bytes(run, tmp_path, format):
     """SIGKILL as soon as something is finished: 500 digits are four chunks of work."""
-    asked = ("corrupt", "--suite", "digits-c", "--corruptions", "contrast,gaussian_blur,shot_noise", "-j", "1")
-    killed = command(*asked, "out", "--format", format, folder=tmp_path)
+    asked = ("corrupt", "--suite", "digits-c", *CHEAP, "--format", format, "-j", "1", "--json")
+    killed = command(*asked, "out", folder=tmp_path)
     finished = "*/*/*/*.JPEG" if format == "tree" else ".unfinished/done-*"
     deadline = time.monotonic() + 60
     while not any((tmp_path / "out").glob(finished)):
@@ -63,21 +66,18 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(tmp_path, format):
     killed.communicate()
     assert killed.returncode == -signal.SIGKILL
     assert "cells" not in json.loads((tmp_path / "out" / "MANIFEST.json").read_text())
-    for folder in ("out", "whole"):
-        done = command(*asked, folder, "--format", format, "--json", folder=tmp_path)
-        summary = json.loads(done.communicate()[0])
-        assert (summary["kept"] > 0) == (folder == "out")
+    assert parsed(run(*asked, "out"))["kept"] > 0
+    assert parsed(run(*asked, "whole"))["kept"] == 0
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("format", ["tree", "npy"])
-def test_two_ranks_give_the_same_bytes(run, tiny, tmp_path, monkeypatch, format):
-    monkeypatch.setattr("lst_robust.generation.generator.CHUNK_IMAGES", 7)
-    asked = ("corrupt", "--suite", "digits-c", *CHEAP, "--format", format, "--json")
+@pytest.mark.parametrize("format", ["npy", pytest.param("tree", marks=pytest.mark.slow)])
+def test_two_ranks_give_the_same_bytes(run, tmp_path, format):
+    asked = ("corrupt", "--suite", "digits-c", *CHEAP, "--format", format, "-j", "1", "--json")
     parsed(run(*asked, "one"))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*torchrun, "-m", "lst_robust", *asked, "two", "-j", "1"],
+        [*torchrun, "-m", "lst_robust", *asked, "two"],
         cwd=tmp_path,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -86,11 +86,11 @@ def test_two_ranks_give_the_same_bytes(run, tiny, tmp_path, monkeypatch, format)
     )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)  # one of them speaks, for both
-    assert (summary["written"], summary["kept"]) == (2000, 0)
+    assert (summary["written"], summary["kept"]) == (5000, 0)
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 
-def test_arrays_that_do_not_fit_on_the_disk_leave_nothing_half_written(tmp_path, tiny):
+def test_arrays_that_do_not_fit_on_the_disk_leave_nothing_half_written(run, tmp_path, tiny):
     """A limit on the size of files stands for the full disk."""
     asked = ("corrupt", "--suite", str(tiny), "out", *CHEAP, "--format", "npy", "-j", "1")
     limit = (100_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
@@ -98,20 +98,29 @@ def test_arrays_that_do_not_fit_on_the_disk_leave_nothing_half_written(tmp_path,
     error = full.communicate()[1]
     assert full.returncode == 3 and "cannot be written (File too large); what was finished is kept" in error
     assert [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")] == ["MANIFEST.json"]
-    done = command(*asked, folder=tmp_path)
-    assert done.communicate() and done.returncode == 0
+    assert run(*asked).exit_code == 0
     assert np.load(tmp_path / "out" / "gaussian_noise.npy").any(axis=(1, 2, 3)).all()
 
 
-def test_a_sheet_shows_every_corruption(run, photo):
-    done = run("corrupt", "--sheet", "sheet.png", str(photo), "--preset", "tiny-imagenet")
+def test_a_sheet_has_every_corruption_in_its_place(run, photo, monkeypatch):
+    """The place in the sheet is painted into each tile: the corruption's number is red, the severity green."""
+
+    def painted(image, corruption, severity, *, preset, style, seed):
+        assert image.shape == (64, 64, 3) and (preset, style, seed) == ("tiny-imagenet", "hendrycks", 2)
+        return np.full_like(image, (10 * CORRUPTIONS.index(corruption), 50 * severity, 7))
+
+    monkeypatch.setattr("lst_robust.reporting.sheet.corrupt", painted)
+    done = run("corrupt", "--sheet", "sheet.png", str(photo), "--preset", "tiny-imagenet", "--seed", "2")
     assert done.exit_code == 0, done.stderr
-    pixels = np.asarray(Image.open("sheet.png").convert("RGB")).astype(int)
-    tiles = ~(pixels == 255).all(axis=2)
-    rows = np.flatnonzero(np.diff(np.concatenate([[0], tiles[:, -25], [0]])))  # a column through the last severity
-    assert len(rows) == 2 * 19 and set(np.diff(rows)[::2].tolist()) == {76}
-    original = np.asarray(Image.open(photo).convert("RGB").resize((76, 76), Image.Resampling.NEAREST))
-    assert original.shape == (76, 76, 3)
+    pixels = np.asarray(Image.open("sheet.png"))
+    tops, lefts = np.zeros((2, 19, 5), int)
+    for row in range(19):
+        for severity in range(1, 6):
+            places = np.argwhere((pixels == (10 * row, 50 * severity, 7)).all(axis=2))
+            tops[row, severity - 1], lefts[row, severity - 1] = places.min(axis=0)
+            assert len(places) == 76 * 76 and np.ptp(places, axis=0).tolist() == [75, 75]
+    assert (np.diff(tops, axis=0) > 76).all() and (np.diff(lefts, axis=1) > 76).all()
+    assert not np.diff(tops, axis=1).any() and not np.diff(lefts, axis=0).any()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,49 @@
+"""A small folder of real photographs, and what a folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lst_robust.generation import generate, generator, open_images, settings_for
+
+CHEAP = ("gaussian_noise", "contrast", "pixelate")
+
+
+@pytest.fixture(autouse=True)
+def plain_kernels_and_small_chunks(monkeypatch):
+    """Nothing is compiled, and six images are three chunks."""
+    monkeypatch.setenv("LST_ROBUST_KERNELS", "plain")
+    monkeypatch.setattr(generator, "CHUNK_IMAGES", 2)
+
+
+@pytest.fixture
+def pets(tmp_path: Path, photographs: np.ndarray) -> Path:
+    """{cat,dog}/0..2.png, 64 x 48 pixels."""
+    for c, name in enumerate(("cat", "dog")):
+        folder = tmp_path / "pets" / name
+        folder.mkdir(parents=True)
+        for i in range(3):
+            Image.fromarray(np.roll(photographs[c + i // 2, :48], 9 * i, axis=1)).save(folder / f"{i}.png")
+    return tmp_path / "pets"
+
+
+@pytest.fixture
+def make(pets: Path) -> Callable[..., generator.Generated]:
+    """make(folder, size=..., workers=..., any setting) of three cheap corruptions at severities 1 and 4."""
+
+    def call(folder, *, root=pets, size=32, workers=1, skip_unreadable=False, observer=None, **chosen):
+        chosen = {"corruptions": CHEAP, "severities": (1, 4), "preset": "cifar"} | chosen
+        source = open_images(root, size, skip_unreadable=skip_unreadable)
+        return generate(source, folder, settings_for(size=size, **chosen), workers=workers, observer=observer)
+
+    return call
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, hidden ones as well."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
