@@ -2,8 +2,8 @@
 
     python -m benchmarks.corruptions --out results/published/corruption_speed.csv
 
-Milliseconds an image on one core, the least of alternating rounds in this one process (whatever else runs on the
-machine only adds), on crops of the photographs that ship with scikit-learn:
+Milliseconds of processor time an image, one thread, medians of alternating rounds in this one process, on crops of the
+photographs that ship with scikit-learn:
 
 - `224`: imagecorruptions' constants, 224 x 224, theirs one image after the other (it takes no batches);
 - `32`: the same on 32 x 32 images, ours in a batch of 256;
@@ -46,7 +46,7 @@ start = time.perf_counter()
 for severity in range(1, 1 + int(sys.argv[2])):
     for name in corruption_names():
         corrupt(images, name, severity, preset="imagenet", workers=2)
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(time.perf_counter() - start, time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
@@ -62,15 +62,15 @@ def photographs(size: int, count: int) -> np.ndarray:
 
 
 def alternate(functions: dict[str, Callable[[], object]], images: dict[str, int], rounds: int) -> dict[str, float]:
-    """Least milliseconds an image of each function, run in turn; the first round (compiling) is not counted."""
+    """Median milliseconds an image of each function, run in turn; the first round (compiling) is not counted."""
     times: dict[str, list[float]] = {name: [] for name in functions}
     for round_ in range(rounds + 1):
         for name, function in functions.items():
-            start = time.perf_counter()
+            start = time.process_time()  # what else the machine does is not ours
             function()
             if round_:
-                times[name].append((time.perf_counter() - start) / images[name] * 1000)
-    return {name: min(values) for name, values in times.items()}
+                times[name].append((time.process_time() - start) / images[name] * 1000)
+    return {name: float(np.median(values)) for name, values in times.items()}
 
 
 def measure(comparison: str, name: str, severity: int, rounds: int) -> dict[str, object]:
@@ -101,12 +101,12 @@ def measure(comparison: str, name: str, severity: int, rounds: int) -> dict[str,
     return {"comparison": comparison, "corruption": name, "severity": severity, **speed, "ratio": ratio}
 
 
-def all_cells(count: int, severities: int, **environment: str) -> tuple[float, float]:
-    """Seconds spent in `corrupt`, and peak megabytes, of a new process over all functions."""
+def all_cells(count: int, severities: int, **environment: str) -> tuple[float, float, float]:
+    """Seconds spent in `corrupt`, processor seconds and peak megabytes of a new process over all functions."""
     command = [sys.executable, "-c", ALL_CELLS, str(count), str(severities)]
     process = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
-    seconds, megabytes = process.stdout.split()
-    return float(seconds), float(megabytes)
+    seconds, processor_seconds, megabytes = map(float, process.stdout.split())
+    return seconds, processor_seconds, megabytes
 
 
 def main() -> None:
@@ -147,10 +147,12 @@ def main() -> None:
         print(f"{workers} threads: {per_second:.0f} img/s at 224, severity 3")
     if options.process:
         with tempfile.TemporaryDirectory() as folder:
-            cold, _ = all_cells(2, 1, XDG_CACHE_HOME=folder)
-            warm, _ = all_cells(2, 1, XDG_CACHE_HOME=folder)
-        print(f"compiling all kernels: {cold - warm:.0f} s; from the cache the same calls take {warm:.1f} s")
-        seconds, megabytes = all_cells(64, 5)
+            _, cold, _ = all_cells(2, 1, XDG_CACHE_HOME=folder)
+            seconds, warm, _ = all_cells(2, 1, XDG_CACHE_HOME=folder)
+        print(
+            f"compiling all kernels: {cold - warm:.0f} processor seconds; from the cache: all calls in {seconds:.1f} s"
+        )
+        seconds, _, megabytes = all_cells(64, 5)
         print(f"95 cells of 64 images of 224 with 2 threads: {seconds:.0f} s, peak memory {megabytes:.0f} MB")
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     if options.out:

@@ -68,16 +68,20 @@ def corrupt(
 
     function = _function(CORRUPTIONS[corruption], c)
     streams = Streams.for_images(ENGINE_VERSION, int(seed), corruption, int(severity), names)
-    result = np.empty_like(batch)
-    per_chunk = max(1, CHUNK_BYTES // batch[:1].nbytes) if len(batch) else 1
+    if not len(batch):
+        return images.copy()
+    per_chunk = max(1, CHUNK_BYTES // batch[:1].nbytes)
     if workers > 1:  # at least a chunk for each
         per_chunk = max(1, min(per_chunk, -(-len(batch) // workers)))
     parts = [slice(start, start + per_chunk) for start in range(0, len(batch), per_chunk)]
+    if len(parts) == 1:
+        return function(batch, streams).reshape(images.shape)
+    result = np.empty_like(batch)
 
     def work(part: slice) -> None:
         result[part] = function(batch[part], streams[part])
 
-    if workers == 1 or len(parts) < 2:
+    if workers == 1:
         for part in parts:
             work(part)
     else:

@@ -120,7 +120,8 @@ def test_odd_sizes(any_images, name, shape):
 
 def test_no_images_give_no_images():
     empty = np.zeros((0, 32, 32, 3), dtype=np.uint8)
-    assert corrupt(empty, "fog", 1, preset="cifar").shape == empty.shape
+    for workers in (1, 2):
+        assert corrupt(empty, "fog", 1, preset="cifar", workers=workers).shape == empty.shape
 
 
 IMAGE = np.zeros((2, 32, 32, 3), dtype=np.uint8)
