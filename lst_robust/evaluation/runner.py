@@ -21,7 +21,7 @@ from torch import nn
 from lst_robust import corruptions as engine
 from lst_robust._version import __version__
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
-from lst_robust.data import ImageSource, cached, open_source
+from lst_robust.data import ImageSource, decoded_once, open_source
 from lst_robust.devices import available_cores, resolve_device
 from lst_robust.errors import NonFiniteError, UsageError, unknown_name
 from lst_robust.evaluation.inference import predict
@@ -29,6 +29,7 @@ from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Provenance
 from lst_robust.evaluation.results import Summary, summarise
 from lst_robust.evaluation.store import Store
 from lst_robust.evaluation.subject import Options, Subject, from_checkpoint, from_module, trained_on_demand
+from lst_robust.models.inference import optimize_for_inference
 from lst_robust.preprocess import Preprocess, prefetch
 from lst_robust.progress import Observer, Silent
 from lst_robust.suites import Normaliser, Suite, load_suite
@@ -144,7 +145,7 @@ def evaluate(
     records = {cell: there[cell] for cell in cells if cell in there}
     failed: dict[Cell, str] = {}
     if len(records) < len(cells):
-        measurer = _Measurer(run, suite, subject, cached(source), where, batch_size, workers, amp, observer)
+        measurer = _Measurer(run, suite, subject, decoded_once(source, store.results_dir), where, batch_size, workers, amp, observer)
         observer.start(f"evaluating {run.model.name} on {suite.name}", len(cells), len(records))
         for cell in cells:
             if cell in records:
@@ -198,7 +199,10 @@ class _Measurer:
     ) -> None:
         self.run, self.suite, self.source, self.observer = run, suite, source, observer
         self.batch_size, self.workers, self.amp = batch_size, workers, amp
-        self.model = subject.build().to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        model = subject.build().eval()
+        if device.type == "cpu":
+            model = optimize_for_inference(model)
+        self.model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preprocess = Preprocess(suite.pixels.mean, suite.pixels.std, device)
 
     def measure(self, cell: Cell) -> Record:
