@@ -1,8 +1,6 @@
-"""Where the network runs, and on how many cores."""
+"""Where the network runs."""
 
 from __future__ import annotations
-
-import os
 
 import torch
 
@@ -20,8 +18,3 @@ def resolve_device(name: str = "auto") -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(f"device {name!r} is not here ({torch.cuda.device_count()} CUDA devices): use --device auto")
     return device
-
-
-def available_cores() -> int:
-    """How many cores this process may use, which in a container can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import typer
@@ -77,7 +78,8 @@ class RichObserver:
     def __init__(self) -> None:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
-        self._title, self._total, self._done, self._last_line = "", 0.0, 0.0, 0.0
+        self._title, self._total, self._done = "", 0.0, 0.0
+        self._done_before, self._started, self._last_line = 0.0, 0.0, 0.0
 
     def note(self, text: str) -> None:
         err.print(escape(text), soft_wrap=True, highlight=False)
@@ -86,7 +88,8 @@ class RichObserver:
         err.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True, highlight=False)
 
     def start(self, title: str, total: int, done: int = 0) -> None:
-        self._title, self._total, self._done, self._last_line = title, total, done, time.monotonic()
+        self._title, self._total, self._done, self._done_before = title, total, done, done
+        self._started = self._last_line = time.monotonic()
         if not err.is_terminal:
             self.note(f"{title}: {done} of {total} done")
             return
@@ -111,7 +114,12 @@ class RichObserver:
                 self._progress.update(self._task, status=escape(status))
         elif status and time.monotonic() - self._last_line > PLAIN_INTERVAL:
             self._last_line = time.monotonic()
-            self.note(f"{self._title}: {self._done:.0f} of {self._total:.0f}, {status}")
+            self.note(f"{self._title}: {self._done:.0f} of {self._total:.0f}, {self._time_left()} left, {status}")
+
+    def _time_left(self) -> str:
+        """From the mean speed since the start of this call."""
+        speed = (self._done - self._done_before) / (time.monotonic() - self._started)
+        return str(timedelta(seconds=round((self._total - self._done) / speed))) if speed > 0 else "?"
 
     def finish(self) -> None:
         if self._progress is not None:

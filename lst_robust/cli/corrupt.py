@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +9,7 @@ import typer
 
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, err, out, print_json
+from lst_robust.cores import available_cores
 from lst_robust.errors import UsageError
 
 HELP = """Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`).
@@ -155,8 +155,8 @@ def _exactly(paths: list[Path], count: int, call: str) -> list[Path]:
 
 
 def _threads(workers: int | None) -> int:
-    if workers is None:  # lst_robust.devices knows too, but imports torch: 600 MB that this command has no use for
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if workers is None:
+        return available_cores()
     if workers < 1:
         raise UsageError(f"workers is {workers}: it must be at least 1")
     return workers

@@ -49,7 +49,8 @@ def train_command(
     ] = False,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.devices import available_cores, resolve_device
+    from lst_robust.cores import available_cores
+    from lst_robust.devices import resolve_device
     from lst_robust.errors import UsageError
     from lst_robust.models.checkpoint import checkpoint_sha256
     from lst_robust.suites import load_suite

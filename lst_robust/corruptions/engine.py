@@ -59,8 +59,8 @@ def corrupt(
     shape, name, severity or number of ids, and for a size that the preset cannot take.
     """
     c = presets.constants(corruption, severity, preset, style)
-    batch = _checked_batch(images)
-    names = _checked_ids(ids, len(batch))
+    batch = checked_batch(images)
+    names = checked_ids(ids, len(batch))
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise UsageError(f"seed must be an integer, not {seed!r}")
     if isinstance(workers, bool) or not isinstance(workers, (int, np.integer)) or workers < 1:
@@ -104,7 +104,7 @@ def _function(corruption: Corruption, c: object) -> Callable[[np.ndarray, Stream
     )
 
 
-def _checked_batch(images: np.ndarray) -> np.ndarray:
+def checked_batch(images: np.ndarray) -> np.ndarray:
     """Contiguous uint8 (N, H, W, 3), or a UsageError."""
     if not isinstance(images, np.ndarray):
         raise UsageError(f"images must be a NumPy array, not {type(images).__name__}: use np.asarray(...)")
@@ -120,7 +120,7 @@ def _checked_batch(images: np.ndarray) -> np.ndarray:
     return batch.reshape(-1, height, width, 3)
 
 
-def _checked_ids(ids: Iterable[int | str] | np.ndarray | None, count: int) -> list[int | str]:
+def checked_ids(ids: Iterable[int | str] | np.ndarray | None, count: int) -> list[int | str]:
     """One id an image, or a UsageError."""
     if ids is None:
         return list(range(count))

@@ -31,7 +31,7 @@ from PIL import Image
 from scipy.ndimage import map_coordinates
 
 from lst_robust.corruptions import presets
-from lst_robust.corruptions.engine import _checked_batch, _checked_ids
+from lst_robust.corruptions.engine import checked_batch, checked_ids
 from lst_robust.corruptions.random import Streams
 from lst_robust.errors import DataError, UsageError
 
@@ -76,10 +76,10 @@ def reference_corrupt(
     default. Raises UsageError (a ValueError) for arguments that cannot be meant, DataError without the package.
     """
     presets.constants(corruption, severity, "imagenet", "imagecorruptions")  # says what is wrong with the names
-    batch = _checked_batch(images)
+    batch = checked_batch(images)
     if min(batch.shape[1:3]) < MIN_SIDE:
         raise UsageError(f"imagecorruptions takes images of {MIN_SIDE} pixels or more a side, not {batch.shape[1:3]}")
-    streams = reference_streams(corruption, severity, seed, _checked_ids(ids, len(batch)))
+    streams = reference_streams(corruption, severity, seed, checked_ids(ids, len(batch)))
     function = getattr(_repaired(), corruption)
     result = np.empty_like(batch)
     for i, image in enumerate(batch):

@@ -23,13 +23,13 @@ def decode(path: str | Path, image_size: int, resize: int | None = None, *, exac
     ValueError on one that is too large, of an unknown range or refused.
     """
     with Image.open(path) as image:
-        _refuse_too_large(image.size)
+        refuse_too_large(image.size)
         if exact and image.size != (image_size, image_size):
             raise ValueError(f"{image.width} x {image.height} pixels instead of {image_size} x {image_size}")
-        return _resize_and_crop(_to_rgb(image), image_size, resize or image_size)
+        return _resize_and_crop(to_rgb(image), image_size, resize or image_size)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB: alpha dropped and CMYK converted by PIL, 16-bit grey scaled to 8 bits (PIL would clip it)."""
     if image.mode == "F":
         raise ValueError("float pixels have no known range: save it with 8 or 16 bits")
@@ -44,13 +44,13 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _resize_and_crop(image: Image.Image, image_size: int, shorter: int) -> np.ndarray:
     width, height = (int(shorter * side / min(image.size)) for side in image.size)
     size = (width, height)
-    _refuse_too_large(size)
+    refuse_too_large(size)
     if size != image.size:
         image = image.resize(size, Image.Resampling.BILINEAR)
     left, top = (round((side - image_size) / 2) for side in size)
     return np.asarray(image.crop((left, top, left + image_size, top + image_size)))
 
 
-def _refuse_too_large(size: tuple[int, int]) -> None:
+def refuse_too_large(size: tuple[int, int]) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise ValueError(f"{size[0]} x {size[1]} pixels are more than the {MAX_PIXELS:,} an image may have")

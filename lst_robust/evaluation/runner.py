@@ -20,9 +20,10 @@ from torch import nn
 
 from lst_robust import corruptions as engine
 from lst_robust._version import __version__
+from lst_robust.cores import available_cores
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.data import ImageSource, decoded_once, open_source
-from lst_robust.devices import available_cores, resolve_device
+from lst_robust.devices import resolve_device
 from lst_robust.errors import NonFiniteError, UsageError, unknown_name
 from lst_robust.evaluation.inference import predict
 from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Provenance, Record, Run, make_record, utc_now

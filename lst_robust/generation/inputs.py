@@ -12,7 +12,7 @@ from PIL import Image
 
 from lst_robust.corruptions.engine import MIN_SIDE
 from lst_robust.data import ImageSource, open_source
-from lst_robust.data.decode import _refuse_too_large, _to_rgb
+from lst_robust.data.decode import refuse_too_large, to_rgb
 from lst_robust.data.files import FileSource, class_folders, files_by_class
 from lst_robust.data.image_folder import SPLIT_FOLDERS
 from lst_robust.data.source import without_unreadable
@@ -64,8 +64,8 @@ class KeptSizes(FileSource):
 def decode_whole(path: Path) -> np.ndarray:
     """uint8 RGB (H, W, 3) of a file's first frame, as it is. Raises whatever PIL raises on a damaged file."""
     with Image.open(path) as image:
-        _refuse_too_large(image.size)
-        return np.asarray(_to_rgb(image))
+        refuse_too_large(image.size)
+        return np.asarray(to_rgb(image))
 
 
 def cut_from(size: int) -> int:
