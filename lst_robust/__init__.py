@@ -26,11 +26,11 @@ if TYPE_CHECKING:
         relative_corruption_error,
         relative_mce,
     )
-    from lst_robust.evaluation.normalisers import published_normaliser
     from lst_robust.evaluation.runner import Evaluation, evaluate
     from lst_robust.models import create_model, model_names
+    from lst_robust.normaliser import Normaliser, load_normaliser, published_normaliser
     from lst_robust.reporting import render, robustness_table
-    from lst_robust.suites import Normaliser, Suite, load_normaliser, load_suite, suite_names
+    from lst_robust.suites import Suite, load_suite, suite_names
 
 _HOME = {
     "corrupt": "corruptions",
@@ -42,16 +42,16 @@ _HOME = {
     "mean_corruption_error": "evaluation.metrics",
     "relative_corruption_error": "evaluation.metrics",
     "relative_mce": "evaluation.metrics",
-    "published_normaliser": "evaluation.normalisers",
+    "published_normaliser": "normaliser",
     "Evaluation": "evaluation.runner",
     "evaluate": "evaluation.runner",
     "create_model": "models",
     "model_names": "models",
     "render": "reporting",
     "robustness_table": "reporting",
-    "Normaliser": "suites",
+    "Normaliser": "normaliser",
     "Suite": "suites",
-    "load_normaliser": "suites",
+    "load_normaliser": "normaliser",
     "load_suite": "suites",
     "suite_names": "suites",
 }

@@ -11,6 +11,8 @@ import yaml
 
 from lst_robust.corruptions.presets import CORRUPTIONS
 from lst_robust.errors import UsageError
+from lst_robust.normaliser import published_normaliser
+from lst_robust.recipes import load_recipe, recipe_names
 from lst_robust.suites import load_suite, suite_names, suites_folder
 
 
@@ -29,6 +31,48 @@ def test_shipped_suites_are_valid_and_named_after_their_file(name):
     assert suite.corruptions == CORRUPTIONS
     header = (suites_folder() / f"{name}.yaml").read_text().splitlines()[0]
     assert header.startswith("# lst-robust "), "a suite's first line is the command that runs it"
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_are_valid_and_say_how_to_run_them(name):
+    assert load_recipe(name).epochs > 0
+    header = (suites_folder() / "recipes" / f"{name}.yaml").read_text().splitlines()[0]
+    assert header.startswith("# lst-robust train ") and f"--recipe {name}" in header
+
+
+def test_the_recipe_of_the_released_code():
+    recipe = load_suite("cifar10-c").training
+    assert recipe == load_recipe("paper-cifar")
+    assert (recipe.optimizer, recipe.momentum, recipe.weight_decay, recipe.batch_size) == ("sgd", 0.9, 5e-4, 128)
+    assert (recipe.epochs, recipe.lr, recipe.gamma, recipe.milestones) == (160, 0.1, 0.1, (81, 122))
+    assert (recipe.augmentation.crop_padding, recipe.augmentation.flip) == (4, True)
+
+
+def test_a_recipe_by_name_with_other_values(tmp_path):
+    training = load_suite(written(tmp_path, training={"recipe": "short", "epochs": 3})).training
+    assert training == load_recipe("short").changed({"epochs": 3})
+
+
+def test_the_published_normaliser_by_name():
+    assert load_suite("imagenet-c").normaliser == published_normaliser()
+    assert load_suite("imagenet-c-generated").normaliser is None, "it belongs to the official files"
+
+
+def test_earlier_records_and_checkpoints_keep_their_names():
+    """Literal hashes: what was measured and trained with the first release is found again."""
+    assert (load_suite("digits-c").digest(), load_suite("imagefolder").digest()) == ("685e58f6988d", "af774b236805")
+    deciding = load_suite("digits-c").training.deciding()
+    keys = "epochs max_steps batch_size optimizer lr weight_decay momentum schedule milestones gamma label_smoothing"
+    assert " ".join(deciding) == f"{keys} augmentation seed"
+    assert deciding["augmentation"] == {"crop_padding": 3, "flip": False}
+
+
+def test_what_decides_the_weights_and_what_does_not():
+    short = load_recipe("short")
+    watched = short.changed({"evaluate_every": 2})
+    assert watched.deciding() == short.deciding()
+    assert watched.changed({"keep": "best"}).deciding() != short.deciding()
+    assert short.changed({"accumulate": 2}).deciding() != short.deciding()
 
 
 def test_all_mistakes_are_reported_at_once_with_file_and_key(tmp_path):
@@ -50,8 +94,21 @@ def test_all_mistakes_are_reported_at_once_with_file_and_key(tmp_path):
     [
         ({"severities": [0, 1]}, "severities are 1 to 5"),
         ({"corruptions": ["fog", "fog"]}, "twice"),
-        ({"style": "imagecorruptions"}, "preset 'imagenet' only"),
+        ({"style": "imagecorruptions", "preset": "cifar"}, "preset 'imagenet' only"),
         ({"training": {"epochs": 0}}, "training.epochs"),
+        ({"training": "shrot"}, "training: unknown recipe 'shrot': did you mean short"),
+        ({"training": {"recipe": "short", "epoch": 3}}, r"training\.epoch: Extra"),
+        ({"training": {"recipe": "short", "keep": "best"}}, "keep: best needs evaluate_every"),
+        ({"training": {"recipe": "short", "accumulate": 65}}, "cannot be cut into 65"),
+        (
+            {"training": {"recipe": "imagenet", "augmentation": {"random_resized_crop": 0.5, "crop_padding": 4}}},
+            "exclude",
+        ),
+        ({"normaliser": "alexnet"}, "normaliser: 'alexnet' is no published normaliser: give alexnet-imagenet-c"),
+        ({"dataset": {"kind": "cifar", "name": "cifar11"}}, r"dataset\.cifar\.name"),
+        ({"dataset": {"kind": "imagenet", "resize": 0}}, r"dataset\.imagenet\.resize"),
+        ({"protocol": "official"}, "no official files of digits"),
+        ({"protocol": "official", "dataset": {"kind": "tiny_imagenet"}, "seed": 1}, "leave out style and seed"),
         ({"name": "../evil"}, "name"),
         ({"description": None}, "Field required"),
         ({"pixels": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5]}}, "pixels.std"),
@@ -100,7 +157,7 @@ def test_unknown_names_offer_the_nearest(tmp_path):
 def test_the_digest_follows_what_decides_the_numbers_only(tmp_path):
     digest = load_suite("digits-c").digest()
     assert load_suite(written(tmp_path, description="other", batch_size=7, training=None)).digest() == digest
-    assert load_suite(written(tmp_path, preset="imagenet")).digest() != digest
+    assert load_suite(written(tmp_path, preset="cifar")).digest() != digest
     assert load_suite(written(tmp_path, version=2)).digest() != digest
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +10,11 @@ import yaml
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.evaluation.records import CLEAN_CELL, Cell
-from lst_robust.suites import Normaliser, Suite, load_normaliser
+from lst_robust.normaliser import PUBLISHED, Normaliser, load_normaliser, published_normaliser
+from lst_robust.suites import Suite
 
 if TYPE_CHECKING:
     from lst_robust.evaluation.runner import Evaluation
-
-PUBLISHED = "alexnet-imagenet-c"
 
 
 def resolve_normaliser(name: str, suite: Suite) -> Normaliser | None:
@@ -31,25 +28,6 @@ def resolve_normaliser(name: str, suite: Suite) -> Normaliser | None:
     if Path(name).suffix not in (".yaml", ".yml"):
         raise UsageError(f"unknown normaliser {name!r}: choose suite, none, {PUBLISHED}, or give a YAML file")
     return load_normaliser(name)
-
-
-@cache
-def published_normaliser() -> Normaliser:
-    """AlexNet's errors on ImageNet-C for all 19 corruptions and five severities, as its authors published them.
-
-    Clean error 43.45 %: the paper's Table 3, the network behind the published figures being torchvision's AlexNet.
-    """
-    with open(Path(__file__).with_name("alexnet_imagenet_c.csv"), newline="") as file:
-        errors = {
-            row["corruption"]: tuple(100 * float(row[f"s{severity}"]) for severity in SEVERITIES)
-            for row in csv.DictReader(file)
-        }
-    return Normaliser(
-        name=PUBLISHED,
-        clean_error=43.45,
-        errors=errors,  # type: ignore[arg-type]  # five values each, which pydantic checks
-        made_with={"source": "https://github.com/hendrycks/robustness", "n": 50_000},
-    )
 
 
 def to_yaml(evaluation: Evaluation, command: str) -> str:

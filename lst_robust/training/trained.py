@@ -41,7 +41,7 @@ class Training:
             "options": dict(self.options),
             "image_size": self.suite.image_size,
             "pixels": self.suite.pixels.model_dump(mode="json"),
-            "recipe": self.recipe.model_dump(mode="json"),
+            "recipe": self.recipe.deciding(),
             "images": self.source.fingerprint(),
         }
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:10]
@@ -120,7 +120,7 @@ def run_training(
         classes=list(training.source.classes),
         source=f"trained by lst-robust on suite {training.suite.name} v{training.suite.version}",
         train_images=training.source.fingerprint(),
-        recipe=training.recipe.model_dump(mode="json"),
+        recipe=training.recipe.deciding(),
         train_seed=training.recipe.seed,
     )
     resume_file.unlink(missing_ok=True)

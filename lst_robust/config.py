@@ -1,0 +1,87 @@
+"""Reading YAML that says what to do: plain data only, checked as a whole, every mistake reported with file and key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lst_robust.errors import UsageError
+
+MAX_BYTES = 1_000_000  # a suite with the 95 errors of a normaliser has 8 kB
+
+
+class Config(BaseModel):
+    """Unknown keys are errors: a misspelt option must not be ignored. `strict` keeps "32" from passing as 32."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+# YAML and JSON have lists where the code wants tuples, and whole numbers where it wants floats.
+Floats3 = Annotated[tuple[float, float, float], Field(strict=False)]
+Floats5 = Annotated[tuple[float, float, float, float, float], Field(strict=False)]
+Integers = Annotated[tuple[int, ...], Field(strict=False)]
+
+
+def suites_folder() -> Path:
+    """Where the suites and recipes lie: inside an installed package, or at the top of a checkout."""
+    package = Path(__file__).parent
+    installed = package / "_suites"
+    return installed if installed.is_dir() else package.parent / "suites"
+
+
+def read_yaml(path: Path) -> Any:
+    """The YAML data of a file; UsageError with file and line when it is missing, too large or not YAML."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); give a known name or a YAML file") from error
+    if len(text) > MAX_BYTES:
+        raise UsageError(f"{path}: {len(text)} bytes is too large (at most {MAX_BYTES})")
+    try:
+        return yaml.load(text, Loader=_Loader)  # a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{path}{where}: {getattr(error, 'problem', None) or error}") from error
+
+
+def validated(data: Any, kind: type[AnyConfig], where: Path | str) -> AnyConfig:
+    """`data` as a config of that kind; UsageError with one line a mistake, each with file and key."""
+    if not isinstance(data, Mapping):
+        raise UsageError(f"{where}: expected keys and values, found {type(data).__name__}")
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+            lines.append(f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}")
+        raise UsageError("\n".join(lines)) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data only: no aliases (a few lines of them expand to gigabytes), no key twice (one would win silently)."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.constructor.ConstructorError(
+                None, None, "aliases (*name) are not allowed in a suite", self.peek_event().start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be plain text", key_node.start_mark)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
