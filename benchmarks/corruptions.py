@@ -86,7 +86,7 @@ def measure(comparison: str, name: str, severity: int, rounds: int) -> dict[str,
         def ours() -> object:
             return corrupt(images, name, severity, preset="cifar")
     else:
-        size, count = (224, 4) if comparison == "224" else (32, 256)
+        size, count = (224, 16) if comparison == "224" else (32, 256)
         images = photographs(size, count)
         few = images[: 1 if name == "glass_blur" else 4 if size == 224 else 16]
 

@@ -19,7 +19,7 @@ ENGINE_VERSION = "1"
 
 MIN_SIDE = 16
 """The smallest image side: below it the blurs' windows and pixelate's blocks are larger than the picture."""
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 4 << 20
 """Images (as uint8) handed to a function at once; float64 intermediates are some tens of times as large."""
 
 CORRUPTIONS: dict[str, Corruption] = {
