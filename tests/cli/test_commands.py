@@ -14,7 +14,7 @@ from lst_robust.models import read_checkpoint
 from lst_robust.suites import suite_names
 from tests.cli.conftest import PUBLISHED, parsed
 
-COMMANDS = ("eval", "train", "table", "models", "suites")
+COMMANDS = ("eval", "train", "table", "models", "suites", "convert")
 ALEXNET = ("--model", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
 
 
@@ -96,6 +96,21 @@ def test_train_takes_its_own_settings(run, tiny):
     measured = run("eval", "-m", "alexnet", "-s", str(tiny), "--checkpoint", path, "--severities", "1")
     assert measured.exit_code == 0, measured.stderr
     assert run("train", "-m", "alexnet", "-s", str(tiny), "--lr", "-1").exit_code == 2
+
+
+def test_convert_writes_safetensors_that_eval_takes(run, tiny, shared_dir):
+    source = shared_dir / "golden" / "lst" / "resnet20_lst_cifar.pth"
+    digits = ",".join(str(digit) for digit in range(10))
+    result = run("convert", str(source), "lst20.safetensors", "-m", "lst20", "--classes", digits, "--json")
+    assert parsed(result)["model"] == "lst20"
+    _, metadata = read_checkpoint("lst20.safetensors")
+    assert metadata["source"] == source.name
+    measured = run("eval", "-m", "lst20", "-s", str(tiny), "--checkpoint", "lst20.safetensors", "--severities", "1")
+    assert measured.exit_code == 0, measured.stderr
+    wrong = run("convert", str(source), "r.safetensors", "-m", "resnet18")
+    assert wrong.exit_code == 3 and wrong.stderr.count("error:") == 1
+    assert run("convert", "missing.pth", "x.safetensors", "-m", "lst20").exit_code == 3
+    assert run("convert", str(source), "x.pth", "-m", "lst20").exit_code == 2
 
 
 @pytest.fixture

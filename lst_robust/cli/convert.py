@@ -1,0 +1,53 @@
+"""`lst-robust convert`: other people's checkpoints as safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lst_robust.cli import options as opt
+from lst_robust.cli.console import out, print_json
+
+HELP = """Load a checkpoint strictly into a model and write it as safetensors, with model, classes, source and SHA-256 in
+its header.
+
+SRC is a safetensors file, a state dict of torchvision's, or one of the LST-Net or CBAM authors' releases or timm's
+SE-ResNet naming, for the models they fit. Files with code in them are refused.
+
+**Examples**
+
+- `lst-robust convert model_best.pth.tar lst20.safetensors --model lst20`
+- `lst-robust convert resnet18-f37072fd.pth resnet18.safetensors --model resnet18`
+- `lst-robust convert mine.pth mine.safetensors -m resnet18 --classes cat,dog --set stem=3x3s1`
+"""
+
+
+def convert_command(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="The checkpoint to read.")],
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="The .safetensors file to write.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", envvar="LST_ROBUST_MODEL", help="Model name, see `lst-robust models`.")
+    ],
+    num_classes: Annotated[
+        int | None, typer.Option("--num-classes", help="Outputs of the network.  [default: the model's own]")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option("--classes", help="Names of the classes in the network's order, with commas.")
+    ] = None,
+    set_: opt.Set = None,
+    json: opt.Json = False,
+) -> None:
+    from lst_robust.models import checkpoint_sha256, convert_checkpoint
+
+    names = None if classes is None else [name.strip() for name in classes.split(",")]
+    options = opt.parse_options(set_) or {}
+    path = convert_checkpoint(source, destination, model, num_classes=num_classes, classes=names, **options)
+    if json:
+        print_json({"checkpoint": str(path), "model": model, "sha256": checkpoint_sha256(path)})
+    else:
+        out.print(str(path), soft_wrap=True, highlight=False)
+
+
+convert_command.__doc__ = HELP
