@@ -9,7 +9,9 @@ import typer
 
 from lst_robust._version import __version__
 from lst_robust.cli.console import guarded
+from lst_robust.cli.convert import convert_command
 from lst_robust.cli.corrupt import corrupt_command
+from lst_robust.cli.data import app as data_app
 from lst_robust.cli.eval import eval_command
 from lst_robust.cli.models import models_command
 from lst_robust.cli.suites import suites_command
@@ -37,10 +39,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "corrupt": corrupt_command,
     "table": table_command,
     "models": models_command,
+    "convert": convert_command,
     "suites": suites_command,
 }
 for name, command in COMMANDS.items():
     app.command(name)(guarded(command))
+app.add_typer(data_app, name="data")
 
 
 def _print_version(wanted: bool) -> None:

@@ -13,7 +13,7 @@ from lst_robust.cli.console import RichObserver, err, out, print_error, print_js
 HELP = """Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.
 
 A model without a checkpoint for the suite is trained first, once. Finished cells are kept: a second call, or one after
-an interruption, measures only what is missing.
+an interruption, measures only what is missing. Under `torchrun` the processes share the cells.
 
 **Examples**
 
@@ -21,6 +21,8 @@ an interruption, measures only what is missing.
 - `lst-robust eval -m resnet18 --corruptions noise,fog --severities 1,5 --json`
 - `lst-robust eval -m resnet18 --suite imagefolder --data-dir my-images --limit 200`
 - `lst-robust eval -m lst18 --checkpoint lst18.safetensors --no-train`
+- `lst-robust eval -m torchvision:resnet50 --set weights=DEFAULT -s imagenet-c --data-dir imagenet`
+- `torchrun --nproc-per-node 4 -m lst_robust eval -m lst18`
 """
 
 
@@ -33,6 +35,7 @@ def eval_command(
         Path | None, typer.Option("--checkpoint", envvar="LST_ROBUST_CHECKPOINT", help="Weights to load.")
     ] = None,
     data_dir: opt.DataDir = None,
+    corrupted_dir: opt.CorruptedDir = None,
     corruptions: Annotated[
         str | None,
         typer.Option(
@@ -92,6 +95,7 @@ def eval_command(
     json: opt.Json = False,
 ) -> None:
     from lst_robust.cli.report import print_evaluation
+    from lst_robust.distributed import is_leader
     from lst_robust.evaluation.normalisers import resolve_normaliser, to_yaml
     from lst_robust.evaluation.runner import evaluate
     from lst_robust.files import write_atomic
@@ -105,6 +109,7 @@ def eval_command(
             checkpoint=checkpoint,
             model_options=opt.parse_options(set_),
             data_dir=data_dir,
+            corrupted_dir=corrupted_dir,
             corruptions=opt.parse_corruptions(corruptions),
             severities=opt.parse_severities(severities),
             limit=limit,
@@ -121,6 +126,8 @@ def eval_command(
             overwrite=overwrite,
             observer=observer,
         )
+    if not is_leader():  # under torchrun one process speaks for all
+        return
     if evaluation.skipped_images:
         first = ", ".join(evaluation.skipped_images[:3])
         err.print(f"left out {len(evaluation.skipped_images)} unreadable images, such as {first}", soft_wrap=True)

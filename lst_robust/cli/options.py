@@ -17,6 +17,14 @@ DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="LST_ROBUST_DATA_DIR", help="Folder of the images, for suites that need one."),
 ]
+CorruptedDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--corrupted-dir",
+        envvar="LST_ROBUST_CORRUPTED_DIR",
+        help="Folder of the official corrupted images, for suites that take them.  [default: in --data-dir]",
+    ),
+]
 ResultsDir = Annotated[
     Path,
     typer.Option("--results-dir", envvar="LST_ROBUST_RESULTS_DIR", help="Where records and checkpoints are kept."),

@@ -32,29 +32,34 @@ def verify(
     *,
     image_size: int,
     data_dir: Path | str | None = None,
+    corrupted_dir: Path | str | None = None,
     official: bool = False,
     workers: int = 1,
 ) -> Iterator[Finding]:
     """Findings about a suite's data, one by one as they are made (decoding everything can take minutes).
 
-    official: also the pre-generated corruptions, of which every cell is opened and SAMPLE images are decoded. What is
-    missing or does not lie as it must is a finding, not an exception.
+    official: also the pre-generated corruptions in `corrupted_dir` (default: `data_dir`), of which every cell is opened
+    and SAMPLE images are decoded. What is missing or does not lie as it must is a finding, not an exception.
     """
     options = dataset_options(dataset)
     published = PUBLISHED.get(options.get("name", options["kind"]))
     folder = None if data_dir is None else Path(data_dir).expanduser()
     own = ("train", "test") if folder and (folder / "train").is_dir() else ("test",)
+    clean = None
     for split in published.images if published else own:
         try:
             source = open_source(dataset, split, image_size=image_size, data_dir=data_dir)  # type: ignore[arg-type]
         except DataError as error:
             yield Finding(f"{split} images", "", str(error), False)
             continue
+        clean = source.fingerprint() if split == "test" else clean
         yield from _source(source, split, published, workers)
-    if published and folder:
-        yield from _checksums(folder, published.md5)
+    corrupted = folder if corrupted_dir is None else Path(corrupted_dir).expanduser()
+    for place in dict.fromkeys((folder, corrupted)):
+        if published and place:
+            yield from _checksums(place, published.md5)
     if official:
-        yield from _cells(dataset, image_size, data_dir, workers)
+        yield from _cells(dataset, image_size, corrupted, clean, workers)
 
 
 def _source(source: ImageSource, split: str, published: Published | None, workers: int) -> Iterator[Finding]:
@@ -84,10 +89,11 @@ def _md5(path: Path) -> str:
 
 
 def _cells(
-    dataset: Mapping[str, Any] | DatasetConfig, image_size: int, data_dir: Path | str | None, workers: int
+    dataset: Mapping[str, Any] | DatasetConfig, image_size: int, folder: Path | None, clean: str | None, workers: int
 ) -> Iterator[Finding]:
+    """clean: fingerprint of the clean test images, if they are there."""
     try:
-        corrupted = open_corrupted(dataset, image_size=image_size, data_dir=data_dir)
+        corrupted = open_corrupted(dataset, image_size=image_size, data_dir=folder)
         there = corrupted.cells()
     except DataError as error:
         yield Finding("corrupted cells", "", str(error), False)
@@ -101,7 +107,8 @@ def _cells(
         except DataError as error:
             yield Finding(what, "", str(error), False)
         else:
-            yield Finding(what, "", f"{len(source)} images", True)
+            same = clean in (None, source.fingerprint())
+            yield Finding(what, "", f"{len(source)} images{'' if same else ', not those of the clean set'}", same)
 
 
 def _equal(what: str, expected: int | None, found: int) -> Finding:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,22 +18,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from lst_robust import corruptions as engine
 from lst_robust._version import __version__
 from lst_robust.cores import available_cores
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
-from lst_robust.data import ImageSource, decoded_once, open_source
 from lst_robust.devices import resolve_device
+from lst_robust.distributed import Ranks, joined
 from lst_robust.errors import NonFiniteError, UsageError, unknown_name
+from lst_robust.evaluation.images import CellImages, open_cell_images
 from lst_robust.evaluation.inference import predict
 from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Provenance, Record, Run, make_record, utc_now
 from lst_robust.evaluation.results import Summary, summarise
 from lst_robust.evaluation.store import Store
-from lst_robust.evaluation.subject import Options, Subject, from_checkpoint, from_module, trained_on_demand
+from lst_robust.evaluation.subject import Options, from_checkpoint, from_library, from_module, trained_on_demand
 from lst_robust.models.inference import optimize_for_inference
 from lst_robust.preprocess import Preprocess, prefetch
 from lst_robust.progress import Observer, Silent
-from lst_robust.suites import Normaliser, Suite, load_suite
+from lst_robust.suites import Normaliser, PixelStatistics, Suite, load_suite
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ def evaluate(
     model_options: Options | None = None,
     name: str | None = None,
     data_dir: str | Path | None = None,
+    corrupted_dir: str | Path | None = None,
     corruptions: Sequence[str] | None = None,
     severities: Sequence[int] | None = None,
     limit: int | None = None,
@@ -81,6 +82,8 @@ def evaluate(
 ) -> Evaluation:
     """Measures a model on the clean images and on every wanted cell of a suite, and returns the records.
 
+    Under `torchrun` the ranks share the cells through the results folder, and each returns all records.
+
     Args:
         model: a name (see `model_names`) or a network: float32 (n, 3, H, W), normalised -> logits (n, classes).
         suite: name, YAML file or `Suite`. What is None below comes from it.
@@ -88,6 +91,8 @@ def evaluate(
         model_options: options for `create_model` in place of the suite's `model_options`.
         name: what to call a network that is passed as a module.
         data_dir: folder of the images, for suites that need one.
+        corrupted_dir: folder of a suite's official corrupted images; default: `data_dir`, or a folder in it that has
+            their usual name, such as ImageNet-C.
         corruptions, severities: restrict the cells; all others are left alone.
         limit: a fixed stratified subset of so many test images.
         seed: decides the corruptions' noise, together with corruption, severity and image id.
@@ -102,7 +107,6 @@ def evaluate(
     Raises:
         UsageError, DataError, CheckpointError, NothingToEvaluateError: one line each, see `lst_robust.errors`.
     """
-    observer = observer or Silent()
     suite = suite if isinstance(suite, Suite) else load_suite(suite)
     cells = wanted_cells(suite, corruptions, severities)
     where = resolve_device(device)
@@ -110,59 +114,53 @@ def evaluate(
     batch_size = _positive("batch size", suite.batch_size if batch_size is None else batch_size)
     store = Store(results_dir)
     store.check_writable()  # before any work is done
-    source = open_source(
-        suite.dataset,
-        "test",
-        image_size=suite.image_size,
+    images = open_cell_images(
+        suite,
         data_dir=data_dir,
+        corrupted_dir=corrupted_dir,
+        limit=limit,
+        seed=seed,
         skip_unreadable=skip_unreadable,
         workers=workers,
     )
-    skipped = source.skipped
-    limit = suite.limit if limit is None else limit
-    if limit is not None:
-        source = source.subset(limit)
-    if isinstance(model, nn.Module):
-        subject = from_module(model, name, len(source.classes))
-    elif checkpoint is not None:
-        subject = from_checkpoint(model, checkpoint, suite, source, model_options)
-    else:
-        subject = trained_on_demand(
-            model,
-            suite,
-            source,
-            model_options,
-            data_dir=data_dir,
-            results_dir=results_dir,
-            train=train,
-            train_seed=train_seed,
-            skip_unreadable=skip_unreadable,
-            device=where,
-            workers=workers,
-            observer=observer,
-        )
-    run = Run(_protocol(suite, source, suite.seed if seed is None else seed), subject.identity)
-    there = {} if overwrite else store.load(run, observer.warn)
-    records = {cell: there[cell] for cell in cells if cell in there}
-    failed: dict[Cell, str] = {}
-    if len(records) < len(cells):
-        measurer = _Measurer(run, suite, subject, decoded_once(source, store.results_dir), where, batch_size, workers, amp, observer)
-        observer.start(f"evaluating {run.model.name} on {suite.name}", len(cells), len(records))
-        for cell in cells:
-            if cell in records:
-                continue
-            try:
-                records[cell] = measurer.measure(cell)
-            except NonFiniteError as error:  # other cells may be fine
-                failed[cell] = str(error)
-                observer.warn(f"{cell.name}: {error}; the cell is left out")
-                continue
-            store.write(records[cell])
-            observer.advance(0, _running_result(records))
-        observer.finish()
+    skipped = images.clean.skipped
+    with joined() as ranks:
+        observer = observer if observer is not None and ranks.leader else Silent()
+        if isinstance(model, nn.Module):
+            subject = from_module(model, name, len(images.clean.classes))
+        elif checkpoint is not None:
+            subject = from_checkpoint(model, checkpoint, suite, images.clean, model_options)
+        elif (options := suite.model_options if model_options is None else model_options).get("weights"):
+            subject = from_library(model, suite, images.clean, options)
+        else:
+            subject = trained_on_demand(
+                model,
+                suite,
+                images.clean,
+                model_options,
+                data_dir=data_dir,
+                results_dir=results_dir,
+                train=train,
+                train_seed=train_seed,
+                skip_unreadable=skip_unreadable,
+                device=where,
+                workers=workers,
+                observer=observer,
+            )
+        run = Run(_protocol(suite, images), subject.identity)
+        there = {} if overwrite else store.load(run, observer.warn)
+        missing = [cell for cell in cells if cell not in there]
+        ranks.wait()  # nobody measures before everybody knows what is missing
+        failed: dict[Cell, str] = {}
+        if missing:
+            images.prepare(missing, store.results_dir)
+            pixels = subject.pixels or suite.pixels
+            measurer = _Measurer(run, subject.build(), pixels, images, where, batch_size, workers, amp, observer)
+            failed = measurer.measure_all(missing, {cell: there[cell] for cell in cells if cell in there}, store, ranks)
+    found = store.load(run, Silent().warn) if missing else there  # those of all ranks
+    records = {cell: found[cell] for cell in cells if cell in found and cell not in failed}
     suite_normaliser = suite.normaliser if isinstance(normaliser, str) else normaliser
-    measured = len(set(records) - set(there))
-    return Evaluation(run, records, suite_normaliser, measured, failed, skipped)
+    return Evaluation(run, records, suite_normaliser, len(missing) - len(failed), failed, skipped)
 
 
 def wanted_cells(
@@ -184,72 +182,78 @@ def wanted_cells(
 
 
 class _Measurer:
-    """Builds the network once and measures one cell after the other."""
+    """Holds the network and measures one cell after the other."""
 
     def __init__(
         self,
         run: Run,
-        suite: Suite,
-        subject: Subject,
-        source: ImageSource,
+        model: nn.Module,
+        pixels: PixelStatistics,
+        images: CellImages,
         device: torch.device,
         batch_size: int,
         workers: int,
         amp: bool,
         observer: Observer,
     ) -> None:
-        self.run, self.suite, self.source, self.observer = run, suite, source, observer
+        self.run, self.images, self.observer = run, images, observer
         self.batch_size, self.workers, self.amp = batch_size, workers, amp
-        model = subject.build().eval()
-        if device.type == "cpu":
-            model = optimize_for_inference(model)
+        model = optimize_for_inference(model) if device.type == "cpu" else model.eval()
         self.model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.preprocess = Preprocess(suite.pixels.mean, suite.pixels.std, device)
+        self.preprocess = Preprocess(pixels.mean, pixels.std, device)
+
+    def measure_all(
+        self, cells: list[Cell], finished: Mapping[Cell, Record], store: Store, ranks: Ranks
+    ) -> dict[Cell, str]:
+        """Measures this rank's share of `cells` and writes each as soon as it is there; returns, when all ranks are
+        through, the cells of all of them that failed, with the reason."""
+        mine = cells[ranks.rank :: ranks.world]
+        records, failed = dict(finished), {}
+        share = f" (its share of {ranks.world} processes)" if ranks.world > 1 else ""
+        name = f"evaluating {self.run.model.name} on {self.run.protocol.suite}{share}"
+        self.observer.start(name, len(mine) + len(finished), len(finished))
+        for cell in mine:
+            try:
+                records[cell] = self.measure(cell)
+            except NonFiniteError as error:  # other cells may be fine
+                failed[cell] = str(error)
+                self.observer.warn(f"{cell.name}: {error}; the cell is left out")
+                continue
+            store.write(records[cell])
+            self.observer.advance(0, _running_result(records))
+        self.observer.finish()
+        return {cell: reason for part in ranks.gather(failed) for cell, reason in part.items()}
 
     def measure(self, cell: Cell) -> Record:
-        """Corrupts, classifies and compares all images of a cell."""
+        """Classifies all images of a cell, and compares with their labels."""
         started = time.perf_counter()
-        n = len(self.source)
-        predicted = np.empty(n, dtype=np.int64)
+        labels = self.images.clean.labels
+        predicted = np.empty(len(labels), dtype=np.int64)
         done = 0
-        for images in prefetch(lambda batch: self._load(cell, batch), n, self.batch_size, self.workers):
+        for images in prefetch(self.images.loader(cell), len(labels), self.batch_size, self.workers):
             predicted[done : done + len(images)] = predict(self.model, self.preprocess, images, amp=self.amp)
             done += len(images)
-            self.observer.advance(len(images) / n)
+            self.observer.advance(len(images) / len(labels))
         seconds = time.perf_counter() - started
         return make_record(
-            self.run, cell, predicted == self.source.labels, _provenance(self.preprocess.device, seconds, n)
-        )
-
-    def _load(self, cell: Cell, batch: Sequence[int]) -> np.ndarray:
-        images = self.source.read(batch)
-        if cell == CLEAN_CELL:
-            return images
-        return engine.corrupt(
-            images,
-            cell.corruption,
-            cell.severity,
-            preset=self.suite.preset,
-            style=self.suite.style,
-            seed=self.run.protocol.seed,
-            ids=[self.source.ids[i] for i in batch],
+            self.run, cell, predicted == labels, _provenance(self.preprocess.device, seconds, len(labels))
         )
 
 
-def _protocol(suite: Suite, source: ImageSource, seed: int) -> Protocol:
+def _protocol(suite: Suite, images: CellImages) -> Protocol:
     return Protocol(
         suite=suite.name,
         suite_version=suite.version,
         suite_digest=suite.digest(),
         protocol=suite.protocol,
-        data=source.name,
-        images=source.fingerprint(),
-        n=len(source),
+        data=images.clean.name,
+        images=images.clean.fingerprint(),
+        n=len(images.clean),
         image_size=suite.image_size,
         preset=suite.preset,
         style=suite.style,
-        engine=f"{engine.ENGINE} {engine.ENGINE_VERSION}",
-        seed=seed,
+        engine=images.engine,
+        seed=images.seed,
     )
 
 

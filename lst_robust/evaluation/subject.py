@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from lst_robust.evaluation.records import ModelIdentity
 from lst_robust.models import create_model, model_info
 from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
 from lst_robust.progress import Observer
-from lst_robust.suites import Suite
+from lst_robust.suites import PixelStatistics, Suite
 from lst_robust.training.trained import checkpoints_folder, plan_training, run_training
 
 Options = Mapping[str, str | int | float | bool]
@@ -28,6 +29,7 @@ class Subject:
 
     identity: ModelIdentity
     build: Callable[[], nn.Module]
+    pixels: PixelStatistics | None = None  # how its input is normalised, where that is not as the suite says
 
 
 def from_module(model: nn.Module, name: str | None, num_classes: int) -> Subject:
@@ -36,14 +38,19 @@ def from_module(model: nn.Module, name: str | None, num_classes: int) -> Subject
     outputs = getattr(config, "num_classes", num_classes)
     if outputs != num_classes:
         raise UsageError(f"the network has {outputs} outputs, the data {num_classes} classes")
-    digest = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     identity = ModelIdentity(
-        name=name or getattr(config, "name", None) or type(model).__name__, checkpoint_sha256=digest.hexdigest()
+        name=name or getattr(config, "name", None) or type(model).__name__, checkpoint_sha256=_sha256(model)
     )
     return Subject(identity, lambda: model)
+
+
+def from_library(name: str, suite: Suite, source: ImageSource, options: Options) -> Subject:
+    """A network of torchvision or timm with the weights its option `weights` names, normalised as they need it."""
+    built: dict[str, Any] = dict(options)
+    model = create_model(name, len(source.classes), image_size=suite.image_size, **built)
+    pixels, note = _own_pixels(name, suite)
+    identity = ModelIdentity(name=name, options=built | note, checkpoint_sha256=_sha256(model))
+    return Subject(identity, lambda: model, pixels)
 
 
 def from_checkpoint(
@@ -51,8 +58,9 @@ def from_checkpoint(
 ) -> Subject:
     """A network of the registry with the weights of a file.
 
-    A checkpoint of ours knows its own options; for other files the suite's are the default. Raises CheckpointError
-    when the file was made for other classes than the data has.
+    A checkpoint of ours knows its own options; for other files the suite's are the default, and networks of torchvision
+    and timm get their input as their library says. Raises CheckpointError when the file was made for other classes
+    than the data has.
     """
     metadata = read_metadata(checkpoint)
     classes = metadata.get("classes")
@@ -63,9 +71,10 @@ def from_checkpoint(
         )
     if options is None:
         options = {} if metadata.get("model") == name else suite.model_options
+    pixels, note = (None, {}) if "format" in metadata else _own_pixels(name, suite)
     identity = ModelIdentity(
         name=name,
-        options=dict(options),
+        options={**options, **note},
         checkpoint_sha256=checkpoint_sha256(checkpoint),
         train_seed=metadata.get("train_seed"),
     )
@@ -74,6 +83,7 @@ def from_checkpoint(
         lambda: create_model(
             name, len(source.classes), checkpoint=checkpoint, **_sized(suite, metadata), **dict(options)
         ),
+        pixels,
     )
 
 
@@ -119,6 +129,25 @@ def trained_on_demand(
         )
         run_training(training, checkpoint, device=device, workers=workers, observer=observer)
     return from_checkpoint(name, checkpoint, suite, source, options)
+
+
+def _own_pixels(name: str, suite: Suite) -> tuple[PixelStatistics | None, dict[str, str]]:
+    """How a network of torchvision or timm wants its input, if that is not as the suite says, and what to note of it
+    among the options of its identity."""
+    entry = model_info(name)
+    stated = PixelStatistics(mean=entry.mean, std=entry.std)
+    if entry.family not in ("torchvision", "timm") or stated == suite.pixels:
+        return None, {}
+    return stated, {key: ", ".join(map(str, value)) for key, value in stated.model_dump().items()}
+
+
+def _sha256(model: nn.Module) -> str:
+    """SHA-256 of a network's weights, with their names."""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _sized(suite: Suite, metadata: Mapping[str, object]) -> dict[str, int]:

@@ -17,12 +17,12 @@ import numpy as np
 
 from lst_robust.corruptions import corrupt
 from lst_robust.data import ImageSource
+from lst_robust.distributed import Ranks, joined
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.generation import manifest
 from lst_robust.generation.inputs import image_shapes, require_outside
 from lst_robust.generation.layout import Layout
 from lst_robust.generation.manifest import Settings
-from lst_robust.generation.ranks import Ranks, joined
 from lst_robust.progress import Observer, Silent
 
 CHUNK_BYTES = 2**20  # of decoded images a worker holds at once; at least one image

@@ -1,0 +1,97 @@
+"""`lst-robust data`: is the data of a suite there and whole, and fetching what can be fetched."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from lst_robust.cli import options as opt
+from lst_robust.cli.console import RichObserver, err, guarded, out, print_error, print_json
+from lst_robust.errors import DataError, UsageError
+
+app = typer.Typer(help="Check the data of a suite, or download it.", no_args_is_help=True)
+
+SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="Name of a suite, or a YAML file.")]
+
+VERIFY_HELP = """Check a suite's data: counts, classes, every image readable, published checksums of what is there.
+
+Of official corrupted sets every cell is opened, a sample of its images decoded, and its list of images compared with
+the clean ones. Exit code 3 when something is wrong.
+
+**Examples**
+
+- `lst-robust data verify digits-c`
+- `lst-robust data verify cifar10-c --data-dir data`
+- `lst-robust data verify imagenet-c --data-dir imagenet --corrupted-dir /mnt/ImageNet-C --json`
+"""
+
+GET_HELP = """Download the clean images of a suite, where torchvision can, into the folder for `--data-dir`.
+
+For all others the command says where to get them and how they must lie.
+
+**Examples**
+
+- `lst-robust data get cifar10-c --data-dir data`
+- `lst-robust data get imagenet-c --data-dir imagenet`
+"""
+
+
+def verify_command(
+    suite: SuiteName,
+    data_dir: opt.DataDir = None,
+    corrupted_dir: opt.CorruptedDir = None,
+    workers: opt.Workers = None,
+    json: opt.Json = False,
+) -> None:
+    from lst_robust.cores import available_cores
+    from lst_robust.data.verify import Finding, verify
+    from lst_robust.suites import load_suite
+
+    resolved = load_suite(suite)
+    findings: list[Finding] = []
+    with RichObserver() as observer:
+        for finding in verify(
+            resolved.dataset,
+            image_size=resolved.image_size,
+            data_dir=data_dir,
+            corrupted_dir=corrupted_dir,
+            official=resolved.protocol == "official",
+            workers=available_cores() if workers is None else workers,
+        ):
+            findings.append(finding)
+            if not finding.ok:
+                observer.warn(f"{finding.what}: {finding.found}")
+    wrong = [finding for finding in findings if not finding.ok]
+    if json:
+        print_json({"suite": resolved.name, "ok": not wrong, "findings": [finding._asdict() for finding in findings]})
+    else:
+        table = Table("What", "Expected", "Found", "")
+        for finding in findings:
+            table.add_row(finding.what, finding.expected, finding.found, "ok" if finding.ok else "[red]wrong[/]")
+        out.print(table)
+    if wrong:
+        print_error(f"{len(wrong)} of {len(findings)} checks of {resolved.name}'s data failed, first: {wrong[0].what}")
+        raise typer.Exit(DataError.exit_code)
+
+
+def get_command(suite: SuiteName, data_dir: opt.DataDir = None, json: opt.Json = False) -> None:
+    from lst_robust.data.download import download
+    from lst_robust.suites import load_suite
+
+    resolved = load_suite(suite)
+    if data_dir is None:
+        raise UsageError("say where the images shall lie, with --data-dir FOLDER")
+    folder = download(resolved.dataset, data_dir)
+    if resolved.protocol == "official":
+        err.print("the corrupted images are not among them: see lst-robust suites " + resolved.name, soft_wrap=True)
+    if json:
+        print_json({"suite": resolved.name, "data_dir": str(folder)})
+    else:
+        out.print(str(folder), soft_wrap=True, highlight=False)
+
+
+verify_command.__doc__, get_command.__doc__ = VERIFY_HELP, GET_HELP
+app.command("verify")(guarded(verify_command))
+app.command("get")(guarded(get_command))
