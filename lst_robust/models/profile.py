@@ -1,11 +1,17 @@
-"""Parameters and multiply-accumulates of the registered networks, beside what the paper prints."""
+"""Parameters and multiply-accumulates of the registered networks, beside what the paper prints.
+
+Counting all networks takes a minute, so the counts of registered networks are kept in counts.csv, which the tests hold
+against a new count. `python -m lst_robust.models.profile` writes it anew.
+"""
 
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -15,8 +21,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from lst_robust.models.config import ModelEntry
 from lst_robust.models.factory import create_model
 from lst_robust.models.lst.transforms import SoftThreshold, SpatialTransform
-from lst_robust.models.registry import model_info
+from lst_robust.models.registry import model_info, model_names
 
+COUNTS_FILE = Path(__file__).with_name("counts.csv")
 WITHOUT_MACS = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, SoftThreshold)  # keep the shape, and are slow on the meta device
 
 
@@ -47,13 +54,34 @@ def count(model: nn.Module, image_size: int) -> Counts:
 
 
 def count_named(name: str, **options: Any) -> Counts:
-    """Counts of a registered network at its own input size, without allocating its weights."""
+    """Counts of a network at its own input size: those on file, or counted now when there are none."""
+    return _counts_on_file().get((name, json.dumps(options))) or count_anew(name, **options)
+
+
+def count_anew(name: str, **options: Any) -> Counts:
+    """Counts of a network at its own input size, without allocating its weights."""
     with torch.device("meta"):
         model = create_model(name, **options)
     for module in model.modules():
         if isinstance(module, WITHOUT_MACS):
             module.forward = nn.Identity()  # type: ignore[method-assign]
     return count(model, model.config.input_size)  # type: ignore[union-attr, arg-type]
+
+
+@cache
+def _counts_on_file() -> dict[tuple[str, str], Counts]:
+    rows = csv.DictReader(COUNTS_FILE.read_text(encoding="utf-8").splitlines()) if COUNTS_FILE.exists() else ()
+    return {(row["name"], row["options"]): Counts(*(int(row[field]) for field in Counts._fields)) for row in rows}
+
+
+def write_counts() -> None:
+    """Counts every registered network, and every form of it that a printed row is compared with, into the file."""
+    with COUNTS_FILE.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["name", "options", *Counts._fields])
+        for name in model_names():
+            for options in {json.dumps(o): o for o in ({}, dict(model_info(name).paper_options))}.values():
+                writer.writerow([name, json.dumps(options), *count_anew(name, **options)])
 
 
 def describe_models(names: Iterable[str]) -> list[dict[str, Any]]:
@@ -136,3 +164,7 @@ def printed_unit(printed: str) -> float:
     if "." in printed:
         return 10.0 ** -len(printed.partition(".")[2])
     return 10.0 if float(printed) >= 400 else 1.0
+
+
+if __name__ == "__main__":
+    write_counts()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from torch import nn
 
 from lst_robust.models import describe_models, model_names
-from lst_robust.models.profile import count, count_named, printed_unit
+from lst_robust.models.profile import _counts_on_file, count, count_anew, count_named, printed_unit
 
 EXACT = """
     resnet18 resnet50 senet18 senet34 senet50 senet101 cbam18 cbam34 cbam50
@@ -21,7 +23,20 @@ EXACT_WHEN_DIAGONAL = """
 MISPRINTED = "resnet34 resnet101 wrn28-12 wrn40-4 wrn18-x1.5 wrn34-x1.5 vgg11-bn"
 
 
-@pytest.mark.parametrize("name", [name for name in model_names() if "164" not in name])
+COUNTED_ALWAYS = "lst20 lst56-i lst18 lst-wrn16-8 resnet18 senet20 cbam50 shiftresnet20 lst-alexnet-gap mobilenetv2"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in COUNTED_ALWAYS.split() else pytest.mark.slow) for n in model_names()]
+)
+def test_the_counts_on_file_are_what_a_forward_pass_counts(name: str) -> None:
+    kept = {options: counts for (n, options), counts in _counts_on_file().items() if n == name}
+    assert kept
+    for options, counts in kept.items():
+        assert count_anew(name, **json.loads(options)) == counts
+
+
+@pytest.mark.parametrize("name", model_names())
 def test_every_model_is_counted_and_judged(name: str) -> None:
     [record] = describe_models([name])
     assert record["name"] == name

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from lst_robust.models import create_model, optimize_for_inference
-from lst_robust.models.lst import fused
+from lst_robust.models.lst import building
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTOptions
 from lst_robust.models.lst.inference import InferenceLSTI, InferenceLSTII
 
 torch.set_num_threads(1)
-needs_kernel = pytest.mark.skipif(fused.library() is None, reason="no C++ compiler, or LST_ROBUST_KERNELS=plain")
+needs_kernel = pytest.mark.skipif(building.library() is None, reason="no C++ compiler, or LST_ROBUST_KERNELS=plain")
 
 
 def lively(model: nn.Module) -> nn.Module:
@@ -122,7 +122,7 @@ def test_whole_networks_and_batches_in_chunks(name: str) -> None:
 
 
 def test_without_the_kernel_everything_runs_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "library", lambda: None)
+    monkeypatch.setattr(building, "library", lambda: None)
     model = lively(create_model("lst20"))
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lst_robust.errors import UsageError
+from lst_robust.models.lst.training import can_fuse, fused_shortcut, fused_tail, kernel_takes
 from lst_robust.models.lst.transforms import (
     SoftThreshold,
     SpatialTransform,
@@ -112,8 +113,11 @@ class LSTII(LSTBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn_r(self.t_r(x)))
-        z = self.threshold(self.bn_c(self.t_c(y)))
-        return self.threshold(self.bn_s(self.t_s(z)) + self.shortcut(x))
+        v = self.bn_c(self.t_c(y))
+        if self.bn_s.training and can_fuse(v, self.t_s):
+            tau = self.threshold.tau if isinstance(self.threshold, SoftThreshold) else 0.0
+            return fused_tail(v, self.shortcut(x), self.t_s, self.bn_s, tau)
+        return self.threshold(self.bn_s(self.t_s(self.threshold(v))) + self.shortcut(x))
 
 
 class LSTI(LSTBlock):
@@ -163,8 +167,25 @@ class GroupedShortcut(nn.Module):
         self.register_buffer("source", place[taken], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        chosen = x[:, :, :: self.stride, :: self.stride].index_select(1, self.source)
+        if self.bn.training and kernel_takes(x):
+            return fused_shortcut(x, self.weight, self.bn, self.source, self.stride)
+        chosen = _select(x, self.stride, self.source)
+        if self.bn.training:  # the same product; the gradient of the convolution is slow
+            return self.bn(chosen * self.weight.flatten()[:, None, None])
         return self.bn(F.conv2d(chosen, self.weight, groups=self.weight.shape[0]))
+
+
+def _select(x: Tensor, stride: int, source: Tensor) -> Tensor:
+    """x[:, source, ::stride, ::stride] with x's memory format, and its gradient with it too.
+
+    Indexing gives contiguous tensors both ways, and one such gradient makes every BN behind it several times slower.
+    """
+    chosen = x[:, :, ::stride, ::stride].index_select(1, source)
+    if not x.is_contiguous(memory_format=torch.channels_last):
+        return chosen
+    if x.requires_grad and not torch.compiler.is_compiling():
+        x.register_hook(lambda gradient: gradient.contiguous(memory_format=torch.channels_last))
+    return chosen.contiguous(memory_format=torch.channels_last)
 
 
 def authors_order(channels: int, groups: int) -> Tensor:

@@ -1,146 +1,155 @@
-"""Builds and calls fused.cpp, where there is a C++ compiler; without one everything runs in torch.
+"""The functions of fused.cpp on tensors: float32 on the CPU, channels last, (N, C, H, W) as torch sees them.
 
-The library is compiled once, about a second, for this machine's processor, into the user's cache folder. It is bound
-by ctypes, so that no header of torch or Python is needed. LST_ROBUST_KERNELS=plain turns it off.
+Images are shared out over torch's threads; ctypes releases the GIL, and what a call computes does not depend on how
+many threads there are.
 """
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import platform
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-SOURCE = Path(__file__).with_name("fused.cpp")
-FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared")
+from lst_robust.models.lst.building import library
+
 TILE = 24  # as in fused.cpp
 
 
-@cache
-def library() -> ctypes.CDLL | None:
-    """The compiled library, or None without compiler or with LST_ROBUST_KERNELS=plain."""
-    if os.environ.get("LST_ROBUST_KERNELS") == "plain":
-        return None
-    try:
-        path = _built()
-        return None if path is None else ctypes.CDLL(str(path))
-    except (OSError, subprocess.SubprocessError) as error:
-        print(f"lst-robust: the fused LST kernel is not available ({error}); torch is used", file=sys.stderr)
-        return None
+class Each(NamedTuple):
+    """An argument with a part for each image; other tensors are the same for all images."""
 
-
-def _built() -> Path | None:
-    """Path of the library, compiled now if it is not in the cache; None without a compiler."""
-    compiler = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
-    if compiler is None or sys.platform == "win32":
-        return None
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
-    identity = "\n".join([SOURCE.read_text(encoding="utf-8"), version, *FLAGS, _processor()])
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "lst-robust"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"lst-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
-    if not path.exists():
-        with tempfile.TemporaryDirectory(dir=folder) as build:
-            made = Path(build) / path.name
-            command = [compiler, *FLAGS, "-o", str(made), str(SOURCE)]
-            subprocess.run(command, capture_output=True, timeout=300, check=True)
-            made.replace(path)  # whole or not at all, whoever else is building
-    return path
-
-
-def _processor() -> str:
-    """What -march=native depends on."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.machine() + platform.processor()
-    return "".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
+    tensor: Tensor | None  # None: a null pointer
 
 
 def pack_pointwise(weight: Tensor) -> Tensor:
-    """(outputs, inputs, 1, 1) -> (outputs/16, inputs, 16), float32: 16 outputs side by side for each input."""
+    """(outputs, inputs, 1, 1) -> (outputs/16, inputs, 16): 16 outputs side by side for each input."""
     outputs, inputs = weight.shape[:2]
-    return weight.detach().float().reshape(outputs // 16, 16, inputs).transpose(1, 2).contiguous()
+    return weight.reshape(outputs // 16, 16, inputs).transpose(1, 2).contiguous()
 
 
 def pack_spatial(weight: Tensor) -> Tensor:
-    """(4·c, 1, 3, 3) k-major -> (c/8, 9, 4, 8), float32: the filters of 8 channels side by side for each tap."""
+    """(4·c, 1, 3, 3) k-major -> (c/8, 9, 4, 8): the filters of 8 channels side by side for each tap."""
     c = weight.shape[0] // 4
-    return weight.detach().float().reshape(4, c // 8, 8, 9).permute(1, 3, 0, 2).contiguous()
+    return weight.reshape(4, c // 8, 8, 9).permute(1, 3, 0, 2).contiguous()
 
 
 def shortcut(x: Tensor, out: Tensor, stride: int, source: Tensor, scale: Tensor, shift: Tensor) -> None:
-    """out (N, outputs, H', W') = scale·x[:, source, ::stride, ::stride] + shift; channels last, source int32."""
-    sizes = [x.shape[2], x.shape[3], x.shape[1], out.shape[1], stride]
-    _over_images(library().lst2_shortcut, x, out, 0, sizes, [source, scale, shift])  # type: ignore[union-attr]
+    """out (N, outputs, H', W') = scale·x[:, source, ::stride, ::stride] + shift; source is int32."""
+    sizes = (*_sizes(x), out.shape[1], stride)
+    _over_images("lst2_shortcut", len(x), 0, Each(x), Each(out), *sizes, source, scale, shift)
+
+
+def shortcut_sums(x: Tensor, gradient: Tensor | None, stride: int, source: Tensor) -> Tensor:
+    """Over all images and kept pixels, float64 (2, outputs): sums of g and g·x[source], where g is the gradient.
+
+    Without a gradient: of x[source] and its square.
+    """
+    outputs = len(source)
+    sums = torch.empty(len(x), 2, outputs, dtype=torch.float64)
+    sizes = (*_sizes(x), outputs, stride)
+    _over_images("lst2_shortcut_sums", len(x), 2 * outputs, Each(x), Each(gradient), Each(sums), *sizes, source)
+    return sums.sum(0)
+
+
+def shortcut_backward(
+    x: Tensor, gradient: Tensor, stride: int, source: Tensor, scale: Tensor, affine: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Gradient of x: a·x + b at the kept pixels, plus scale·gradient for each output that comes from the channel."""
+    dx = torch.empty_like(x)
+    sizes = (*_sizes(x), len(source), stride)
+    each = (Each(x), Each(gradient), Each(dx))
+    _over_images("lst2_shortcut_backward", len(x), 0, *each, *sizes, source, scale, *affine)
+    return dx
 
 
 def block(x: Tensor, out: Tensor, stride: int, weights: list[Tensor], tau: float) -> None:
-    """The whole bottleneck: x (N, inputs, H, W), out (N, 4c, H', W') with the residual in it, both channels last.
+    """The whole bottleneck: x (N, inputs, H, W); out (N, 4c, H', W') holds the residual and receives the result.
 
     `weights`: W1, b1, W2, b2, W3, b3, packed as above. `out` may be `x`.
     """
     inputs, height, width = x.shape[1:]
     c = out.shape[1] // 4
-    sizes = [height, width, inputs, c, stride]
     scratch = (height + 2) * (width + 2) * c + TILE * c
-    _over_images(library().lst2_block, x, out, scratch, sizes, weights, tau)  # type: ignore[union-attr]
+    _over_images("lst2_block", len(x), scratch, Each(x), Each(out), height, width, inputs, c, stride, *weights, tau)
 
 
-def tail(v: Tensor, out: Tensor, stride: int, weights: list[Tensor], tau: float) -> None:
-    """ST, T_s, sum and ST: v (N, c, H, W) is T_c's output with bias; out as in `block`; `weights`: W3, b3."""
-    c, height, width = v.shape[1:]
-    scratch = (height + 2) * (width + 2) * c
-    _over_images(library().lst2_tail, v, out, scratch, [height, width, c, stride], weights, tau)  # type: ignore[union-attr]
-
-
-def _over_images(
-    function: Callable[..., None],
-    source: Tensor,
-    out: Tensor,
-    scratch_size: int,
-    sizes: list[int],
-    weights: list[Tensor],
-    *tau: float,
+def tail(
+    v: Tensor, residual: Tensor, out: Tensor, stride: int, weight: Tensor, bias: Tensor, taus: tuple[float, float]
 ) -> None:
-    """Call `function` for the images, split evenly over torch's threads, each with scratch of its own."""
-    n = source.shape[0]
-    pointers = [ctypes.c_void_p(weight.data_ptr()) for weight in weights]
+    """out = ST(residual + bias + T_s ST(v)): v (N, c, H, W), the others (N, 4c, H', W'); `out` may be `residual`.
+
+    `taus`: thresholds of the inner and the outer ST, 0 for none.
+    """
+    each = (Each(v), Each(residual), Each(out))
+    _over_images("lst2_tail", len(v), _padded(v), *each, *_sizes(v), stride, weight, bias, *taus)
+
+
+def statistics(z: Tensor, stride: int, weight: Tensor) -> Tensor:
+    """Sums of t = T_s z and of t² over all images and pixels: float64 (2, 4c)."""
+    sums = torch.empty(len(z), 2, 4 * z.shape[1], dtype=torch.float64)
+    _over_images("lst2_statistics", len(z), _padded(z), Each(z), Each(sums), *_sizes(z), stride, weight)
+    return sums.sum(0)
+
+
+def backward_sums(
+    z: Tensor, out: Tensor, gradient: Tensor, stride: int, weight: Tensor, tau: float
+) -> tuple[Tensor, Tensor]:
+    """g, the gradient before the last ST, and the sums of g and g·t: float64 (2, 4c)."""
+    g = torch.empty_like(gradient)
+    sums = torch.empty(len(z), 2, 4 * z.shape[1], dtype=torch.float64)
+    each = (Each(z), Each(out), Each(gradient), Each(g), Each(sums))
+    _over_images("lst2_backward_sums", len(z), _padded(z), *each, *_sizes(z), stride, weight, tau)
+    return g, sums.sum(0)
+
+
+def backward(
+    z: Tensor, g: Tensor, stride: int, weight: Tensor, affine: tuple[Tensor, Tensor, Tensor], tau: float
+) -> tuple[Tensor, Tensor]:
+    """Gradients of z (before its ST) and of the packed weight, from that of t, which is a·g + b·t + e."""
+    dz = torch.empty_like(z)
+    dw = torch.empty(len(z), *weight.shape)
+    scratch = 2 * _padded(z) + 32 * z.shape[3]
+    each = (Each(z), Each(g), Each(dz), Each(dw))
+    _over_images("lst2_backward", len(z), scratch, *each, *_sizes(z), stride, weight, *affine, tau)
+    return dz, dw.sum(0)
+
+
+def _sizes(z: Tensor) -> tuple[int, int, int]:
+    return z.shape[2], z.shape[3], z.shape[1]
+
+
+def _padded(z: Tensor) -> int:
+    return (z.shape[2] + 2) * (z.shape[3] + 2) * z.shape[1]
+
+
+def _over_images(name: str, images: int, scratch_size: int, *arguments: Each | Tensor | int | float) -> None:
+    """Call the function for all images, split evenly over the threads, each with scratch of its own."""
+    function = getattr(library(), name)
 
     def run(first: int, last: int) -> None:
         scratch = torch.empty(scratch_size)
-        function(
-            ctypes.c_void_p(source[first].data_ptr()),
-            ctypes.c_void_p(out[first].data_ptr()),
-            ctypes.c_void_p(scratch.data_ptr()),
-            ctypes.c_int64(last - first),
-            *sizes,
-            *pointers,
-            *map(ctypes.c_float, tau),
-        )
+        values = [_c_value(argument, first) for argument in arguments]
+        function(ctypes.c_int64(last - first), ctypes.c_void_p(scratch.data_ptr()), *values)
 
-    threads = min(torch.get_num_threads(), n)
-    if threads == 1:
-        run(0, n)
-        return
-    bounds = [n * i // threads for i in range(threads + 1)]
+    threads = max(1, min(torch.get_num_threads(), images))
+    bounds = [images * i // threads for i in range(threads + 1)]
     others = [_pool(threads - 1).submit(run, *part) for part in pairwise(bounds[1:])]
     run(0, bounds[1])
     for other in others:
         other.result()
+
+
+def _c_value(argument: Each | Tensor | int | float, first: int) -> ctypes.c_void_p | ctypes.c_int | ctypes.c_float:
+    if isinstance(argument, Each):
+        return ctypes.c_void_p(None if argument.tensor is None else argument.tensor[first].data_ptr())
+    if isinstance(argument, Tensor):
+        return ctypes.c_void_p(argument.data_ptr())
+    return ctypes.c_int(argument) if isinstance(argument, int) else ctypes.c_float(argument)
 
 
 @cache

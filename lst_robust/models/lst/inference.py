@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lst_robust.models.lst import fused
+from lst_robust.models.lst import building, fused
 from lst_robust.models.lst.blocks import LSTI, LSTII, GroupedShortcut
 from lst_robust.models.lst.transforms import DiagonalTransform, SoftThreshold, SpatialTransform
 
@@ -113,16 +113,15 @@ class InferenceLSTII(nn.Module):
             and self.t_s.weight.shape[0] == 4 * planes
             and self.t_s.weight.shape[-1] == 3
             and planes % 16 == 0
-            and fused.library() is not None
+            and building.library() is not None
         )
         self.whole = self.fusible and planes <= WHOLE_BLOCK_WIDTH and self.t_c.groups == 1
-        self._tail_weights, self._block_weights = [], []
-        if self.fusible:
-            self._tail_weights = [fused.pack_spatial(self.t_s.weight), self.t_s.bias]
+        self._block_weights: list[Tensor] = []
+        self._filters = fused.pack_spatial(self.t_s.weight) if self.fusible else self.t_s.weight
         if self.whole:
             pointwise = [self.t_r, self.t_c]
             packed = [t for layer in pointwise for t in (fused.pack_pointwise(layer.weight), layer.bias)]
-            self._block_weights = packed + self._tail_weights
+            self._block_weights = [*packed, self._filters, self.t_s.bias]
 
     def forward(self, x: Tensor) -> Tensor:
         if not (self.fusible and x.device.type == "cpu" and x.dtype is torch.float32):
@@ -135,7 +134,7 @@ class InferenceLSTII(nn.Module):
             return out
         v = self.t_c(F.relu_(self.t_r(x))).contiguous(memory_format=torch.channels_last)
         out = x if self.shortcut is None else self.shortcut.fused(x)
-        fused.tail(v, out, self.t_s.stride, self._tail_weights, self.tau)
+        fused.tail(v, out, out, self.t_s.stride, self._filters, self.t_s.bias, (self.tau, self.tau))
         return out
 
 
