@@ -1,7 +1,7 @@
 """Parameters and multiply-accumulates of the registered networks, beside what the paper prints.
 
 Counting all networks takes a minute, so the counts of registered networks are kept in counts.csv, which the tests hold
-against a new count. `python -m lst_robust.models.profile` writes it anew.
+against a new count; `write_counts()` writes it anew.
 """
 
 from __future__ import annotations
@@ -164,7 +164,3 @@ def printed_unit(printed: str) -> float:
     if "." in printed:
         return 10.0 ** -len(printed.partition(".")[2])
     return 10.0 if float(printed) >= 400 else 1.0
-
-
-if __name__ == "__main__":
-    write_counts()
