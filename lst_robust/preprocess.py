@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
@@ -32,13 +32,18 @@ def prefetch(load: Load, n: int, batch_size: int, workers: int) -> Iterator[np.n
 
     With `workers` 1 one thread loads while the caller computes. An error in a loader surfaces here.
     """
-    batches = (range(start, min(start + batch_size, n)) for start in range(0, n, batch_size))
+    return ahead(load, (range(start, min(start + batch_size, n)) for start in range(0, n, batch_size)), workers)
+
+
+def ahead(load: Load, batches: Iterable[Sequence[int]], workers: int) -> Iterator[np.ndarray]:
+    """The same for any batches of indices."""
+    remaining = iter(batches)
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="load") as pool:
-        pending: deque[Future[np.ndarray]] = deque(pool.submit(load, batch) for batch in islice(batches, workers + 1))
+        pending: deque[Future[np.ndarray]] = deque(pool.submit(load, batch) for batch in islice(remaining, workers + 1))
         try:
             while pending:
                 images = pending.popleft().result()
-                pending.extend(pool.submit(load, batch) for batch in islice(batches, 1))
+                pending.extend(pool.submit(load, batch) for batch in islice(remaining, 1))
                 yield images
         finally:
             for future in pending:

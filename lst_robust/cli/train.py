@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,13 +13,15 @@ from lst_robust.cli.console import RichObserver, err, out, print_json
 HELP = """Train a model by a suite's recipe and write a safetensors checkpoint.
 
 An interrupted training goes on from its last whole epoch when the same command runs again. With the recipe unchanged,
-`lst-robust eval` finds the checkpoint by itself.
+`lst-robust eval` finds the checkpoint by itself. Under `torchrun` the processes share every batch.
 
 **Examples**
 
 - `lst-robust train --model lst18`
 - `lst-robust train -m resnet18 --seed 1 --epochs 3 --out resnet18.safetensors`
 - `lst-robust train -m resnet18 --suite imagefolder --data-dir my-images`
+- `lst-robust train -m lst20 -s cifar10-c --data-dir cifar --recipe short --epochs 12 --evaluate-every 1`
+- `torchrun --nproc-per-node 8 -m lst_robust train -m lst18 -s imagenet-c --recipe imagenet --data-dir imagenet`
 """
 
 
@@ -29,9 +31,23 @@ def train_command(
     ],
     suite: opt.Suite = "digits-c",
     data_dir: opt.DataDir = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Name of a recipe or YAML file, in place of the suite's.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="In place of the recipe's.")] = None,
     lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate in place of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", help="In place of the recipe's.")] = None,
+    accumulate: Annotated[
+        int | None,
+        typer.Option("--accumulate", help="Parts in which a batch goes through the network, to save memory."),
+    ] = None,
+    evaluate_every: Annotated[
+        int | None, typer.Option("--evaluate-every", help="Epochs between two looks at the test error, for the log.")
+    ] = None,
+    keep: Annotated[
+        Literal["last", "best"] | None,
+        typer.Option("--keep", help="The epoch to keep; best is chosen by test error, which flatters it."),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and augmentation.")] = None,
     set_: opt.Set = None,
     out_file: Annotated[
@@ -41,6 +57,9 @@ def train_command(
     device: opt.Device = "auto",
     skip_unreadable: opt.SkipUnreadable = False,
     results_dir: opt.ResultsDir = Path("results"),
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on with an interrupted training, or start it over.")
+    ] = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite/--no-overwrite", help="Train again although the checkpoint is there.")
     ] = False,
@@ -51,21 +70,34 @@ def train_command(
 ) -> None:
     from lst_robust.cores import available_cores
     from lst_robust.devices import resolve_device
+    from lst_robust.distributed import is_leader
     from lst_robust.errors import UsageError
     from lst_robust.models.checkpoint import checkpoint_sha256
+    from lst_robust.recipes import load_recipe, recipe_names
     from lst_robust.suites import load_suite
     from lst_robust.training.trained import checkpoints_folder, plan_training, run_training
 
     resolved = load_suite(suite)
-    if resolved.training is None:
-        raise UsageError(f"suite {resolved.name!r} has no training recipe")
-    changes = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
-    recipe = resolved.training.changed({key: value for key, value in changes.items() if value is not None})
+    base = resolved.training if recipe is None else load_recipe(recipe)
+    if base is None:
+        raise UsageError(
+            f"suite {resolved.name!r} has no recipe: choose one with --recipe ({', '.join(recipe_names())})"
+        )
+    changes = {
+        "epochs": epochs,
+        "lr": lr,
+        "batch_size": batch_size,
+        "accumulate": accumulate,
+        "evaluate_every": evaluate_every,
+        "keep": keep,
+        "seed": seed,
+    }
+    chosen = base.changed({key: value for key, value in changes.items() if value is not None})
     training = plan_training(
         model,
         resolved,
         options=opt.parse_options(set_),
-        recipe=recipe,
+        recipe=chosen,
         data_dir=data_dir,
         skip_unreadable=skip_unreadable,
     )
@@ -79,11 +111,13 @@ def train_command(
                 device=resolve_device(device),
                 workers=available_cores() if workers is None else workers,
                 observer=observer,
-                overwrite=overwrite,
+                start_over=overwrite or not resume,
                 half=half,
             )
     else:
         err.print(f"{checkpoint} is there already; --overwrite trains it again", soft_wrap=True)
+    if not is_leader():  # under torchrun one process speaks for all
+        return
     if json:
         print_json(
             {
@@ -92,7 +126,7 @@ def train_command(
                 "checkpoint": str(checkpoint),
                 "trained": trained,
                 "sha256": checkpoint_sha256(checkpoint),
-                "recipe": recipe.model_dump(mode="json"),
+                "recipe": chosen.model_dump(mode="json"),
             }
         )
     else:

@@ -29,6 +29,13 @@ def decode(path: str | Path, image_size: int, resize: int | None = None, *, exac
         return _resize_and_crop(to_rgb(image), image_size, resize or image_size)
 
 
+def decode_whole(path: str | Path) -> np.ndarray:
+    """uint8 RGB (H, W, 3) of the file's first frame, as it is. Raises as `decode` does."""
+    with Image.open(path) as image:
+        refuse_too_large(image.size)
+        return np.asarray(to_rgb(image))
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB: alpha dropped and CMYK converted by PIL, 16-bit grey scaled to 8 bits (PIL would clip it)."""
     if image.mode == "F":

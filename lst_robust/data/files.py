@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lst_robust.data.decode import EXTENSIONS, decode
+from lst_robust.data.decode import EXTENSIONS, decode, decode_whole
 from lst_robust.data.source import ImageSource, decode_each
 from lst_robust.errors import DataError, UsageError
 
@@ -37,6 +37,13 @@ class FileSource(ImageSource):
 
     def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         return decode_each(self._decode, indices, self.image_size, workers)
+
+    def whole(self, index: int) -> np.ndarray:
+        try:
+            return decode_whole(self._folder / self._paths[index])
+        except Exception as error:  # decoders raise anything on damaged files
+            failed = self._unreadable(index, " ".join(str(error).split()) or type(error).__name__)
+            raise self._unreadable_error([failed]) from error
 
     def _decode(self, index: int) -> np.ndarray:
         return decode(self._folder / self._paths[index], self.image_size, self._resize, exact=self._exact)

@@ -64,6 +64,11 @@ class ImageSource(ABC):
             raise self._unreadable_error(self.check(workers) or [self._unreadable(*f) for f in failed])
         return images
 
+    def whole(self, index: int) -> np.ndarray:
+        """uint8 RGB (H, W, 3) of one image in its own size, before it is resized and cropped; DataError when it
+        cannot be read."""
+        return self.read([index])[0]
+
     def check(self, workers: int = 1) -> list[Unreadable]:
         """Decode every image once, and list those that fail."""
         failed = []
@@ -109,6 +114,9 @@ class Selection(ImageSource):
         self.ids = tuple(source.ids[i] for i in indices)
         self.skipped = source.skipped + skipped
         self._source, self._indices = source, indices
+
+    def whole(self, index: int) -> np.ndarray:
+        return self._source.whole(int(self._indices[index]))
 
     def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         there = self._indices[indices]

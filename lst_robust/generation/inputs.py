@@ -12,7 +12,7 @@ from PIL import Image
 
 from lst_robust.corruptions.engine import MIN_SIDE
 from lst_robust.data import ImageSource, open_source
-from lst_robust.data.decode import refuse_too_large, to_rgb
+from lst_robust.data.decode import decode_whole
 from lst_robust.data.files import FileSource, class_folders, files_by_class
 from lst_robust.data.image_folder import SPLIT_FOLDERS
 from lst_robust.data.source import without_unreadable
@@ -59,13 +59,6 @@ class KeptSizes(FileSource):
             except Exception as error:  # decoders raise anything on damaged files
                 failed.append((index, " ".join(str(error).split()) or type(error).__name__))
         return images, failed
-
-
-def decode_whole(path: Path) -> np.ndarray:
-    """uint8 RGB (H, W, 3) of a file's first frame, as it is. Raises whatever PIL raises on a damaged file."""
-    with Image.open(path) as image:
-        refuse_too_large(image.size)
-        return np.asarray(to_rgb(image))
 
 
 def cut_from(size: int) -> int:

@@ -1,34 +1,93 @@
-"""Augmentation of a whole batch at once, each image with its own draw."""
+"""Augmentation: draws that belong to an image's place in the epoch, and what they do to the pixels.
+
+The draws are made for a whole batch, whatever part of it a process has, so that the processes of a shared training see
+the images one process would see.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
 import torch
+from PIL import Image
 from torch.nn import functional as F
+from torchvision.transforms.v2 import functional as transforms
 
-from lst_robust.suites import Augmentation
+from lst_robust.data import ImageSource
+from lst_robust.recipes import Augmentation
+
+LOG_RATIOS = (math.log(3 / 4), math.log(4 / 3))  # of width to height of a random part (Szegedy et al. 2015)
+ATTEMPTS = 10
 
 
-def augment(images: torch.Tensor, augmentation: Augmentation, generator: torch.Generator) -> torch.Tensor:
-    """Random crop after zero padding, then random horizontal flip; uint8 (n, 3, H, W) -> the same shape and dtype."""
-    if augmentation.crop_padding:
-        images = random_crop(images, augmentation.crop_padding, generator)
-    if augmentation.flip:
-        images = random_flip(images, generator)
+class Draws(NamedTuple):
+    """For each of n images: the corner of its crop, int64 (2, n), and whether it is mirrored, bool (n,); None: no."""
+
+    corner: torch.Tensor | None
+    flip: torch.Tensor | None
+
+    @classmethod
+    def of(cls, n: int, augmentation: Augmentation, generator: torch.Generator) -> Draws:
+        places = 2 * augmentation.crop_padding + 1
+        corner = torch.randint(0, places, (2, n), generator=generator) if augmentation.crop_padding else None
+        flip = torch.rand(n, generator=generator) < 0.5 if augmentation.flip else None
+        return cls(corner, flip)
+
+    def share(self, rank: int, world: int) -> Draws:
+        """The draws of every `world`-th image from `rank` on."""
+        corner = None if self.corner is None else self.corner[:, rank::world]
+        return Draws(corner, None if self.flip is None else self.flip[rank::world])
+
+
+def augment(images: torch.Tensor, draws: Draws, crop_padding: int) -> torch.Tensor:
+    """Crop after zero padding, then horizontal flip; uint8 (n, 3, H, W) -> the same shape and dtype."""
+    if draws.corner is not None:
+        images = _cropped(images, crop_padding, draws.corner)
+    if draws.flip is not None:
+        images = torch.where(draws.flip[:, None, None, None], images.flip(3), images)
     return images
 
 
-def random_crop(images: torch.Tensor, padding: int, generator: torch.Generator) -> torch.Tensor:
-    """Pads each side with `padding` zeros and cuts the original size out at a place drawn for each image."""
+def _cropped(images: torch.Tensor, padding: int, corner: torch.Tensor) -> torch.Tensor:
+    """Pads each side with `padding` zeros and cuts the original size out at each image's corner."""
     n, _, height, width = images.shape
     padded = F.pad(images, (padding, padding, padding, padding))
-    top, left = torch.randint(0, 2 * padding + 1, (2, n), generator=generator)
+    top, left = corner
     # Indices of the rows and columns each image keeps, broadcast to (n, 1, H, W).
     rows = (top[:, None] + torch.arange(height))[:, None, :, None]
     columns = (left[:, None] + torch.arange(width))[:, None, None, :]
     return padded[torch.arange(n)[:, None, None, None], torch.arange(3)[None, :, None, None], rows, columns]
 
 
-def random_flip(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Mirrors each image left to right with probability 1/2."""
-    flip = torch.rand(len(images), generator=generator) < 0.5
-    return torch.where(flip[:, None, None, None], images.flip(3), images)
+def random_parts(source: ImageSource, indices: Sequence[int], smallest: float, seed: int, epoch: int) -> np.ndarray:
+    """uint8 (n, S, S, 3): a random part of each whole image, scaled to the source's image size S.
+
+    smallest: least share of the image's area. The draw depends on seed, epoch and index only, not on the order or the
+    threads in which images are read.
+    """
+    size = [source.image_size, source.image_size]
+    parts = []
+    for index in indices:
+        whole = Image.fromarray(source.whole(int(index)))
+        box = random_box(whole.height, whole.width, smallest, np.random.default_rng((seed, epoch, int(index))))
+        parts.append(np.asarray(transforms.resized_crop(whole, *box, size, antialias=True)))
+    return np.stack(parts)
+
+
+def random_box(height: int, width: int, smallest: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Top, left, height and width of a part of an image: at least `smallest` of its area, sides of 3:4 to 4:3.
+
+    Where ten draws don't fit into the image (it is long and thin) it is the largest centred part of allowed sides.
+    """
+    for _ in range(ATTEMPTS):
+        area = height * width * rng.uniform(smallest, 1)
+        ratio = math.exp(rng.uniform(*LOG_RATIOS))
+        w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            return int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w
+    narrowest, widest = map(math.exp, LOG_RATIOS)
+    w, h = min(width, round(height * widest)), min(height, round(width / narrowest))
+    return (height - h) // 2, (width - w) // 2, h, w

@@ -1,50 +1,45 @@
 """The training loop: one recipe, one model, one checkpoint an epoch, the same weights for the same seed.
 
 Shuffling, augmentation and dropout of an epoch are drawn from generators seeded by (seed, epoch), so a training that
-was interrupted and resumed goes through the same numbers as one that was not.
+was interrupted and resumed goes through the same numbers as one that was not. Under torchrun each process takes its
+part of every batch and the gradients are averaged (DDP), so that a step means the same for any number of processes. BN
+sees the parts on a CPU; on CUDA it is synchronised over the whole batch (SyncBatchNorm).
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
-from torch import nn
+from torch import distributed, nn
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 
 from lst_robust.data import ImageSource
-from lst_robust.errors import DataError, NonFiniteError
-from lst_robust.preprocess import Preprocess, prefetch
+from lst_robust.distributed import Ranks
+from lst_robust.errors import NonFiniteError
+from lst_robust.preprocess import Preprocess, ahead
 from lst_robust.progress import Observer
-from lst_robust.suites import PixelStatistics, Recipe
-from lst_robust.training.augmentation import augment
-from lst_robust.training.state import TrainingState
+from lst_robust.recipes import Recipe
+from lst_robust.suites import PixelStatistics
+from lst_robust.training.augmentation import Draws, augment, random_parts
+from lst_robust.training.plan import Plan
+from lst_robust.training.state import Best, TrainingState
+from lst_robust.training.testing import measure_error
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How many steps there are, worked out from the recipe and the number of images."""
+class Fitted(NamedTuple):
+    """The log as CSV text, and the best epoch where the recipe asks for it."""
 
-    batch_size: int
-    steps_per_epoch: int
-    total_steps: int
-
-    @classmethod
-    def of(cls, recipe: Recipe, n: int) -> Plan:
-        if n < 2:
-            raise DataError(f"{n} training image(s) are too few to train on")
-        batch_size = min(recipe.batch_size, n)
-        steps_per_epoch = n // batch_size  # the last, smaller batch is left out; shuffling changes which images it has
-        total = recipe.epochs * steps_per_epoch
-        return cls(batch_size, steps_per_epoch, min(total, recipe.max_steps or total))
-
-    @property
-    def epochs(self) -> int:
-        return math.ceil(self.total_steps / self.steps_per_epoch)
+    log: str
+    best: Best | None
 
 
 def fit(
@@ -58,28 +53,45 @@ def fit(
     resume_file: Path,
     observer: Observer,
     title: str,
-) -> str:
-    """Trains `model` in place and returns the log as CSV text.
+    test: ImageSource | None = None,
+    ranks: Ranks = Ranks(),  # noqa: B008 - immutable
+) -> Fitted:
+    """Trains `model` in place.
 
-    source: the training images. resume_file: written after each epoch and read first when it is there; deleting it
-    is the caller's, once the result is safe. Raises NonFiniteError when the loss stops being a number; the last good
-    epoch is then still in `resume_file`.
+    source: the training images; test: those whose error goes to the log, where the recipe says how often.
+    resume_file: written after each epoch (by rank 0) and read first when it is there; deleting it is the caller's, once
+    the result is safe. Raises NonFiniteError when the loss stops being a number; the last good epoch is then still in
+    `resume_file`.
     """
-    plan = Plan.of(recipe, len(source))
+    plan = Plan.of(recipe, len(source), ranks.world)
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if ranks.world > 1 and device.type == "cuda":
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     state = TrainingState.create(model, recipe, plan.steps_per_epoch, plan.total_steps, device)
     if resume_file.exists():
         state.restore(resume_file)
         observer.note(f"{title}: going on after epoch {len(state.log)} of {plan.epochs}")
-    trainer = _Trainer(state, source, recipe, plan, Preprocess(pixels.mean, pixels.std, device), workers)
+    trainer = _Trainer(state, source, recipe, plan, Preprocess(pixels.mean, pixels.std, device), workers, ranks)
 
     done = len(state.log)
     observer.start(title, plan.total_steps, done=min(done * plan.steps_per_epoch, plan.total_steps))
     for epoch in range(done, plan.epochs):
-        state.log.append(trainer.epoch(epoch, observer))
-        state.save(resume_file)
+        line = trainer.epoch(epoch, observer)
+        if test is not None and recipe.evaluate_every and _due(epoch + 1, recipe.evaluate_every, plan.epochs):
+            line["test_error"] = measure_error(model, test, trainer.preprocess, workers, ranks)
+            observer.note(f"{title}: epoch {epoch + 1}, test error {line['test_error']:.2f} %")
+            if recipe.keep == "best" and (state.best is None or line["test_error"] < state.best["test_error"]):
+                weights = {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}
+                state.best = {"epoch": epoch + 1, "test_error": line["test_error"], "model": weights}
+        state.log.append(line)
+        if ranks.leader:
+            state.save(resume_file)
     observer.finish()
-    return state.log_csv()
+    return Fitted(state.log_csv(), copy.copy(state.best))
+
+
+def _due(epochs_done: int, every: int, epochs: int) -> bool:
+    return epochs_done % every == 0 or epochs_done == epochs
 
 
 class _Trainer:
@@ -93,34 +105,32 @@ class _Trainer:
         plan: Plan,
         preprocess: Preprocess,
         workers: int,
+        ranks: Ranks,
     ) -> None:
         self.state, self.source, self.recipe, self.plan = state, source, recipe, plan
-        self.preprocess, self.workers = preprocess, workers
+        self.preprocess, self.workers, self.ranks = preprocess, workers, ranks
         self.labels = torch.from_numpy(source.labels)
+        self.network = DistributedDataParallel(state.model) if ranks.world > 1 else state.model
 
     def epoch(self, epoch: int, observer: Observer) -> dict[str, float]:
         """One pass over the images; returns the epoch's line of the log."""
         device, plan = self.preprocess.device, self.plan
         generator = torch.Generator().manual_seed(_epoch_seed(self.recipe.seed, epoch))
-        steps = min(plan.steps_per_epoch, plan.total_steps - epoch * plan.steps_per_epoch)
         losses, wrong, seen, started = 0.0, 0, 0, time.perf_counter()
         self.state.model.train()
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(_epoch_seed(self.recipe.seed, epoch) + 1)  # dropout
-            for images, labels in self._batches(generator, steps):
-                labels = labels.to(device)
-                with torch.autocast(device.type, enabled=device.type == "cuda"):
-                    logits = self.state.model(images)
-                    loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-                if not math.isfinite(loss.item()):
+            torch.manual_seed(_epoch_seed(self.recipe.seed, epoch) + 1 + 2 * self.ranks.rank * _RANKS_APART)  # dropout
+            for n, images, labels in self._batches(epoch, generator):
+                batch_loss, batch_wrong = self._gradients(n, images, labels.to(device))
+                if not math.isfinite(batch_loss):
                     raise NonFiniteError(
-                        f"the loss became {loss.item()} in epoch {epoch + 1}; lower the recipe's lr "
+                        f"the loss became {batch_loss} in epoch {epoch + 1}; lower the recipe's lr "
                         f"(the last good epoch is kept)"
                     )
-                self.state.step(loss)
-                losses += loss.item() * len(labels)
-                wrong += int((logits.argmax(1) != labels).sum())
-                seen += len(labels)
+                self.state.step()
+                losses += batch_loss
+                wrong += batch_wrong
+                seen += n
                 seconds = time.perf_counter() - started
                 observer.advance(
                     1,
@@ -136,25 +146,58 @@ class _Trainer:
             "seconds": time.perf_counter() - started,
         }
 
-    def _batches(self, generator: torch.Generator, steps: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Shuffled, augmented, normalised batches: float32 (b, 3, H, W) on the device and int64 (b,) labels."""
-        n = steps * self.plan.batch_size
-        order = torch.randperm(len(self.source), generator=generator)[:n]
-        loaded = prefetch(
-            lambda batch: self.source.read([int(order[i]) for i in batch]),
-            n,
-            self.plan.batch_size,
-            self.workers,
-        )
-        for step, images in enumerate(loaded):
-            batch = torch.from_numpy(images).permute(0, 3, 1, 2)
-            batch = augment(batch, self.recipe.augmentation, generator)
+    def _gradients(self, n: int, images: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+        """Adds up the gradients of this process's share of a batch of `n` images, in the recipe's number of parts.
+
+        Returns the sum of the losses and the number of wrong answers, over all processes.
+        """
+        parts = max(1, min(self.recipe.accumulate, len(labels) // 2))
+        totals = torch.zeros(2, dtype=torch.float64, device=labels.device)
+        for part, (some, answers) in enumerate(
+            zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True), start=1
+        ):
+            with (
+                self._averaged(part == parts),
+                torch.autocast(labels.device.type, enabled=labels.device.type == "cuda"),
+            ):
+                logits = self.network(some)
+                loss = F.cross_entropy(logits, answers, label_smoothing=self.recipe.label_smoothing)
+                # DDP takes the mean over processes; each image shall count the same, whatever its share's size.
+                self.state.backward(loss * (len(answers) * self.ranks.world / n))
+            totals[0] += loss.detach().double() * len(answers)
+            totals[1] += (logits.argmax(1) != answers).sum()
+        if self.ranks.world > 1:
+            distributed.all_reduce(totals)
+        return float(totals[0]), int(totals[1])
+
+    def _averaged(self, last: bool) -> AbstractContextManager[None]:
+        """Gradients go from process to process once a batch, with its last part."""
+        network = self.network
+        return nullcontext() if last or not isinstance(network, DistributedDataParallel) else network.no_sync()
+
+    def _batches(self, epoch: int, generator: torch.Generator) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+        """Of each batch its size n, and of this process's share of it the shuffled, augmented, normalised images,
+        float32 (b, 3, H, W) on the device, and the labels, int64 (b,)."""
+        rank, world = self.ranks
+        augmentation = self.recipe.augmentation
+        order = torch.randperm(len(self.source), generator=generator)
+        batches = self.plan.batches(epoch)
+
+        def load(indices: Sequence[int]) -> np.ndarray:
+            if augmentation.random_resized_crop is None:
+                return self.source.read(indices)
+            return random_parts(self.source, indices, augmentation.random_resized_crop, self.recipe.seed, epoch)
+
+        shares = [order[start:stop][rank::world] for start, stop in batches]
+        loaded = ahead(load, [share.tolist() for share in shares], self.workers)
+        for (start, stop), share, images in zip(batches, shares, loaded, strict=True):
+            draws = Draws.of(stop - start, augmentation, generator).share(rank, world)
+            batch = augment(torch.from_numpy(images).permute(0, 3, 1, 2), draws, augmentation.crop_padding)
             pixels = self.preprocess(batch.permute(0, 2, 3, 1).numpy())
-            start = step * self.plan.batch_size
-            yield (
-                pixels.contiguous(memory_format=torch.channels_last),
-                self.labels[order[start : start + len(images)]],
-            )
+            yield stop - start, pixels.contiguous(memory_format=torch.channels_last), self.labels[share]
+
+
+_RANKS_APART = 2**40  # between the seeds of two ranks' dropout, farther apart than any two epochs' seeds
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:

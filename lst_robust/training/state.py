@@ -6,6 +6,7 @@ import csv
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 import torch
 from torch import nn
@@ -13,20 +14,30 @@ from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 
 from lst_robust.errors import CheckpointError
 from lst_robust.files import write_atomic
-from lst_robust.suites import Recipe
+from lst_robust.recipes import Recipe
 
 LOG_FIELDS = ("epoch", "loss", "train_error", "learning_rate", "images_per_second", "seconds")
 
 
+class Best(TypedDict):
+    """The epoch with the lowest test error in percent so far, and its weights, on the CPU."""
+
+    epoch: int
+    test_error: float
+    model: dict[str, torch.Tensor]
+
+
 @dataclass
 class TrainingState:
-    """Model, optimizer, schedule, loss scaling and the log so far (one line an epoch, keys LOG_FIELDS)."""
+    """Model, optimizer, schedule, loss scaling, the log so far (one line an epoch, keys LOG_FIELDS and, where it was
+    measured, test_error), and the best epoch where it is wanted."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     scheduler: LRScheduler
     scaler: torch.amp.GradScaler
     log: list[dict[str, float]] = field(default_factory=list)
+    best: Best | None = None
 
     @classmethod
     def create(
@@ -44,19 +55,22 @@ class TrainingState:
         scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
         return cls(model, optimizer, scheduler, scaler)
 
-    def step(self, loss: torch.Tensor) -> None:
-        """One update of the weights from a scalar loss."""
-        self.optimizer.zero_grad(set_to_none=True)
+    def backward(self, loss: torch.Tensor) -> None:
+        """Adds the gradients of a scalar loss."""
         self.scaler.scale(loss).backward()
+
+    def step(self) -> None:
+        """One update of the weights by the gradients, which are then gone."""
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.scheduler.step()
+        self.optimizer.zero_grad(set_to_none=True)
 
     def save(self, path: Path) -> None:
         """Writes everything atomically."""
         buffer = io.BytesIO()
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        torch.save(parts | {"log": self.log}, buffer)
+        torch.save(parts | {"log": self.log, "best": self.best}, buffer)
         write_atomic(path, buffer.getvalue())
 
     def restore(self, path: Path) -> None:
@@ -65,7 +79,7 @@ class TrainingState:
             saved = torch.load(path, map_location="cpu", weights_only=True)
             for name, part in self._parts().items():
                 part.load_state_dict(saved[name])
-            self.log = saved["log"]
+            self.log, self.best = saved["log"], saved.get("best")
         except Exception as error:  # torch raises many kinds for a damaged file
             raise CheckpointError(
                 f"{path}: this interrupted training cannot be resumed; delete the file to start over"
@@ -74,7 +88,9 @@ class TrainingState:
     def log_csv(self) -> str:
         """The log as CSV text with a header."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=LOG_FIELDS, lineterminator="\n")
+        tested = any("test_error" in line for line in self.log)
+        fields = (*LOG_FIELDS, "test_error") if tested else LOG_FIELDS
+        writer = csv.DictWriter(text, fieldnames=fields, lineterminator="\n")
         writer.writeheader()
         writer.writerows({key: f"{value:.6g}" for key, value in line.items()} for line in self.log)
         return text.getvalue()

@@ -12,12 +12,14 @@ import torch
 from torch import nn
 
 from lst_robust.data import ImageSource, cached, open_source
+from lst_robust.distributed import joined
 from lst_robust.errors import UsageError
 from lst_robust.files import file_safe, write_atomic
 from lst_robust.models import create_model
 from lst_robust.models.checkpoint import save_checkpoint
-from lst_robust.progress import Observer
-from lst_robust.suites import Recipe, Suite
+from lst_robust.progress import Observer, Silent
+from lst_robust.recipes import Recipe, recipe_names
+from lst_robust.suites import Suite
 from lst_robust.training.loop import fit
 
 Options = Mapping[str, str | int | float | bool]
@@ -32,6 +34,7 @@ class Training:
     suite: Suite
     recipe: Recipe
     source: ImageSource
+    test: ImageSource | None = None  # for the log; no part of what decides the weights
 
     @property
     def checkpoint(self) -> Path:
@@ -71,11 +74,18 @@ def plan_training(
     """
     recipe = recipe or suite.training
     if recipe is None:
-        raise UsageError(f"suite {suite.name!r} has no training recipe: give a trained model with --checkpoint")
+        raise UsageError(
+            f"suite {suite.name!r} has no training recipe: give a trained model with --checkpoint, or train one by "
+            f"lst-robust train --recipe ({', '.join(recipe_names())})"
+        )
     source = open_source(
         suite.dataset, "train", image_size=suite.image_size, data_dir=data_dir, skip_unreadable=skip_unreadable
     )
-    return Training(model, dict(suite.model_options) if options is None else options, suite, recipe, source)
+    test = None
+    if recipe.evaluate_every is not None:
+        test = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=data_dir)
+        test = test if suite.limit is None else test.subset(suite.limit)
+    return Training(model, dict(suite.model_options) if options is None else options, suite, recipe, source, test)
 
 
 def checkpoints_folder(results_dir: str | Path, suite: Suite) -> Path:
@@ -90,38 +100,60 @@ def run_training(
     device: torch.device,
     workers: int,
     observer: Observer,
-    overwrite: bool = False,
+    start_over: bool = False,
     half: bool = False,
 ) -> Path:
     """Trains and writes `checkpoint` (safetensors) and, beside it, the log as CSV; returns `checkpoint`.
 
-    An interrupted training leaves `<checkpoint>.resume` and goes on from its last whole epoch. With `overwrite` it
-    starts over. `half` stores the weights as float16: half the size, to be loaded as float32 again.
+    An interrupted training leaves `<checkpoint>.resume` and goes on from its last whole epoch, unless it shall
+    `start_over`. `half` stores the weights as float16: half the size, to be loaded as float32 again. Where the recipe
+    keeps the best epoch, the last one's weights are beside it as `<checkpoint>.last.safetensors`. Under `torchrun` all
+    ranks call this, and rank 0 writes.
     """
     resume_file = checkpoint.with_suffix(".resume")
-    if overwrite:
-        resume_file.unlink(missing_ok=True)
-    model = training.build()
-    log = fit(
-        model,
-        cached(training.source),
-        training.recipe,
-        training.suite.pixels,
-        device=device,
-        workers=workers,
-        resume_file=resume_file,
-        observer=observer,
-        title=f"training {training.model}",
-    )
-    write_atomic(checkpoint.with_suffix(".csv"), log.encode())
+    recipe = training.recipe
+    with joined() as ranks:
+        observer = observer if ranks.leader else Silent()
+        if start_over and ranks.leader:
+            resume_file.unlink(missing_ok=True)
+        ranks.wait()  # nobody reads what rank 0 is about to delete
+        model = training.build()
+        whole_images = recipe.augmentation.random_resized_crop is not None
+        fitted = fit(
+            model,
+            training.source if whole_images else cached(training.source),
+            recipe,
+            training.suite.pixels,
+            device=device,
+            workers=workers,
+            resume_file=resume_file,
+            observer=observer,
+            title=f"training {training.model}",
+            test=None if training.test is None else cached(training.test),
+            ranks=ranks,
+        )
+        if ranks.leader:
+            write_atomic(checkpoint.with_suffix(".csv"), fitted.log.encode())
+            if fitted.best is None:
+                _save(training, model, checkpoint, half)
+            else:
+                _save(training, model, checkpoint.with_suffix(".last.safetensors"), half)
+                model.float().load_state_dict(fitted.best["model"])
+                chosen = {"epoch": fitted.best["epoch"], "test_error": fitted.best["test_error"]}
+                _save(training, model, checkpoint, half, chosen_by_test_error=chosen)
+            resume_file.unlink(missing_ok=True)
+        ranks.wait()  # the checkpoint is there for everybody
+    return checkpoint
+
+
+def _save(training: Training, model: nn.Module, path: Path, half: bool, **more: object) -> None:
     save_checkpoint(
         model.cpu().half() if half else model.cpu(),
-        checkpoint,
+        path,
         classes=list(training.source.classes),
         source=f"trained by lst-robust on suite {training.suite.name} v{training.suite.version}",
         train_images=training.source.fingerprint(),
         recipe=training.recipe.deciding(),
         train_seed=training.recipe.seed,
+        **more,
     )
-    resume_file.unlink(missing_ok=True)
-    return checkpoint

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from lst_robust.data import ImageSource, open_source
-from lst_robust.errors import CheckpointError, DataError, NonFiniteError
+from lst_robust.errors import CheckpointError, NonFiniteError
 from lst_robust.progress import Silent
 from lst_robust.suites import Augmentation, PixelStatistics, Recipe
-from lst_robust.training.augmentation import augment, random_crop, random_flip
-from lst_robust.training.loop import Plan, fit
+from lst_robust.training.loop import fit
 
 PIXELS = PixelStatistics(mean=(0.3,) * 3, std=(0.3,) * 3)
 RECIPE = Recipe(
@@ -57,7 +55,7 @@ class StopsInEpoch(Silent):
             raise Stopped
 
 
-def train(model: nn.Module, source: ImageSource, folder: Path, recipe=RECIPE, observer=None, workers=1) -> str:
+def train(model: nn.Module, source: ImageSource, folder: Path, recipe=RECIPE, observer=None, workers=1, test=None):
     return fit(
         model,
         source,
@@ -68,6 +66,7 @@ def train(model: nn.Module, source: ImageSource, folder: Path, recipe=RECIPE, ob
         resume_file=folder / "training.resume",
         observer=observer or Silent(),
         title="training",
+        test=test,
     )
 
 
@@ -76,25 +75,88 @@ def same(one: nn.Module, other: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.parametrize("schedule", [{"schedule": "one_cycle"}, {"schedule": "multistep", "milestones": (1, 2)}])
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_interrupted_and_resumed_it_ends_with_the_same_bits(source, tmp_path, schedule, optimizer):
-    recipe = RECIPE.changed(schedule | {"optimizer": optimizer})
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"schedule": "one_cycle"},
+        {"schedule": "multistep", "milestones": (1, 2), "optimizer": "sgd"},
+        {"drop_last": False, "accumulate": 3, "evaluate_every": 1, "keep": "best"},
+        {"augmentation": {"random_resized_crop": 0.3, "flip": True}},
+    ],
+)
+def test_interrupted_and_resumed_it_ends_with_the_same_bits(source, tmp_path, changes):
+    recipe = RECIPE.changed(changes)
     whole, resumed = network(), network()
-    train(whole, source, tmp_path / "whole", recipe)
+    expected = train(whole, source, tmp_path / "whole", recipe, test=source)
     with pytest.raises(Stopped):
-        train(resumed, source, tmp_path / "resumed", recipe, StopsInEpoch(step=6))  # 4 steps an epoch
+        train(resumed, source, tmp_path / "resumed", recipe, StopsInEpoch(step=7), test=source)  # 4 or 5 steps an epoch
     fresh = network()
     nn.init.zeros_(fresh[0].weight)  # what it starts with must not matter
-    log = train(fresh, source, tmp_path / "resumed", recipe)
+    fitted = train(fresh, source, tmp_path / "resumed", recipe, workers=3, test=source)
     assert same(whole, fresh)
-    assert [line.split(",")[0] for line in log.splitlines()] == ["epoch", "1", "2", "3"]
+    assert [line.split(",")[0] for line in fitted.log.splitlines()] == ["epoch", "1", "2", "3"]
+    if recipe.keep == "best":
+        assert fitted.best["test_error"] == expected.best["test_error"]
+        assert all(torch.equal(w, expected.best["model"][key]) for key, w in fitted.best["model"].items())
+
+
+def test_a_batch_in_parts_is_the_same_step(source, tmp_path):
+    """Without BN and dropout, whose outcome depends on the parts."""
+    recipe = RECIPE.changed({"optimizer": "sgd"})
+    one, parts = without_bn(), without_bn()
+    train(one, source, tmp_path / "1", recipe)
+    train(parts, source, tmp_path / "2", recipe.changed({"accumulate": 5}))  # 16 images as 4, 3, 3, 3, 3
+    for whole, added in zip(one.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(added, whole, rtol=1e-4, atol=1e-6)
+    assert not same(one, without_bn())
+
+
+def without_bn() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 49, 10))
+
+
+class Scripted(nn.Module):
+    """Is right about all of class 0 in the epochs it is told to, and about nothing else."""
+
+    def __init__(self, good_epochs: set[int]) -> None:
+        super().__init__()
+        self.logits, self.good = nn.Linear(1, 10), good_epochs
+        self.register_buffer("epoch", torch.zeros(()))
+
+    def train(self, mode: bool = True) -> nn.Module:
+        self.epoch += mode
+        return super().train(mode)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            return self.logits(x.mean((1, 2, 3))[:, None])
+        answer = 0 if int(self.epoch) in self.good else 10
+        return nn.functional.one_hot(torch.full((len(x),), answer), 11).float()
+
+
+def test_the_test_error_is_logged_as_often_as_asked_and_the_first_best_epoch_kept(source, tmp_path):
+    recipe = RECIPE.changed({"epochs": 5, "evaluate_every": 2, "keep": "best"})
+    fitted = train(Scripted({1, 2, 5}), source, tmp_path, recipe, test=source)
+    rows = [line.split(",") for line in fitted.log.splitlines()]
+    right = 100 * float((source.labels != 0).mean())
+    assert rows[0][-1] == "test_error"
+    assert [row[-1] for row in rows[1:]] == ["", f"{right:.6g}", "", "100", f"{right:.6g}"]
+    assert (fitted.best["epoch"], fitted.best["test_error"]) == (2, right)
+    assert int(fitted.best["model"]["epoch"]) == 2
+
+
+def test_looking_at_the_test_error_changes_no_weight(source, tmp_path):
+    one, watched = network(), network()
+    fitted = train(one, source, tmp_path / "1")
+    train(watched, source, tmp_path / "2", RECIPE.changed({"evaluate_every": 1}), test=source)
+    assert same(one, watched) and fitted.best is None and "test_error" not in fitted.log
 
 
 def test_it_learns_and_depends_on_the_seed_only(source, tmp_path):
     one, again, other = network(), network(), network()
     recipe = RECIPE.changed({"epochs": 12})
-    log = train(one, source, tmp_path / "1", recipe)
+    log = train(one, source, tmp_path / "1", recipe).log
     train(again, source, tmp_path / "2", recipe, workers=3)
     train(other, source, tmp_path / "3", recipe.changed({"seed": 1}))
     assert same(one, again)
@@ -135,37 +197,3 @@ def test_a_damaged_resume_file_says_what_to_do(source, tmp_path):
     (tmp_path / "training.resume").write_bytes(b"PK broken")
     with pytest.raises(CheckpointError, match="delete the file"):
         train(network(), source, tmp_path)
-
-
-def test_the_plan_fits_into_max_steps():
-    recipe = RECIPE.changed({"epochs": 10, "max_steps": 25})
-    plan = Plan.of(recipe, 160)
-    assert (plan.steps_per_epoch, plan.total_steps, plan.epochs) == (10, 25, 3)
-    assert Plan.of(RECIPE, 5).batch_size == 5
-    with pytest.raises(DataError, match="too few"):
-        Plan.of(RECIPE, 1)
-
-
-def test_crops_are_windows_of_the_padded_image_and_differ_between_images():
-    images = torch.arange(1, 65, dtype=torch.uint8).reshape(1, 1, 8, 8).expand(50, 3, 8, 8).contiguous()
-    padded = np.pad(images[0, 0].numpy(), 2)
-    windows = {padded[i : i + 8, j : j + 8].tobytes() for i in range(5) for j in range(5)}
-    cropped = random_crop(images, 2, torch.Generator().manual_seed(0))
-    found = {image[0].numpy().tobytes() for image in cropped}
-    assert found <= windows
-    assert len(found) > 10
-    assert all(torch.equal(image[0], image[2]) for image in cropped)
-
-
-def test_about_half_of_the_images_are_flipped():
-    images = torch.arange(12, dtype=torch.uint8).reshape(1, 3, 2, 2).expand(400, 3, 2, 2)
-    flipped = random_flip(images, torch.Generator().manual_seed(0))
-    is_flipped = (flipped == images.flip(3)).flatten(1).all(1)
-    is_same = (flipped == images).flatten(1).all(1)
-    assert torch.all(is_flipped ^ is_same)
-    assert 150 < int(is_flipped.sum()) < 250
-
-
-def test_no_augmentation_changes_nothing():
-    images = torch.randint(0, 255, (4, 3, 8, 8), dtype=torch.uint8)
-    assert torch.equal(augment(images, Augmentation(), torch.Generator()), images)
