@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
-import pytest
+# One thread a process, before anything starts OpenMP: the networks here are tiny, and threads that wait for a core
+# which another process holds make them a hundred times slower. Inherited by the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 
 
 @pytest.fixture(scope="session")
