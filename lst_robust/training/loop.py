@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -110,7 +111,11 @@ class _Trainer:
         self.state, self.source, self.recipe, self.plan = state, source, recipe, plan
         self.preprocess, self.workers, self.ranks = preprocess, workers, ranks
         self.labels = torch.from_numpy(source.labels)
-        self.network = DistributedDataParallel(state.model) if ranks.world > 1 else state.model
+        self.network: nn.Module = state.model
+        if ranks.world > 1:
+            # Gradients of channels-last weights are copied once more; that costs nothing beside the step itself.
+            warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+            self.network = DistributedDataParallel(state.model)
 
     def epoch(self, epoch: int, observer: Observer) -> dict[str, float]:
         """One pass over the images; returns the epoch's line of the log."""

@@ -1,0 +1,111 @@
+"""`lst-robust train` as a person uses it: recipes by name, several epochs looked at, and being killed."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from lst_robust.models import read_checkpoint
+from lst_robust.suites import suites_folder
+from tests.cli.conftest import command, parsed
+
+
+@pytest.fixture
+def pets(tmp_path, photographs) -> Path:
+    """A suite of 32 images for training and 8 for testing, of two classes, with 12 epochs of two steps."""
+    for split, count in (("train", 16), ("test", 4)):
+        for label, name in enumerate(("cat", "dog")):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for i in range(count):
+                crop = photographs[i % 4, i : 40 + i, 8 * label : 40 + 2 * i]  # of any sizes
+                Image.fromarray(crop).save(tmp_path / "data" / split / name / f"{i}.png")
+    data = yaml.safe_load((suites_folder() / "imagefolder.yaml").read_text()) | {"model_options": {}}
+    data["training"] |= {"epochs": 12, "batch_size": 16}
+    (tmp_path / "pets.yaml").write_text(yaml.safe_dump(data | {"name": "pets"}))
+    return tmp_path / "pets.yaml"
+
+
+TRAIN = ("train", "-m", "resnet20", "-s", "pets.yaml", "--data-dir", "data")
+
+
+@pytest.fixture
+def one_thread():
+    """Sums in the order of the processes that these tests start."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_killed_and_started_again_it_ends_with_the_same_weights(run, pets, tmp_path, one_thread):
+    asked = (*TRAIN, "--evaluate-every", "5", "-j", "1", "--json")
+    process = command(*asked, "--results-dir", "killed", folder=tmp_path)
+    deadline = time.monotonic() + 100
+    while not list((tmp_path / "killed").rglob("*.resume")):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    resumed = run(*asked, "--results-dir", "killed")
+    assert "going on after epoch" in resumed.stderr
+    assert parsed(resumed)["sha256"] == parsed(run(*asked, "--results-dir", "whole"))["sha256"]
+    (log,) = (tmp_path / "killed").rglob("*.csv")
+    rows = list(csv.DictReader(log.read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 13)]
+    assert [row["epoch"] for row in rows if row["test_error"]] == ["5", "10", "12"]
+
+
+def test_an_interrupted_training_can_be_started_over(run, pets, tmp_path):
+    asked = (*TRAIN, "--epochs", "1", "--out", "a.safetensors")
+    (tmp_path / "a.resume").write_bytes(b"of another model")
+    assert run(*asked).exit_code == 3
+    assert run(*asked, "--no-resume").exit_code == 0
+
+
+def test_the_best_epoch_is_kept_beside_the_last_one(run, pets):
+    asked = (*TRAIN, "--epochs", "4", "--keep", "best")
+    refused = run(*asked)
+    assert refused.exit_code == 2 and "evaluate_every" in refused.stderr
+    made = run(*asked, "--evaluate-every", "1", "--out", "a.safetensors")
+    assert made.exit_code == 0, made.stderr
+    errors = [float(row["test_error"]) for row in csv.DictReader(Path("a.csv").read_text().splitlines())]
+    weights, metadata = read_checkpoint("a.safetensors")
+    chosen = metadata["chosen_by_test_error"]
+    assert (chosen["epoch"], chosen["test_error"]) == (errors.index(min(errors)) + 1, pytest.approx(min(errors)))
+    last, metadata = read_checkpoint("a.last.safetensors")
+    assert "chosen_by_test_error" not in metadata
+    same = all(torch.equal(last[key], weights[key]) for key in weights)
+    assert same == (chosen["epoch"] == 4)
+    measured = run("eval", *TRAIN[1:], "--checkpoint", "a.safetensors", "--corruptions", "contrast", "--json")
+    assert parsed(measured)["clean_error"] == pytest.approx(min(errors))
+
+
+def test_a_recipe_by_name_in_place_of_the_suites(run, pets):
+    made = parsed(
+        run(*TRAIN, "--recipe", "short", "--epochs", "1", "--accumulate", "2", "--out", "a.safetensors", "--json")
+    )
+    expected = {"optimizer": "sgd", "schedule": "one_cycle", "epochs": 1, "batch_size": 128, "accumulate": 2}
+    assert made["recipe"] | expected == made["recipe"]
+    unknown = run(*TRAIN, "--recipe", "shrot")
+    assert unknown.exit_code == 2 and "did you mean short" in unknown.stderr
+
+
+def test_a_suite_without_a_recipe_names_those_there_are(run):
+    result = run("train", "-m", "alexnet", "-s", "imagenet-c")
+    assert result.exit_code == 2 and "--recipe (imagenet, paper-cifar, short)" in result.stderr
+    result = run("eval", "-m", "alexnet", "-s", "imagenet-c", "--data-dir", "nowhere")
+    assert result.exit_code == 3 and "nowhere" in result.stderr
+
+
+def test_the_imagenet_recipe_cuts_from_whole_images_whatever_the_threads(run, pets):
+    asked = (*TRAIN, "--recipe", "imagenet", "--epochs", "2", "--lr", "0.001", "--json")
+    made = [parsed(run(*asked, "-j", threads, "--out", f"{threads}.safetensors")) for threads in ("1", "3")]
+    assert made[0]["sha256"] == made[1]["sha256"]
+    assert made[0]["recipe"]["augmentation"]["random_resized_crop"] == 0.08
