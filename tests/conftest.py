@@ -9,8 +9,8 @@ from pathlib import Path
 # which another process holds make them a hundred times slower. Inherited by the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
+import numpy as np
+import pytest
 
 
 @pytest.fixture(scope="session")
