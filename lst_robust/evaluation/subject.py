@@ -14,7 +14,7 @@ from torch import nn
 from lst_robust.data import ImageSource
 from lst_robust.errors import CheckpointError, DataError, UsageError
 from lst_robust.evaluation.records import ModelIdentity
-from lst_robust.models import create_model, model_info
+from lst_robust.models import create_model, fitting_options, model_info
 from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
 from lst_robust.progress import Observer
 from lst_robust.suites import PixelStatistics, Suite
@@ -70,7 +70,7 @@ def from_checkpoint(
             f"{len(source.classes)} ({_some(source.classes)}): give the data it was trained for, or another checkpoint"
         )
     if options is None:
-        options = {} if metadata.get("model") == name else suite.model_options
+        options = {} if metadata.get("model") == name else fitting_options(name, suite.model_options)
     pixels, note = (None, {}) if "format" in metadata else _own_pixels(name, suite)
     identity = ModelIdentity(
         name=name,

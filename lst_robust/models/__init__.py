@@ -12,7 +12,7 @@ from lst_robust.models.checkpoint import (
 )
 from lst_robust.models.config import ModelConfig
 from lst_robust.models.convert import convert_checkpoint
-from lst_robust.models.factory import create_model
+from lst_robust.models.factory import create_model, fitting_options
 from lst_robust.models.inference import optimize_for_inference
 from lst_robust.models.lst import networks  # noqa: F401 (registers)
 from lst_robust.models.profile import describe_models
@@ -24,6 +24,7 @@ __all__ = [
     "convert_checkpoint",
     "create_model",
     "describe_models",
+    "fitting_options",
     "load_checkpoint",
     "model_info",
     "model_names",

@@ -71,6 +71,12 @@ def create_model(
     return model
 
 
+def fitting_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `options` that the network has: a suite names options for many networks, and not each has all."""
+    known = model_info(name).options or {}
+    return {option: value for option, value in options.items() if option in known}
+
+
 def _as_size(value: object, default: int) -> int:
     size = default if value is None else _coerce("image_size", value, default)
     if size < 8:

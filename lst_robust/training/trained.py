@@ -15,7 +15,7 @@ from lst_robust.data import ImageSource, cached, open_source
 from lst_robust.distributed import joined
 from lst_robust.errors import UsageError
 from lst_robust.files import file_safe, write_atomic
-from lst_robust.models import create_model
+from lst_robust.models import create_model, fitting_options
 from lst_robust.models.checkpoint import save_checkpoint
 from lst_robust.progress import Observer, Silent
 from lst_robust.recipes import Recipe, recipe_names
@@ -85,7 +85,9 @@ def plan_training(
     if recipe.evaluate_every is not None:
         test = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=data_dir)
         test = test if suite.limit is None else test.subset(suite.limit)
-    return Training(model, dict(suite.model_options) if options is None else options, suite, recipe, source, test)
+    if options is None:
+        options = fitting_options(model, suite.model_options)
+    return Training(model, options, suite, recipe, source, test)
 
 
 def checkpoints_folder(results_dir: str | Path, suite: Suite) -> Path:

@@ -81,11 +81,21 @@ def test_a_model_without_a_checkpoint_is_trained_once(run, tiny):
     assert other_seed["checkpoint_sha256"] != parsed(first)["checkpoint_sha256"]
 
 
+def test_a_suites_options_reach_the_models_that_have_them_only(run, tiny):
+    asked = ("-s", str(tiny), "--corruptions", "contrast", "--severities", "1", "--json")
+    assert parsed(run("eval", "-m", "resnet20", *asked))["options"] == {}  # resnet20 has no stem to choose
+    assert run("eval", "-m", "resnet20", *asked, "--set", "stem=3x3s1").exit_code == 2
+
+
 def test_a_written_normaliser_can_be_used_and_gives_100(run, tiny):
-    written = run("eval", *ALEXNET, "--suite", str(tiny), "--write-normaliser", "mine.yaml")
-    assert written.exit_code in (0, 3), written.stderr
-    if written.exit_code == 3:  # on 20 images AlexNet may be right on all severities of a corruption
-        pytest.fail(written.stderr)
+    asked = ("eval", "-m", "alexnet", "-s", str(tiny), "--json")  # two steps of training: wrong nearly everywhere
+    assert run(*asked, "--write-normaliser", "mine.yaml").exit_code == 0
+    summary = parsed(run(*asked, "--normaliser", "mine.yaml"))
+    assert summary["normaliser"] == "alexnet-tiny"
+    assert all(ce == pytest.approx(100) for ce in summary["ce"].values())
+    part = run(*asked, "--corruptions", "fog", "--write-normaliser", "part.yaml")
+    assert part.exit_code == 5
+    assert "90 are missing" in part.stderr
 
 
 @pytest.mark.parametrize(
