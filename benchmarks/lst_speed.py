@@ -12,7 +12,7 @@ median of the rounds' ratios with the range from the first to the third quartile
     plain     our network in torch alone: four depthwise convolutions, k-major, channels last
     ours      what eval and train use: folded BN, chunks and the fused kernel for inference; the fused second half of
               the bottleneck for training
-    resnet    the ResNet of the same depth, folded and in chunks as well for inference
+    resnet    the ResNet of the same depth, channels last, for inference with folded BN as well
 
 Every LST variant is first checked to give the same outputs.
 """

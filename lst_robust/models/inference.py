@@ -9,34 +9,36 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from lst_robust.models.lst.blocks import LSTI, LSTII
+from lst_robust.models.lst.blocks import LSTI, LSTII, LSTBlock
 from lst_robust.models.lst.inference import InferenceLSTI, InferenceLSTII
 
-CHUNK = 16  # images at a time on a CPU: wide activations then stay in the cache, and in memory already mapped
+CHUNK = 16  # images a thread at a time on a CPU: wide activations then stay in caches and in memory already mapped
 
 
 class ChunkedModel(nn.Module):
-    """Runs `model` on `chunk` images at a time on a CPU, on the whole batch elsewhere; `.config` is the model's."""
+    """Runs `model` on `CHUNK` images a thread at a time on a CPU, on the whole batch elsewhere."""
 
-    def __init__(self, model: nn.Module, chunk: int = CHUNK) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model, self.chunk = model, chunk
+        self.model = model
         if hasattr(model, "config"):
             self.config = model.config
 
     def forward(self, images: Tensor) -> Tensor:
-        if images.device.type != "cpu" or len(images) <= self.chunk:
+        if images.device.type != "cpu":
             return self.model(images)
-        return torch.cat([self.model(part) for part in images.split(self.chunk)])
+        return torch.cat([self.model(part) for part in images.split(CHUNK * torch.get_num_threads())])
 
 
 def optimize_for_inference(model: nn.Module) -> nn.Module:
     """A copy of `model` in evaluation mode, channels last, with every BN folded into the convolution before it.
 
-    LST-II bottlenecks run in one fused pass on a CPU where a C++ compiler is found. The copy can't be trained; of
-    networks that are not ours only convolutions and BNs that follow each other in an nn.Sequential are folded.
+    LST-II bottlenecks run in one fused pass on a CPU where a C++ compiler is found, and batches of LST-Nets in chunks.
+    The copy can't be trained; of networks that are not ours only convolutions and BNs that follow each other in an
+    nn.Sequential are folded.
     """
     model = copy.deepcopy(model).eval()
+    has_lst = any(isinstance(module, LSTBlock) for module in model.modules())
     for parent in list(model.modules()):
         for first, second in _pairs(parent):
             _fold_pair(parent, first, second)
@@ -47,7 +49,8 @@ def optimize_for_inference(model: nn.Module) -> nn.Module:
                 setattr(parent, name, InferenceLSTI(child))
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    return ChunkedModel(model.to(memory_format=torch.channels_last))
+    model.to(memory_format=torch.channels_last)
+    return ChunkedModel(model) if has_lst else model
 
 
 def _pairs(parent: nn.Module) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lst_robust.errors import UsageError
-from lst_robust.models.lst.training import can_fuse, fused_shortcut, fused_tail, kernel_takes
+from lst_robust.models.lst.training import can_fuse, fused_shortcut, fused_tail, kernel_takes, resize_and_keep
 from lst_robust.models.lst.transforms import (
     SoftThreshold,
     SpatialTransform,
@@ -112,12 +112,21 @@ class LSTII(LSTBlock):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.bn_s.training and can_fuse(x, self.t_s):
+            return self._fused(x)
         y = self.relu(self.bn_r(self.t_r(x)))
-        v = self.bn_c(self.t_c(y))
-        if self.bn_s.training and can_fuse(v, self.t_s):
-            tau = self.threshold.tau if isinstance(self.threshold, SoftThreshold) else 0.0
-            return fused_tail(v, self.shortcut(x), self.t_s, self.bn_s, tau)
-        return self.threshold(self.bn_s(self.t_s(self.threshold(v))) + self.shortcut(x))
+        z = self.threshold(self.bn_c(self.t_c(y)))
+        return self.threshold(self.bn_s(self.t_s(z)) + self.shortcut(x))
+
+    def _fused(self, x: Tensor) -> Tensor:
+        """The same for a training step on a CPU."""
+        if isinstance(self.shortcut, nn.Identity):
+            resized, residual = resize_and_keep(x, self.t_r.weight)
+        else:
+            resized, residual = self.t_r(x), self.shortcut(x)
+        v = self.bn_c(self.t_c(self.relu(self.bn_r(resized))))
+        tau = self.threshold.tau if isinstance(self.threshold, SoftThreshold) else 0.0
+        return fused_tail(v, residual, self.t_s, self.bn_s, tau)
 
 
 class LSTI(LSTBlock):

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 typedef float v8 __attribute__((vector_size(32), aligned(4), may_alias));
 
@@ -81,8 +82,19 @@ static inline void respond(const float* z, int stride, int row, int c, const flo
     }
 }
 
-// Calls visit(four responses, first channel, pixel) for all of an image, and end(first channel) after each row:
-// three pixels of a row at a time, then single ones.
+// Calls call(group size, first) for a row in groups of 3, and of 2 rather than leaving one: fewer than 8 sums at a time
+// wait for each other.
+template <class Call>
+static inline void in_groups(int count, Call call) {
+    for (int x = 0; x < count;) {
+        int left = count - x;
+        if (left == 1) call(std::integral_constant<int, 1>(), x), x += 1;
+        else if (left == 2 || left == 4) call(std::integral_constant<int, 2>(), x), x += 2;
+        else call(std::integral_constant<int, 3>(), x), x += 3;
+    }
+}
+
+// Calls visit(four responses, first channel, pixel) for all of an image, and end(first channel) after each row.
 template <class Visit, class End>
 static inline void for_responses(const float* z, int height, int width, int c, int stride, const float* w, Visit visit,
                                  End end) {
@@ -90,17 +102,11 @@ static inline void for_responses(const float* z, int height, int width, int c, i
     for (int y = 0; y < out_height; y++)
         for (int o = 0; o < c; o += 8) {
             const float* from = z + y * stride * row + o;
-            int x = 0;
-            for (; x + 3 <= out_width; x += 3) {
-                v8 sum[3][4];
-                respond<3>(from + x * stride * c, stride, row, c, w + 36 * o, sum);
-                for (int p = 0; p < 3; p++) visit(sum[p], o, y * out_width + x + p);
-            }
-            for (; x < out_width; x++) {
-                v8 sum[1][4];
-                respond<1>(from + x * stride * c, stride, row, c, w + 36 * o, sum);
-                visit(sum[0], o, y * out_width + x);
-            }
+            in_groups(out_width, [&](auto group, int x) {
+                v8 sum[group.value][4];
+                respond<group.value>(from + x * stride * c, stride, row, c, w + 36 * o, sum);
+                for (int p = 0; p < group.value; p++) visit(sum[p], o, y * out_width + x + p);
+            });
             end(o);
         }
 }
@@ -125,12 +131,13 @@ static void pad(const float* v, int height, int width, int c, float tau, float* 
     }
 }
 
-// Sums of f and f·t over an image, with f = f(t, k, place of t's first channel) in the output.
+// Sums (2, 4c) of f and f·t over an image, with f = factor(t, place of t's first channel in the output): first of each
+// row, then of the rows (partial: 8c floats), in double only over images.
 template <class Factor>
-static inline void accumulate(const float* z, int height, int width, int c, int stride, const float* w, double* sums,
-                              Factor factor) {
-    std::memset(sums, 0, sizeof(double) * 8 * c);
-    v8 first[4] = {}, second[4] = {};  // of one row: short sums in float, long ones in double
+static inline void accumulate(const float* z, int height, int width, int c, int stride, const float* w, float* partial,
+                              double* sums, Factor factor) {
+    std::memset(partial, 0, sizeof(float) * 8 * c);
+    v8 first[4] = {}, second[4] = {};
     auto add = [&](v8* t, int o, int pixel) {
         for (int k = 0; k < 4; k++) {
             v8 f = factor(t[k], (4 * pixel + k) * c + o);
@@ -140,14 +147,13 @@ static inline void accumulate(const float* z, int height, int width, int c, int 
     };
     auto end = [&](int o) {
         for (int k = 0; k < 4; k++) {
-            for (int i = 0; i < 8; i++) {
-                sums[k * c + o + i] += first[k][i];
-                sums[(4 + k) * c + o + i] += second[k][i];
-            }
+            float *f = partial + k * c + o, *ft = f + 4 * c;
+            store(f, load(f) + first[k]), store(ft, load(ft) + second[k]);
             first[k] = second[k] = v8{};
         }
     };
     for_responses(z, height, width, c, stride, w, add, end);
+    for (int i = 0; i < 8 * c; i++) sums[i] = partial[i];
 }
 
 // d (P, 4, 8) = a·g + b·t + e for P neighbouring pixels and 8 channels.
@@ -282,10 +288,11 @@ void lst2_tail(int64_t images, float* scratch, const float* v, const float* resi
 // Training, first pass: sums (images, 2, 4c) of t = T_s z and t² over each image, for BN's statistics.
 void lst2_statistics(int64_t images, float* scratch, const float* z, double* sums, int height, int width, int c, int stride,
                      const float* w) {
+    float* partial = scratch + (height + 2) * (width + 2) * c;
     clear_border(scratch, height, width, c);
     for (int64_t n = 0; n < images; n++, z += height * width * c, sums += 8 * c) {
         pad(z, height, width, c, 0, scratch);
-        accumulate(scratch, height, width, c, stride, w, sums, [](v8 t, int) { return t; });
+        accumulate(scratch, height, width, c, stride, w, partial, sums, [](v8 t, int) { return t; });
     }
 }
 
@@ -294,10 +301,11 @@ void lst2_statistics(int64_t images, float* scratch, const float* z, double* sum
 void lst2_backward_sums(int64_t images, float* scratch, const float* z, const float* out, const float* gradient, float* g,
                         double* sums, int height, int width, int c, int stride, const float* w, float tau) {
     int64_t out_size = (int64_t)output_pixels(height, width, stride) * 4 * c;
+    float* partial = scratch + (height + 2) * (width + 2) * c;
     clear_border(scratch, height, width, c);
     for (int64_t n = 0; n < images; n++, z += height * width * c, sums += 8 * c) {
         pad(z, height, width, c, 0, scratch);
-        accumulate(scratch, height, width, c, stride, w, sums, [=](v8, int at) {
+        accumulate(scratch, height, width, c, stride, w, partial, sums, [=](v8, int at) {
             v8 value = load(gradient + at);
             if (tau > 0) value = load(out + at) != 0.f ? value : v8{};
             store(g + at, value);
@@ -324,13 +332,10 @@ void lst2_backward(int64_t images, float* scratch, const float* z, const float* 
             for (int o = 0; o < c; o += 8) {
                 const float* from = padded + y * stride * row + o;
                 float* to = spread + y * stride * row + o;
-                int x = 0;
-                for (; x + 3 <= out_width; x += 3)
-                    gradients<3>(from + x * stride * c, c, stride, row, w + 36 * o, g + 4 * x * c + o, a + o, b + o,
-                                 e + o, d + 32 * x);
-                for (; x < out_width; x++)
-                    gradients<1>(from + x * stride * c, c, stride, row, w + 36 * o, g + 4 * x * c + o, a + o, b + o,
-                                 e + o, d + 32 * x);
+                in_groups(out_width, [&](auto group, int x) {
+                    gradients<group.value>(from + x * stride * c, c, stride, row, w + 36 * o, g + 4 * x * c + o, a + o,
+                                           b + o, e + o, d + 32 * x);
+                });
                 transposed(from, out_width, c, stride, row, w + 36 * o, d, to, dw + 36 * o);
             }
         for (int y = 0; y < height; y++) {

@@ -92,7 +92,9 @@ def tail(
 def statistics(z: Tensor, stride: int, weight: Tensor) -> Tensor:
     """Sums of t = T_s z and of t² over all images and pixels: float64 (2, 4c)."""
     sums = torch.empty(len(z), 2, 4 * z.shape[1], dtype=torch.float64)
-    _over_images("lst2_statistics", len(z), _padded(z), Each(z), Each(sums), *_sizes(z), stride, weight)
+    _over_images(
+        "lst2_statistics", len(z), _padded(z) + 8 * z.shape[1], Each(z), Each(sums), *_sizes(z), stride, weight
+    )
     return sums.sum(0)
 
 
@@ -103,7 +105,7 @@ def backward_sums(
     g = torch.empty_like(gradient)
     sums = torch.empty(len(z), 2, 4 * z.shape[1], dtype=torch.float64)
     each = (Each(z), Each(out), Each(gradient), Each(g), Each(sums))
-    _over_images("lst2_backward_sums", len(z), _padded(z), *each, *_sizes(z), stride, weight, tau)
+    _over_images("lst2_backward_sums", len(z), _padded(z) + 8 * z.shape[1], *each, *_sizes(z), stride, weight, tau)
     return g, sums.sum(0)
 
 
@@ -136,7 +138,9 @@ def _over_images(name: str, images: int, scratch_size: int, *arguments: Each | T
         values = [_c_value(argument, first) for argument in arguments]
         function(ctypes.c_int64(last - first), ctypes.c_void_p(scratch.data_ptr()), *values)
 
-    threads = max(1, min(torch.get_num_threads(), images))
+    if images == 0:
+        return
+    threads = min(torch.get_num_threads(), images)
     bounds = [images * i // threads for i in range(threads + 1)]
     others = [_pool(threads - 1).submit(run, *part) for part in pairwise(bounds[1:])]
     run(0, bounds[1])

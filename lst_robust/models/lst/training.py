@@ -64,6 +64,32 @@ class _FusedTail(torch.autograd.Function):
         return dv, g, dweight, dgamma.float(), sum_g.float(), None, None, None
 
 
+class _ResizeAndKeep(torch.autograd.Function):
+    """T_r x, and x itself for the identity shortcut: backward adds T_r's gradient into the shortcut's, in place.
+
+    That gradient comes from `_FusedTail` alone, which makes it anew at each step and hands it to nobody else.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(x, weight)
+        return torch.nn.functional.conv2d(x, weight), x.view_as(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, shortcut: Tensor) -> tuple[Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        dy = pixels(gradient.contiguous(memory_format=torch.channels_last))
+        dweight = (dy.T @ pixels(x)).view_as(weight)
+        pixels(shortcut).addmm_(dy, weight.flatten(1))
+        return shortcut, dweight
+
+
+def pixels(x: Tensor) -> Tensor:
+    """(N, C, H, W) channels last as the matrix (N·H·W, C), without copying."""
+    return x.permute(0, 2, 3, 1).view(-1, x.shape[1])
+
+
 class _FusedShortcut(torch.autograd.Function):
     """BN(weight · x[:, source, ::stride, ::stride]) with the batch's statistics; also those, (outputs,) each.
 
@@ -106,6 +132,11 @@ class _FusedShortcut(torch.autograd.Function):
         return dx, dweight.float(), dgamma.float(), sum_g.float(), None, None, None
 
 
+def resize_and_keep(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """T_r x, and x to be given to `fused_tail` as the residual and to nothing else."""
+    return _ResizeAndKeep.apply(x.contiguous(memory_format=torch.channels_last), weight)
+
+
 def fused_shortcut(x: Tensor, weight: Tensor, bn: nn.BatchNorm2d, source: Tensor, stride: int) -> Tensor:
     """bn(weight · x[:, source, ::stride, ::stride]) in training mode; moves the running statistics of `bn`."""
     x = x.contiguous(memory_format=torch.channels_last)
@@ -118,12 +149,13 @@ def fused_shortcut(x: Tensor, weight: Tensor, bn: nn.BatchNorm2d, source: Tensor
 def kernel_takes(x: Tensor) -> bool:
     """Whether the compiled functions are there and can work on `x`."""
     on_cpu = x.device.type == "cpu" and x.dtype is torch.float32 and x.numel() > 0
-    return on_cpu and building.library() is not None and not torch.compiler.is_compiling()
+    plain = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
+    return on_cpu and not plain and building.library() is not None
 
 
-def can_fuse(v: Tensor, t_s: SpatialTransform) -> bool:
+def can_fuse(x: Tensor, t_s: SpatialTransform) -> bool:
     """Whether `fused_tail` can stand for torch: 3x3, four filters a channel, a multiple of 8 channels."""
-    return kernel_takes(v) and t_s.filters == 4 and t_s.weight.shape[-1] == 3 and t_s.channels % 8 == 0
+    return kernel_takes(x) and t_s.filters == 4 and t_s.weight.shape[-1] == 3 and t_s.channels % 8 == 0
 
 
 def fused_tail(v: Tensor, residual: Tensor, t_s: SpatialTransform, bn: nn.BatchNorm2d, tau: float) -> Tensor:
