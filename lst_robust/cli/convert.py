@@ -10,8 +10,7 @@ import typer
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import out, print_json
 
-HELP = """Load a checkpoint strictly into a model and write it as safetensors, with model, classes, source and its SHA-256
-in the header.
+HELP = """Load a checkpoint strictly into a model and write it as safetensors, with its origin in the header.
 
 SRC is a safetensors file, a state dict of torchvision's, or one of the LST-Net or CBAM authors' releases or timm's
 SE-ResNet naming, for the models they fit. Files with code in them are refused.
