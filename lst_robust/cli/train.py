@@ -72,6 +72,7 @@ def train_command(
     from lst_robust.devices import resolve_device
     from lst_robust.distributed import is_leader
     from lst_robust.errors import UsageError
+    from lst_robust.models.allocator import keep_memory_mapped
     from lst_robust.models.checkpoint import checkpoint_sha256
     from lst_robust.recipes import load_recipe, recipe_names
     from lst_robust.suites import load_suite
@@ -104,6 +105,7 @@ def train_command(
     checkpoint = out_file or checkpoints_folder(results_dir, resolved) / training.checkpoint
     trained = overwrite or not checkpoint.is_file()
     if trained:
+        keep_memory_mapped()
         with RichObserver() as observer:
             run_training(
                 training,
