@@ -87,6 +87,15 @@ def test_a_suites_options_reach_the_models_that_have_them_only(run, tiny):
     assert run("eval", "-m", "resnet20", *asked, "--set", "stem=3x3s1").exit_code == 2
 
 
+@pytest.mark.parametrize("name", ["torchvision:shufflenet_v2_x0_5", "timm:mobilenetv3_small_050"])
+def test_networks_of_other_libraries_go_through_the_same_evaluation(run, tiny, name):
+    if name.startswith("timm"):
+        pytest.importorskip("timm", reason="timm is an optional extra")
+    trained = parsed(run("eval", "-m", name, "-s", str(tiny), "--json"))  # by the suite's recipe, with its pixels
+    assert trained["model"] == name
+    assert trained["mce19"] is not None
+
+
 def test_a_written_normaliser_can_be_used_and_gives_100(run, tiny):
     asked = ("eval", "-m", "alexnet", "-s", str(tiny), "--json")  # two steps of training: wrong nearly everywhere
     assert run(*asked, "--write-normaliser", "mine.yaml").exit_code == 0
