@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from lst_robust.errors import UsageError
+from lst_robust.errors import LstRobustError, UsageError
 
 TIMEOUT = timedelta(days=30)  # ranks may finish hours apart; torchrun ends all of them when one fails
 
@@ -61,7 +61,10 @@ def is_leader() -> bool:
 @contextmanager
 def joined() -> Iterator[Ranks]:
     """Joins the group that torchrun's variables describe, if they are set; inside of another `joined`, nothing is left
-    to do. Tensors on the CPU go through gloo, those on CUDA through nccl, each rank on the device of its number."""
+    to do. Tensors on the CPU go through gloo, those on CUDA through nccl, each rank on the device of its number.
+
+    Raises UsageError when torchrun's variables are not complete, LstRobustError when another process has stopped.
+    """
     ranks = _ranks()
     if ranks.world == 1:
         yield Ranks()
@@ -81,6 +84,12 @@ def joined() -> Iterator[Ranks]:
     distributed.init_process_group(backend, timeout=TIMEOUT)
     try:
         yield ranks
+    except RuntimeError as error:
+        if not isinstance(error, distributed.DistError) and "gloo" not in str(error):
+            raise
+        raise LstRobustError(
+            f"rank {ranks.rank} stops: another of the {ranks.world} processes has gone, and its own message says why"
+        ) from error
     finally:
         distributed.destroy_process_group()
 

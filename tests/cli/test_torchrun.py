@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import torch
@@ -17,18 +18,18 @@ from lst_robust.models import read_checkpoint
 from lst_robust.suites import suites_folder
 from tests.cli.conftest import parsed
 
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "lst_robust")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-def together(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
-    """`torchrun --nproc-per-node 2 -m lst_robust ...`, each process on one thread."""
+def together(*arguments: str, folder: Path, program: tuple[str, ...] = ("-m", "lst_robust")) -> CompletedProcess:
+    """`torchrun --nproc-per-node 2 <program> <arguments>`, each process on one thread."""
     return subprocess.run(
-        [sys.executable, *TORCHRUN, *arguments],
+        [sys.executable, *TORCHRUN, *program, *arguments],
         cwd=folder,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -76,3 +77,21 @@ def test_two_processes_train_and_measure_what_one_does(run, plain, tmp_path):
     assert parsed(run("eval", *asked, "--checkpoint", str(path), *cells, "again")) == shared
     assert records(tmp_path / "two") == records(tmp_path / "again")
     assert len(records(tmp_path / "two")) == 9
+
+
+def test_an_error_of_one_process_is_one_line_and_ends_the_other(plain, tmp_path):
+    """The second process cannot read its images; the first says only that it is not to blame."""
+    script = (
+        "import os, sys; from lst_robust.cli import main; from lst_robust.data import digits\n"
+        "def fails(*_): raise ValueError('cut short')\n"
+        "if os.environ['RANK'] == '1': digits.DigitsSource._enlarged = fails\n"
+        "main()\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    asked = ("train", "-m", "alexnet", "-s", str(plain), "-j", "1", "--results-dir", "r")
+    done = together(*asked, folder=tmp_path, program=("script.py",))
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert done.returncode != 0
+    assert sum("1297 of 1297 images" in line and "cut short" in line for line in errors) == 1
+    assert all("1297 images" in line or "another of the 2 processes has gone" in line for line in errors)
+    assert not list((tmp_path / "r").rglob("*.safetensors"))
