@@ -149,8 +149,8 @@ def evaluate(
             )
         run = Run(_protocol(suite, images), subject.identity)
         there = {} if overwrite else store.load(run, observer.warn)
-        missing = [cell for cell in cells if cell not in there]
-        ranks.wait()  # nobody measures before everybody knows what is missing
+        # Rank 0's list, and everybody has it before anybody writes.
+        missing = ranks.gather([cell for cell in cells if cell not in there])[0]
         failed: dict[Cell, str] = {}
         if missing:
             images.prepare(missing, store.results_dir)

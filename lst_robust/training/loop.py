@@ -35,6 +35,8 @@ from lst_robust.training.plan import Plan
 from lst_robust.training.state import Best, TrainingState
 from lst_robust.training.testing import measure_error
 
+RANKS_APART = 2**40  # between the seeds of two ranks' dropout, farther apart than any two epochs' seeds
+
 
 class Fitted(NamedTuple):
     """The log as CSV text, and the best epoch where the recipe asks for it."""
@@ -124,7 +126,7 @@ class _Trainer:
         losses, wrong, seen, started = 0.0, 0, 0, time.perf_counter()
         self.state.model.train()
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(_epoch_seed(self.recipe.seed, epoch) + 1 + 2 * self.ranks.rank * _RANKS_APART)  # dropout
+            torch.manual_seed(_epoch_seed(self.recipe.seed, epoch) + 1 + 2 * self.ranks.rank * RANKS_APART)  # dropout
             for n, images, labels in self._batches(epoch, generator):
                 batch_loss, batch_wrong = self._gradients(n, images, labels.to(device))
                 if not math.isfinite(batch_loss):
@@ -200,9 +202,6 @@ class _Trainer:
             batch = augment(torch.from_numpy(images).permute(0, 3, 1, 2), draws, augmentation.crop_padding)
             pixels = self.preprocess(batch.permute(0, 2, 3, 1).numpy())
             yield stop - start, pixels.contiguous(memory_format=torch.channels_last), self.labels[share]
-
-
-_RANKS_APART = 2**40  # between the seeds of two ranks' dropout, farther apart than any two epochs' seeds
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:
