@@ -1,13 +1,19 @@
-"""Writing files so that they are whole or not there."""
+"""Writing files so that they are whole or not there, and taking turns among processes."""
 
 from __future__ import annotations
 
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from lst_robust.errors import DataError
+
+POLL = 0.2  # seconds between two looks whether a lock is free
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -27,6 +33,31 @@ def write_atomic(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); what was finished before is kept") from error
+
+
+@contextmanager
+def exclusive(lock: Path, *, wait: bool) -> Iterator[bool]:
+    """Gives True while this process holds the lock, which then nobody else on this file system does. Where somebody
+    has it, this waits, or gives False at once. A process that dies loses its locks.
+
+    The file is removed at the end, and whoever has waited for it may then hold it together with one who made it anew:
+    under the lock, look first whether the work is done. Raises DataError where the file cannot be made.
+    """
+    holder = FileLock(lock, timeout=-1 if wait else 0, poll_interval=POLL)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        holder.acquire()
+    except Timeout:
+        yield False
+        return
+    except OSError as error:
+        raise DataError(f"{lock}: cannot be locked ({error.strerror})") from error
+    try:
+        yield True
+        with suppress(OSError):  # where an open file cannot be removed it stays, empty
+            lock.unlink()
+    finally:
+        holder.release()
 
 
 def file_safe(name: str) -> str:

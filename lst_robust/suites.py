@@ -80,6 +80,11 @@ class PixelStatistics(Config):
     mean: Floats3
     std: Floats3
 
+    def described(self) -> str:
+        """In words, as records note it."""
+        mean, std = (", ".join(f"{value:g}" for value in values) for values in (self.mean, self.std))
+        return f"minus mean ({mean}), by std ({std})"
+
 
 class Suite(Config):
     """A benchmark: data, corruptions, protocol, normaliser, training recipe. See `load_suite`.

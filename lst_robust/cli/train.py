@@ -76,7 +76,7 @@ def train_command(
     from lst_robust.models.checkpoint import checkpoint_sha256
     from lst_robust.recipes import load_recipe, recipe_names
     from lst_robust.suites import load_suite
-    from lst_robust.training.trained import checkpoints_folder, plan_training, run_training
+    from lst_robust.training.trained import checkpoints_folder, ensure_trained, plan_training
 
     resolved = load_suite(suite)
     base = resolved.training if recipe is None else load_recipe(recipe)
@@ -103,20 +103,19 @@ def train_command(
         skip_unreadable=skip_unreadable,
     )
     checkpoint = out_file or checkpoints_folder(results_dir, resolved) / training.checkpoint
-    trained = overwrite or not checkpoint.is_file()
-    if trained:
-        keep_memory_mapped()
-        with RichObserver() as observer:
-            run_training(
-                training,
-                checkpoint,
-                device=resolve_device(device),
-                workers=available_cores() if workers is None else workers,
-                observer=observer,
-                start_over=overwrite or not resume,
-                half=half,
-            )
-    else:
+    keep_memory_mapped()
+    with RichObserver() as observer:
+        trained = ensure_trained(
+            training,
+            checkpoint,
+            device=resolve_device(device),
+            workers=available_cores() if workers is None else workers,
+            observer=observer,
+            overwrite=overwrite,
+            resume=resume,
+            half=half,
+        )
+    if not trained:
         err.print(f"{checkpoint} is there already; --overwrite trains it again", soft_wrap=True)
     if not is_leader():  # under torchrun one process speaks for all
         return

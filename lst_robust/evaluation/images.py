@@ -19,11 +19,12 @@ from lst_robust.suites import Suite
 
 class CellImages(ABC):
     """`clean`: the clean test images, whose order and labels every cell has; `engine`: what corrupts them, for the
-    record; `seed`: of the noise."""
+    record; `seed`: of the noise; `transform`: what becomes of an image before and with its corruption, in words."""
 
     clean: ImageSource
     engine: str
     seed: int
+    transform: str
 
     @abstractmethod
     def prepare(self, cells: Sequence[Cell], folder: Path) -> None:
@@ -43,6 +44,7 @@ class GeneratedImages(CellImages):
     def __init__(self, suite: Suite, clean: ImageSource, seed: int) -> None:
         self.clean, self.seed, self._suite = clean, seed, suite
         self.engine = f"{engine.ENGINE} {engine.ENGINE_VERSION}"
+        self.transform = f"{_geometry(suite)}, then corruption"
 
     def prepare(self, cells: Sequence[Cell], folder: Path) -> None:
         self.clean = decoded_once(self.clean, folder)
@@ -72,6 +74,7 @@ class OfficialImages(CellImages):
 
     def __init__(self, suite: Suite, clean: ImageSource, whole: ImageSource, folder: str | Path | None) -> None:
         self.clean, self._whole = clean, whole
+        self.transform = f"clean: {_geometry(suite)}; corrupted: files as they are"
         self._suite, self._folder = suite, folder
         position = {image_id: i for i, image_id in enumerate(whole.ids)}
         self._positions = np.array([position[image_id] for image_id in clean.ids], dtype=np.int64)
@@ -96,6 +99,12 @@ class OfficialImages(CellImages):
                 f"({len(source)} and {len(self._whole)}): both must be the complete test set, with the same file names"
             )
         return source.select(self._positions).read
+
+
+def _geometry(suite: Suite) -> str:
+    """How images get their size, in words."""
+    size, resize = suite.image_size, getattr(suite.dataset, "resize", None)
+    return f"shorter side to {resize or size} px where it differs, centre {size} x {size}"
 
 
 def open_cell_images(

@@ -1,8 +1,9 @@
 """The record of one cell: what was measured, of which model, under which protocol, on which images.
 
 A record is a JSON file of its own. It carries the correctness of every image as packed bits, so that intervals and
-paired comparisons can be computed later without running the model again, and everything needed to decide whether it
-belongs to a request: the protocol's and the model's fields, whose hash names the folder it lies in.
+paired comparisons can be computed later without running the model again, what its calibration is made of, and
+everything needed to decide whether it belongs to a request: the protocol's and the model's fields, whose hash names the
+folder it lies in.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
 
@@ -17,8 +19,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
+from lst_robust.evaluation.confidence import Calibration, Outcomes
 
-SCHEMA: Literal[1] = 1
+SCHEMA: Literal[2] = 2
 CLEAN = "clean"
 
 
@@ -73,19 +76,25 @@ class Provenance(_Strict):
     versions: dict[str, str]
     git_revision: str | None
     device: str
+    transform: str | None  # from the image to the network's input, in words; None: not noted (schema 1)
     seconds: float
     images_per_second: float
     finished: str  # ISO 8601, UTC
 
 
 class Record(_Strict):
-    """One measured cell. `correct` holds one bit an image in the order of the ids, big-endian, base64."""
+    """One measured cell. `correct` holds one bit an image in the order of the ids, big-endian, base64.
 
-    schema_version: Literal[1] = SCHEMA
+    `top5_error` is None with five classes or fewer, and like `calibration` in records of schema 1, which had neither.
+    """
+
+    schema_version: Literal[2] = SCHEMA
     corruption: str
     severity: int
     top1_error: float = Field(ge=0, le=100)  # percent
+    top5_error: float | None = Field(ge=0, le=100)  # percent
     correct: str
+    calibration: Calibration | None
     protocol: Protocol
     model: ModelIdentity
     provenance: Provenance
@@ -97,6 +106,13 @@ class Record(_Strict):
         correct = self.correct_bits()
         if abs(top1_error(correct) - self.top1_error) > 1e-9:
             raise ValueError("top1_error does not follow from the correctness bits")
+        if self.top5_error is not None and self.top5_error > self.top1_error:
+            raise ValueError("top5_error is larger than top1_error")
+        if self.calibration is not None and (sum(self.calibration.count), sum(self.calibration.correct)) != (
+            len(correct),
+            np.count_nonzero(correct),
+        ):
+            raise ValueError("the calibration's counts do not follow from the correctness bits")
         return self
 
     @property
@@ -127,13 +143,15 @@ class Run(NamedTuple):
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def make_record(run: Run, cell: Cell, correct: np.ndarray, provenance: Provenance) -> Record:
-    """A record from the correctness of each image, bool (n,)."""
+def make_record(run: Run, cell: Cell, outcomes: Outcomes, provenance: Provenance) -> Record:
+    """A record from what became of each image."""
     return Record(
         corruption=cell.corruption,
         severity=cell.severity,
-        top1_error=top1_error(correct),
-        correct=base64.b64encode(np.packbits(correct).tobytes()).decode("ascii"),
+        top1_error=top1_error(outcomes.correct),
+        top5_error=outcomes.top5_error(),
+        correct=base64.b64encode(np.packbits(outcomes.correct).tobytes()).decode("ascii"),
+        calibration=Calibration.of(outcomes),
         protocol=run.protocol,
         model=run.model,
         provenance=provenance,
@@ -152,3 +170,19 @@ def utc_now() -> str:
 def to_json(record: Record) -> str:
     fields: dict[str, Any] = record.model_dump(mode="json")
     return json.dumps(fields, indent=1) + "\n"
+
+
+def from_json(data: Any) -> Record:
+    """The record in parsed JSON, migrated where its schema is older; ValueError where it is none, or a newer one's.
+
+    Schema 1 had no top-5 error, no calibration and no transform: they are None.
+    """
+    if not isinstance(data, Mapping):
+        raise ValueError("not a record")
+    fields, schema = dict(data), data.get("schema_version")
+    if schema == 1 and isinstance(fields.get("provenance"), Mapping):
+        fields |= {"schema_version": SCHEMA, "top5_error": None, "calibration": None}
+        fields["provenance"] = {**fields["provenance"], "transform": None}
+    elif schema != SCHEMA:
+        raise ValueError(f"schema_version {schema!r} is unknown to this release, which reads 1 and {SCHEMA}")
+    return Record.model_validate(fields)

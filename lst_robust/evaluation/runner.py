@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,8 +25,9 @@ from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.devices import resolve_device
 from lst_robust.distributed import Ranks, joined
 from lst_robust.errors import NonFiniteError, UsageError, unknown_name
+from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.evaluation.images import CellImages, open_cell_images
-from lst_robust.evaluation.inference import predict
+from lst_robust.evaluation.inference import Predictor
 from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Provenance, Record, Run, make_record, utc_now
 from lst_robust.evaluation.results import Summary, summarise
 from lst_robust.evaluation.store import Store
@@ -82,7 +84,8 @@ def evaluate(
 ) -> Evaluation:
     """Measures a model on the clean images and on every wanted cell of a suite, and returns the records.
 
-    Under `torchrun` the ranks share the cells through the results folder, and each returns all records.
+    Under `torchrun` the ranks share the cells through the results folder, and each returns all records. So do processes
+    that evaluate the same on their own at the same time.
 
     Args:
         model: a name (see `model_names`) or a network: float32 (n, 3, H, W), normalised -> logits (n, classes).
@@ -151,16 +154,17 @@ def evaluate(
         there = {} if overwrite else store.load(run, observer.warn)
         # Rank 0's list, and everybody has it before anybody writes.
         missing = ranks.gather([cell for cell in cells if cell not in there])[0]
-        failed: dict[Cell, str] = {}
+        measured, failed = 0, dict[Cell, str]()
         if missing:
             images.prepare(missing, store.results_dir)
             pixels = subject.pixels or suite.pixels
             measurer = _Measurer(run, subject.build(), pixels, images, where, batch_size, workers, amp, observer)
-            failed = measurer.measure_all(missing, {cell: there[cell] for cell in cells if cell in there}, store, ranks)
+            there = {cell: there[cell] for cell in cells if cell in there}
+            measured, failed = measurer.measure_all(missing, there, store, ranks, overwrite)
     found = store.load(run, Silent().warn) if missing else there  # those of all ranks
     records = {cell: found[cell] for cell in cells if cell in found and cell not in failed}
     suite_normaliser = suite.normaliser if isinstance(normaliser, str) else normaliser
-    return Evaluation(run, records, suite_normaliser, len(missing) - len(failed), failed, skipped)
+    return Evaluation(run, records, suite_normaliser, measured, failed, skipped)
 
 
 def wanted_cells(
@@ -197,46 +201,79 @@ class _Measurer:
         observer: Observer,
     ) -> None:
         self.run, self.images, self.observer = run, images, observer
-        self.batch_size, self.workers, self.amp = batch_size, workers, amp
+        self.batch_size, self.workers = batch_size, workers
         model = optimize_for_inference(model) if device.type == "cpu" else model.eval()
-        self.model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.preprocess = Preprocess(pixels.mean, pixels.std, device)
+        model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        preprocess = Preprocess(pixels.mean, pixels.std, device)
+        self.predict = Predictor(model, preprocess, amp=amp, warn=observer.warn)
+        self.device, self.transform = device, f"{images.transform}, {pixels.described()}"
 
     def measure_all(
-        self, cells: list[Cell], finished: Mapping[Cell, Record], store: Store, ranks: Ranks
-    ) -> dict[Cell, str]:
-        """Measures this rank's share of `cells` and writes each as soon as it is there; returns, when all ranks are
-        through, the cells of all of them that failed, with the reason."""
+        self, cells: list[Cell], finished: Mapping[Cell, Record], store: Store, ranks: Ranks, overwrite: bool
+    ) -> tuple[int, dict[Cell, str]]:
+        """Measures this rank's share of `cells` and writes each as soon as it is there. Returns, when all ranks are
+        through, how many all of them measured, and the cells that failed, with the reason.
+
+        A cell that another process is measuring comes last: mostly its record is there by then.
+        """
         mine = cells[ranks.rank :: ranks.world]
-        records, failed = dict(finished), {}
+        records, failed, measured = dict(finished), dict[Cell, str](), 0
         share = f" (its share of {ranks.world} processes)" if ranks.world > 1 else ""
         name = f"evaluating {self.run.model.name} on {self.run.protocol.suite}{share}"
         self.observer.start(name, len(mine) + len(finished), len(finished))
-        for cell in mine:
-            try:
-                records[cell] = self.measure(cell)
-            except NonFiniteError as error:  # other cells may be fine
-                failed[cell] = str(error)
-                self.observer.warn(f"{cell.name}: {error}; the cell is left out")
-                continue
-            store.write(records[cell])
+        waiting = deque((cell, False) for cell in mine)
+        while waiting:
+            cell, held_elsewhere = waiting.popleft()
+            with store.claim(self.run, cell, wait=held_elsewhere) as claimed:
+                if not claimed:
+                    waiting.append((cell, True))
+                    continue
+                record = None if overwrite else store.find(self.run, cell, self.observer.warn)
+                if record is not None:
+                    self.observer.advance(1)
+                else:
+                    try:
+                        record = self.measure(cell)
+                    except NonFiniteError as error:  # other cells may be fine
+                        failed[cell] = str(error)
+                        self.observer.warn(f"{cell.name}: {error}; the cell is left out")
+                        continue
+                    store.write(record)
+                    measured += 1
+            records[cell] = record
             self.observer.advance(0, _running_result(records))
         self.observer.finish()
-        return {cell: reason for part in ranks.gather(failed) for cell, reason in part.items()}
+        everywhere = ranks.gather((measured, failed))
+        return sum(n for n, _ in everywhere), {cell: why for _, part in everywhere for cell, why in part.items()}
 
     def measure(self, cell: Cell) -> Record:
         """Classifies all images of a cell, and compares with their labels."""
         started = time.perf_counter()
         labels = self.images.clean.labels
-        predicted = np.empty(len(labels), dtype=np.int64)
+        parts: list[Outcomes] = []
         done = 0
         for images in prefetch(self.images.loader(cell), len(labels), self.batch_size, self.workers):
-            predicted[done : done + len(images)] = predict(self.model, self.preprocess, images, amp=self.amp)
+            parts.append(self.predict(images, labels[done : done + len(images)]))
             done += len(images)
             self.observer.advance(len(images) / len(labels))
         seconds = time.perf_counter() - started
-        return make_record(
-            self.run, cell, predicted == labels, _provenance(self.preprocess.device, seconds, len(labels))
+        return make_record(self.run, cell, Outcomes.joined(parts), self._provenance(seconds, len(labels)))
+
+    def _provenance(self, seconds: float, n: int) -> Provenance:
+        device = self.device
+        return Provenance(
+            versions={
+                "lst_robust": __version__,
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
+            git_revision=_git_revision(),
+            device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
+            transform=self.transform,
+            seconds=round(seconds, 4),
+            images_per_second=round(n / seconds, 1),
+            finished=utc_now(),
         )
 
 
@@ -254,22 +291,6 @@ def _protocol(suite: Suite, images: CellImages) -> Protocol:
         style=suite.style,
         engine=images.engine,
         seed=images.seed,
-    )
-
-
-def _provenance(device: torch.device, seconds: float, n: int) -> Provenance:
-    return Provenance(
-        versions={
-            "lst_robust": __version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-        git_revision=_git_revision(),
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
-        seconds=round(seconds, 4),
-        images_per_second=round(n / seconds, 1),
-        finished=utc_now(),
     )
 
 

@@ -1,11 +1,11 @@
 """The store: a folder of small files, one a cell.
 
     <results>/<suite>/<model>/n<images>-seed<seed>-<run digest>/<corruption>-<severity>.json
-
 Every file is written to a temporary name and renamed, so it is whole or not there, on any file system and with any
 number of writers. A run of another protocol or of other weights has another digest and so another folder: nothing
 finished is ever overwritten by a different measurement. A damaged or foreign file is reported and measured again,
-never trusted.
+never trusted. While a cell is measured its lock is held, so that processes that work on one run at the same time share
+its cells; the system releases the lock of a process that dies.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from lst_robust.errors import DataError
-from lst_robust.evaluation.records import Cell, Record, Run, to_json
-from lst_robust.files import file_safe, write_atomic
+from lst_robust.evaluation.records import Cell, Record, Run, from_json, to_json
+from lst_robust.files import exclusive, file_safe, write_atomic
 
 Warn = Callable[[str], None]
 
@@ -49,9 +50,26 @@ class Store:
 
     def write(self, record: Record) -> Path:
         """Writes one record atomically and returns its path. Raises DataError when the disk refuses."""
-        path = self.run_folder(record.run) / f"{record.cell.name}.json"
+        path = self._path(record.run, record.cell)
         write_atomic(path, to_json(record).encode())
         return path
+
+    def claim(self, run: Run, cell: Cell, *, wait: bool) -> AbstractContextManager[bool]:
+        """Within it the cell is this process's alone, if it gives True. It gives False where another process has it,
+        unless it shall `wait` for that one to finish."""
+        return exclusive(self.run_folder(run) / f".{cell.name}.lock", wait=wait)
+
+    def find(self, run: Run, cell: Cell, warn: Warn) -> Record | None:
+        """The record of one cell if it is there; a file that cannot be trusted is named through `warn`."""
+        path = self._path(run, cell)
+        record = read_record(path, warn) if path.exists() else None
+        if record is not None and (record.run, record.cell) != (run, cell):
+            warn(f"{path}: belongs to another run or cell; it is not used and the cell is measured again")
+            return None
+        return record
+
+    def _path(self, run: Run, cell: Cell) -> Path:
+        return self.run_folder(run) / f"{cell.name}.json"
 
     def load(self, run: Run, warn: Warn) -> dict[Cell, Record]:
         """The finished cells of a run. Files that cannot be trusted are named through `warn` and left out."""
@@ -86,14 +104,26 @@ class Store:
 def read_record(path: Path, warn: Warn) -> Record | None:
     """One record, or None (with a warning that names the file) when it is damaged or of an unknown schema."""
     try:
+        return parse_record(path)
+    except DataError as error:
+        warn(f"{error}; it is not used")
+    return None
+
+
+def parse_record(path: Path) -> Record:
+    """The record in a file, checked and migrated; DataError in one line when it is none that can be trusted."""
+    try:
         data = json.loads(path.read_bytes())
-        return Record.model_validate(data)
     except OSError as error:
-        warn(f"{path}: cannot be read ({error.strerror})")
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: damaged (not JSON)") from error
+    try:
+        return from_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        warn(f"{path}: not a valid record ({key + ': ' if key else ''}{first['msg']}); it is not used")
-    except ValueError:
-        warn(f"{path}: damaged (not JSON); it is not used")
-    return None
+        reason = f"{key + ': ' if key else ''}{first['msg'].removeprefix('Value error, ')}"
+        raise DataError(f"{path}: not a valid record ({reason})") from error
+    except ValueError as error:
+        raise DataError(f"{path}: not a valid record ({error})") from error

@@ -18,7 +18,7 @@ from lst_robust.models import create_model, fitting_options, model_info
 from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
 from lst_robust.progress import Observer
 from lst_robust.suites import PixelStatistics, Suite
-from lst_robust.training.trained import checkpoints_folder, plan_training, run_training
+from lst_robust.training.trained import checkpoints_folder, ensure_trained, plan_training
 
 Options = Mapping[str, str | int | float | bool]
 
@@ -127,7 +127,7 @@ def trained_on_demand(
             f"{name} has no checkpoint for {suite.name} yet: training it first ({len(training.source)} images, "
             f"{training.recipe.epochs} epochs, once)"
         )
-        run_training(training, checkpoint, device=device, workers=workers, observer=observer)
+        ensure_trained(training, checkpoint, device=device, workers=workers, observer=observer)
     return from_checkpoint(name, checkpoint, suite, source, options)
 
 

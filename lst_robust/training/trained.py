@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import nn
 from lst_robust.data import ImageSource, cached, open_source
 from lst_robust.distributed import joined
 from lst_robust.errors import UsageError
-from lst_robust.files import file_safe, write_atomic
+from lst_robust.files import exclusive, file_safe, write_atomic
 from lst_robust.models import create_model, fitting_options
 from lst_robust.models.checkpoint import save_checkpoint
 from lst_robust.progress import Observer, Silent
@@ -95,6 +96,38 @@ def plan_training(
 def checkpoints_folder(results_dir: str | Path, suite: Suite) -> Path:
     """Where the checkpoints trained for a suite are kept."""
     return Path(results_dir) / suite.name / "checkpoints"
+
+
+def ensure_trained(
+    training: Training,
+    checkpoint: Path,
+    *,
+    device: torch.device,
+    workers: int,
+    observer: Observer,
+    overwrite: bool = False,
+    resume: bool = True,
+    half: bool = False,
+) -> bool:
+    """`run_training` unless `checkpoint` is there (or also then, to `overwrite` it); returns whether it trained.
+
+    Of several processes that want the same checkpoint one trains, and the others wait for it. `resume`: go on with an
+    interrupted training, where there is one.
+    """
+    lock = checkpoint.parent / f".{checkpoint.name}.lock"
+    with joined() as ranks, exclusive(lock, wait=True) if ranks.leader else nullcontext():
+        wanted = ranks.gather(overwrite or not checkpoint.is_file())[0]
+        if wanted:
+            run_training(
+                training,
+                checkpoint,
+                device=device,
+                workers=workers,
+                observer=observer,
+                start_over=overwrite or not resume,
+                half=half,
+            )
+    return wanted
 
 
 def run_training(

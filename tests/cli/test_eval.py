@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -209,3 +212,35 @@ def test_ctrl_c_exits_with_130_and_says_how_to_go_on(tiny, tmp_path):
     assert process.returncode == 130
     assert "same command" in stderr
     assert "Traceback" not in stderr
+
+
+def test_two_evaluations_at_once_share_the_cells(tiny, tmp_path):
+    """Both find no checkpoint: one trains and the other waits, then each cell is measured by one of them."""
+    (tmp_path / "logged.py").write_text(
+        "import sys\n"
+        "from lst_robust.cli import main\n"
+        "from lst_robust.evaluation.store import Store\n"
+        "write, log = Store.write, open(sys.argv.pop(1), 'a', buffering=1)\n"
+        "Store.write = lambda self, record: (print(record.cell.name, file=log), write(self, record))[1]\n"
+        "main()\n"
+    )
+    asked = ("eval", "-m", "alexnet", "--suite", str(tiny), "--results-dir", "r", "-j", "1", "--json")
+    both = [
+        subprocess.Popen(
+            [sys.executable, "logged.py", f"{i}.log", *asked],
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(2)
+    ]
+    first, second = (finish(process) for process in both)
+    assert first == second
+    logs = [(tmp_path / f"{i}.log").read_text().split() for i in range(2)]
+    assert sorted(logs[0] + logs[1]) == sorted({*logs[0], *logs[1]}), "a cell was measured twice"
+    assert len(logs[0] + logs[1]) == 96
+    assert logs[0] and logs[1], "one process did everything"
+    assert len(list((tmp_path / "r").rglob("*.safetensors"))) == 1
+    assert not list((tmp_path / "r").rglob(".*.lock"))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 import lst_robust
 from lst_robust.corruptions.presets import CORRUPTIONS
-from lst_robust.errors import NonFiniteError, UsageError
-from lst_robust.evaluation import runner
+from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
+from lst_robust.evaluation import inference
+from lst_robust.evaluation.inference import Predictor, predict
 from lst_robust.evaluation.records import CLEAN_CELL, Cell
 from lst_robust.evaluation.runner import wanted_cells
+from lst_robust.preprocess import Preprocess
 from lst_robust.progress import Silent
 
 
@@ -50,7 +53,7 @@ def test_a_second_call_measures_nothing_and_a_larger_one_only_what_is_new(suite,
     assert first.measured == 6
     more = lst_robust.evaluate(model, suite, corruptions=["fog", "contrast"], results_dir=tmp_path)
     assert more.measured == 5
-    monkeypatch.setattr(runner, "predict", lambda *_, **__: pytest.fail("the network ran again"))
+    monkeypatch.setattr(inference, "predict", lambda *_, **__: pytest.fail("the network ran again"))
     again = lst_robust.evaluate(model, suite, corruptions=["fog"], results_dir=tmp_path)
     assert again.measured == 0
     assert again.summary() == first.summary()
@@ -109,9 +112,9 @@ def test_nan_logits_fail_their_cell_by_name_and_the_run_goes_on(suite, unsteady,
 
 def test_predict_refuses_infinity(suite):
     images = torch.zeros(2, 32, 32, 3, dtype=torch.uint8).numpy()
-    preprocess = lst_robust.preprocess.Preprocess((0.5,) * 3, (0.5,) * 3, torch.device("cpu"))
+    preprocess = Preprocess((0.5,) * 3, (0.5,) * 3, torch.device("cpu"))
     with pytest.raises(NonFiniteError):
-        runner.predict(torch.nn.Sequential(torch.nn.Flatten(), Infinite()), preprocess, images)
+        predict(torch.nn.Sequential(torch.nn.Flatten(), Infinite()), preprocess, images, np.zeros(2, np.int64))
 
 
 class Infinite(torch.nn.Module):
@@ -146,3 +149,45 @@ def test_summary_has_every_documented_key(suite, model, tmp_path):
 def test_arguments_that_cannot_be_meant(suite, model, tmp_path, arguments, message):
     with pytest.raises(UsageError, match=message):
         lst_robust.evaluate(model, suite, results_dir=tmp_path, **arguments)
+
+
+class Small(torch.nn.Module):
+    """Wraps a network for which only so many images fit into the (imagined) device's memory."""
+
+    def __init__(self, model: torch.nn.Module, room: int) -> None:
+        super().__init__()
+        self.model, self.room = model, room
+        self.seen: list[int] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen.append(len(x))
+        if len(x) > self.room:
+            raise torch.cuda.OutOfMemoryError("out of memory")
+        return self.model(x)
+
+
+def test_out_of_memory_halves_the_batch_and_changes_nothing_else(suite, model, tmp_path):
+    asked = {"corruptions": ["fog"], "severities": [2], "name": "sum"}
+    whole = lst_robust.evaluate(model, suite, results_dir=tmp_path / "whole", **asked)
+    observer = Silent()
+    halved = lst_robust.evaluate(Small(model, 11), suite, results_dir=tmp_path / "halved", observer=observer, **asked)
+    assert [record.correct for record in halved.records.values()] == [r.correct for r in whole.records.values()]
+    assert [warning.split(" has ")[1] for warning in observer.warnings] == [
+        f"not enough memory for {n} images at a time: going on with half" for n in (40, 20)
+    ]
+
+
+def test_what_was_learnt_of_the_memory_is_kept():
+    network = Small(torch.nn.Flatten(), 4)
+    predictor = Predictor(
+        network, Preprocess((0.5,) * 3, (0.5,) * 3, torch.device("cpu")), amp=False, warn=lambda _: None
+    )
+    for _ in range(2):
+        outcomes = predictor(np.zeros((9, 2, 2, 3), np.uint8), np.zeros(9, np.int64))
+        assert len(outcomes.correct) == 9
+    assert network.seen == [9, 4, 4, 1, 4, 4, 1]
+
+
+def test_no_room_for_one_image_is_one_line(suite, model, tmp_path):
+    with pytest.raises(LstRobustError, match="not enough memory for one image: free some"):
+        lst_robust.evaluate(Small(model, 0), suite, results_dir=tmp_path)

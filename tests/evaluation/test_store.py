@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lst_robust.errors import DataError
+from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.evaluation.records import Cell, ModelIdentity, Protocol, Provenance, Record, Run, make_record
 from lst_robust.evaluation.store import Store
 from lst_robust.files import file_safe, write_atomic
@@ -31,13 +32,21 @@ PROTOCOL = Protocol(
 )
 RUN = Run(PROTOCOL, ModelIdentity(name="lst18", checkpoint_sha256="0" * 64))
 PROVENANCE = Provenance(
-    versions={}, git_revision=None, device="cpu", seconds=1.0, images_per_second=21.0, finished="2026-01-01T00:00:00Z"
+    versions={},
+    git_revision=None,
+    device="cpu",
+    transform="none",
+    seconds=1.0,
+    images_per_second=21.0,
+    finished="2026-01-01T00:00:00Z",
 )
 FOG = Cell("fog", 3)
 
 
 def record(cell: Cell = FOG, run: Run = RUN, wrong: int = 7) -> Record:
-    return make_record(run, cell, np.arange(N) >= wrong, PROVENANCE)
+    correct = np.arange(N) >= wrong
+    outcomes = Outcomes(correct, correct | (np.arange(N) % 2 == 0), np.linspace(0.2, 1, N), np.linspace(0, 2, N))
+    return make_record(run, cell, outcomes, PROVENANCE)
 
 
 @pytest.fixture
@@ -58,6 +67,25 @@ def test_a_record_comes_back_as_it_was(store, warnings):
     assert found[FOG].top1_error == pytest.approx(100 * 7 / 21)
     assert found[FOG].correct_bits().tolist() == [i >= 7 for i in range(N)]
     assert not warnings
+
+
+def test_a_record_of_the_first_schema_is_migrated(store, warnings):
+    path = store.write(record())
+    fields = json.loads(path.read_text())
+    del fields["top5_error"], fields["calibration"], fields["provenance"]["transform"]
+    path.write_text(json.dumps(fields | {"schema_version": 1}))
+    (found,) = store.load(RUN, warnings.append).values()
+    assert (found.top5_error, found.calibration, found.provenance.transform) == (None, None, None)
+    assert found.correct == record().correct
+    assert not warnings
+
+
+def test_a_claimed_cell_is_nobody_elses_until_it_is_given_back(store):
+    claim, other = store.claim(RUN, FOG, wait=False), store.claim(RUN, Cell("fog", 4), wait=False)
+    with claim as first, store.claim(RUN, FOG, wait=False) as second, other as third:
+        assert (first, second, third) == (True, False, True)
+    with store.claim(RUN, FOG, wait=False) as again:
+        assert again
 
 
 def test_runs_that_differ_in_anything_live_side_by_side(store, warnings):
@@ -84,7 +112,9 @@ def edited(path: Path, **changes: object) -> None:
         (lambda path: edited(path, top1_error=1.0), "does not follow"),
         (lambda path: edited(path, correct="AAAAAAAA"), "do not hold 21 images"),
         (lambda path: edited(path, correct="!"), "not a valid record"),
-        (lambda path: edited(path, schema_version=99), "schema_version"),
+        (lambda path: edited(path, schema_version=99), "schema_version 99 is unknown"),
+        (lambda path: edited(path, top5_error=90.0), "top5_error is larger"),
+        (lambda path: edited(path, calibration=record(wrong=8).calibration.model_dump()), "counts do not follow"),
         (lambda path: edited(path, severity=6), "no such cell"),
         (lambda path: edited(path, extra=1), "extra"),
         (lambda path: edited(path, severity=4), "another run or cell"),

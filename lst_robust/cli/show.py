@@ -1,0 +1,65 @@
+"""`lst-robust show`: one record, checked, for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from lst_robust.cli import options as opt
+from lst_robust.cli.console import out, print_json
+
+HELP = """Show what one cell's record holds: the numbers, and how they came about.
+
+The record is checked as whenever one is read: damaged or contradictory files are refused.
+
+**Examples**
+
+- `lst-robust show results/digits-c/lst18/n500-seed0-0123456789ab/fog-3.json`
+- `lst-robust show fog-3.json --json`
+"""
+
+
+def show_command(
+    path: Annotated[Path, typer.Argument(metavar="RECORD", help="A cell's JSON file below the results folder.")],
+    json: opt.Json = False,
+) -> None:
+    from lst_robust.errors import DataError
+    from lst_robust.evaluation.store import parse_record
+
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: give one of its records, such as {path / 'clean.json'}")
+    record = parse_record(path)
+    numbers = {
+        "top1_error": record.top1_error,
+        "top5_error": record.top5_error,
+        "ece": None if record.calibration is None else record.calibration.ece(),
+        "brier": None if record.calibration is None else record.calibration.brier,
+        "correct": int(record.correct_bits().sum()),
+    }
+    if json:
+        print_json({**record.model_dump(mode="json"), "numbers": numbers})
+        return
+    table = Table(title=f"{record.model.name} on {record.protocol.suite}: {record.cell.name}", show_header=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    units = {"top1_error": " %", "top5_error": " %", "ece": " %", "correct": f" of {record.protocol.n} images"}
+    for key, value in numbers.items():
+        digits = "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+        table.add_row(key, digits + ("" if value is None else units.get(key, "")))
+    for part in ("model", "protocol", "provenance"):
+        table.add_section()
+        for key, value in getattr(record, part).model_dump().items():
+            table.add_row(f"{part}.{key}", _text(value))
+    out.print(table)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items()) or "-"
+    return "-" if value is None else str(value)
+
+
+show_command.__doc__ = HELP

@@ -1,0 +1,74 @@
+"""Top-5 error, ECE and Brier score against closed forms and a second formulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from sklearn.metrics import brier_score_loss
+
+from lst_robust.evaluation.confidence import BINS, Calibration, Outcomes
+
+
+def logits(probabilities: list[list[float]]) -> torch.Tensor:
+    return torch.tensor(probabilities, dtype=torch.float64).log()
+
+
+def test_top5_counts_labels_among_the_five_most_probable():
+    ranked = torch.arange(7.0).repeat(7, 1)  # class 6 is the most probable, class 0 the least
+    outcomes = Outcomes.of(ranked, torch.arange(7))
+    assert outcomes.correct.tolist() == [False] * 6 + [True]
+    assert outcomes.in_top5.tolist() == [False] * 2 + [True] * 5
+    assert outcomes.top5_error() == pytest.approx(100 * 2 / 7)
+
+
+def test_top5_is_not_defined_for_five_classes():
+    assert Outcomes.of(torch.zeros(3, 5), torch.zeros(3, dtype=torch.int64)).top5_error() is None
+
+
+def test_a_tie_never_makes_top5_worse_than_top1():
+    outcomes = Outcomes.of(torch.zeros(10, 10), torch.arange(10))
+    assert np.all(outcomes.in_top5[outcomes.correct])
+
+
+def test_brier_score_is_the_squared_distance_from_the_label():
+    outcomes = Outcomes.of(logits([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]]), torch.tensor([0, 1]))
+    assert outcomes.brier == pytest.approx([0.25 + 0.09 + 0.04, 0.01 + 0.64 + 0.49])
+    assert outcomes.confidence == pytest.approx([0.5, 0.7])
+
+
+def test_brier_score_as_scikit_learn_computes_it():
+    generator = torch.Generator().manual_seed(0)
+    values, labels = torch.randn(200, 10, generator=generator), torch.randint(0, 10, (200,), generator=generator)
+    p = values.double().softmax(1).numpy()
+    twice_binary = sum(brier_score_loss(labels.numpy() == k, p[:, k]) for k in range(10))
+    assert Calibration.of(Outcomes.of(values, labels)).brier == pytest.approx(twice_binary, abs=1e-8)
+
+
+def test_ece_of_a_network_that_is_right_as_often_as_it_says_is_0():
+    correct = np.arange(100) < 80
+    even = Outcomes(correct, None, np.full(100, 0.8), np.zeros(100))
+    assert Calibration.of(even).ece() == pytest.approx(0, abs=1e-9)
+    sure = Outcomes(correct, None, np.ones(100), np.zeros(100))
+    assert Calibration.of(sure).ece() == pytest.approx(20)
+
+
+def test_ece_against_a_loop_over_the_bins():
+    rng = np.random.default_rng(1)
+    confidence, correct = rng.uniform(0.1, 1, 1000), rng.random(1000) < 0.6
+    expected = 0.0
+    for b in range(BINS):
+        inside = (confidence > b / BINS) & (confidence <= (b + 1) / BINS)
+        if inside.any():
+            expected += inside.mean() * abs(correct[inside].mean() - confidence[inside].mean())
+    found = Calibration.of(Outcomes(correct, None, confidence, np.zeros(1000)))
+    assert sum(found.count) == 1000
+    assert found.ece() == pytest.approx(100 * expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("change", [{"correct": 3}, {"confidence": 2.5}, {"count": -1}])
+def test_impossible_bins_are_refused(change):
+    bins = {"count": 2, "correct": 1, "confidence": 1.0} | change
+    with pytest.raises(ValidationError):
+        Calibration(**{name: (value,) + (0,) * (BINS - 1) for name, value in bins.items()}, brier=0.5)
