@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lst_robust.models import create_model, optimize_for_inference
-from lst_robust.models.lst import building
+from lst_robust.models.lst import building, fused
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTOptions
 from lst_robust.models.lst.inference import InferenceLSTI, InferenceLSTII
 
@@ -34,7 +34,9 @@ def assert_same(fast: Tensor, plain: Tensor) -> None:
     torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-5 * float(plain.abs().max()))
 
 
-@pytest.mark.parametrize("kernel", [pytest.param(True, marks=needs_kernel), False])
+@pytest.mark.parametrize(
+    "kernel", [pytest.param("widest", marks=needs_kernel), pytest.param("8", marks=needs_kernel), ""]
+)
 @pytest.mark.parametrize(
     ("inputs", "planes", "stride", "groups", "size"),
     [
@@ -49,12 +51,21 @@ def assert_same(fast: Tensor, plain: Tensor) -> None:
 )
 @pytest.mark.parametrize("tau", [1e-4, 0.3, 0.0])
 def test_lst_ii_for_inference(
-    inputs: int, planes: int, stride: int, groups: int, size: tuple[int, int], tau: float, kernel: bool
+    inputs: int,
+    planes: int,
+    stride: int,
+    groups: int,
+    size: tuple[int, int],
+    tau: float,
+    kernel: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if kernel == "8":
+        monkeypatch.setattr(fused, "lanes", lambda _: 8)
     torch.manual_seed(0)
     block = lively(LSTII(inputs, planes, stride, LSTOptions(tau=tau), groups))
     fast = InferenceLSTII(block)
-    fast.fusible &= kernel
+    fast.fusible &= kernel != ""
     x = torch.randn(3, inputs, *size)
     with torch.no_grad():
         plain = block(x)

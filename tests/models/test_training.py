@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lst_robust.models import create_model
-from lst_robust.models.lst import building
+from lst_robust.models.lst import building, fused
 from lst_robust.models.lst.blocks import LSTII, LSTOptions
 
 torch.set_num_threads(1)
@@ -38,6 +38,7 @@ def results(block: nn.Module, x: Tensor, dtype: torch.dtype) -> dict[str, Tensor
     ("inputs", "planes", "stride", "groups", "size"),
     [
         (64, 16, 1, 4, (8, 8)),
+        (96, 24, 1, 4, (5, 9)),  # a multiple of 8 and not of 16
         (64, 16, 1, 4, (7, 5)),
         (16, 16, 1, 1, (6, 6)),
         (64, 32, 2, 4, (9, 7)),
@@ -48,17 +49,27 @@ def results(block: nn.Module, x: Tensor, dtype: torch.dtype) -> dict[str, Tensor
 @pytest.mark.parametrize(
     "options", [{}, {"tau": 0.2}, {"activation": "relu"}, {"spatial_transform": "per_channel"}], ids=str
 )
+@pytest.mark.parametrize("lanes", ["widest", "8"])
 def test_one_step_agrees_with_the_plain_layers(
-    inputs: int, planes: int, stride: int, groups: int, size: tuple[int, int], options: dict
+    inputs: int,
+    planes: int,
+    stride: int,
+    groups: int,
+    size: tuple[int, int],
+    options: dict,
+    lanes: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if lanes == "8":
+        monkeypatch.setattr(fused, "lanes", lambda _: 8)
     torch.manual_seed(0)
     block = lively(LSTII(inputs, planes, stride, LSTOptions(**options), groups))
     x = torch.randn(5, inputs, *size)
-    exact, fused = results(block, x, torch.float64), results(block, x, torch.float32)
-    assert fused.keys() == exact.keys()
+    exact, fast = results(block, x, torch.float64), results(block, x, torch.float32)
+    assert fast.keys() == exact.keys()
     for name, value in exact.items():
         value = value.double()
-        error = (fused[name].double() - value).norm()
+        error = (fast[name].double() - value).norm()
         assert error <= 1e-5 * value.norm() + 1e-12, name
 
 

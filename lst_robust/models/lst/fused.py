@@ -15,9 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lst_robust.models.lst.building import library
-
-TILE = 24  # as in fused.cpp
+from lst_robust.models.lst import building
 
 
 class Each(NamedTuple):
@@ -26,22 +24,35 @@ class Each(NamedTuple):
     tensor: Tensor | None  # None: a null pointer
 
 
+def lanes(channels: int) -> int:
+    """Floats in the kernel's vectors for a layer of so many channels, a multiple of 8: what its weights are packed for.
+
+    The processor's widest, or 8 where they don't fit; the kernel is built for either.
+    """
+    built = building.library()
+    assert built is not None
+    widest: int = built.lst2_lanes()
+    return widest if channels % widest == 0 else 8
+
+
 def pack_pointwise(weight: Tensor) -> Tensor:
-    """(outputs, inputs, 1, 1) -> (outputs/16, inputs, 16): 16 outputs side by side for each input."""
+    """(outputs, inputs, 1, 1) -> (outputs/lanes, inputs, lanes): outputs side by side for each input."""
     outputs, inputs = weight.shape[:2]
-    return weight.reshape(outputs // 16, 16, inputs).transpose(1, 2).contiguous()
+    width = lanes(outputs)
+    return weight.reshape(outputs // width, width, inputs).transpose(1, 2).contiguous()
 
 
 def pack_spatial(weight: Tensor) -> Tensor:
-    """(4·c, 1, 3, 3) k-major -> (c/8, 9, 4, 8): the filters of 8 channels side by side for each tap."""
+    """(4·c, 1, 3, 3) k-major -> (c/lanes, 9, 4, lanes): the filters of channels side by side for each tap."""
     c = weight.shape[0] // 4
-    return weight.reshape(4, c // 8, 8, 9).permute(1, 3, 0, 2).contiguous()
+    width = lanes(c)
+    return weight.reshape(4, c // width, width, 9).permute(1, 3, 0, 2).contiguous()
 
 
 def shortcut(x: Tensor, out: Tensor, stride: int, source: Tensor, scale: Tensor, shift: Tensor) -> None:
     """out (N, outputs, H', W') = scale·x[:, source, ::stride, ::stride] + shift; source is int32."""
     sizes = (*_sizes(x), out.shape[1], stride)
-    _over_images("lst2_shortcut", len(x), 0, Each(x), Each(out), *sizes, source, scale, shift)
+    _over_images("lst2_shortcut", 0, len(x), 0, Each(x), Each(out), *sizes, source, scale, shift)
 
 
 def shortcut_sums(x: Tensor, gradient: Tensor | None, stride: int, source: Tensor) -> Tensor:
@@ -52,7 +63,7 @@ def shortcut_sums(x: Tensor, gradient: Tensor | None, stride: int, source: Tenso
     outputs = len(source)
     sums = torch.empty(len(x), 2, outputs, dtype=torch.float64)
     sizes = (*_sizes(x), outputs, stride)
-    _over_images("lst2_shortcut_sums", len(x), 2 * outputs, Each(x), Each(gradient), Each(sums), *sizes, source)
+    _over_images("lst2_shortcut_sums", 0, len(x), 2 * outputs, Each(x), Each(gradient), Each(sums), *sizes, source)
     return sums.sum(0)
 
 
@@ -63,7 +74,7 @@ def shortcut_backward(
     dx = torch.empty_like(x)
     sizes = (*_sizes(x), len(source), stride)
     each = (Each(x), Each(gradient), Each(dx))
-    _over_images("lst2_shortcut_backward", len(x), 0, *each, *sizes, source, scale, *affine)
+    _over_images("lst2_shortcut_backward", 0, len(x), 0, *each, *sizes, source, scale, *affine)
     return dx
 
 
@@ -74,8 +85,9 @@ def block(x: Tensor, out: Tensor, stride: int, weights: list[Tensor], tau: float
     """
     inputs, height, width = x.shape[1:]
     c = out.shape[1] // 4
-    scratch = (height + 2) * (width + 2) * c + TILE * c
-    _over_images("lst2_block", len(x), scratch, Each(x), Each(out), height, width, inputs, c, stride, *weights, tau)
+    scratch = (height + 3) * (width + 2) * c
+    sizes = (height, width, inputs, c, stride)
+    _over_images("lst2_block", lanes(c), len(x), scratch, Each(x), Each(out), *sizes, *weights, tau)
 
 
 def tail(
@@ -86,15 +98,14 @@ def tail(
     `taus`: thresholds of the inner and the outer ST, 0 for none.
     """
     each = (Each(v), Each(residual), Each(out))
-    _over_images("lst2_tail", len(v), _padded(v), *each, *_sizes(v), stride, weight, bias, *taus)
+    _over_images("lst2_tail", weight.shape[-1], len(v), _padded(v), *each, *_sizes(v), stride, weight, bias, *taus)
 
 
 def statistics(z: Tensor, stride: int, weight: Tensor) -> Tensor:
     """Sums of t = T_s z and of t² over all images and pixels: float64 (2, 4c)."""
     sums = torch.empty(len(z), 2, 4 * z.shape[1], dtype=torch.float64)
-    _over_images(
-        "lst2_statistics", len(z), _padded(z) + 8 * z.shape[1], Each(z), Each(sums), *_sizes(z), stride, weight
-    )
+    scratch = _padded(z) + 8 * z.shape[1]
+    _over_images("lst2_statistics", weight.shape[-1], len(z), scratch, Each(z), Each(sums), *_sizes(z), stride, weight)
     return sums.sum(0)
 
 
@@ -105,7 +116,8 @@ def backward_sums(
     g = torch.empty_like(gradient)
     sums = torch.empty(len(z), 2, 4 * z.shape[1], dtype=torch.float64)
     each = (Each(z), Each(out), Each(gradient), Each(g), Each(sums))
-    _over_images("lst2_backward_sums", len(z), _padded(z) + 8 * z.shape[1], *each, *_sizes(z), stride, weight, tau)
+    scratch = _padded(z) + 8 * z.shape[1]
+    _over_images("lst2_backward_sums", weight.shape[-1], len(z), scratch, *each, *_sizes(z), stride, weight, tau)
     return g, sums.sum(0)
 
 
@@ -115,9 +127,9 @@ def backward(
     """Gradients of z (before its ST) and of the packed weight, from that of t, which is a·g + b·t + e."""
     dz = torch.empty_like(z)
     dw = torch.empty(len(z), *weight.shape)
-    scratch = 2 * _padded(z) + 32 * z.shape[3]
+    scratch = 2 * _padded(z) + 4 * weight.shape[-1] * z.shape[3]
     each = (Each(z), Each(g), Each(dz), Each(dw))
-    _over_images("lst2_backward", len(z), scratch, *each, *_sizes(z), stride, weight, *affine, tau)
+    _over_images("lst2_backward", weight.shape[-1], len(z), scratch, *each, *_sizes(z), stride, weight, *affine, tau)
     return dz, dw.sum(0)
 
 
@@ -129,9 +141,14 @@ def _padded(z: Tensor) -> int:
     return (z.shape[2] + 2) * (z.shape[3] + 2) * z.shape[1]
 
 
-def _over_images(name: str, images: int, scratch_size: int, *arguments: Each | Tensor | int | float) -> None:
-    """Call the function for all images, split evenly over the threads, each with scratch of its own."""
-    function = getattr(library(), name)
+def _over_images(
+    name: str, width: int, images: int, scratch_size: int, *arguments: Each | Tensor | int | float
+) -> None:
+    """Call the function for all images, split evenly over the threads, each with scratch of its own.
+
+    `width`: floats in its vectors, 0 where that does not matter.
+    """
+    function = getattr(building.library(width), name)
 
     def run(first: int, last: int) -> None:
         scratch = torch.empty(scratch_size)

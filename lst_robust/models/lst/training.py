@@ -20,7 +20,8 @@ from lst_robust.models.lst.transforms import SpatialTransform
 class _FusedTail(torch.autograd.Function):
     """out = ST(residual + BN(T_s ST(v))) with the batch's statistics; also the batch's mean and variance, (4c,) each.
 
-    v: (N, c, H, W); residual: (N, 4c, H', W'); weight: (c/8, 9, 4, 8); gamma, beta: (4c,). float32, channels last.
+    v: (N, c, H, W); residual: (N, 4c, H', W'); weight: as `fused.pack_spatial` gives it; gamma, beta: (4c,). float32,
+    channels last.
     """
 
     @staticmethod
@@ -42,7 +43,7 @@ class _FusedTail(torch.autograd.Function):
         variance = (square - mean * mean).clamp_(min=0)
         inverse = (variance + eps).rsqrt()
         scale = gamma * inverse
-        folded = weight * scale.float().reshape(4, -1, 8).transpose(0, 1)[:, None]
+        folded = weight * scale.float().reshape(4, -1, weight.shape[-1]).transpose(0, 1)[:, None]
         fused.tail(z, residual, out, stride, folded, (beta - mean * scale).float(), (0.0, tau))
         ctx.save_for_backward(z, out, weight, gamma, mean, inverse)
         ctx.stride, ctx.tau, ctx.count = stride, tau, count
