@@ -13,6 +13,19 @@ from lst_robust.errors import UsageError
 Suite = Annotated[
     str, typer.Option("--suite", "-s", envvar="LST_ROBUST_SUITE", help="Name of a suite, or a YAML file.")
 ]
+SuiteOrAll = Annotated[
+    str | None, typer.Option("--suite", "-s", envvar="LST_ROBUST_SUITE", help="Name or YAML file.  [default: all]")
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", help="Only this one, such as lst18 or lst18@seed1; may be repeated."),
+]
+Normaliser = Annotated[
+    str,
+    typer.Option(
+        "--normaliser", envvar="LST_ROBUST_NORMALISER", help="suite, none, alexnet-imagenet-c, or a YAML file."
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="LST_ROBUST_DATA_DIR", help="Folder of the images, for suites that need one."),

@@ -41,21 +41,29 @@ def print_evaluation(summary: dict[str, Any], console: Console) -> None:
 
 def _means(summary: dict[str, Any]) -> str:
     lines = [
-        f"clean error            {_number(summary['clean_error'], 2)} %",
-        f"mean corruption error  {_number(summary['mean_corruption_error'], 2)} %  (not normalised)",
+        f"clean error            {_with_interval(summary, 'clean_error')}",
+        f"mean corruption error  {_with_interval(summary, 'mean_corruption_error')}  (not normalised)",
     ]
     if summary["normaliser"]:
         lines += [
-            f"mCE (15 standard)      {_number(summary['mce15'], 2)} %",
-            f"mCE (all 19)           {_number(summary['mce19'], 2)} %",
-            f"relative mCE (15)      {_number(summary['relative_mce'], 2)} %",
+            f"mCE (15 standard)      {_with_interval(summary, 'mce15')}",
+            f"mCE (all 19)           {_with_interval(summary, 'mce19')}",
+            f"relative mCE (15)      {_with_interval(summary, 'relative_mce')}",
         ]
+    lines.append(f"[dim]in brackets: 95 % intervals, bootstrap over the {summary['n']} images[/]")
     lines += summary["notes"]
     protocol = (
         f"{summary['protocol']}, preset {summary['preset']}, style {summary['style']}, engine {summary['engine']}, "
         f"seed {summary['seed']}, data {summary['data']}, normaliser {summary['normaliser'] or 'none'}"
     )
     return "\n".join([*lines, f"[dim]{protocol}[/]"])
+
+
+def _with_interval(summary: dict[str, Any], metric: str) -> str:
+    """ "87.12 % [86.5, 87.8]", the bracket escaped for rich."""
+    ends = summary["intervals"][metric]
+    bracket = rf" \[{_number(ends[0])}, {_number(ends[1])}]" if ends else ""
+    return f"{_number(summary[metric], 2)} %{bracket}"
 
 
 def _number(value: float | None, digits: int = 1) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, err, out, print_json
 
+if TYPE_CHECKING:
+    from lst_robust.evaluation.statistics import Spread
+
 Format = Literal["rich", "csv", "md", "latex", "html"]
 
 HELP = """Make the table of all evaluated models, one row a model, grouped as in the paper's Table 4.
 
 Rows of different protocols never share a group. The best value of each column is marked in each group.
+Means have their 95 % intervals (bootstrap over images); below the table stands the spread over training seeds.
 
 **Examples**
 
@@ -25,35 +30,31 @@ Rows of different protocols never share a group. The best value of each column i
 
 
 def table_command(
-    suite: Annotated[
-        str | None, typer.Option("--suite", "-s", envvar="LST_ROBUST_SUITE", help="Name or YAML file.  [default: all]")
-    ] = None,
+    suite: opt.SuiteOrAll = None,
     format_: Annotated[Format, typer.Option("--format", "-f", help="rich, csv, md, latex or html.")] = "rich",
     out_file: Annotated[Path | None, typer.Option("--out", "-o", help="Write to a file instead of stdout.")] = None,
     paper: Annotated[
         bool, typer.Option("--paper/--no-paper", help="Also show the paper's printed Table 4, another protocol.")
     ] = False,
-    normaliser: Annotated[
-        str,
-        typer.Option(
-            "--normaliser", envvar="LST_ROBUST_NORMALISER", help="suite, none, alexnet-imagenet-c, or a YAML file."
-        ),
-    ] = "suite",
+    intervals: Annotated[
+        bool, typer.Option("--intervals/--no-intervals", help="Show the means' 95 % intervals over images.")
+    ] = True,
+    normaliser: opt.Normaliser = "suite",
     results_dir: opt.ResultsDir = Path("results"),
     json: opt.Json = False,
 ) -> None:
     from lst_robust.evaluation.collect import collect_summaries
+    from lst_robust.files import write_atomic
+    from lst_robust.reporting import over_seeds, render, robustness_table, seed_notes
 
     observer = RichObserver()
-    summaries = collect_summaries(results_dir, suite, normaliser, observer.warn)
+    summaries = collect_summaries(results_dir, suite, normaliser, observer.warn, intervals=intervals)
     if json:
-        print_json(summaries)
+        spreads = over_seeds(summaries)
+        print_json([summary | {"over_seeds": _plain(found)} for summary, found in zip(summaries, spreads, strict=True)])
         return
-    from lst_robust.files import write_atomic
-    from lst_robust.reporting import render, robustness_table
-
-    table = robustness_table(summaries, paper=paper)
-    rendered = render(table, format_)
+    table = robustness_table(summaries, paper=paper, intervals=intervals)
+    rendered = render(table, format_, notes=seed_notes(summaries))
     if out_file is None and isinstance(rendered, str):
         typer.echo(rendered, nl=not rendered.endswith("\n"))
     elif out_file is None:
@@ -65,6 +66,10 @@ def table_command(
             rendered = capture.get()
         write_atomic(out_file, rendered.encode())
         err.print(f"wrote {out_file}", soft_wrap=True, highlight=False)
+
+
+def _plain(spreads: Mapping[str, Spread] | None) -> dict[str, Any] | None:
+    return None if spreads is None else {name: found._asdict() for name, found in spreads.items()}
 
 
 table_command.__doc__ = HELP

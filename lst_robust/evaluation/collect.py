@@ -1,54 +1,80 @@
-"""All finished runs of a results folder, as summaries ready for a table."""
+"""All finished runs of a results folder, and their summaries ready for a table."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.evaluation.normalisers import resolve_normaliser
+from lst_robust.evaluation.records import Cell, Record, Run
 from lst_robust.evaluation.results import Summary, summarise
 from lst_robust.evaluation.store import Store
 from lst_robust.suites import Normaliser, Suite, load_suite, suite_names
 
+Warn = Callable[[str], None]
 
-def collect_summaries(
-    results_dir: str | Path, suite: str | None, normaliser: str, warn: Callable[[str], None]
-) -> list[Summary]:
-    """One summary a run (see `summarise`), of one suite (name or YAML file) or of every suite with records.
 
-    normaliser: as `resolve_normaliser` takes it. Records of an older version of a suite are left out with a warning.
-    Models of which several runs share a protocol get a label that tells them apart. Raises NothingToEvaluateError
-    when there is no record.
+class MeasuredRun(NamedTuple):
+    """One model under one protocol with its records; `suite` is None when its file does not ship with the package."""
+
+    run: Run
+    records: dict[Cell, Record]
+    suite: Suite | None
+
+
+def collect_runs(results_dir: str | Path, suite: str | None, warn: Warn) -> list[MeasuredRun]:
+    """Every run of one suite (name or YAML file) or of all, in the order of the folders.
+
+    Records of an older version of a suite are left out with a warning. Raises NothingToEvaluateError when none is left.
     """
     wanted = load_suite(suite) if suite else None
-    summaries = []
+    runs = []
     for run, records in Store(results_dir).scan(wanted.name if wanted else None, warn):
-        known = wanted or _shipped(run.protocol.suite)
+        known = wanted or shipped_suite(run.protocol.suite)
         if known and known.digest() != run.protocol.suite_digest:
             warn(
                 f"{run.model.name}: measured with another version of suite {known.name!r} "
                 f"(v{run.protocol.suite_version}, {run.protocol.suite_digest}); left out"
             )
             continue
-        summaries.append(summarise(run, records, _normaliser(normaliser, known, run.protocol.suite, warn)))
-    if not summaries:
+        runs.append(MeasuredRun(run, records, known))
+    if not runs:
         where = f" for suite {wanted.name!r}" if wanted else ""
         raise NothingToEvaluateError(
             f"no records{where} in {results_dir}: measure a model first, with lst-robust eval --model lst18"
             + (f" --suite {suite}" if suite else "")
         )
+    return runs
+
+
+def collect_summaries(
+    results_dir: str | Path, suite: str | None, normaliser: str, warn: Warn, *, intervals: bool = True
+) -> list[Summary]:
+    """One summary a run (see `summarise`), of one suite (name or YAML file) or of every suite with records.
+
+    normaliser: as `resolve_normaliser` takes it. Models of which several runs share a protocol get a label that tells
+    them apart, and their name in `model_name`. Raises NothingToEvaluateError when there is no record.
+    """
+    summaries = []
+    for measured in collect_runs(results_dir, suite, warn):
+        divisor = run_normaliser(normaliser, measured, warn)
+        summaries.append(summarise(measured.run, measured.records, divisor, intervals=intervals))
     return _told_apart(summaries)
 
 
-def _shipped(name: str) -> Suite | None:
+def shipped_suite(name: str) -> Suite | None:
     return load_suite(name) if name in suite_names() else None
 
 
-def _normaliser(name: str, suite: Suite | None, suite_name: str, warn: Callable[[str], None]) -> Normaliser | None:
-    if suite is not None:
-        return resolve_normaliser(name, suite)
+def run_normaliser(name: str, measured: MeasuredRun, warn: Warn) -> Normaliser | None:
+    """The normaliser of that name (see `resolve_normaliser`) for a run. Without the run's suite its own one is not to
+    be had: None, with a warning."""
+    suite_name = measured.run.protocol.suite
+    if measured.suite is not None:
+        return resolve_normaliser(name, measured.suite)
     if name == "suite":
         warn(f"suite {suite_name!r} does not ship with the package: give its file with --suite to get its mCE")
         return None
@@ -69,6 +95,7 @@ def _told_apart(summaries: list[Summary]) -> list[Summary]:
             if summary["train_seed"] is not None:
                 parts.append(f"seed {summary['train_seed']}")
             parts.append(summary["checkpoint_sha256"][:6])
-            summary = summary | {"model": f"{summary['model']} ({', '.join(parts)})"}
+            told_apart = f"{summary['model']} ({', '.join(parts)})"
+            summary = summary | {"model": told_apart, "model_name": summary["model"]}
         labelled.append(summary)
     return labelled

@@ -6,26 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES, STANDARD_15
-from lst_robust.evaluation import metrics
+from lst_robust.evaluation import metrics, statistics
 from lst_robust.evaluation.records import CLEAN_CELL, Cell, Record, Run
+from lst_robust.evaluation.scores import METRICS, image_scores, part
 from lst_robust.suites import Normaliser
 
 Summary = dict[str, Any]
 
 
-def summarise(run: Run, records: Mapping[Cell, Record], normaliser: Normaliser | None) -> Summary:
+def summarise(
+    run: Run, records: Mapping[Cell, Record], normaliser: Normaliser | None, *, intervals: bool = True
+) -> Summary:
     """All numbers of a run, in percent; None where a cell that a number needs was not measured.
 
     Keys: model, train_seed, suite, suite_version, protocol, data, images, preset, style, engine, n, seed, normaliser
     (its name), clean_error, mean_corruption_error, mce15, mce19, relative_mce, ce {19 names}, errors {19 names: [5]},
-    notes (why a number is None).
-    Without a normaliser the CEs and everything made of them are None.
+    intervals {the five means: [low, high], ce: {19 names: [low, high]}}, notes (why a number is None).
+    Without a normaliser the CEs and everything made of them are None, and so are their intervals.
+    intervals: False leaves them out, for many runs of many images.
     """
     protocol = run.protocol
     errors = {name: [_error(records, Cell(name, severity)) for severity in SEVERITIES] for name in CORRUPTIONS}
     clean_error = _error(records, CLEAN_CELL)
     ce = metrics.corruption_errors(errors, normaliser) if normaliser else dict.fromkeys(CORRUPTIONS)
-    return {
+    numbers = {
         "model": run.model.name,
         "options": run.model.options,
         "checkpoint_sha256": run.model.checkpoint_sha256,
@@ -49,6 +53,19 @@ def summarise(run: Run, records: Mapping[Cell, Record], normaliser: Normaliser |
         "ce": ce,
         "errors": errors,
         "notes": _notes(records, normaliser),
+    }
+    return numbers | {"intervals": bootstrap_intervals(records, normaliser)} if intervals else numbers
+
+
+def bootstrap_intervals(records: Mapping[Cell, Record], normaliser: Normaliser | None) -> dict[str, Any]:
+    """95 % intervals, in percent: {metric: [low, high]} for the five means and {"ce": {corruption: [low, high]}}; None
+    where the number itself is None. All cells are resampled together, by image; see `statistics.intervals`."""
+    ce = {name: part("ce", name) for name in CORRUPTIONS}
+    scores = image_scores(records, normaliser, {*METRICS, *ce.values()})
+    ends = statistics.intervals(scores.values).tolist() if scores.names else []
+    found = dict(zip(scores.names, ends, strict=True))
+    return {metric: found.get(metric) for metric in METRICS} | {
+        "ce": {name: found.get(score) for name, score in ce.items()}
     }
 
 

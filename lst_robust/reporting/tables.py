@@ -38,30 +38,47 @@ COLUMNS = pd.MultiIndex.from_tuples(
 PRINTED = "printed"  # the protocol of the paper's own rows
 
 
+ENDS = ("low", "high")  # of an interval: the columns "mce19_low" and "mce19_high" beside "mce19"
+
+
 class TableGroup(NamedTuple):
-    """Rows that may be compared: `frame` has one row a model and those of COLUMNS that hold a value."""
+    """Rows that may be compared: `frame` has one row a model and those of COLUMNS that hold a value; `intervals` holds
+    for some of them, by quantity, the lower and upper end of each row, NaN where there is none."""
 
     caption: str
     notes: tuple[str, ...]
     protocol: Mapping[str, str]
     frame: pd.DataFrame
+    intervals: Mapping[str, tuple[list[float], list[float]]]
 
 
-def robustness_table(results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> pd.DataFrame:
+def robustness_table(
+    results: Sequence[Mapping[str, Any]], *, paper: bool = False, intervals: bool = True
+) -> pd.DataFrame:
     """One row a result (the JSON of `lst-robust eval --json`), all values in percent, NaN where cells are
     missing.
 
     The row index has the levels PROTOCOL and "model", the columns are COLUMNS; rows of one protocol stand
-    together in the order given. A corruption's column holds its CE, or without a normaliser its mean error
+    together in the order given. Means of which results state the 95 % interval are followed by columns with its ends
+    (see ENDS), unless intervals is False. A corruption's column holds its CE, or without a normaliser its mean error
     over the severities measured. paper=True adds the rows of the paper's Table 4 (ImageNet-C) as a protocol
     of their own.
     """
     rows = [_row(result) for result in results] + (_paper_rows() if paper else [])
+    stated = {name for _, _, numbers in rows for name in numbers if intervals and numbers[name] is not None}
+    columns = pd.MultiIndex.from_tuples(
+        [
+            (group, column)
+            for group, name in COLUMNS
+            for column in (name, *(_end(name, end) for end in ENDS if _end(name, end) in stated))
+        ],
+        names=COLUMNS.names,
+    )
     first = {protocol: place for place, (protocol, _, _) in reversed(list(enumerate(rows)))}
     rows.sort(key=lambda row: first[row[0]])
     index = pd.MultiIndex.from_tuples([(*protocol, model) for protocol, model, _ in rows], names=[*PROTOCOL, "model"])
-    values = [[numbers.get(name) for _, name in COLUMNS] for _, _, numbers in rows]
-    table = pd.DataFrame(values, index=index, columns=COLUMNS, dtype="float64")
+    values = [[numbers.get(name) for _, name in columns] for _, _, numbers in rows]
+    table = pd.DataFrame(values, index=index, columns=columns, dtype="float64")
     return table.mask(_partial_means(table))
 
 
@@ -72,9 +89,16 @@ def groups(table: pd.DataFrame) -> list[TableGroup]:
     split = []
     for key in dict.fromkeys(keys):
         rows = table[[k == key for k in keys]]
-        frame = rows.droplevel(list(PROTOCOL)).dropna(axis="columns", how="all")
+        whole = rows.droplevel(list(PROTOCOL)).dropna(axis="columns", how="all")
+        frame = whole[[column for column in whole.columns if column in COLUMNS]]
+        present = {name: whole[group, name].tolist() for group, name in heads(whole)}
+        bounds = {
+            name: (present[_end(name, "low")], present[_end(name, "high")])
+            for _, name in heads(frame)
+            if _end(name, "low") in present
+        }
         protocol = dict(zip(PROTOCOL, key, strict=True))
-        split.append(TableGroup(_caption(protocol), _notes(protocol, frame), protocol, frame))
+        split.append(TableGroup(_caption(protocol), _notes(protocol, frame, bool(bounds)), protocol, frame, bounds))
     return split
 
 
@@ -89,6 +113,10 @@ def decimals(group: TableGroup, quantity: str) -> int:
     if quantity not in CORRUPTIONS:
         return 2
     return 0 if group.protocol["protocol"] == PRINTED else 1
+
+
+def _end(quantity: str, end: str) -> str:
+    return f"{quantity}_{end}"
 
 
 def best(group: TableGroup) -> pd.DataFrame:
@@ -112,6 +140,9 @@ def _row(result: Mapping[str, Any]) -> tuple[tuple[str, ...], str, dict[str, flo
     measured = [i for i in range(len(SEVERITIES)) if any(row[i] is not None for row in errors.values())]
     has_ce = any(value is not None for value in ce.values())
     numbers = {name: result.get(name) for names in SUMMARY.values() for name in names}
+    for name, ends in (result.get("intervals") or {}).items():
+        if name in numbers and ends is not None:
+            numbers |= {_end(name, end): value for end, value in zip(ENDS, ends, strict=True)}
     for name in CORRUPTIONS:
         numbers[name] = ce.get(name) if has_ce else _mean_error(errors.get(name), measured)
     stated = {
@@ -132,7 +163,9 @@ def _partial_means(table: pd.DataFrame) -> pd.DataFrame:
     for key in set(keys):
         rows = [place for place, k in enumerate(keys) if k == key]
         lacks = (present[rows].any(axis=0) & ~present[rows]).any(axis=1)
-        partial.iloc[rows, COLUMNS.get_loc(("Error", "mean_corruption_error"))] = lacks
+        for place, name in enumerate(table.columns.get_level_values("quantity")):
+            if str(name).startswith("mean_corruption_error"):
+                partial.iloc[rows, place] = lacks
     return partial
 
 
@@ -180,7 +213,7 @@ def _caption(protocol: Mapping[str, str]) -> str:
     return " · ".join(parts)
 
 
-def _notes(protocol: Mapping[str, str], frame: pd.DataFrame) -> tuple[str, ...]:
+def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, intervals: bool) -> tuple[str, ...]:
     notes = []
     if protocol["measure"] == "error":
         why = (
@@ -191,4 +224,6 @@ def _notes(protocol: Mapping[str, str], frame: pd.DataFrame) -> tuple[str, ...]:
         notes.append(f"No CE and no mCE: {why}. The columns hold mean top-1 errors over the severities.")
     if frame.isna().any(axis=None):
         notes.append("– : cells not measured yet.")
+    if intervals:
+        notes.append("Two numbers after a mean: its 95 % interval, bootstrap over the images.")
     return tuple(notes)

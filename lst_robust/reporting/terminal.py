@@ -26,12 +26,12 @@ GAP = 2  # between columns
 class TerminalTables:
     """The groups of a table as a rich renderable that suits itself to the console's width."""
 
-    def __init__(self, groups: Sequence[TableGroup]) -> None:
-        self._groups = groups
+    def __init__(self, groups: Sequence[TableGroup], notes: Sequence[str] = ()) -> None:
+        self._groups, self._notes = groups, notes
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for group in self._groups:
-            text = formatted(group, "[bold]{}[/bold]")
+            text = formatted(group, "[bold]{}[/bold]", "\n[dim]{:.1f}–{:.1f}[/dim]")
             yield Text(group.caption, style="bold")
             upright = _upright(text)
             if Measurement.get(console, options.update(width=10_000), upright).maximum <= options.max_width:
@@ -41,6 +41,8 @@ class TerminalTables:
             for note in group.notes:
                 yield Text(note, style="dim")
             yield Text()
+        for note in self._notes:
+            yield Text(note)
         yield Text(LEGEND, style="dim")
 
 
@@ -63,7 +65,11 @@ def _on_its_side(text: pd.DataFrame, width: int) -> Iterator[Table]:
     rows = [(part, LABELS[quantity]) for part, quantity in heads(text)]
     last_summary = sum(part in SUMMARY for part, _ in rows) - 1
     names = [str(name) for name in text.index]
-    widths = [min(MAX_NAME, max(MIN_COLUMN, *map(len, name.split()))) for name in names]
+    longest = [max(len(line) for cell in text.iloc[i] for line in _lines(str(cell))) for i in range(len(names))]
+    widths = [
+        max(shown, min(MAX_NAME, max(MIN_COLUMN, *map(len, name.split()))))
+        for name, shown in zip(names, longest, strict=True)
+    ]
     room = width - sum(max(len(row[i]) for row in rows) + GAP for i in range(2))
     for models in _chunks([w + GAP for w in widths], room):
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
@@ -76,6 +82,10 @@ def _on_its_side(text: pd.DataFrame, width: int) -> Iterator[Table]:
             cells = (str(text.iat[model, place]) for model in models)
             table.add_row(part if begins else "", label, *cells, end_section=place == last_summary)
         yield table
+
+
+def _lines(markup: str) -> list[str]:
+    return Text.from_markup(markup).plain.splitlines() or [""]
 
 
 def _chunks(widths: Sequence[int], room: int) -> list[list[int]]:

@@ -37,13 +37,17 @@ LABELS: dict[str, str] = {
 }
 
 
-def formatted(group: TableGroup, bold: str) -> pd.DataFrame:
-    """The group's values as text; `bold` is a template such as "**{}**" for the best ones."""
+def formatted(group: TableGroup, bold: str, interval: str) -> pd.DataFrame:
+    """The group's values as text; `bold` is a template such as "**{}**" for the best ones, `interval` one such as
+    " [{:.1f}, {:.1f}]" for the ends of an interval, which follow a value."""
     marks = best(group)
     text = pd.DataFrame("", index=group.frame.index, columns=group.frame.columns)
     for place, (_, quantity) in enumerate(heads(group.frame)):
         digits = decimals(group, quantity)
+        lows, highs = group.intervals.get(quantity, ((), ()))
         for row, value in enumerate(group.frame.iloc[:, place]):
             shown = MISSING if pd.isna(value) else f"{value:.{digits}f}"
-            text.iloc[row, place] = bold.format(shown) if marks.iloc[row, place] else shown
+            marked = bold.format(shown) if marks.iloc[row, place] else shown
+            stated = bool(lows) and not pd.isna(lows[row]) and not pd.isna(value)
+            text.iloc[row, place] = marked + (interval.format(lows[row], highs[row]) if stated else "")
     return text
