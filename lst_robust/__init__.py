@@ -17,6 +17,9 @@ from lst_robust._version import __version__
 
 if TYPE_CHECKING:
     from lst_robust.corruptions import corrupt, corruption_names
+    from lst_robust.evaluation.baseline import Baseline, make_baseline, read_baseline, write_baseline
+    from lst_robust.evaluation.comparison import Comparison, compare
+    from lst_robust.evaluation.gate import Gate, check
     from lst_robust.evaluation.metrics import (
         corruption_error,
         corruption_errors,
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
         relative_corruption_error,
         relative_mce,
     )
+    from lst_robust.evaluation.results import bootstrap_intervals
     from lst_robust.evaluation.runner import Evaluation, evaluate
     from lst_robust.models import create_model, model_names
     from lst_robust.normaliser import Normaliser, load_normaliser, published_normaliser
@@ -35,6 +39,15 @@ if TYPE_CHECKING:
 _HOME = {
     "corrupt": "corruptions",
     "corruption_names": "corruptions",
+    "Baseline": "evaluation.baseline",
+    "make_baseline": "evaluation.baseline",
+    "read_baseline": "evaluation.baseline",
+    "write_baseline": "evaluation.baseline",
+    "Comparison": "evaluation.comparison",
+    "compare": "evaluation.comparison",
+    "Gate": "evaluation.gate",
+    "check": "evaluation.gate",
+    "bootstrap_intervals": "evaluation.results",
     "corruption_error": "evaluation.metrics",
     "corruption_errors": "evaluation.metrics",
     "mce15": "evaluation.metrics",
@@ -57,10 +70,16 @@ _HOME = {
 }
 
 __all__ = [
+    "Baseline",
+    "Comparison",
     "Evaluation",
+    "Gate",
     "Normaliser",
     "Suite",
     "__version__",
+    "bootstrap_intervals",
+    "check",
+    "compare",
     "corrupt",
     "corruption_error",
     "corruption_errors",
@@ -69,16 +88,19 @@ __all__ = [
     "evaluate",
     "load_normaliser",
     "load_suite",
+    "make_baseline",
     "mce15",
     "mce19",
     "mean_corruption_error",
     "model_names",
     "published_normaliser",
+    "read_baseline",
     "relative_corruption_error",
     "relative_mce",
     "render",
     "robustness_table",
     "suite_names",
+    "write_baseline",
 ]
 
 

@@ -8,12 +8,16 @@ from typing import Annotated
 import typer
 
 from lst_robust._version import __version__
+from lst_robust.cli.baseline import app as baseline_app
+from lst_robust.cli.check import check_command
+from lst_robust.cli.compare import compare_command
 from lst_robust.cli.console import guarded
 from lst_robust.cli.convert import convert_command
 from lst_robust.cli.corrupt import corrupt_command
 from lst_robust.cli.data import app as data_app
 from lst_robust.cli.eval import eval_command
 from lst_robust.cli.models import models_command
+from lst_robust.cli.show import show_command
 from lst_robust.cli.suites import suites_command
 from lst_robust.cli.table import table_command
 from lst_robust.cli.train import train_command
@@ -38,12 +42,16 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train_command,
     "corrupt": corrupt_command,
     "table": table_command,
+    "compare": compare_command,
+    "check": check_command,
+    "show": show_command,
     "models": models_command,
     "convert": convert_command,
     "suites": suites_command,
 }
 for name, command in COMMANDS.items():
     app.command(name)(guarded(command))
+app.add_typer(baseline_app, name="baseline")
 app.add_typer(data_app, name="data")
 
 

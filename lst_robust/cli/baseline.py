@@ -1,0 +1,63 @@
+"""`lst-robust baseline`: the file that `lst-robust check` holds later records against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lst_robust.cli import options as opt
+from lst_robust.cli.console import RichObserver, err, guarded, out, print_json
+
+app = typer.Typer(help="Write the baseline that `lst-robust check` compares with.", no_args_is_help=True)
+
+WRITE_HELP = """Write the current records as a baseline: errors of every cell, and which images were right.
+
+The file is JSON, some 15 kB a model and 500 images, and the same for the same records: commit it.
+
+**Examples**
+
+- `lst-robust baseline write --out baseline.json`
+- `lst-robust baseline write --suite digits-c --model lst18 --out baseline.json`
+- `lst-robust baseline write --model lst20@seed1 --out baseline.json --no-bits`
+"""
+
+
+def write_command(
+    out_file: Annotated[Path, typer.Option("--out", "-o", help="The JSON file to write.")],
+    results_dir: opt.ResultsDir = Path("results"),
+    suite: opt.SuiteOrAll = None,
+    model: opt.Models = None,
+    bits: Annotated[
+        bool, typer.Option("--bits/--no-bits", help="Keep which images were right, for the paired comparison.")
+    ] = True,
+    json: opt.Json = False,
+) -> None:
+    from lst_robust.evaluation.baseline import make_baseline, write_baseline
+    from lst_robust.evaluation.selection import label
+
+    observer = RichObserver()
+    baseline = make_baseline(results_dir, suite=suite, models=model or (), bits=bits, warn=observer.warn)
+    write_baseline(baseline, out_file)
+    if json:
+        runs = [
+            {"suite": entry.protocol.suite, "run": label(entry.run), "cells": len(entry.errors)}
+            for entry in baseline.entries
+        ]
+        print_json({"baseline": str(out_file), "runs": runs})
+        return
+    out.print(str(out_file), soft_wrap=True, highlight=False)
+    for entry in baseline.entries:
+        cells = f"{len(entry.errors)} cells, n {entry.protocol.n}"
+        err.print(f"{label(entry.run)} on {entry.protocol.suite}: {cells}", soft_wrap=True, highlight=False)
+
+
+write_command.__doc__ = WRITE_HELP
+
+
+@app.callback()
+def _group() -> None: ...  # keeps `write` a command of its own while it is the only one
+
+
+app.command("write")(guarded(write_command))

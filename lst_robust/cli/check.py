@@ -1,0 +1,117 @@
+"""`lst-robust check`: the gate for CI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from lst_robust.cli import options as opt
+from lst_robust.cli.console import RichObserver, out, print_error, print_json
+
+if TYPE_CHECKING:
+    from lst_robust.evaluation.gate import Finding, Gate
+
+HELP = """Hold the current records against a committed baseline, and fail when a model got worse.
+
+A model regresses (exit code 1) when its metric is worse by more than the tolerance and the 95 % interval of the paired
+difference excludes zero. Missing cells, another protocol, suite version, normaliser or other images are code 3, a model
+without records is code 5: nothing passes unseen. With several such findings 1 goes before 3, and 3 before 5.
+
+**Examples**
+
+- `lst-robust check --baseline baseline.json`
+- `lst-robust check --baseline baseline.json --metric mean_corruption_error --tolerance 1 --json`
+- `lst-robust check --baseline baseline.json --suite digits-c --junit check.xml --github`
+"""
+
+VERDICTS = {
+    "passed": "[green]passed[/]",
+    "regression": "[bold red]regression[/]",
+    "incomparable": "[red]not comparable[/]",
+    "missing": "[red]no records[/]",
+}
+
+
+def check_command(
+    baseline: Annotated[
+        Path, typer.Option("--baseline", envvar="LST_ROBUST_BASELINE", help="File of `lst-robust baseline write`.")
+    ],
+    results_dir: opt.ResultsDir = Path("results"),
+    suite: opt.SuiteOrAll = None,
+    model: opt.Models = None,
+    metric: Annotated[
+        str,
+        typer.Option(
+            "--metric",
+            envvar="LST_ROBUST_METRIC",
+            help="mce15, mce19, relative_mce, mean_corruption_error or clean_error.",
+        ),
+    ] = "mce15",
+    tolerance: Annotated[
+        float,
+        typer.Option("--tolerance", envvar="LST_ROBUST_TOLERANCE", help="Percent points that it may be worse."),
+    ] = 0.5,
+    json: opt.Json = False,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="XML", help="Also write a JUnit XML report.")] = None,
+    github: Annotated[
+        bool, typer.Option("--github/--no-github", help="Also print GitHub annotations (on stderr with --json).")
+    ] = False,
+) -> None:
+    from lst_robust.evaluation.baseline import read_baseline
+    from lst_robust.evaluation.gate import check
+    from lst_robust.files import write_atomic
+    from lst_robust.reporting.ci import github_annotations, junit_xml
+
+    observer = RichObserver()
+    gate = check(
+        read_baseline(baseline),
+        results_dir=results_dir,
+        suite=suite,
+        models=model or (),
+        metric=metric,
+        tolerance=tolerance,
+        warn=observer.warn,
+    )
+    if junit is not None:
+        write_atomic(junit, junit_xml(gate))
+    if json:
+        print_json(gate.to_dict())
+    else:
+        out.print(_table(gate))
+    for note in gate.notes:
+        observer.note(note)
+    for finding in gate.findings:
+        if finding.status != "passed":
+            print_error(finding.message)
+    if github:
+        for line in github_annotations(gate):
+            typer.echo(line, err=json)
+    if gate.exit_code:
+        raise typer.Exit(gate.exit_code)
+
+
+def _table(gate: Gate) -> Table:
+    title = f"{gate.metric}, tolerance {gate.tolerance:g} percent points"
+    table = Table("Suite", "Model", title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+    for head in ("Baseline", "Now", "Difference, 95 %"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("Verdict", no_wrap=True)
+    for finding in gate.findings:
+        numbers = ["", "", ""]
+        if finding.difference is not None:
+            numbers = [f"{finding.baseline:.2f}", f"{finding.current:.2f}", _difference(finding)]
+        table.add_row(escape(finding.suite), escape(finding.model), *numbers, VERDICTS[finding.status])
+    return table
+
+
+def _difference(finding: Finding) -> str:
+    ends = escape(f"[{finding.low:+.2f}, {finding.high:+.2f}]")
+    return f"{finding.difference:+.2f} {ends}" + ("" if finding.paired else " unpaired")
+
+
+check_command.__doc__ = HELP

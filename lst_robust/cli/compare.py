@@ -1,0 +1,109 @@
+"""`lst-robust compare`: two models on the same images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from lst_robust.cli import options as opt
+from lst_robust.cli.console import RichObserver, err, out, print_json
+from lst_robust.corruptions.presets import GROUPS
+
+if TYPE_CHECKING:
+    from lst_robust.evaluation.comparison import Comparison, Difference
+
+HELP = """Compare two measured models, image by image: mCE and every CE, with interval and p-value.
+
+A and B are names as in the table. Where a model was trained with several seeds, runs of equal seed are paired, and the
+mean difference is shown with its spread over seeds; `lst20@seed1` or `lst20@3fa9c1` (run or checkpoint) names one run.
+Intervals: bootstrap over images, 95 %. p: sign-flip randomisation test; over corruptions corrected by Holm's method.
+
+**Examples**
+
+- `lst-robust compare lst18 resnet18`
+- `lst-robust compare lst20@seed1 resnet20@seed1 --suite cifar10-c --json`
+"""
+
+TITLES = {
+    "clean_error": "clean error",
+    "mean_corruption_error": "mean corruption error",
+    "mce15": "mCE (15 standard)",
+    "mce19": "mCE (all 19)",
+    "relative_mce": "relative mCE (15)",
+}
+
+
+def compare_command(
+    a: Annotated[str, typer.Argument(metavar="A", help="A model with records.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The one to compare it with.")],
+    suite: opt.SuiteOrAll = None,
+    normaliser: opt.Normaliser = "suite",
+    results_dir: opt.ResultsDir = Path("results"),
+    json: opt.Json = False,
+) -> None:
+    from lst_robust.evaluation.comparison import compare
+
+    observer = RichObserver()
+    comparison = compare(a, b, suite=suite, normaliser=normaliser, results_dir=results_dir, warn=observer.warn)
+    if json:
+        print_json(comparison.to_dict())
+        return
+    out.print(_caption(comparison), soft_wrap=True, highlight=False, markup=False)
+    out.print(_table(comparison))
+    out.print(verdict(comparison), soft_wrap=True, highlight=False, markup=False)
+    for note in comparison.notes:
+        err.print(note, soft_wrap=True, highlight=False, markup=False)
+
+
+def verdict(comparison: Comparison) -> str:
+    """The result in one line: which model is the better in the first of these metrics that both have."""
+    metric = next(name for name in ("mce15", "mce19", "mean_corruption_error") if name in comparison.metrics)
+    value = comparison.metrics[metric]
+    numbers = f"{TITLES[metric]} {value.difference:+.2f} [{value.low:+.2f}, {value.high:+.2f}], p = {value.p_value:.4f}"
+    if value.low <= 0 <= value.high:
+        return f"{comparison.a} and {comparison.b} do not differ beyond chance: {numbers}"
+    better, other = (comparison.a, comparison.b) if value.difference < 0 else (comparison.b, comparison.a)
+    return f"{better} is better than {other}: {numbers}"
+
+
+def _caption(comparison: Comparison) -> str:
+    protocol, seeds = comparison.protocol, len(comparison.pairs)
+    parts = [f"{protocol.suite} v{protocol.suite_version}, n = {protocol.n}"]
+    parts += [f"mean of {seeds} training seeds"] if seeds else []
+    parts += [f"CE against {comparison.normaliser}"] if comparison.normaliser else ["mean top-1 errors"]
+    return f"A: {comparison.a}, B: {comparison.b} · {' · '.join(parts)} · percent, below 0 A is the better"
+
+
+def _table(comparison: Comparison) -> Table:
+    seeds = bool(comparison.pairs)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    for head in ("A", "B", "A - B, 95 %", "p", "Holm p") + (("Seeds ±",) if seeds else ()):
+        table.add_column(head, justify="right", no_wrap=True)
+    for name, value in comparison.metrics.items():
+        table.add_row(TITLES[name], *_row(value, 2, seeds), style="bold" if name.startswith("mce") else "")
+    table.add_section()
+    for names in GROUPS.values():
+        for name in (name for name in names if name in comparison.corruptions):
+            table.add_row(name, *_row(comparison.corruptions[name], 1, seeds))
+        table.add_section()
+    return table
+
+
+def _row(value: Difference, digits: int, seeds: bool) -> list[str]:
+    cells = [
+        f"{value.a:.{digits}f}",
+        f"{value.b:.{digits}f}",
+        escape(f"{value.difference:+.{digits}f} [{value.low:+.{digits}f}, {value.high:+.{digits}f}]"),
+        f"{value.p_value:.4f}",
+        "" if value.p_holm is None else f"{value.p_holm:.4f}",
+    ]
+    return cells + ([f"{value.seeds.std:.{digits}f}" if value.seeds else ""] if seeds else [])
+
+
+compare_command.__doc__ = HELP

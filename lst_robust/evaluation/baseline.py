@@ -1,0 +1,131 @@
+"""The baseline: a committed file that says how good the models were, against which `lst-robust check` holds later ones.
+
+JSON with one entry a run: protocol, model, normaliser, the error of each cell (for people who read the diff) and,
+unless left out, which images were right (for the paired comparison). The same records give the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, ValidationError, model_validator
+
+from lst_robust.config import Config
+from lst_robust.errors import DataError
+from lst_robust.evaluation.collect import MeasuredRun, Warn, collect_runs, run_normaliser
+from lst_robust.evaluation.records import CLEAN, CLEAN_CELL, Cell, ModelIdentity, Protocol, Run, top1_error
+from lst_robust.evaluation.selection import select
+from lst_robust.files import write_atomic
+from lst_robust.suites import Normaliser
+
+SCHEMA: Literal[1] = 1
+
+
+class BaselineEntry(Config):
+    """One run. `errors`: top-1 error in percent by cell, `clean` or `fog-3`; `correct`: of the same cells, one bit an
+    image in the order of the ids, big-endian, base64; None where the file was written without."""
+
+    protocol: Protocol
+    model: ModelIdentity
+    normaliser: Normaliser | None
+    errors: dict[str, float]
+    correct: dict[str, str] | None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> BaselineEntry:
+        for cell, wrong in self.wrong().items():
+            if abs(top1_error(~wrong) - self.errors[cell.name]) > 1e-9:
+                raise ValueError(f"{cell.name}: the error does not follow from the correctness bits")
+        if self.correct is not None and set(self.correct) != set(self.errors):
+            raise ValueError("errors and correctness bits are of different cells")
+        return self
+
+    @property
+    def run(self) -> Run:
+        return Run(self.protocol, self.model)
+
+    @property
+    def cells(self) -> list[Cell]:
+        return [_cell(name) for name in self.errors]
+
+    def wrong(self) -> dict[Cell, np.ndarray]:
+        """bool (n,) of each cell: which images were classified wrongly. Empty without the bits."""
+        return {_cell(name): ~_unpacked(bits, self.protocol.n) for name, bits in (self.correct or {}).items()}
+
+
+class Baseline(Config):
+    """The whole file."""
+
+    schema_version: Literal[1] = SCHEMA
+    entries: Annotated[tuple[BaselineEntry, ...], Field(strict=False, min_length=1)]
+
+
+def make_baseline(
+    results_dir: str | Path,
+    *,
+    suite: str | None = None,
+    models: Sequence[str] = (),
+    bits: bool = True,
+    warn: Warn = lambda _: None,
+) -> Baseline:
+    """The records of a results folder as a baseline: of one suite (name or YAML file) or all, of some models (names as
+    for `compare`) or all. Raises NothingToEvaluateError when there is nothing to write."""
+    runs = collect_runs(results_dir, suite, warn)
+    if models:
+        chosen = {measured.run.digest for name in models for measured in select(runs, name)}
+        runs = [measured for measured in runs if measured.run.digest in chosen]
+    return Baseline(entries=tuple(_entry(measured, bits, warn) for measured in runs))
+
+
+def write_baseline(baseline: Baseline, path: str | Path) -> None:
+    """Writes the file whole or not at all. Raises DataError when the disk refuses."""
+    fields = baseline.model_dump(mode="json")
+    write_atomic(Path(path), (json.dumps(fields, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def read_baseline(path: str | Path) -> Baseline:
+    """A baseline from its file. Raises DataError, in one line, when it is missing, damaged or of another schema."""
+    mend = "write it with lst-robust baseline write --out FILE"
+    try:
+        return Baseline.model_validate_json(Path(path).read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {mend}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{path}: not a valid baseline ({key + ': ' if key else ''}{first['msg']}); {mend}") from error
+
+
+def _entry(measured: MeasuredRun, bits: bool, warn: Warn) -> BaselineEntry:
+    cells = sorted(measured.records, key=lambda cell: (cell != CLEAN_CELL, cell))
+    correct = {cell.name: _packed(measured.records[cell].correct_bits()) for cell in cells} if bits else None
+    return BaselineEntry(
+        protocol=measured.run.protocol,
+        model=measured.run.model,
+        normaliser=run_normaliser("suite", measured, warn),
+        errors={cell.name: measured.records[cell].top1_error for cell in cells},
+        correct=correct,
+    )
+
+
+def _cell(name: str) -> Cell:
+    corruption, _, severity = name.rpartition("-")
+    if name != CLEAN and not severity.isdecimal():
+        raise ValueError(f"no such cell: {name!r}")
+    return CLEAN_CELL if name == CLEAN else Cell(corruption, int(severity))
+
+
+def _packed(correct: np.ndarray) -> str:
+    return base64.b64encode(np.packbits(correct).tobytes()).decode("ascii")
+
+
+def _unpacked(text: str, n: int) -> np.ndarray:
+    packed = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
+    if len(packed) != (n + 7) // 8:
+        raise ValueError(f"{len(packed)} bytes of correctness bits do not hold {n} images")
+    return np.unpackbits(packed, count=n).astype(bool)

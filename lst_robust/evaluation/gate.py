@@ -1,0 +1,261 @@
+"""The gate: are today's records worse than the baseline by more than may be?
+
+A model regresses when its metric is worse by more than the tolerance AND the 95 % interval of the difference excludes
+zero; the first keeps trifles out, the second chance. What cannot be compared (missing cells, another protocol, other
+images, another normaliser) is never passed: it has a finding of its own and a code of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from lst_robust.corruptions.presets import SEVERITIES
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError, unknown_name
+from lst_robust.evaluation import statistics
+from lst_robust.evaluation.baseline import Baseline, BaselineEntry
+from lst_robust.evaluation.collect import MeasuredRun, Warn, shipped_suite
+from lst_robust.evaluation.comparison import compare_scores
+from lst_robust.evaluation.records import CLEAN_CELL, Cell
+from lst_robust.evaluation.scores import METRICS, NORMALISED, PARTS, cell_weights, image_scores, part, weighted
+from lst_robust.evaluation.selection import choices, label, matches, protocol_differences
+from lst_robust.evaluation.store import Store
+from lst_robust.suites import Suite, load_suite
+
+REGRESSION = 1
+Status = Literal["passed", "regression", "incomparable", "missing"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is to be said of one entry of the baseline. Numbers in percent, differences current - baseline, so above 0
+    is worse; None where there was nothing to compare.
+
+    corruptions: those the metric is made of whose own difference has an interval above zero, worst first.
+    paired: whether the difference was taken image by image, or the baseline has no bits for that.
+    """
+
+    model: str
+    suite: str
+    status: Status
+    message: str
+    baseline: float | None = None
+    current: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    paired: bool | None = None
+    corruptions: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The outcome of `check`: a finding for each entry of the baseline; `notes`: what was not looked at."""
+
+    metric: str
+    tolerance: float
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 all passed; 1 a regression; else 3 something cannot be compared, or 5 a model has no records."""
+        statuses = {finding.status for finding in self.findings}
+        codes: list[tuple[Status, int]] = [
+            ("regression", REGRESSION),
+            ("incomparable", DataError.exit_code),
+            ("missing", NothingToEvaluateError.exit_code),
+        ]
+        return next((code for status, code in codes if status in statuses), 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `lst-robust check --json` prints it."""
+        return {"passed": self.exit_code == 0, "exit_code": self.exit_code} | asdict(self)
+
+
+def check(
+    baseline: Baseline,
+    *,
+    results_dir: str | Path = "results",
+    suite: str | None = None,
+    models: Sequence[str] = (),
+    metric: str = "mce15",
+    tolerance: float = 0.5,
+    warn: Warn = lambda _: None,
+) -> Gate:
+    """Compares the records in a folder with a baseline.
+
+    Args:
+        suite: name or YAML file: look at the entries of this suite only, and take it as the suite's present state.
+        models: look at these only, named as for `compare`; a name with `@` also chooses among several present runs.
+        metric: one of `METRICS`; by how many percent points it may be worse is `tolerance`.
+        warn: receives a line for each file that cannot be trusted.
+
+    Raises:
+        UsageError: an unknown metric, one that a suite does not define, a negative tolerance, or several present runs
+            for one entry. NothingToEvaluateError: the baseline has no such suite or model.
+    """
+    if metric not in METRICS:
+        raise unknown_name("metric", metric, METRICS)
+    if not (math.isfinite(tolerance) and tolerance >= 0):
+        raise UsageError(f"tolerance {tolerance:g}: give percent points, 0 or more")
+    wanted = load_suite(suite) if suite else None
+    names = {name.partition("@")[0] for name in models}
+    entries = [
+        entry
+        for entry in baseline.entries
+        if (wanted is None or entry.protocol.suite == wanted.name) and (not names or entry.model.name in names)
+    ]
+    absent = names - {entry.model.name for entry in entries}
+    if absent or not entries:
+        what = f"model {min(absent)!r}" if absent else f"suite {suite!r}"
+        there = ", ".join(sorted({f"{entry.model.name} ({entry.protocol.suite})" for entry in baseline.entries}))
+        raise NothingToEvaluateError(f"the baseline has no entry of {what}: it holds {there}")
+    runs = [MeasuredRun(*found, None) for found in Store(results_dir).scan(wanted.name if wanted else None, warn)]
+    findings = [
+        _finding(entry, runs, wanted or shipped_suite(entry.protocol.suite), models, metric, tolerance)
+        for entry in entries
+    ]
+    known = {(entry.protocol.suite, entry.model.name) for entry in baseline.entries}
+    unknown = sorted({(run.protocol.suite, run.model.name) for run, _, _ in runs} - known) if not names else []
+    notes = [f"{model} on {suite_name} is not in the baseline: not checked" for suite_name, model in unknown]
+    return Gate(metric, tolerance, tuple(findings), tuple(notes))
+
+
+def _finding(
+    entry: BaselineEntry,
+    runs: Sequence[MeasuredRun],
+    suite: Suite | None,
+    models: Sequence[str],
+    metric: str,
+    tolerance: float,
+) -> Finding:
+    model, suite_name = entry.model.name, entry.protocol.suite
+    _require_defined(metric, entry)
+    mine = [
+        measured
+        for measured in runs
+        if measured.run.protocol.suite == suite_name
+        and (measured.run.model.name, measured.run.model.options) == (model, entry.model.options)
+        and (not models or any(matches(measured.run, name) for name in models))
+    ]
+    if not mine:
+        return Finding(
+            model, suite_name, "missing", f"no records of {model} on {suite_name}: run lst-robust eval first"
+        )
+    reason = _outdated(entry, suite, metric)
+    fitting = [measured for measured in mine if not protocol_differences(entry.protocol, measured.run.protocol)]
+    if not reason and not fitting:
+        differences = protocol_differences(entry.protocol, mine[0].run.protocol)
+        reason = f"another protocol than the baseline's: {', '.join(differences)}; measure it in the same way"
+    if reason:
+        return Finding(model, suite_name, "incomparable", f"{model} on {suite_name}: {reason}")
+    measured = _one(fitting, entry)
+    missing = [cell.name for cell in entry.cells if cell not in measured.records]
+    if missing:
+        reason = (
+            f"{len(missing)} cells of the baseline are not measured, such as {missing[0]}: run lst-robust eval again"
+        )
+        return Finding(model, suite_name, "incomparable", f"{model} on {suite_name}: {reason}")
+    return _compared(entry, measured, metric, tolerance)
+
+
+def _require_defined(metric: str, entry: BaselineEntry) -> None:
+    """Raises UsageError, saying why, when the metric is not defined on the baseline's cells."""
+    if metric in cell_weights(entry.cells, entry.normaliser):
+        return
+    where = f"{entry.model.name} on {entry.protocol.suite}"
+    if metric in NORMALISED and entry.normaliser is None:
+        raise UsageError(
+            f"the baseline of {where} has no normaliser, so no {metric}: gate with --metric mean_corruption_error"
+        )
+    needed = [CLEAN_CELL] if metric in ("clean_error", "relative_mce") else []
+    needed += [Cell(name, severity) for name in PARTS[metric][1] for severity in SEVERITIES]
+    missing = [cell.name for cell in needed if cell.name not in entry.errors]
+    if missing:
+        raise UsageError(
+            f"the baseline of {where} lacks {len(missing)} cells that {metric} needs, such as {missing[0]}: "
+            "choose another --metric, or write the baseline from a complete evaluation"
+        )
+    raise UsageError(
+        f"{metric} is not defined on {where}: its normaliser lacks a corruption or loses nothing on one; choose "
+        "another --metric"
+    )
+
+
+def _outdated(entry: BaselineEntry, suite: Suite | None, metric: str) -> str | None:
+    """Why the baseline is not of the suite as it is now, or None."""
+    mend = "write a new baseline"
+    if suite is None:
+        return None
+    if suite.digest() != entry.protocol.suite_digest:
+        return (
+            f"the suite is now version {suite.version} ({suite.digest()}), the baseline's is version "
+            f"{entry.protocol.suite_version} ({entry.protocol.suite_digest}): {mend}"
+        )
+    if metric in NORMALISED and suite.normaliser != entry.normaliser:
+        return f"the suite's normaliser is not the baseline's: {mend}"
+    return None
+
+
+def _one(fitting: Sequence[MeasuredRun], entry: BaselineEntry) -> MeasuredRun:
+    """The run to hold against an entry: of several, that of the same training seed; never one picked by its weights,
+    which would be the old measurement that the baseline was made of."""
+    same_seed = [measured for measured in fitting if measured.run.model.train_seed == entry.model.train_seed]
+    chosen = same_seed or fitting
+    if len(chosen) > 1:
+        raise UsageError(
+            f"several runs of {entry.model.name} fit the baseline: choose one with --model, from {choices(chosen)}"
+        )
+    return chosen[0]
+
+
+def _compared(entry: BaselineEntry, measured: MeasuredRun, metric: str, tolerance: float) -> Finding:
+    quantity, names = PARTS[metric]
+    parts = {part(quantity, name): name for name in names}
+    current = image_scores({cell: measured.records[cell] for cell in entry.cells}, entry.normaliser, {metric, *parts})
+    paired = entry.correct is not None
+    if paired:
+        old = weighted(entry.wrong(), entry.normaliser, {metric, *parts})
+        deltas = {name: (d.b, d.a, d.difference, d.low, d.high) for name, d in compare_scores(current, old).items()}
+    else:
+        deltas = _unpaired(entry, current.names, current.values)
+    before, now, difference, low, high = deltas.pop(metric)
+    worse = {parts[name]: row[2] for name, row in deltas.items() if row[3] > 0}
+    worse = dict(sorted(worse.items(), key=lambda item: -item[1]))
+    regressed = difference > tolerance and low > 0
+    message = (
+        f"{label(measured.run)} on {entry.protocol.suite}: {metric} {now:.2f} %, was {before:.2f} % "
+        f"({difference:+.2f} [{low:+.2f}, {high:+.2f}]"
+        + (f", more than the tolerance of {tolerance:g})" if regressed else f", tolerance {tolerance:g})")
+    )
+    if worse and regressed:
+        message += "; worse: " + ", ".join(f"{name} {delta:+.1f}" for name, delta in worse.items())
+    status: Status = "regression" if regressed else "passed"
+    numbers = (before, now, difference, low, high)
+    return Finding(entry.model.name, entry.protocol.suite, status, message, *numbers, paired, worse)
+
+
+def _unpaired(
+    entry: BaselineEntry, names: Sequence[str], values: np.ndarray
+) -> dict[str, tuple[float, float, float, float, float]]:
+    """(baseline, current, difference, low, high) of each score, when the baseline has its errors only.
+
+    The difference is resampled as that of two independent samples, both with the scores of the current run. Models on
+    the same images err together, so this interval is wider than the paired one: regressions are found later.
+    """
+    weights = cell_weights(entry.cells, entry.normaliser)
+    errors = np.array(list(entry.errors.values()))
+    spread_of_means = statistics.resampled_means(values) - statistics.resampled_means(values, seed=statistics.SEED + 1)
+    tail = (1 - statistics.CONFIDENCE) / 2
+    lows, highs = np.quantile(spread_of_means, [tail, 1 - tail], axis=0)
+    rows = {}
+    for name, now, low, high in zip(names, values.mean(axis=0), lows, highs, strict=True):
+        before = float(weights[name] @ errors)
+        rows[name] = (before, float(now), float(now) - before, float(now) - before + low, float(now) - before + high)
+    return rows
