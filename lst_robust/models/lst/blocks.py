@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lst_robust.errors import UsageError
-from lst_robust.models.lst.training import can_fuse, fused_shortcut, fused_tail, kernel_takes, resize_and_keep
+from lst_robust.models.lst.training import can_fuse, can_fuse_head, fused_head, fused_shortcut, fused_tail, kernel_takes
 from lst_robust.models.lst.transforms import (
     SoftThreshold,
     SpatialTransform,
@@ -112,7 +112,7 @@ class LSTII(LSTBlock):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.bn_s.training and can_fuse(x, self.t_s):
+        if self.bn_c.training and self.bn_s.training and can_fuse(x, self.t_s):
             return self._fused(x)
         y = self.relu(self.bn_r(self.t_r(x)))
         z = self.threshold(self.bn_c(self.t_c(y)))
@@ -120,13 +120,12 @@ class LSTII(LSTBlock):
 
     def _fused(self, x: Tensor) -> Tensor:
         """The same for a training step on a CPU."""
-        if isinstance(self.shortcut, nn.Identity):
-            resized, residual = resize_and_keep(x, self.t_r.weight)
+        if self.bn_r.training and can_fuse_head(x, self.relu, self.t_c):
+            v, x = fused_head(x, self.t_r, self.bn_r, self.t_c)
         else:
-            resized, residual = self.t_r(x), self.shortcut(x)
-        v = self.bn_c(self.t_c(self.relu(self.bn_r(resized))))
+            v = self.t_c(self.relu(self.bn_r(self.t_r(x))))
         tau = self.threshold.tau if isinstance(self.threshold, SoftThreshold) else 0.0
-        return fused_tail(v, residual, self.t_s, self.bn_s, tau)
+        return fused_tail(v, self.shortcut(x), self.bn_c, self.t_s, self.bn_s, tau)
 
 
 class LSTI(LSTBlock):

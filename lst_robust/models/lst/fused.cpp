@@ -23,6 +23,8 @@ const int W = LANES;          // floats in a vector
 const int PIXELS = W / 2;     // pixels times two vectors of outputs that the registers hold, for 1x1 convolutions
 const int RESPONSES = W / 4;  // and pixels times four filters, for T_s
 
+const int TILE = 32;          // pixels of a 1x1 convolution at a time
+
 typedef float vec __attribute__((vector_size(4 * W), aligned(4), may_alias));
 
 static inline vec load(const float* p) { return *(const vec*)p; }
@@ -122,12 +124,18 @@ static inline void spatial(const float* z, int height, int width, int c, int str
     });
 }
 
-// z with its border: the image in the middle of (height + 2, width + 2, c), thresholded on the way if tau > 0.
-static void pad(const float* v, int height, int width, int c, float tau, float* z) {
-    for (int y = 0; y < height; y++, v += width * c) {
-        float* to = z + ((y + 1) * (width + 2) + 1) * c;
-        for (int i = 0; i < width * c; i += W) store(to + i, shrink(load(v + i), tau));
-    }
+// z = shrink(scale·v + shift), or shrink(v) without scale, in the middle of (height + 2, width + 2, c).
+static inline void pad(const float* v, int height, int width, int c, const float* scale, const float* shift, float tau,
+                       float* z) {
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++, v += c) {
+            float* to = z + ((y + 1) * (width + 2) + x + 1) * c;
+            for (int o = 0; o < c; o += W) {
+                vec value = load(v + o);
+                if (scale) value = value * load(scale + o) + load(shift + o);
+                store(to + o, shrink(value, tau));
+            }
+        }
 }
 
 // Sums (2, 4c) of f and f·t over an image, with f = factor(t, place of t's first channel in the output): in float over
@@ -187,6 +195,50 @@ static void transposed(const float* z, int out_width, int c, int stride, int row
     }
 }
 
+// Adds the sums over pixels of f and f·v to sums (2, c).
+static inline void add_sums(const float* f, const float* v, int pixels, int c, float* sums) {
+    for (int o = 0; o < c; o += W) {
+        vec first = load(sums + o), second = load(sums + c + o);
+        for (int p = 0; p < pixels; p++) {
+            vec value = load(f + p * c + o);
+            first += value;
+            second += value * load(v + p * c + o);
+        }
+        store(sums + o, first), store(sums + c + o, second);
+    }
+}
+
+// dw (outputs, inputs) += the products of d (pixels, outputs) and x (pixels, inputs).
+static inline void add_products(const float* d, const float* x, int pixels, int inputs, int outputs, float* dw) {
+    for (int o = 0; o < outputs; o += PIXELS)
+        in_groups<2>(0, inputs / W, [&](auto vectors, int first) {
+            vec sum[PIXELS][vectors.value];
+            float* to = dw + o * inputs + first * W;
+            for (int r = 0; r < PIXELS; r++)
+                for (int j = 0; j < vectors.value; j++) sum[r][j] = load(to + r * inputs + j * W);
+            for (int p = 0; p < pixels; p++)
+                for (int j = 0; j < vectors.value; j++) {
+                    vec value = load(x + p * inputs + (first + j) * W);
+                    for (int r = 0; r < PIXELS; r++) sum[r][j] += value * d[p * outputs + o + r];
+                }
+            for (int r = 0; r < PIXELS; r++)
+                for (int j = 0; j < vectors.value; j++) store(to + r * inputs + j * W, sum[r][j]);
+        });
+}
+
+// y = relu(scale·x + shift)
+static inline void activate(const float* x, int pixels, int c, const float* scale, const float* shift, float* y) {
+    for (int p = 0; p < pixels; p++)
+        for (int o = 0; o < c; o += W)
+            store(y + p * c + o, relu(load(x + p * c + o) * load(scale + o) + load(shift + o)));
+}
+
+// Calls visit(number of pixels) for an image in parts of which all that belongs to them stays in caches.
+template <class Visit>
+static inline void in_tiles(int pixels, Visit visit) {
+    for (; pixels > 0; pixels -= TILE) visit(pixels < TILE ? pixels : TILE);
+}
+
 static int output_pixels(int height, int width, int stride) {
     return ((height - 1) / stride + 1) * ((width - 1) / stride + 1);
 }
@@ -199,6 +251,19 @@ static inline void for_kept_pixels(const float* x, int height, int width, int ch
             visit(x + (y * width + column) * channels, column + stride >= width);
 }
 
+// What the shortcut does to one pixel's channels. The processor's gathering is no faster than taking them one by one.
+static inline void take(const float* __restrict from, const int32_t* __restrict source, int count,
+                        float* __restrict taken) {
+    for (int i = 0; i < count; i++) taken[i] = from[source[i]];
+}
+static inline void multiply_add(const float* __restrict scale, const float* __restrict x, const float* __restrict shift,
+                                int count, float* __restrict out) {
+    for (int i = 0; i < count; i++) out[i] = scale[i] * x[i] + shift[i];
+}
+static inline void add_products(const float* f, const float* x, int count, float* __restrict sums) {
+    for (int i = 0; i < count; i++) sums[i] += f[i], sums[count + i] += f[i] * x[i];
+}
+
 #define EXPORT extern "C" __attribute__((flatten))  // everything inlined: sums of small loops stay in registers
 
 // All functions of the interface take the number of images and scratch memory first; pointers to images stand at the
@@ -207,9 +272,9 @@ extern "C" int lst2_lanes() { return W; }
 
 // x: (images, height, width, inputs); out: (images, out height, out width, 4c), the residual on entry (may be x).
 // scratch: (height + 2) * (width + 2) * c + width * c floats.
-EXPORT void lst2_block(int64_t images, float* scratch, const float* x, float* out, int height, int width, int inputs, int c,
-                int stride, const float* w1, const float* b1, const float* w2, const float* b2, const float* w3,
-                const float* b3, float tau) {
+EXPORT void lst2_block(int64_t images, float* scratch, const float* x, float* out, int height, int width, int inputs,
+                       int c, int stride, const float* w1, const float* b1, const float* w2, const float* b2,
+                       const float* w3, const float* b3, float tau) {
     int row = (width + 2) * c;
     float *z = scratch, *y = scratch + (height + 2) * row;
     int64_t out_size = (int64_t)output_pixels(height, width, stride) * 4 * c;
@@ -227,85 +292,101 @@ EXPORT void lst2_block(int64_t images, float* scratch, const float* x, float* ou
 }
 
 // LST-II's shortcut: out (images, out height, out width, outputs) = scale * x[every stride-th pixel, source] + shift.
-EXPORT void lst2_shortcut(int64_t images, float*, const float* x, float* out, int height, int width, int inputs, int outputs,
-                   int stride, const int32_t* source, const float* scale, const float* shift) {
+// scratch: outputs floats.
+EXPORT void lst2_shortcut(int64_t images, float* scratch, const float* x, float* out, int height, int width, int inputs,
+                          int outputs, int stride, const int32_t* source, const float* scale, const float* shift) {
     for (int64_t n = 0; n < images; n++, x += height * width * inputs)
         for_kept_pixels(x, height, width, inputs, stride, [&](const float* from, bool) {
-            for (int i = 0; i < outputs; i++) out[i] = from[source[i]] * scale[i] + shift[i];
+            take(from, source, outputs, scratch);
+            multiply_add(scale, scratch, shift, outputs, out);
             out += outputs;
         });
 }
 
 // Its sums over each image, (images, 2, outputs): of x and x² (outputs = inputs, gradient = null), or of the gradient
-// and gradient·x[source]. scratch: 2 * outputs floats.
-EXPORT void lst2_shortcut_sums(int64_t images, float* scratch, const float* x, const float* gradient, double* sums, int height,
-                        int width, int inputs, int outputs, int stride, const int32_t* source) {
-    std::memset(scratch, 0, sizeof(float) * 2 * outputs);
+// and gradient·x[source]. scratch: 3 * outputs floats.
+EXPORT void lst2_shortcut_sums(int64_t images, float* scratch, const float* x, const float* gradient, double* sums,
+                               int height, int width, int inputs, int outputs, int stride, const int32_t* source) {
+    float *row = scratch, *taken = scratch + 2 * outputs;
+    std::memset(row, 0, sizeof(float) * 2 * outputs);
     for (int64_t n = 0; n < images; n++, x += height * width * inputs, sums += 2 * outputs) {
         std::memset(sums, 0, sizeof(double) * 2 * outputs);
         for_kept_pixels(x, height, width, inputs, stride, [&](const float* from, bool row_ends) {
-            for (int i = 0; i < outputs; i++) {
-                float value = from[source[i]], factor = gradient ? gradient[i] : value;
-                scratch[i] += factor;
-                scratch[outputs + i] += factor * value;
-            }
+            if (gradient) take(from, source, outputs, taken);
+            add_products(gradient ? gradient : from, gradient ? taken : from, outputs, row);
             if (gradient) gradient += outputs;
             if (row_ends)
-                for (int i = 0; i < 2 * outputs; i++) sums[i] += scratch[i], scratch[i] = 0;
+                for (int i = 0; i < 2 * outputs; i++) sums[i] += row[i], row[i] = 0;
         });
     }
 }
 
 // Its gradient: dx = a·x + b, plus scale·gradient for every output that comes from that channel; 0 at skipped pixels.
-EXPORT void lst2_shortcut_backward(int64_t images, float*, const float* x, const float* gradient, float* dx, int height,
-                            int width, int inputs, int outputs, int stride, const int32_t* source, const float* scale,
-                            const float* a, const float* b) {
+// places (outputs/inputs, inputs): those outputs. scratch: outputs + 2 * inputs floats.
+EXPORT void lst2_shortcut_backward(int64_t images, float* scratch, const float* x, const float* gradient, float* dx,
+                                   int height, int width, int inputs, int outputs, int stride, const int32_t* places,
+                                   const float* scale, const float* a, const float* b) {
+    float *scaled = scratch, *taken = scratch + outputs, *sum = taken + inputs;
     for (int64_t n = 0; n < images; n++, x += height * width * inputs, dx += height * width * inputs) {
         std::memset(dx, 0, sizeof(float) * height * width * inputs);
         for_kept_pixels(x, height, width, inputs, stride, [&](const float* from, bool) {
-            float* to = dx + (from - x);
-            for (int i = 0; i < inputs; i++) to[i] = a[i] * from[i] + b[i];
-            for (int i = 0; i < outputs; i++) to[source[i]] += scale[i] * gradient[i];
+            for (int i = 0; i < outputs; i++) scaled[i] = scale[i] * gradient[i];
+            multiply_add(a, from, b, inputs, sum);
+            for (int first = 0; first < outputs; first += inputs) {
+                take(scaled, places + first, inputs, taken);
+                for (int i = 0; i < inputs; i++) sum[i] += taken[i];
+            }
+            std::memcpy(dx + (from - x), sum, sizeof(float) * inputs);
             gradient += outputs;
         });
     }
 }
 
-// lst2_block from T_c's output on, v (images, height, width, c), ST on it included (input_tau = 0: done already). For
-// training, and for wide layers, whose 1x1 convolutions a library does better over the whole batch.
-EXPORT void lst2_tail(int64_t images, float* scratch, const float* v, const float* residual, float* out, int height, int width,
-               int c, int stride, const float* w3, const float* b3, float input_tau, float tau) {
+// lst2_block from T_c's output on, v (images, height, width, c), with z = shrink(scale·v + shift), BN and ST (without
+// scale: shrink(v)). For training, and for wide layers, whose 1x1 convolutions a library does better over the batch.
+EXPORT void lst2_tail(int64_t images, float* scratch, const float* v, const float* residual, float* out, int height,
+                      int width, int c, int stride, const float* scale, const float* shift, const float* w3,
+                      const float* b3, float tau) {
     int64_t out_size = (int64_t)output_pixels(height, width, stride) * 4 * c;
     clear_border(scratch, height, width, c);
     for (int64_t n = 0; n < images; n++, v += height * width * c, residual += out_size, out += out_size) {
-        pad(v, height, width, c, input_tau, scratch);
+        pad(v, height, width, c, scale, shift, tau, scratch);
         spatial(scratch, height, width, c, stride, w3, b3, tau, residual, out);
     }
 }
 
-// Training, first pass: sums (images, 2, 4c) of t = T_s z and t² over each image, for BN's statistics.
-EXPORT void lst2_statistics(int64_t images, float* scratch, const float* z, double* sums, int height, int width, int c, int stride,
-                     const float* w) {
+// Training. BN's statistics of v: sums (images, 2, c) of v and v² over each image. scratch: 2 * c floats.
+EXPORT void lst2_sums(int64_t images, float* scratch, const float* v, double* sums, int pixels, int c) {
+    for (int64_t n = 0; n < images; n++, v += (int64_t)pixels * c, sums += 2 * c) {
+        std::memset(scratch, 0, sizeof(float) * 2 * c);
+        add_sums(v, v, pixels, c, scratch);
+        for (int i = 0; i < 2 * c; i++) sums[i] = scratch[i];
+    }
+}
+
+// Of t: sums (images, 2, 4c) of t = T_s z and t² over each image.
+EXPORT void lst2_statistics(int64_t images, float* scratch, const float* v, double* sums, int height, int width, int c,
+                            int stride, const float* scale, const float* shift, const float* w, float tau) {
     float* partial = scratch + (height + 2) * (width + 2) * c;
     clear_border(scratch, height, width, c);
-    for (int64_t n = 0; n < images; n++, z += height * width * c, sums += 8 * c) {
-        pad(z, height, width, c, 0, scratch);
+    for (int64_t n = 0; n < images; n++, v += height * width * c, sums += 8 * c) {
+        pad(v, height, width, c, scale, shift, tau, scratch);
         accumulate(scratch, height, width, c, stride, w, partial, sums, [](vec t, int) { return t; });
     }
 }
 
 // Backward, first pass: g = gradient where out is not 0 (everywhere without threshold), which is the residual's
 // gradient too; sums (images, 2, 4c) of g and g·t.
-EXPORT void lst2_backward_sums(int64_t images, float* scratch, const float* z, const float* out, const float* gradient, float* g,
-                        double* sums, int height, int width, int c, int stride, const float* w, float tau) {
+EXPORT void lst2_backward_sums(int64_t images, float* scratch, const float* v, const float* out, const float* gradient,
+                               float* g, double* sums, int height, int width, int c, int stride, const float* scale,
+                               const float* shift, const float* w, float tau) {
     int64_t out_size = (int64_t)output_pixels(height, width, stride) * 4 * c;
     float* partial = scratch + (height + 2) * (width + 2) * c;
     clear_border(scratch, height, width, c);
-    for (int64_t n = 0; n < images; n++, z += height * width * c, sums += 8 * c) {
-        pad(z, height, width, c, 0, scratch);
+    for (int64_t n = 0; n < images; n++, v += height * width * c, sums += 8 * c) {
+        pad(v, height, width, c, scale, shift, tau, scratch);
         accumulate(scratch, height, width, c, stride, w, partial, sums, [=](vec, int at) {
             vec value = load(gradient + at);
-            ahead(gradient + at), ahead(out + at), ahead_to_write(g + at);
             ahead(gradient + at), ahead(out + at), ahead_to_write(g + at);
             if (tau > 0) value = load(out + at) != 0.f ? value : vec{};
             store(g + at, value);
@@ -315,19 +396,23 @@ EXPORT void lst2_backward_sums(int64_t images, float* scratch, const float* z, c
     }
 }
 
-// Backward, second pass: d = a·g + b·t + e is the gradient of t; from it those of z (where z is not 0, or everywhere
-// without threshold) and of the filters, dw (images, c/W, 9, 4, W).
-// scratch: 2 * (height + 2) * (width + 2) * c + 4 * W * out width floats.
-EXPORT void lst2_backward(int64_t images, float* scratch, const float* z, const float* g, float* dz, float* dw, int height,
-                   int width, int c, int stride, const float* w, const float* a, const float* b, const float* e,
-                   float tau) {
+// Backward, second pass: d = a·g + b·t + e is the gradient of t; from it those of scale·v + shift, dz (0 where z is
+// 0, if there is a threshold), and of the filters, dw (images, c/W, 9, 4, W); sums (images, 2, c) of dz and dz·v.
+// scratch: 2 * (height + 2) * (width + 2) * c + 4 * W * out width + 2 * c floats.
+EXPORT void lst2_backward(int64_t images, float* scratch, const float* v, const float* g, float* dz, float* dw,
+                          double* sums, int height, int width, int c, int stride, const float* scale,
+                          const float* shift, const float* w, const float* a, const float* b, const float* e,
+                          float tau) {
     int row = (width + 2) * c, out_width = (width - 1) / stride + 1, out_height = (height - 1) / stride + 1;
     float *padded = scratch, *spread = scratch + (height + 2) * row, *d = spread + (height + 2) * row;
+    float* partial = d + 4 * W * out_width;
     clear_border(padded, height, width, c);
-    for (int64_t n = 0; n < images; n++, z += height * width * c, dz += height * width * c, dw += 36 * c) {
-        pad(z, height, width, c, 0, padded);
+    int size = height * width * c;
+    for (int64_t n = 0; n < images; n++, v += size, dz += size, dw += 36 * c, sums += 2 * c) {
+        pad(v, height, width, c, scale, shift, tau, padded);
         std::memset(spread, 0, sizeof(float) * (height + 2) * row);
         std::memset(dw, 0, sizeof(float) * 36 * c);
+        std::memset(partial, 0, sizeof(float) * 2 * c);
         for (int y = 0; y < out_height; y++, g += 4 * out_width * c)
             for (int o = 0; o < c; o += W) {
                 const float* from = padded + y * stride * row + o;
@@ -339,12 +424,84 @@ EXPORT void lst2_backward(int64_t images, float* scratch, const float* z, const 
                 transposed(from, out_width, c, stride, row, w + 36 * o, d, to, dw + 36 * o);
             }
         for (int y = 0; y < height; y++) {
-            const float* from = spread + ((y + 1) * (width + 2) + 1) * c;
-            int start = y * width * c;
+            int inside = (y + 1) * row + c, start = y * width * c;
             for (int i = 0; i < width * c; i += W) {
-                vec value = load(from + i);
-                store(dz + start + i, tau > 0 ? (load(z + start + i) != 0.f ? value : vec{}) : value);
+                vec value = load(spread + inside + i);
+                store(dz + start + i, tau > 0 ? (load(padded + inside + i) != 0.f ? value : vec{}) : value);
             }
+            add_sums(dz + start, v + start, width, c, partial);
         }
+        for (int i = 0; i < 2 * c; i++) sums[i] = partial[i];
+    }
+}
+
+// BN's gradient: dz = a·dz + b·v + e, in place.
+EXPORT void lst2_normalise_backward(int64_t images, float*, const float* v, float* dz, int pixels, int c,
+                                    const float* a, const float* b, const float* e) {
+    for (int64_t p = 0; p < images * pixels; p++, v += c, dz += c)
+        for (int o = 0; o < c; o += W)
+            store(dz + o, load(a + o) * load(dz + o) + load(b + o) * load(v + o) + load(e + o));
+}
+
+// T_r and T_c: out = W x, or W relu(scale·x + shift); sums (images, 2, outputs) of out and out².
+// scratch: TILE * inputs + 2 * outputs floats.
+EXPORT void lst2_pointwise(int64_t images, float* scratch, const float* x, float* out, double* sums, int pixels,
+                           int inputs, int outputs, const float* w, const float* scale, const float* shift) {
+    float *tile = scratch, *partial = scratch + TILE * inputs;
+    for (int64_t n = 0; n < images; n++) {
+        std::memset(partial, 0, sizeof(float) * 2 * outputs);
+        in_tiles(pixels, [&](int count) {
+            for (int i = 0; i < count * inputs; i += 16) ahead(x + i);
+            if (scale) activate(x, count, inputs, scale, shift, tile);
+            pointwise(scale ? tile : x, count, inputs, outputs, w,
+                      [=](vec value, int p, int o) { store(out + p * outputs + o, value); });
+            add_sums(out, out, count, outputs, partial);
+            x += count * inputs, out += count * outputs;
+        });
+        for (int i = 0; i < 2 * outputs; i++) *sums++ = partial[i];
+    }
+}
+
+// T_c backward, y = relu(scale·x + shift): from the gradient d of W y that of W, dw (images, c, c), and that of
+// scale·x + shift, dx; sums (images, 2, c) of dx and dx·x. w: W transposed. scratch: (TILE + 2) * c floats.
+EXPORT void lst2_mix_backward(int64_t images, float* scratch, const float* x, const float* d, float* dx, float* dw,
+                              double* sums, int pixels, int c, const float* w, const float* scale, const float* shift) {
+    float *y = scratch, *partial = scratch + TILE * c;
+    for (int64_t n = 0; n < images; n++, dw += c * c, sums += 2 * c) {
+        std::memset(partial, 0, sizeof(float) * 2 * c);
+        std::memset(dw, 0, sizeof(float) * c * c);
+        in_tiles(pixels, [&](int count) {
+            activate(x, count, c, scale, shift, y);
+            add_products(d, y, count, c, c, dw);
+            pointwise(d, count, c, c, w, [=](vec value, int p, int o) {
+                store(dx + p * c + o, load(y + p * c + o) > 0.f ? value : vec{});
+            });
+            add_sums(dx, x, count, c, partial);
+            x += count * c, d += count * c, dx += count * c;
+        });
+        for (int i = 0; i < 2 * c; i++) sums[i] = partial[i];
+    }
+}
+
+// T_r backward, y = W x with BN behind it: the gradient of y is d = a·dy + b·y + e; from it that of W, dw (images,
+// outputs, inputs), and that of x, added to dx. w: W transposed. scratch: TILE * outputs floats.
+EXPORT void lst2_resize_backward(int64_t images, float* d, const float* x, const float* y, const float* dy, float* dx,
+                                 float* dw, int pixels, int inputs, int outputs, const float* w, const float* a,
+                                 const float* b, const float* e) {
+    for (int64_t n = 0; n < images; n++, dw += outputs * inputs) {
+        std::memset(dw, 0, sizeof(float) * outputs * inputs);
+        in_tiles(pixels, [&](int count) {
+            for (int i = 0; i < count * inputs; i += 16) ahead(x + i), ahead_to_write(dx + i);
+            for (int p = 0; p < count; p++)
+                for (int o = 0; o < outputs; o += W) {
+                    int at = p * outputs + o;
+                    store(d + at, load(a + o) * load(dy + at) + load(b + o) * load(y + at) + load(e + o));
+                }
+            add_products(d, x, count, inputs, outputs, dw);
+            pointwise(d, count, outputs, inputs, w, [=](vec value, int p, int i) {
+                store(dx + p * inputs + i, load(dx + p * inputs + i) + value);
+            });
+            x += count * inputs, dx += count * inputs, y += count * outputs, dy += count * outputs;
+        });
     }
 }

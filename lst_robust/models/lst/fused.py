@@ -7,6 +7,7 @@ many threads there are.
 from __future__ import annotations
 
 import ctypes
+import math
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -16,6 +17,9 @@ import torch
 from torch import Tensor
 
 from lst_robust.models.lst import building
+
+TILE = 32  # as in fused.cpp
+Affine = tuple[Tensor, Tensor]  # scale and shift, (C,) each
 
 
 class Each(NamedTuple):
@@ -35,10 +39,13 @@ def lanes(channels: int) -> int:
     return widest if channels % widest == 0 else 8
 
 
-def pack_pointwise(weight: Tensor) -> Tensor:
-    """(outputs, inputs, 1, 1) -> (outputs/lanes, inputs, lanes): outputs side by side for each input."""
+def pack_pointwise(weight: Tensor, width: int = 0) -> Tensor:
+    """(outputs, inputs, ...) -> (outputs/width, inputs, width): outputs side by side for each input.
+
+    `width`: `lanes` of the outputs if not given.
+    """
     outputs, inputs = weight.shape[:2]
-    width = lanes(outputs)
+    width = width or lanes(outputs)
     return weight.reshape(outputs // width, width, inputs).transpose(1, 2).contiguous()
 
 
@@ -52,7 +59,7 @@ def pack_spatial(weight: Tensor) -> Tensor:
 def shortcut(x: Tensor, out: Tensor, stride: int, source: Tensor, scale: Tensor, shift: Tensor) -> None:
     """out (N, outputs, H', W') = scale·x[:, source, ::stride, ::stride] + shift; source is int32."""
     sizes = (*_sizes(x), out.shape[1], stride)
-    _over_images("lst2_shortcut", 0, len(x), 0, Each(x), Each(out), *sizes, source, scale, shift)
+    _over_images("lst2_shortcut", 0, len(x), len(source), Each(x), Each(out), *sizes, source, scale, shift)
 
 
 def shortcut_sums(x: Tensor, gradient: Tensor | None, stride: int, source: Tensor) -> Tensor:
@@ -63,7 +70,7 @@ def shortcut_sums(x: Tensor, gradient: Tensor | None, stride: int, source: Tenso
     outputs = len(source)
     sums = torch.empty(len(x), 2, outputs, dtype=torch.float64)
     sizes = (*_sizes(x), outputs, stride)
-    _over_images("lst2_shortcut_sums", 0, len(x), 2 * outputs, Each(x), Each(gradient), Each(sums), *sizes, source)
+    _over_images("lst2_shortcut_sums", 0, len(x), 3 * outputs, Each(x), Each(gradient), Each(sums), *sizes, source)
     return sums.sum(0)
 
 
@@ -72,9 +79,11 @@ def shortcut_backward(
 ) -> Tensor:
     """Gradient of x: a·x + b at the kept pixels, plus scale·gradient for each output that comes from the channel."""
     dx = torch.empty_like(x)
-    sizes = (*_sizes(x), len(source), stride)
+    inputs, outputs = x.shape[1], len(source)
+    places = source.argsort(stable=True).int().reshape(inputs, -1).T.contiguous()  # every channel is taken as often
     each = (Each(x), Each(gradient), Each(dx))
-    _over_images("lst2_shortcut_backward", 0, len(x), 0, *each, *sizes, source, scale, *affine)
+    sizes = (*_sizes(x), outputs, stride)
+    _over_images("lst2_shortcut_backward", 0, len(x), outputs + 2 * inputs, *each, *sizes, places, scale, *affine)
     return dx
 
 
@@ -91,46 +100,126 @@ def block(x: Tensor, out: Tensor, stride: int, weights: list[Tensor], tau: float
 
 
 def tail(
-    v: Tensor, residual: Tensor, out: Tensor, stride: int, weight: Tensor, bias: Tensor, taus: tuple[float, float]
+    v: Tensor,
+    residual: Tensor,
+    out: Tensor,
+    stride: int,
+    affine: Affine | None,
+    weight: Tensor,
+    bias: Tensor,
+    tau: float,
 ) -> None:
-    """out = ST(residual + bias + T_s ST(v)): v (N, c, H, W), the others (N, 4c, H', W'); `out` may be `residual`.
+    """out = ST(residual + bias + T_s ST(scale·v + shift)): v (N, c, H, W), the others (N, 4c, H', W').
 
-    `taus`: thresholds of the inner and the outer ST, 0 for none.
+    `affine`: scale and shift, None for v itself; tau = 0 for no ST; `out` may be `residual`.
     """
     each = (Each(v), Each(residual), Each(out))
-    _over_images("lst2_tail", weight.shape[-1], len(v), _padded(v), *each, *_sizes(v), stride, weight, bias, *taus)
+    sizes = (*_sizes(v), stride)
+    _over_images(
+        "lst2_tail", weight.shape[-1], len(v), _padded(v), *each, *sizes, *_nullable(affine), weight, bias, tau
+    )
 
 
-def statistics(z: Tensor, stride: int, weight: Tensor) -> Tensor:
-    """Sums of t = T_s z and of t² over all images and pixels: float64 (2, 4c)."""
-    sums = torch.empty(len(z), 2, 4 * z.shape[1], dtype=torch.float64)
-    scratch = _padded(z) + 8 * z.shape[1]
-    _over_images("lst2_statistics", weight.shape[-1], len(z), scratch, Each(z), Each(sums), *_sizes(z), stride, weight)
-    return sums.sum(0)
+def sums(v: Tensor) -> Tensor:
+    """Sums of v and v² over all images and pixels: float64 (2, c)."""
+    c = v.shape[1]
+    parts = torch.empty(len(v), 2, c, dtype=torch.float64)
+    _over_images("lst2_sums", lanes(c), len(v), 2 * c, Each(v), Each(parts), _pixels(v), c)
+    return parts.sum(0)
+
+
+def statistics(v: Tensor, stride: int, affine: Affine, weight: Tensor, tau: float) -> Tensor:
+    """Sums of t = T_s ST(scale·v + shift) and of t² over all images and pixels: float64 (2, 4c)."""
+    parts = torch.empty(len(v), 2, 4 * v.shape[1], dtype=torch.float64)
+    scratch = _padded(v) + 8 * v.shape[1]
+    each, sizes = (Each(v), Each(parts)), (*_sizes(v), stride)
+    _over_images("lst2_statistics", weight.shape[-1], len(v), scratch, *each, *sizes, *affine, weight, tau)
+    return parts.sum(0)
 
 
 def backward_sums(
-    z: Tensor, out: Tensor, gradient: Tensor, stride: int, weight: Tensor, tau: float
+    v: Tensor, out: Tensor, gradient: Tensor, stride: int, affine: Affine, weight: Tensor, tau: float
 ) -> tuple[Tensor, Tensor]:
     """g, the gradient before the last ST, and the sums of g and g·t: float64 (2, 4c)."""
     g = torch.empty_like(gradient)
-    sums = torch.empty(len(z), 2, 4 * z.shape[1], dtype=torch.float64)
-    each = (Each(z), Each(out), Each(gradient), Each(g), Each(sums))
-    scratch = _padded(z) + 8 * z.shape[1]
-    _over_images("lst2_backward_sums", weight.shape[-1], len(z), scratch, *each, *_sizes(z), stride, weight, tau)
-    return g, sums.sum(0)
+    parts = torch.empty(len(v), 2, 4 * v.shape[1], dtype=torch.float64)
+    each, sizes = (Each(v), Each(out), Each(gradient), Each(g), Each(parts)), (*_sizes(v), stride)
+    scratch = _padded(v) + 8 * v.shape[1]
+    _over_images("lst2_backward_sums", weight.shape[-1], len(v), scratch, *each, *sizes, *affine, weight, tau)
+    return g, parts.sum(0)
 
 
 def backward(
-    z: Tensor, g: Tensor, stride: int, weight: Tensor, affine: tuple[Tensor, Tensor, Tensor], tau: float
-) -> tuple[Tensor, Tensor]:
-    """Gradients of z (before its ST) and of the packed weight, from that of t, which is a·g + b·t + e."""
-    dz = torch.empty_like(z)
-    dw = torch.empty(len(z), *weight.shape)
-    scratch = 2 * _padded(z) + 4 * weight.shape[-1] * z.shape[3]
-    each = (Each(z), Each(g), Each(dz), Each(dw))
-    _over_images("lst2_backward", weight.shape[-1], len(z), scratch, *each, *_sizes(z), stride, weight, *affine, tau)
-    return dz, dw.sum(0)
+    v: Tensor, g: Tensor, stride: int, affine: Affine, weight: Tensor, of_t: tuple[Tensor, Tensor, Tensor], tau: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """From the gradient of t, which is a·g + b·t + e: dz, that of scale·v + shift, and that of the packed weight.
+
+    Also the sums of dz and dz·v: float64 (2, c).
+    """
+    c, width = v.shape[1], weight.shape[-1]
+    dz = torch.empty_like(v)
+    dw = torch.empty(len(v), *weight.shape)
+    parts = torch.empty(len(v), 2, c, dtype=torch.float64)
+    scratch = 2 * _padded(v) + 4 * width * v.shape[3] + 2 * c
+    each, sizes = (Each(v), Each(g), Each(dz), Each(dw), Each(parts)), (*_sizes(v), stride)
+    _over_images("lst2_backward", width, len(v), scratch, *each, *sizes, *affine, weight, *of_t, tau)
+    return dz, dw.sum(0), parts.sum(0)
+
+
+def normalise_backward_(dz: Tensor, v: Tensor, affine: tuple[Tensor, Tensor, Tensor]) -> None:
+    """dz = a·dz + b·v + e, in place."""
+    c = v.shape[1]
+    _over_images("lst2_normalise_backward", lanes(c), len(v), 0, Each(v), Each(dz), _pixels(v), c, *affine)
+
+
+def pointwise(x: Tensor, weight: Tensor, affine: Affine | None = None) -> tuple[Tensor, Tensor]:
+    """W x, or W relu(scale·x + shift), and the sums of its values and of their squares: float64 (2, outputs)."""
+    n, inputs = x.shape[:2]
+    outputs, width = len(weight), lanes(math.gcd(len(weight), inputs))
+    out = torch.empty((n, outputs, *x.shape[2:]), memory_format=torch.channels_last)
+    parts = torch.empty(n, 2, outputs, dtype=torch.float64)
+    each, sizes = (Each(x), Each(out), Each(parts)), (_pixels(x), inputs, outputs)
+    packed = pack_pointwise(weight, width)
+    scratch = TILE * inputs + 2 * outputs
+    _over_images("lst2_pointwise", width, n, scratch, *each, *sizes, packed, *_nullable(affine))
+    return out, parts.sum(0)
+
+
+def mix_backward(x: Tensor, gradient: Tensor, weight: Tensor, affine: Affine) -> tuple[Tensor, Tensor, Tensor]:
+    """From the gradient of W relu(scale·x + shift): dx, that of scale·x + shift, and that of W.
+
+    Also the sums of dx and dx·x: float64 (2, c).
+    """
+    n, c = x.shape[:2]
+    width = lanes(c)
+    dx, dw = torch.empty_like(x), torch.empty(n, c, c)
+    parts = torch.empty(n, 2, c, dtype=torch.float64)
+    each = (Each(x), Each(gradient), Each(dx), Each(dw), Each(parts))
+    packed = pack_pointwise(weight.flatten(1).T, width)
+    _over_images("lst2_mix_backward", width, n, (TILE + 2) * c, *each, _pixels(x), c, packed, *affine)
+    return dx, dw.sum(0).view_as(weight), parts.sum(0)
+
+
+def resize_backward_(
+    dx: Tensor, x: Tensor, y: Tensor, dy: Tensor, weight: Tensor, affine: tuple[Tensor, Tensor, Tensor]
+) -> Tensor:
+    """The gradient of y = W x being a·dy + b·y + e: adds that of x to dx, and returns that of W."""
+    outputs, inputs = weight.shape[:2]
+    width = lanes(math.gcd(inputs, outputs))
+    dw = torch.empty(len(x), outputs, inputs)
+    each = (Each(x), Each(y), Each(dy), Each(dx), Each(dw))
+    packed = pack_pointwise(weight.flatten(1).T, width)
+    scratch = TILE * outputs
+    _over_images("lst2_resize_backward", width, len(x), scratch, *each, _pixels(x), inputs, outputs, packed, *affine)
+    return dw.sum(0).view_as(weight)
+
+
+def _nullable(affine: Affine | None) -> tuple[Each | Tensor, Each | Tensor]:
+    return (Each(None), Each(None)) if affine is None else affine
+
+
+def _pixels(v: Tensor) -> int:
+    return v.shape[2] * v.shape[3]
 
 
 def _sizes(z: Tensor) -> tuple[int, int, int]:

@@ -134,7 +134,7 @@ class InferenceLSTII(nn.Module):
             return out
         v = self.t_c(F.relu_(self.t_r(x))).contiguous(memory_format=torch.channels_last)
         out = x if self.shortcut is None else self.shortcut.fused(x)
-        fused.tail(v, out, out, self.t_s.stride, self._filters, self.t_s.bias, (self.tau, self.tau))
+        fused.tail(v, out, out, self.t_s.stride, None, self._filters, self.t_s.bias, self.tau)
         return out
 
 

@@ -1,13 +1,14 @@
-"""Parts of LST-II in training as functions of their own: T_s with BN, sum and ST; the shortcut with its BN.
+"""LST-II in training as three functions of their own: T_r and T_c; T_s with BNs, sum and ST; the shortcut with its BN.
 
-T_s's output, four times as wide as its input, is never stored: each pass computes it again from z. That is what makes
-LST-Nets slow in plain torch, where it is written and read about ten times a step. The shortcut is affine in x, so that
-its BN needs no pass over its output.
+T_s's output, four times as wide as its input, is never stored: each pass computes it again from T_c's output. That is
+what makes LST-Nets slow in plain torch, where it is written and read about ten times a step. Every BN is applied while
+its input is read, and its sums are taken where its input is made. The shortcut is affine in x, so that its BN needs no
+pass over its output.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +17,78 @@ from torch.autograd.function import once_differentiable
 from lst_robust.models.lst import building, fused
 from lst_robust.models.lst.transforms import SpatialTransform
 
+HEAD_WIDTH = 128  # up to this many planes the kernel does T_r and T_c; above, a library's matrix products are faster
+
+
+class _Statistics(NamedTuple):
+    """A BN over a batch: float64, (C,) each."""
+
+    mean: Tensor
+    variance: Tensor
+    inverse: Tensor  # 1 / sqrt(variance + eps)
+    count: int  # values a channel
+
+    @classmethod
+    def of(cls, sums: Tensor, count: int, eps: float) -> _Statistics:
+        """From the sums of the values and of their squares, (2, C)."""
+        mean, square = sums / count
+        variance = (square - mean * mean).clamp_(min=0)
+        return cls(mean, variance, (variance + eps).rsqrt(), count)
+
+    def affine(self, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
+        """Scale and shift of the BN."""
+        scale = gamma * self.inverse
+        return scale.float(), (beta - self.mean * scale).float()
+
+    def backward(self, gamma: Tensor, sums: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """Gradients of gamma and beta, and a, b, e with which a·g + b·x + e is that of the BN's input x.
+
+        g: the gradient of its output; sums (2, C): those of g and g·x.
+        """
+        sum_g, sum_gx = sums
+        dgamma = self.inverse * (sum_gx - self.mean * sum_g)
+        a = gamma * self.inverse
+        b = -a * self.inverse * dgamma / self.count
+        e = -a * sum_g / self.count - b * self.mean
+        return dgamma.float(), sum_g.float(), (a.float(), b.float(), e.float())
+
+
+class _FusedHead(torch.autograd.Function):
+    """v = T_c relu(BN(T_r x)) with the batch's statistics, and x itself for the shortcut; also mean and variance.
+
+    Backward adds its gradient into the shortcut's, in place: that one comes from `_FusedTail` or the shortcut alone,
+    which make it anew at each step and hand it to nobody else.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, resize: Tensor, gamma: Tensor, beta: Tensor, mix: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        y, sums = fused.pointwise(x, resize)
+        batch = _Statistics.of(sums, _count(y), eps)
+        affine = batch.affine(gamma, beta)
+        v, _ = fused.pointwise(y, mix, affine)
+        ctx.save_for_backward(x, y, resize, gamma, mix, *affine)
+        ctx.batch = batch
+        ctx.mark_non_differentiable(batch.mean, batch.variance)
+        return v, x.view_as(x), batch.mean, batch.variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, shortcut: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        x, y, resize, gamma, mix, scale, shift = ctx.saved_tensors
+        shortcut = shortcut.contiguous(memory_format=torch.channels_last)
+        dy, dmix, sums = fused.mix_backward(y, _last(gradient), mix, (scale, shift))
+        dgamma, dbeta, of_y = ctx.batch.backward(gamma, sums)
+        dresize = fused.resize_backward_(shortcut, x, y, dy, resize, of_y)
+        return shortcut, dresize, dgamma, dbeta, dmix, None
+
 
 class _FusedTail(torch.autograd.Function):
-    """out = ST(residual + BN(T_s ST(v))) with the batch's statistics; also the batch's mean and variance, (4c,) each.
+    """out = ST(residual + BN(T_s ST(BN(v)))) with the batch's statistics; also both BNs' means and variances.
 
-    v: (N, c, H, W); residual: (N, 4c, H', W'); weight: as `fused.pack_spatial` gives it; gamma, beta: (4c,). float32,
-    channels last.
+    v: (N, c, H, W); residual: (N, 4c, H', W'); weight: as `fused.pack_spatial` gives it; gamma and beta: (c,) of the
+    inner BN, (4c,) of the outer one. float32, channels last.
     """
 
     @staticmethod
@@ -29,66 +96,39 @@ class _FusedTail(torch.autograd.Function):
         ctx: Any,
         v: Tensor,
         residual: Tensor,
+        inner_gamma: Tensor,
+        inner_beta: Tensor,
         weight: Tensor,
         gamma: Tensor,
         beta: Tensor,
         stride: int,
         tau: float,
-        eps: float,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        z = torch.nn.functional.softshrink(v, tau) if tau else v
+        eps: tuple[float, float],
+    ) -> tuple[Tensor, ...]:
         out = torch.empty_like(residual)
-        count = residual.numel() // residual.shape[1]
-        mean, square = fused.statistics(z, stride, weight) / count
-        variance = (square - mean * mean).clamp_(min=0)
-        inverse = (variance + eps).rsqrt()
-        scale = gamma * inverse
-        folded = weight * scale.float().reshape(4, -1, weight.shape[-1]).transpose(0, 1)[:, None]
-        fused.tail(z, residual, out, stride, folded, (beta - mean * scale).float(), (0.0, tau))
-        ctx.save_for_backward(z, out, weight, gamma, mean, inverse)
-        ctx.stride, ctx.tau, ctx.count = stride, tau, count
-        ctx.mark_non_differentiable(mean, variance)
-        return out, mean, variance
+        inner = _Statistics.of(fused.sums(v), _count(v), eps[0])
+        affine = inner.affine(inner_gamma, inner_beta)
+        outer = _Statistics.of(fused.statistics(v, stride, affine, weight, tau), _count(out), eps[1])
+        scale, bias = outer.affine(gamma, beta)
+        folded = weight * scale.reshape(4, -1, weight.shape[-1]).transpose(0, 1)[:, None]
+        fused.tail(v, residual, out, stride, affine, folded, bias, tau)
+        ctx.save_for_backward(v, out, inner_gamma, weight, gamma, *affine)
+        ctx.inner, ctx.outer, ctx.stride, ctx.tau = inner, outer, stride, tau
+        statistics = (inner.mean, inner.variance, outer.mean, outer.variance)
+        ctx.mark_non_differentiable(*statistics)
+        return out, *statistics
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        z, out, weight, gamma, mean, inverse = ctx.saved_tensors
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
-        g, (sum_g, sum_gt) = fused.backward_sums(z, out, gradient, ctx.stride, weight, ctx.tau)
-        dgamma = inverse * (sum_gt - mean * sum_g)
-        a = gamma * inverse
-        b = -a * inverse * dgamma / ctx.count
-        e = -a * sum_g / ctx.count - b * mean
-        affine = (a.float(), b.float(), e.float())
-        dv, dweight = fused.backward(z, g, ctx.stride, weight, affine, ctx.tau)
-        return dv, g, dweight, dgamma.float(), sum_g.float(), None, None, None
-
-
-class _ResizeAndKeep(torch.autograd.Function):
-    """T_r x, and x itself for the identity shortcut: backward adds T_r's gradient into the shortcut's, in place.
-
-    That gradient comes from `_FusedTail` alone, which makes it anew at each step and hands it to nobody else.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(x, weight)
-        return torch.nn.functional.conv2d(x, weight), x.view_as(x)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor, shortcut: Tensor) -> tuple[Tensor, Tensor]:
-        x, weight = ctx.saved_tensors
-        dy = pixels(gradient.contiguous(memory_format=torch.channels_last))
-        dweight = (dy.T @ pixels(x)).view_as(weight)
-        pixels(shortcut).addmm_(dy, weight.flatten(1))
-        return shortcut, dweight
-
-
-def pixels(x: Tensor) -> Tensor:
-    """(N, C, H, W) channels last as the matrix (N·H·W, C), without copying."""
-    return x.permute(0, 2, 3, 1).view(-1, x.shape[1])
+        v, out, inner_gamma, weight, gamma, scale, shift = ctx.saved_tensors
+        affine, stride, tau = (scale, shift), ctx.stride, ctx.tau
+        g, sums = fused.backward_sums(v, out, _last(gradient), stride, affine, weight, tau)
+        dgamma, dbeta, of_t = ctx.outer.backward(gamma, sums)
+        dv, dweight, sums = fused.backward(v, g, stride, affine, weight, of_t, tau)
+        inner_dgamma, inner_dbeta, of_v = ctx.inner.backward(inner_gamma, sums)
+        fused.normalise_backward_(dv, v, of_v)
+        return dv, g, inner_dgamma, inner_dbeta, dweight, dgamma, dbeta, None, None, None
 
 
 class _FusedShortcut(torch.autograd.Function):
@@ -121,7 +161,7 @@ class _FusedShortcut(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, gamma, source, mean, variance, inverse = ctx.saved_tensors
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        gradient = _last(gradient)
         sum_g, sum_gx = fused.shortcut_sums(x, gradient, ctx.stride, source)
         dgamma = inverse * weight * (sum_gx - mean * sum_g)
         dweight = gamma * inverse * (sum_gx - mean * sum_g - dgamma * inverse * weight * variance)
@@ -133,17 +173,35 @@ class _FusedShortcut(torch.autograd.Function):
         return dx, dweight.float(), dgamma.float(), sum_g.float(), None, None, None
 
 
-def resize_and_keep(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """T_r x, and x to be given to `fused_tail` as the residual and to nothing else."""
-    return _ResizeAndKeep.apply(x.contiguous(memory_format=torch.channels_last), weight)
-
-
 def fused_shortcut(x: Tensor, weight: Tensor, bn: nn.BatchNorm2d, source: Tensor, stride: int) -> Tensor:
     """bn(weight · x[:, source, ::stride, ::stride]) in training mode; moves the running statistics of `bn`."""
-    x = x.contiguous(memory_format=torch.channels_last)
-    out, mean, variance = _FusedShortcut.apply(x, weight.flatten(), bn.weight, bn.bias, source.int(), stride, bn.eps)
-    if bn.track_running_stats:
-        _move_running_statistics(bn, mean, variance, out.numel() // out.shape[1])
+    out, mean, variance = _FusedShortcut.apply(
+        _last(x), weight.flatten(), bn.weight, bn.bias, source.int(), stride, bn.eps
+    )
+    _move_running_statistics(bn, mean, variance, _count(out))
+    return out
+
+
+def fused_head(x: Tensor, t_r: nn.Conv2d, bn: nn.BatchNorm2d, t_c: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """t_c(relu(bn(t_r(x)))) in training mode, and x for the shortcut, to be given to nothing else.
+
+    Moves the running statistics of `bn`.
+    """
+    v, kept, mean, variance = _FusedHead.apply(_last(x), t_r.weight, bn.weight, bn.bias, t_c.weight, bn.eps)
+    _move_running_statistics(bn, mean, variance, _count(v))
+    return v, kept
+
+
+def fused_tail(
+    v: Tensor, residual: Tensor, inner: nn.BatchNorm2d, t_s: SpatialTransform, outer: nn.BatchNorm2d, tau: float
+) -> Tensor:
+    """ST(residual + outer(t_s(ST(inner(v))))) in training mode; moves the BNs' running statistics. tau = 0: no ST."""
+    v, residual = _last(v), _last(residual)
+    weight = fused.pack_spatial(torch.cat(t_s.channel_weights()))
+    bns = (inner.weight, inner.bias, weight, outer.weight, outer.bias)
+    out, *statistics = _FusedTail.apply(v, residual, *bns, t_s.stride, tau, (inner.eps, outer.eps))
+    _move_running_statistics(inner, *statistics[:2], _count(v))
+    _move_running_statistics(outer, *statistics[2:], _count(out))
     return out
 
 
@@ -159,20 +217,26 @@ def can_fuse(x: Tensor, t_s: SpatialTransform) -> bool:
     return kernel_takes(x) and t_s.filters == 4 and t_s.weight.shape[-1] == 3 and t_s.channels % 8 == 0
 
 
-def fused_tail(v: Tensor, residual: Tensor, t_s: SpatialTransform, bn: nn.BatchNorm2d, tau: float) -> Tensor:
-    """ST(residual + bn(t_s(ST(v)))) in training mode; moves the running statistics of `bn`. tau = 0: no ST."""
-    v = v.contiguous(memory_format=torch.channels_last)
-    residual = residual.contiguous(memory_format=torch.channels_last)
-    weight = fused.pack_spatial(torch.cat(t_s.channel_weights()))
-    out, mean, variance = _FusedTail.apply(v, residual, weight, bn.weight, bn.bias, t_s.stride, tau, bn.eps)
-    if bn.track_running_stats:
-        _move_running_statistics(bn, mean, variance, out.numel() // out.shape[1])
-    return out
+def can_fuse_head(x: Tensor, relu: nn.Module, t_c: nn.Module) -> bool:
+    """Whether `fused_head` can, where `fused_tail` does: ReLU, a full T_c, multiples of 8 channels, not too many."""
+    full = isinstance(relu, nn.ReLU) and isinstance(t_c, nn.Conv2d)
+    return full and x.shape[1] % 8 == 0 and t_c.in_channels <= HEAD_WIDTH
+
+
+def _last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _count(x: Tensor) -> int:
+    """Values a channel."""
+    return x.numel() // x.shape[1]
 
 
 @torch.no_grad()
 def _move_running_statistics(bn: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
     """As `nn.BatchNorm2d` does: the running variance is the unbiased one."""
+    if not bn.track_running_stats:
+        return
     assert bn.num_batches_tracked is not None
     assert bn.running_mean is not None
     assert bn.running_var is not None
