@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from lst_robust.config import Config
+from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.errors import DataError
 from lst_robust.evaluation.collect import MeasuredRun, Warn, collect_runs, run_normaliser
 from lst_robust.evaluation.records import CLEAN, CLEAN_CELL, Cell, ModelIdentity, Protocol, Run, top1_error
@@ -38,11 +39,15 @@ class BaselineEntry(Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> BaselineEntry:
+        if self.correct is not None and set(self.correct) != set(self.errors):
+            different = min(set(self.correct) ^ set(self.errors))
+            raise ValueError(f"errors and correctness bits are of different cells, such as {different}")
+        for cell in self.cells:
+            if cell != CLEAN_CELL and (cell.corruption not in CORRUPTIONS or cell.severity not in SEVERITIES):
+                raise ValueError(f"no such cell: {cell.name!r}")
         for cell, wrong in self.wrong().items():
             if abs(top1_error(~wrong) - self.errors[cell.name]) > 1e-9:
                 raise ValueError(f"{cell.name}: the error does not follow from the correctness bits")
-        if self.correct is not None and set(self.correct) != set(self.errors):
-            raise ValueError("errors and correctness bits are of different cells")
         return self
 
     @property

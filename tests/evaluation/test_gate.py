@@ -1,0 +1,253 @@
+"""The gate lets nothing pass that is worse, and nothing that it cannot judge."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
+from lst_robust.evaluation.baseline import make_baseline, read_baseline, write_baseline
+from lst_robust.evaluation.gate import check
+from lst_robust.evaluation.records import Cell
+from lst_robust.evaluation.selection import label
+from lst_robust.evaluation.store import Store
+from lst_robust.suites import suites_folder
+from tests.evaluation.simulated import ALL_CELLS, measured, simulated, stored
+
+N = 300
+WRONG = simulated(np.random.default_rng(1), N, dict.fromkeys(ALL_CELLS, 0.3))
+
+
+def worse(corruptions: tuple[str, ...], share: float) -> dict:
+    """WRONG, and of these corruptions a share of the images that were right as well."""
+    generator = np.random.default_rng(2)
+    return {
+        cell: bits | (generator.random(N) < share) if cell.corruption in corruptions else bits
+        for cell, bits in WRONG.items()
+    }
+
+
+@pytest.fixture
+def before(tmp_path) -> Store:
+    return Store(tmp_path / "before")
+
+
+@pytest.fixture
+def now(tmp_path) -> Store:
+    return Store(tmp_path / "now")
+
+
+@pytest.fixture
+def baseline(before):
+    stored(before, measured("lst18", WRONG))
+    return make_baseline(before.results_dir)
+
+
+def one(gate):
+    (finding,) = gate.findings
+    return finding
+
+
+METRIC = {"metric": "mean_corruption_error"}
+
+
+def test_the_same_records_pass(baseline, before):
+    gate = check(baseline, results_dir=before.results_dir)
+    assert gate.exit_code == 0
+    assert one(gate).difference == one(gate).low == one(gate).high == 0 and one(gate).paired
+
+
+def test_a_regression_names_the_corruptions_that_did_it(baseline, now):
+    stored(now, measured("lst18", worse(("fog", "spatter"), 0.5), weights="1"))
+    gate = check(baseline, results_dir=now.results_dir, metric="mce19")
+    assert gate.exit_code == 1
+    assert one(gate).status == "regression" and one(gate).low > 0
+    assert set(one(gate).corruptions) == {"fog", "spatter"}
+    assert "fog +" in one(gate).message and "snow" not in one(gate).message and "\n" not in one(gate).message
+    assert list(check(baseline, results_dir=now.results_dir).findings[0].corruptions) == ["fog"]  # of the 15
+    data = json.loads(json.dumps(gate.to_dict()))
+    assert (data["passed"], data["exit_code"], data["findings"][0]["status"]) == (False, 1, "regression")
+
+
+def test_an_improvement_passes(before, now):
+    stored(before, measured("lst18", worse(("fog",), 0.5)))
+    stored(now, measured("lst18", WRONG, weights="1"))
+    gate = check(make_baseline(before.results_dir), results_dir=now.results_dir)
+    assert gate.exit_code == 0 and one(gate).difference < -0.5
+
+
+def test_worse_within_the_tolerance_passes(baseline, now):
+    stored(now, measured("lst18", worse(("fog",), 0.5), weights="1"))
+    asked = {"results_dir": now.results_dir, **METRIC}
+    difference = one(check(baseline, **asked)).difference
+    assert 1 < difference < 3
+    assert check(baseline, tolerance=difference + 0.01, **asked).exit_code == 0
+    assert check(baseline, tolerance=difference - 0.01, **asked).exit_code == 1
+
+
+def test_worse_by_chance_passes(before, now):
+    """Other errors at the same rate: a difference above the tolerance, whose interval holds zero."""
+    stored(before, measured("lst18", simulated(np.random.default_rng(3), N, dict.fromkeys(ALL_CELLS, 0.3), 3)))
+    stored(now, measured("lst18", simulated(np.random.default_rng(5), N, dict.fromkeys(ALL_CELLS, 0.305), 3), "1"))
+    gate = check(make_baseline(before.results_dir), results_dir=now.results_dir, tolerance=0, **METRIC)
+    assert one(gate).difference > 0 > one(gate).low
+    assert gate.exit_code == 0
+
+
+def test_without_bits_the_comparison_is_unpaired_and_wider(before, now):
+    stored(before, measured("lst18", WRONG))
+    stored(now, measured("lst18", worse(("fog", "snow", "frost"), 0.2), weights="1"))
+    paired, unpaired = (
+        one(check(make_baseline(before.results_dir, bits=bits), results_dir=now.results_dir, **METRIC))
+        for bits in (True, False)
+    )
+    assert paired.status == "regression" and paired.paired and not unpaired.paired
+    assert unpaired.difference == pytest.approx(paired.difference)
+    assert unpaired.baseline == pytest.approx(paired.baseline)
+    assert unpaired.low < 0 < paired.low and unpaired.status == "passed"
+    stored(now, measured("lst18", worse(("fog", "snow", "frost", "contrast"), 1), weights="2", train_seed=1))
+    gate = check(
+        make_baseline(before.results_dir, bits=False), results_dir=now.results_dir, models=["lst18@seed1"], **METRIC
+    )
+    assert gate.exit_code == 1 and "fog" in one(gate).corruptions
+
+
+def test_missing_cells_are_not_passed(baseline, now):
+    stored(now, measured("lst18", {cell: bits for cell, bits in WRONG.items() if cell != Cell("spatter", 2)}))
+    gate = check(baseline, results_dir=now.results_dir, metric="clean_error")
+    assert gate.exit_code == 3 and "spatter-2" in one(gate).message
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"images": "e" * 16}, "images"),
+        ({"seed": 1}, "seed (0, 1)"),
+        ({"engine": "lst-robust 2"}, "engine"),
+        ({"suite_version": 2, "suite_digest": "other"}, "suite_version (1, 2)"),
+        ({"protocol": "official"}, "protocol (generated, official)"),
+    ],
+)
+def test_another_protocol_is_not_passed(baseline, now, change, words):
+    stored(now, measured("lst18", WRONG, **change))
+    gate = check(baseline, results_dir=now.results_dir)
+    assert gate.exit_code == 3 and words in one(gate).message
+
+
+def test_a_suite_that_has_changed_since_needs_a_new_baseline(baseline, before, tmp_path):
+    text = (suites_folder() / "digits-c.yaml").read_text()
+    newer, other = tmp_path / "newer.yaml", tmp_path / "other.yaml"
+    newer.write_text(text.replace("version: 1\n", "version: 2\n", 1))
+    other.write_text(text.replace("clean_error: 0.6", "clean_error: 0.8"))
+    asked = {"results_dir": before.results_dir}
+    gate = check(baseline, suite=str(newer), **asked)
+    assert gate.exit_code == 3 and "version 2" in one(gate).message
+    assert "normaliser" in one(check(baseline, suite=str(other), **asked)).message
+    assert check(baseline, suite=str(other), **METRIC, **asked).exit_code == 0  # which has nothing to do with it
+    assert check(baseline, suite="digits-c", **asked).exit_code == 0
+
+
+def test_no_records_are_not_passed(baseline, now):
+    gate = check(baseline, results_dir=now.results_dir)
+    assert gate.exit_code == 5 and "lst-robust eval" in one(gate).message
+    stored(now, measured("resnet18", WRONG))
+    gate = check(baseline, results_dir=now.results_dir)
+    assert gate.exit_code == 5 and "resnet18" in gate.notes[0]
+
+
+def test_of_several_findings_the_worst_decides(before, now):
+    for name in ("a", "b", "c"):
+        stored(before, measured(name, WRONG))
+    baseline = make_baseline(before.results_dir)
+    stored(now, measured("a", WRONG))
+    assert check(baseline, results_dir=now.results_dir).exit_code == 5
+    stored(now, measured("b", WRONG, seed=1))
+    assert check(baseline, results_dir=now.results_dir).exit_code == 3
+    stored(now, measured("c", worse(("fog",), 0.9)))
+    gate = check(baseline, results_dir=now.results_dir)
+    assert [finding.status for finding in gate.findings] == ["passed", "incomparable", "regression"]
+    assert gate.exit_code == 1
+    assert check(baseline, results_dir=now.results_dir, models=["a"]).exit_code == 0
+
+
+def test_old_measurements_beside_new_ones_do_not_hide_them(baseline, before):
+    """The run that the baseline was made of would always pass; which of the two is meant must be said."""
+    new = stored(before, measured("lst18", worse(("fog",), 0.9), weights="1"))
+    with pytest.raises(UsageError, match="--model"):
+        check(baseline, results_dir=before.results_dir)
+    assert check(baseline, results_dir=before.results_dir, models=[label(new.run)]).exit_code == 1
+
+
+def test_seeds_are_held_against_the_same_seed(before, now):
+    for seed, share in enumerate((0, 0.9)):
+        for store in (before, now):
+            stored(store, measured("lst18", worse(("fog",), share), weights=str(seed), train_seed=seed))
+    gate = check(make_baseline(before.results_dir), results_dir=now.results_dir)
+    assert [finding.difference for finding in gate.findings] == [0, 0]
+
+
+def test_what_is_asked_must_make_sense(baseline, before, now):
+    asked = {"results_dir": before.results_dir}
+    with pytest.raises(UsageError, match="unknown metric 'mce'"):
+        check(baseline, metric="mce", **asked)
+    for tolerance in (-1, float("nan")):
+        with pytest.raises(UsageError, match="tolerance"):
+            check(baseline, tolerance=tolerance, **asked)
+    with pytest.raises(UsageError, match="relative_mce is not defined"):
+        check(baseline, metric="relative_mce", **asked)
+    with pytest.raises(NothingToEvaluateError, match=r"model 'vgg11'.*lst18 \(digits-c\)"):
+        check(baseline, models=["vgg11"], **asked)
+    with pytest.raises(NothingToEvaluateError, match="suite 'imagefolder'"):
+        check(baseline, suite="imagefolder", **asked)
+    stored(now, measured("part", {cell: bits for cell, bits in WRONG.items() if cell.corruption != "fog"}))
+    with pytest.raises(UsageError, match="lacks 5 cells that mce15 needs, such as fog-1"):
+        check(make_baseline(now.results_dir), results_dir=now.results_dir)
+
+
+def test_a_suite_without_a_normaliser_gates_on_the_mean_error(before):
+    stored(before, measured("lst18", WRONG, suite="mine", suite_digest="mine"))
+    baseline = make_baseline(before.results_dir)
+    assert baseline.entries[0].normaliser is None
+    with pytest.raises(UsageError, match="--metric mean_corruption_error"):
+        check(baseline, results_dir=before.results_dir)
+    assert check(baseline, results_dir=before.results_dir, **METRIC).exit_code == 0
+
+
+def test_a_baseline_file_comes_back_and_is_the_same_for_the_same_records(baseline, before, tmp_path):
+    paths = [tmp_path / "folder" / "a.json", tmp_path / "b.json"]
+    for path in paths:
+        write_baseline(make_baseline(before.results_dir, models=["lst18@seed0"]), path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert read_baseline(paths[0]) == baseline
+    (entry,) = baseline.entries
+    assert entry.errors["fog-3"] == pytest.approx(100 * WRONG[Cell("fog", 3)].mean())
+    assert np.array_equal(entry.wrong()[Cell("fog", 3)], WRONG[Cell("fog", 3)])
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda text: text[:500], "JSON"),
+        (lambda text: text.replace('"schema_version": 1', '"schema_version": 2', 1), "schema_version"),
+        (lambda text: text.replace('"fog-3": ', '"fog-3": 1', 1), "fog-3"),
+        (lambda text: text.replace('"clean": "', '"clean": "AAAA', 1), "do not hold 300 images"),
+        (lambda text: text.replace('"spatter-5"', '"spatter-6"', 1), "spatter-5"),
+        (lambda text: text.replace('"spatter-5"', '"spatter-6"'), "no such cell: 'spatter-6'"),
+        (lambda text: '{"schema_version": 1, "entries": []}', "entries"),
+        (lambda text: "[]", "baseline"),
+    ],
+)
+def test_a_damaged_baseline_is_refused_in_one_line(baseline, tmp_path, damage, words):
+    path = tmp_path / "baseline.json"
+    write_baseline(baseline, path)
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(DataError, match=words) as caught:
+        read_baseline(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_baseline_that_is_not_there_says_how_to_write_one(tmp_path):
+    with pytest.raises(DataError, match="lst-robust baseline write"):
+        read_baseline(tmp_path / "none.json")
