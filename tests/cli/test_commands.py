@@ -14,7 +14,7 @@ from lst_robust.models import read_checkpoint
 from lst_robust.suites import suite_names
 from tests.cli.conftest import PUBLISHED, parsed
 
-COMMANDS = ("eval", "train", "table", "models", "suites", "convert")
+COMMANDS = ("eval", "train", "table", "compare", "check", "models", "suites", "convert")
 ALEXNET = ("--model", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
 
 
