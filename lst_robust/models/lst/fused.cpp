@@ -1,4 +1,5 @@
-// The LST-II bottleneck for inference in one pass over each image, BN folded, float32, channels last.
+// The LST-II bottleneck on float32, channels last: for inference in one pass over each image, BN folded; for training in
+// the passes that BN's statistics leave (training.py).
 //
 //   z = shrink(b2 + W2 relu(b1 + W1 x))          1x1 convolutions T_r and T_c
 //   out = shrink(residual + b3 + T_s z)          four 3x3 depthwise filters a channel, k-major, stride 1 or 2
@@ -171,6 +172,7 @@ static inline void gradients(const float* z, int c, int stride, int row, const f
     for (int p = 0; p < P; p++)
         for (int k = 0; k < 4; k++) {
             vec gradient = load(a + k * c) * load(g + (4 * p + k) * c);
+            ahead(g + (4 * p + k) * c);
             store(d + (4 * p + k) * W, gradient + load(b + k * c) * t[p][k] + load(e + k * c));
         }
 }
@@ -243,24 +245,31 @@ static int output_pixels(int height, int width, int stride) {
     return ((height - 1) / stride + 1) * ((width - 1) / stride + 1);
 }
 
-// Calls visit(pixel, whether it is the last of its row) for every stride-th pixel of an image.
+// Calls visit(first pixel) for every stride-th row of an image.
 template <class Visit>
-static inline void for_kept_pixels(const float* x, int height, int width, int channels, int stride, Visit visit) {
-    for (int y = 0; y < height; y += stride)
-        for (int column = 0; column < width; column += stride)
-            visit(x + (y * width + column) * channels, column + stride >= width);
+static inline void for_kept_rows(const float* x, int height, int width, int channels, int stride, Visit visit) {
+    int row = width * channels;
+    for (int y = 0; y < height; y += stride) {
+        for (int i = 0; i < row; i += 16) __builtin_prefetch(x + (y + stride) * row + i, 0);
+        visit(x + y * row);
+    }
 }
 
-// What the shortcut does to one pixel's channels. The processor's gathering is no faster than taking them one by one.
-static inline void take(const float* __restrict from, const int32_t* __restrict source, int count,
+// What the shortcut does to the channels of a row's pixels, `step` floats apart in `from`. They are taken one by one,
+// as the processor's own gathering is no faster; for a whole row first, as vectors can't be read just after their
+// parts were written.
+static inline void take(const float* __restrict from, int pixels, int step, const int32_t* __restrict source, int count,
                         float* __restrict taken) {
-    for (int i = 0; i < count; i++) taken[i] = from[source[i]];
+    for (int p = 0; p < pixels; p++, from += step, taken += count)
+        for (int i = 0; i < count; i++) taken[i] = from[source[i]];
 }
 static inline void multiply_add(const float* __restrict scale, const float* __restrict x, const float* __restrict shift,
                                 int count, float* __restrict out) {
+    for (int i = 0; i < count; i += 16) ahead_to_write(out + i);
     for (int i = 0; i < count; i++) out[i] = scale[i] * x[i] + shift[i];
 }
-static inline void add_products(const float* f, const float* x, int count, float* __restrict sums) {
+static inline void multiply_sums(const float* f, const float* x, int count, float* __restrict sums) {
+    for (int i = 0; i < count; i += 16) ahead(f + i);
     for (int i = 0; i < count; i++) sums[i] += f[i], sums[count + i] += f[i] * x[i];
 }
 
@@ -292,58 +301,65 @@ EXPORT void lst2_block(int64_t images, float* scratch, const float* x, float* ou
 }
 
 // LST-II's shortcut: out (images, out height, out width, outputs) = scale * x[every stride-th pixel, source] + shift.
-// scratch: outputs floats.
-EXPORT void lst2_shortcut(int64_t images, float* scratch, const float* x, float* out, int height, int width, int inputs,
+// scratch: out width * outputs floats.
+EXPORT void lst2_shortcut(int64_t images, float* taken, const float* x, float* out, int height, int width, int inputs,
                           int outputs, int stride, const int32_t* source, const float* scale, const float* shift) {
+    int kept = (width - 1) / stride + 1;
     for (int64_t n = 0; n < images; n++, x += height * width * inputs)
-        for_kept_pixels(x, height, width, inputs, stride, [&](const float* from, bool) {
-            take(from, source, outputs, scratch);
-            multiply_add(scale, scratch, shift, outputs, out);
-            out += outputs;
+        for_kept_rows(x, height, width, inputs, stride, [&](const float* from) {
+            take(from, kept, stride * inputs, source, outputs, taken);
+            for (int p = 0; p < kept; p++, out += outputs)
+                multiply_add(scale, taken + p * outputs, shift, outputs, out);
         });
 }
 
 // Its sums over each image, (images, 2, outputs): of x and x² (outputs = inputs, gradient = null), or of the gradient
-// and gradient·x[source]. scratch: 3 * outputs floats.
+// and gradient·x[source]. scratch: (2 + out width) * outputs floats.
 EXPORT void lst2_shortcut_sums(int64_t images, float* scratch, const float* x, const float* gradient, double* sums,
                                int height, int width, int inputs, int outputs, int stride, const int32_t* source) {
+    int kept = (width - 1) / stride + 1;
     float *row = scratch, *taken = scratch + 2 * outputs;
-    std::memset(row, 0, sizeof(float) * 2 * outputs);
     for (int64_t n = 0; n < images; n++, x += height * width * inputs, sums += 2 * outputs) {
         std::memset(sums, 0, sizeof(double) * 2 * outputs);
-        for_kept_pixels(x, height, width, inputs, stride, [&](const float* from, bool row_ends) {
-            if (gradient) take(from, source, outputs, taken);
-            add_products(gradient ? gradient : from, gradient ? taken : from, outputs, row);
-            if (gradient) gradient += outputs;
-            if (row_ends)
-                for (int i = 0; i < 2 * outputs; i++) sums[i] += row[i], row[i] = 0;
+        for_kept_rows(x, height, width, inputs, stride, [&](const float* from) {
+            std::memset(row, 0, sizeof(float) * 2 * outputs);
+            if (gradient) take(from, kept, stride * inputs, source, outputs, taken);
+            for (int p = 0; p < kept; p++) {
+                const float* value = gradient ? taken + p * outputs : from + p * stride * inputs;
+                multiply_sums(gradient ? gradient : value, value, outputs, row);
+                if (gradient) gradient += outputs;
+            }
+            for (int i = 0; i < 2 * outputs; i++) sums[i] += row[i];
         });
     }
 }
 
 // Its gradient: dx = a·x + b, plus scale·gradient for every output that comes from that channel; 0 at skipped pixels.
-// places (outputs/inputs, inputs): those outputs. scratch: outputs + 2 * inputs floats.
+// places (outputs/inputs, inputs): those outputs, m a channel. scratch: 2 * out width * outputs floats.
 EXPORT void lst2_shortcut_backward(int64_t images, float* scratch, const float* x, const float* gradient, float* dx,
                                    int height, int width, int inputs, int outputs, int stride, const int32_t* places,
                                    const float* scale, const float* a, const float* b) {
-    float *scaled = scratch, *taken = scratch + outputs, *sum = taken + inputs;
+    int kept = (width - 1) / stride + 1;
+    float *scaled = scratch, *taken = scratch + kept * outputs;
     for (int64_t n = 0; n < images; n++, x += height * width * inputs, dx += height * width * inputs) {
         std::memset(dx, 0, sizeof(float) * height * width * inputs);
-        for_kept_pixels(x, height, width, inputs, stride, [&](const float* from, bool) {
-            for (int i = 0; i < outputs; i++) scaled[i] = scale[i] * gradient[i];
-            multiply_add(a, from, b, inputs, sum);
-            for (int first = 0; first < outputs; first += inputs) {
-                take(scaled, places + first, inputs, taken);
-                for (int i = 0; i < inputs; i++) sum[i] += taken[i];
+        for_kept_rows(x, height, width, inputs, stride, [&](const float* from) {
+            for (int i = 0; i < kept * outputs; i += 16) ahead(gradient + i);
+            for (int p = 0; p < kept; p++, gradient += outputs)
+                for (int i = 0; i < outputs; i++) scaled[p * outputs + i] = scale[i] * gradient[i];
+            take(scaled, kept, outputs, places, outputs, taken);
+            for (int p = 0; p < kept; p++) {
+                float* to = dx + (from - x) + p * stride * inputs;
+                multiply_add(a, from + p * stride * inputs, b, inputs, to);
+                for (int first = 0; first < outputs; first += inputs)
+                    for (int i = 0; i < inputs; i++) to[i] += taken[p * outputs + first + i];
             }
-            std::memcpy(dx + (from - x), sum, sizeof(float) * inputs);
-            gradient += outputs;
         });
     }
 }
 
 // lst2_block from T_c's output on, v (images, height, width, c), with z = shrink(scale·v + shift), BN and ST (without
-// scale: shrink(v)). For training, and for wide layers, whose 1x1 convolutions a library does better over the batch.
+// scale: shrink(v)). For training, and for inference with a diagonal T_c.
 EXPORT void lst2_tail(int64_t images, float* scratch, const float* v, const float* residual, float* out, int height,
                       int width, int c, int stride, const float* scale, const float* shift, const float* w3,
                       const float* b3, float tau) {
@@ -491,7 +507,6 @@ EXPORT void lst2_resize_backward(int64_t images, float* d, const float* x, const
     for (int64_t n = 0; n < images; n++, dw += outputs * inputs) {
         std::memset(dw, 0, sizeof(float) * outputs * inputs);
         in_tiles(pixels, [&](int count) {
-            for (int i = 0; i < count * inputs; i += 16) ahead(x + i), ahead_to_write(dx + i);
             for (int p = 0; p < count; p++)
                 for (int o = 0; o < outputs; o += W) {
                     int at = p * outputs + o;
@@ -499,7 +514,9 @@ EXPORT void lst2_resize_backward(int64_t images, float* d, const float* x, const
                 }
             add_products(d, x, count, inputs, outputs, dw);
             pointwise(d, count, outputs, inputs, w, [=](vec value, int p, int i) {
-                store(dx + p * inputs + i, load(dx + p * inputs + i) + value);
+                float* to = dx + p * inputs + i;
+                __builtin_prefetch(to + TILE * inputs, 1), __builtin_prefetch(x + p * inputs + i + TILE * inputs, 0);
+                store(to, load(to) + value);
             });
             x += count * inputs, dx += count * inputs, y += count * outputs, dy += count * outputs;
         });

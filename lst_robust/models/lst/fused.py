@@ -59,7 +59,9 @@ def pack_spatial(weight: Tensor) -> Tensor:
 def shortcut(x: Tensor, out: Tensor, stride: int, source: Tensor, scale: Tensor, shift: Tensor) -> None:
     """out (N, outputs, H', W') = scale·x[:, source, ::stride, ::stride] + shift; source is int32."""
     sizes = (*_sizes(x), out.shape[1], stride)
-    _over_images("lst2_shortcut", 0, len(x), len(source), Each(x), Each(out), *sizes, source, scale, shift)
+    _over_images(
+        "lst2_shortcut", 0, len(x), out.shape[3] * len(source), Each(x), Each(out), *sizes, source, scale, shift
+    )
 
 
 def shortcut_sums(x: Tensor, gradient: Tensor | None, stride: int, source: Tensor) -> Tensor:
@@ -70,7 +72,8 @@ def shortcut_sums(x: Tensor, gradient: Tensor | None, stride: int, source: Tenso
     outputs = len(source)
     sums = torch.empty(len(x), 2, outputs, dtype=torch.float64)
     sizes = (*_sizes(x), outputs, stride)
-    _over_images("lst2_shortcut_sums", 0, len(x), 3 * outputs, Each(x), Each(gradient), Each(sums), *sizes, source)
+    scratch = (2 + x.shape[3]) * outputs
+    _over_images("lst2_shortcut_sums", 0, len(x), scratch, Each(x), Each(gradient), Each(sums), *sizes, source)
     return sums.sum(0)
 
 
@@ -83,7 +86,7 @@ def shortcut_backward(
     places = source.argsort(stable=True).int().reshape(inputs, -1).T.contiguous()  # every channel is taken as often
     each = (Each(x), Each(gradient), Each(dx))
     sizes = (*_sizes(x), outputs, stride)
-    _over_images("lst2_shortcut_backward", 0, len(x), outputs + 2 * inputs, *each, *sizes, places, scale, *affine)
+    _over_images("lst2_shortcut_backward", 0, len(x), 2 * x.shape[3] * outputs, *each, *sizes, places, scale, *affine)
     return dx
 
 

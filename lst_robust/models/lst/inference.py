@@ -13,8 +13,6 @@ from lst_robust.models.lst import building, fused
 from lst_robust.models.lst.blocks import LSTI, LSTII, GroupedShortcut
 from lst_robust.models.lst.transforms import DiagonalTransform, SoftThreshold, SpatialTransform
 
-WHOLE_BLOCK_WIDTH = 128  # up to this many planes the kernel does the 1x1 convolutions too; above, torch is faster
-
 
 def bn_scale_and_shift(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """The affine map, (C,) each, that `bn` is in evaluation mode."""
@@ -112,10 +110,10 @@ class InferenceLSTII(nn.Module):
             type(block.relu) is nn.ReLU
             and self.t_s.weight.shape[0] == 4 * planes
             and self.t_s.weight.shape[-1] == 3
-            and planes % 16 == 0
+            and planes % 8 == 0
             and building.library() is not None
         )
-        self.whole = self.fusible and planes <= WHOLE_BLOCK_WIDTH and self.t_c.groups == 1
+        self.whole = self.fusible and self.t_c.groups == 1
         self._block_weights: list[Tensor] = []
         self._filters = fused.pack_spatial(self.t_s.weight) if self.fusible else self.t_s.weight
         if self.whole:

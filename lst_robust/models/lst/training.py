@@ -17,8 +17,6 @@ from torch.autograd.function import once_differentiable
 from lst_robust.models.lst import building, fused
 from lst_robust.models.lst.transforms import SpatialTransform
 
-HEAD_WIDTH = 128  # up to this many planes the kernel does T_r and T_c; above, a library's matrix products are faster
-
 
 class _Statistics(NamedTuple):
     """A BN over a batch: float64, (C,) each."""
@@ -26,7 +24,7 @@ class _Statistics(NamedTuple):
     mean: Tensor
     variance: Tensor
     inverse: Tensor  # 1 / sqrt(variance + eps)
-    count: int  # values a channel
+    values: int  # of a channel
 
     @classmethod
     def of(cls, sums: Tensor, count: int, eps: float) -> _Statistics:
@@ -48,8 +46,8 @@ class _Statistics(NamedTuple):
         sum_g, sum_gx = sums
         dgamma = self.inverse * (sum_gx - self.mean * sum_g)
         a = gamma * self.inverse
-        b = -a * self.inverse * dgamma / self.count
-        e = -a * sum_g / self.count - b * self.mean
+        b = -a * self.inverse * dgamma / self.values
+        e = -a * sum_g / self.values - b * self.mean
         return dgamma.float(), sum_g.float(), (a.float(), b.float(), e.float())
 
 
@@ -182,7 +180,7 @@ def fused_shortcut(x: Tensor, weight: Tensor, bn: nn.BatchNorm2d, source: Tensor
     return out
 
 
-def fused_head(x: Tensor, t_r: nn.Conv2d, bn: nn.BatchNorm2d, t_c: nn.Conv2d) -> tuple[Tensor, Tensor]:
+def fused_head(x: Tensor, t_r: nn.Conv2d, bn: nn.BatchNorm2d, t_c: nn.Module) -> tuple[Tensor, Tensor]:
     """t_c(relu(bn(t_r(x)))) in training mode, and x for the shortcut, to be given to nothing else.
 
     Moves the running statistics of `bn`.
@@ -199,9 +197,10 @@ def fused_tail(
     v, residual = _last(v), _last(residual)
     weight = fused.pack_spatial(torch.cat(t_s.channel_weights()))
     bns = (inner.weight, inner.bias, weight, outer.weight, outer.bias)
-    out, *statistics = _FusedTail.apply(v, residual, *bns, t_s.stride, tau, (inner.eps, outer.eps))
-    _move_running_statistics(inner, *statistics[:2], _count(v))
-    _move_running_statistics(outer, *statistics[2:], _count(out))
+    results = _FusedTail.apply(v, residual, *bns, t_s.stride, tau, (inner.eps, outer.eps))
+    out, inner_mean, inner_variance, mean, variance = results
+    _move_running_statistics(inner, inner_mean, inner_variance, _count(v))
+    _move_running_statistics(outer, mean, variance, _count(out))
     return out
 
 
@@ -218,9 +217,8 @@ def can_fuse(x: Tensor, t_s: SpatialTransform) -> bool:
 
 
 def can_fuse_head(x: Tensor, relu: nn.Module, t_c: nn.Module) -> bool:
-    """Whether `fused_head` can, where `fused_tail` does: ReLU, a full T_c, multiples of 8 channels, not too many."""
-    full = isinstance(relu, nn.ReLU) and isinstance(t_c, nn.Conv2d)
-    return full and x.shape[1] % 8 == 0 and t_c.in_channels <= HEAD_WIDTH
+    """Whether `fused_head` can, where `fused_tail` does: ReLU, a full T_c and a multiple of 8 channels."""
+    return isinstance(relu, nn.ReLU) and isinstance(t_c, nn.Conv2d) and x.shape[1] % 8 == 0
 
 
 def _last(x: Tensor) -> Tensor:
