@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import os
 
+from lst_robust.errors import UsageError
+
 
 def available_cores() -> int:
     """How many cores this process may use, which in a container can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worker_count(workers: int | None) -> int:
+    """So many threads, one a core by default; UsageError for less than one."""
+    if workers is None:
+        return available_cores()
+    if workers < 1:
+        raise UsageError(f"workers is {workers}: it must be at least 1")
+    return workers

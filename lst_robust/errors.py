@@ -6,14 +6,23 @@ Exit codes: 0 fine, 1 regression found, 2 usage, 3 data, checkpoint or runtime f
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes of a name that is not UTF-8, line breaks
+
 
 class LstRobustError(Exception):
-    """Base of every expected error. The command line prints its text on one line and exits with `exit_code`."""
+    """Base of every expected error. The command line prints its text and exits with `exit_code`.
+
+    The text is one line; where several mistakes are reported at once, each is an argument and a line of its own.
+    """
 
     exit_code = 3
+
+    def __str__(self) -> str:
+        return "\n".join(one_line(str(line)) for line in self.args)
 
 
 class UsageError(LstRobustError, ValueError):
@@ -38,6 +47,16 @@ class NothingToEvaluateError(LstRobustError):
     """The request is well formed but selects nothing: no image, no cell, no record."""
 
     exit_code = 5
+
+
+def one_line(text: str) -> str:
+    """Text that prints as one line wherever its parts come from: a file's name may hold line breaks, commands to the
+    terminal and bytes that are not UTF-8, which become escapes (\\n, \\x1b, \\udcff)."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in UNPRINTABLE else char for char in text
+    )
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:

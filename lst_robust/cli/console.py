@@ -6,9 +6,12 @@ Results go to stdout; progress, notes, warnings and errors to stderr, so that `-
 from __future__ import annotations
 
 import functools
+import io
 import json
 import os
+import sys
 import time
+import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
@@ -26,12 +29,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from lst_robust.errors import LstRobustError
+from lst_robust.errors import LstRobustError, one_line
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 INTERRUPTED = 130
+PIPE_CLOSED = 141  # as the shell says it of a program whose reader has gone (... | head)
+MAX_REASON = 500  # characters of an error that was not expected
 PLAIN_INTERVAL = 30.0  # seconds between progress lines where there is no terminal to draw a bar on
 
 out = Console()
@@ -43,28 +48,59 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        _print_any_name()
+        # Of images that are refused, by name, with one line.
+        warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit")
         try:
             return command(*args, **kwargs)
         except LstRobustError as error:
-            print_error(str(error))
+            print_error(*str(error).splitlines())
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt:
             print_error("interrupted; what was finished is kept, the same command goes on from there")
             raise typer.Exit(INTERRUPTED) from None
         except typer.Exit:
             raise
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed goes there
+            raise typer.Exit(PIPE_CLOSED) from None
         except Exception as error:
             if os.environ.get("LST_ROBUST_DEBUG"):
                 raise
-            print_error(f"unexpected {type(error).__name__}: {error} (set LST_ROBUST_DEBUG=1 to see where)")
+            reason = " ".join(str(error).split())[:MAX_REASON]
+            print_error(f"unexpected {type(error).__name__}: {reason} (set LST_ROBUST_DEBUG=1 to see where)")
             raise typer.Exit(LstRobustError.exit_code) from error
 
     return run
 
 
-def print_error(text: str) -> None:
-    """An error on stderr, unwrapped so that it stays one line in logs."""
-    err.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True, highlight=False)
+def _print_any_name() -> None:
+    """Characters that the terminal or pipe has no code for, such as those of a file name that is not UTF-8, are printed
+    as escapes (in JSON, too, these are valid) instead of ending the command after its work is done."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def print_error(*lines: str) -> None:
+    """An error on stderr, unwrapped so that it stays one line in logs; several where several mistakes were found."""
+    text = "\n".join(map(_plain, lines))
+    err.print(f"[bold red]error:[/] {text}", soft_wrap=True, highlight=False)
+
+
+def print_note(text: str) -> None:
+    """One line on stderr."""
+    err.print(_plain(text), soft_wrap=True, highlight=False)
+
+
+def print_line(text: str) -> None:
+    """One line on stdout, unwrapped."""
+    out.print(_plain(text), soft_wrap=True, highlight=False)
+
+
+def _plain(text: str) -> str:
+    """What a person named stays as it is: brackets in it are no markup, a line break no new line."""
+    return escape(one_line(text))
 
 
 def print_json(data: Any) -> None:
@@ -82,10 +118,10 @@ class RichObserver:
         self._done_before, self._started, self._last_line = 0.0, 0.0, 0.0
 
     def note(self, text: str) -> None:
-        err.print(escape(text), soft_wrap=True, highlight=False)
+        print_note(text)
 
     def warn(self, text: str) -> None:
-        err.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True, highlight=False)
+        err.print(f"[yellow]warning:[/] {_plain(text)}", soft_wrap=True, highlight=False)
 
     def start(self, title: str, total: int, done: int = 0) -> None:
         self._title, self._total, self._done, self._done_before = title, total, done, done
@@ -104,14 +140,14 @@ class RichObserver:
             console=err,
         )
         self._progress.start()
-        self._task = self._progress.add_task(escape(title), total=total, completed=done, status="")
+        self._task = self._progress.add_task(_plain(title), total=total, completed=done, status="")
 
     def advance(self, steps: float = 1, status: str = "") -> None:
         self._done += steps
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=round(self._done, 6))
             if status:
-                self._progress.update(self._task, status=escape(status))
+                self._progress.update(self._task, status=_plain(status))
         elif status and time.monotonic() - self._last_line > PLAIN_INTERVAL:
             self._last_line = time.monotonic()
             self.note(f"{self._title}: {self._done:.0f} of {self._total:.0f}, {self._time_left()} left, {status}")

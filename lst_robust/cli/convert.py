@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import out, print_json
+from lst_robust.cli.console import print_json, print_line
 
 HELP = """Load a checkpoint strictly into a model and write it as safetensors, with its origin in the header.
 
@@ -46,7 +46,7 @@ def convert_command(
     if json:
         print_json({"checkpoint": str(path), "model": model, "sha256": checkpoint_sha256(path)})
     else:
-        out.print(str(path), soft_wrap=True, highlight=False)
+        print_line(str(path))
 
 
 convert_command.__doc__ = HELP

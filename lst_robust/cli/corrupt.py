@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, err, out, print_json
-from lst_robust.cores import available_cores
+from lst_robust.cli.console import RichObserver, print_json, print_line, print_note
+from lst_robust.cores import worker_count
 from lst_robust.errors import UsageError
 
 HELP = """Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`).
@@ -89,7 +89,7 @@ def corrupt_command(
         (image,) = _exactly(paths, 1, "--sheet OUT.png IMAGE")
         _draw(image, sheet, preset or "imagenet", style or "hendrycks", seed or 0, size)
         return
-    workers = _threads(workers)
+    workers = worker_count(workers)
     if verify:
         (folder,) = _exactly(paths, 1, "--verify DST")
         _verify(folder, workers, json)
@@ -136,15 +136,13 @@ def corrupt_command(
     if not made.leader:  # under torchrun one process speaks for all
         return
     if made.skipped:
-        err.print(f"left out {len(made.skipped)} unreadable images: {', '.join(made.skipped[:3])}", soft_wrap=True)
+        print_note(f"left out {len(made.skipped)} unreadable images, such as {', '.join(made.skipped[:3])}")
     if json:
         print_json(made.summary())
         return
-    out.print(
+    print_line(
         f"{folder}: {made.cells} cells of {made.images} images; wrote {made.written:,} in {made.seconds:.1f} s "
-        f"({made.images_per_second:,.0f} images/s), {made.kept:,} were there",
-        highlight=False,
-        soft_wrap=True,
+        f"({made.images_per_second:,.0f} images/s), {made.kept:,} were there"
     )
 
 
@@ -152,14 +150,6 @@ def _exactly(paths: list[Path], count: int, call: str) -> list[Path]:
     if len(paths) != count:
         raise UsageError(f"{len(paths)} paths given: the call is lst-robust corrupt {call} [OPTIONS]")
     return paths
-
-
-def _threads(workers: int | None) -> int:
-    if workers is None:
-        return available_cores()
-    if workers < 1:
-        raise UsageError(f"workers is {workers}: it must be at least 1")
-    return workers
 
 
 def _verify(folder: Path, workers: int, json: bool) -> None:
@@ -171,7 +161,7 @@ def _verify(folder: Path, workers: int, json: bool) -> None:
     if json:
         print_json({"folder": str(folder), "ok": True, "cells": cells, "images": images})
     else:
-        out.print(f"{folder}: all {cells} cells of {images} images are as they were made", soft_wrap=True)
+        print_line(f"{folder}: all {cells} cells of {images} images are as they were made")
 
 
 def _draw(image: Path, png: Path, preset: str, style: str, seed: int, size: str | None) -> None:
@@ -179,7 +169,7 @@ def _draw(image: Path, png: Path, preset: str, style: str, seed: int, size: str 
     from lst_robust.reporting.sheet import SIZES, draw_sheet
 
     draw_sheet(image, png, preset=preset, style=style, seed=seed, size=parse_size(size) if size else SIZES.get(preset))
-    err.print(f"wrote {png}", soft_wrap=True, highlight=False)
+    print_note(f"wrote {png}")
 
 
 corrupt_command.__doc__ = HELP

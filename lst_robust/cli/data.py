@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, err, guarded, out, print_error, print_json
-from lst_robust.errors import DataError, UsageError
+from lst_robust.cli.console import RichObserver, guarded, out, print_error, print_json, print_line, print_note
+from lst_robust.errors import DataError, UsageError, one_line
 
 app = typer.Typer(help="Check the data of a suite, or download it.", no_args_is_help=True)
 
@@ -45,7 +46,7 @@ def verify_command(
     workers: opt.Workers = None,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.cores import available_cores
+    from lst_robust.cores import worker_count
     from lst_robust.data.verify import Finding, verify
     from lst_robust.suites import load_suite
 
@@ -58,7 +59,7 @@ def verify_command(
             data_dir=data_dir,
             corrupted_dir=corrupted_dir,
             official=resolved.protocol == "official",
-            workers=available_cores() if workers is None else workers,
+            workers=worker_count(workers),
         ):
             findings.append(finding)
             if not finding.ok:
@@ -69,7 +70,8 @@ def verify_command(
     else:
         table = Table("What", "Expected", "Found", "")
         for finding in findings:
-            table.add_row(finding.what, finding.expected, finding.found, "ok" if finding.ok else "[red]wrong[/]")
+            found = escape(one_line(finding.found))  # which may quote the names of files
+            table.add_row(finding.what, finding.expected, found, "ok" if finding.ok else "[red]wrong[/]")
         out.print(table)
     if wrong:
         print_error(f"{len(wrong)} of {len(findings)} checks of {resolved.name}'s data failed, first: {wrong[0].what}")
@@ -85,11 +87,11 @@ def get_command(suite: SuiteName, data_dir: opt.DataDir = None, json: opt.Json =
         raise UsageError("say where the images shall lie, with --data-dir FOLDER")
     folder = download(resolved.dataset, data_dir)
     if resolved.protocol == "official":
-        err.print("the corrupted images are not among them: see lst-robust suites " + resolved.name, soft_wrap=True)
+        print_note(f"the corrupted images are not among them: see lst-robust suites {resolved.name}")
     if json:
         print_json({"suite": resolved.name, "data_dir": str(folder)})
     else:
-        out.print(str(folder), soft_wrap=True, highlight=False)
+        print_line(str(folder))
 
 
 verify_command.__doc__, get_command.__doc__ = VERIFY_HELP, GET_HELP

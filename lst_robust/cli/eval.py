@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, err, out, print_error, print_json
+from lst_robust.cli.console import RichObserver, out, print_error, print_json, print_note
 
 HELP = """Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.
 
@@ -130,7 +130,7 @@ def eval_command(
         return
     if evaluation.skipped_images:
         first = ", ".join(evaluation.skipped_images[:3])
-        err.print(f"left out {len(evaluation.skipped_images)} unreadable images, such as {first}", soft_wrap=True)
+        print_note(f"left out {len(evaluation.skipped_images)} unreadable images, such as {first}")
     if write_normaliser is not None:
         write_atomic(write_normaliser, to_yaml(evaluation, f"lst-robust eval --model {model} --suite {suite}").encode())
     summary = evaluation.summary()

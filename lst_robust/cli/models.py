@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from lst_robust.cli import options as opt
@@ -35,7 +36,7 @@ def models_command(
     table = Table("Model", "Family", "Input", "Params M", "Expanded M", "MACs M", "Paper P/MACs M", "Verdict")
     for row in rows:
         table.add_row(
-            row["name"],
+            escape(row["name"]),  # a path, of somebody's own
             row["family"],
             str(row["input_size"]),
             f"{row['params'] / 1e6:.3f}",

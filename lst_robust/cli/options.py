@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS, STANDARD_15
+from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS, SEVERITIES, STANDARD_15
 from lst_robust.errors import UsageError
 
 Suite = Annotated[
@@ -80,16 +80,20 @@ def parse_corruptions(text: str | None) -> tuple[str, ...] | None:
 
 
 def parse_severities(text: str | None) -> tuple[int, ...] | None:
-    """ "1,3-5" -> (1, 3, 4, 5). None stays None; UsageError for what is not a number."""
+    """ "1,3-5" -> (1, 3, 4, 5). None stays None; UsageError for what is not a number from 1 to 5."""
     if text is None:
         return None
     severities: list[int] = []
     for part in text.split(","):
         low, _, high = part.strip().partition("-")
         try:
-            severities += range(int(low), int(high or low) + 1)
+            first, last = int(low), int(high or low)
         except ValueError:
             raise UsageError(f"severities {text!r}: give numbers and ranges such as 1,3 or 1-5") from None
+        for severity in (first, last):  # before the range is written out
+            if severity not in SEVERITIES:
+                raise UsageError(f"severity {severity} is outside 1..5: choose from 1, 2, 3, 4, 5")
+        severities += range(first, last + 1)
     return tuple(severities)
 
 

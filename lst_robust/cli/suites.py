@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from lst_robust.cli import options as opt
@@ -34,13 +35,14 @@ def suites_command(
         import yaml
 
         for suite in suites:
-            out.print(yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False), highlight=False)
+            text = yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False)
+            out.print(text, highlight=False, markup=False, soft_wrap=True)
         return
     table = Table("Suite", "Version", "Size", "Preset", "Normaliser", "What it is")
     for suite in suites:
-        normaliser = suite.normaliser.name if suite.normaliser else "none"
+        normaliser = escape(suite.normaliser.name) if suite.normaliser else "none"
         size = str(suite.image_size)
-        table.add_row(suite.name, str(suite.version), size, suite.preset, normaliser, suite.description)
+        table.add_row(suite.name, str(suite.version), size, suite.preset, normaliser, escape(suite.description))
     out.print(table)
 
 

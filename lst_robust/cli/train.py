@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, err, out, print_json
+from lst_robust.cli.console import RichObserver, print_json, print_line, print_note
 
 HELP = """Train a model by a suite's recipe and write a safetensors checkpoint.
 
@@ -68,7 +68,7 @@ def train_command(
     ] = False,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.cores import available_cores
+    from lst_robust.cores import worker_count
     from lst_robust.devices import resolve_device
     from lst_robust.distributed import is_leader
     from lst_robust.errors import UsageError
@@ -78,6 +78,8 @@ def train_command(
     from lst_robust.suites import load_suite
     from lst_robust.training.trained import checkpoints_folder, ensure_trained, plan_training
 
+    if out_file is not None and (out_file.suffix != ".safetensors" or out_file.is_dir()):
+        raise UsageError(f"--out {str(out_file)!r}: give a file that ends in .safetensors")
     resolved = load_suite(suite)
     base = resolved.training if recipe is None else load_recipe(recipe)
     if base is None:
@@ -109,14 +111,14 @@ def train_command(
             training,
             checkpoint,
             device=resolve_device(device),
-            workers=available_cores() if workers is None else workers,
+            workers=worker_count(workers),
             observer=observer,
             overwrite=overwrite,
             resume=resume,
             half=half,
         )
     if not trained:
-        err.print(f"{checkpoint} is there already; --overwrite trains it again", soft_wrap=True)
+        print_note(f"{checkpoint} is there already; --overwrite trains it again")
     if not is_leader():  # under torchrun one process speaks for all
         return
     if json:
@@ -131,7 +133,7 @@ def train_command(
             }
         )
     else:
-        out.print(str(checkpoint), soft_wrap=True, highlight=False)
+        print_line(str(checkpoint))
 
 
 train_command.__doc__ = HELP
