@@ -17,7 +17,7 @@ MAX_BYTES = 1_000_000  # a suite with the 95 errors of a normaliser has 8 kB
 class Config(BaseModel):
     """Unknown keys are errors: a misspelt option must not be ignored. `strict` keeps "32" from passing as 32."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
@@ -38,17 +38,24 @@ def suites_folder() -> Path:
 def read_yaml(path: Path) -> Any:
     """The YAML data of a file; UsageError with file and line when it is missing, too large or not YAML."""
     try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); give a known name or a YAML file") from error
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise UsageError(f"{path}: a pipe or device is no suite; give a known name or a YAML file")  # may never end
+        with open(path, "rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except UsageError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path}: cannot be read ({reason}); give a known name or a YAML file") from error
     if len(text) > MAX_BYTES:
-        raise UsageError(f"{path}: {len(text)} bytes is too large (at most {MAX_BYTES})")
+        raise UsageError(f"{path}: a suite of more than {MAX_BYTES:,} bytes is too large")
     try:
         return yaml.load(text, Loader=_Loader)  # a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except Exception as error:  # YAML's own errors, and what Python makes of dates, numbers and depths that cannot be
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{where}: {getattr(error, 'problem', None) or error}") from error
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+        raise UsageError(f"{path}{where}: {' '.join(str(problem).split())}") from error
 
 
 def validated(data: Any, kind: type[AnyConfig], where: Path | str) -> AnyConfig:
@@ -61,8 +68,9 @@ def validated(data: Any, kind: type[AnyConfig], where: Path | str) -> AnyConfig:
         lines = []
         for problem in error.errors():
             key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
-            lines.append(f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}")
-        raise UsageError("\n".join(lines)) from error
+            mistakes = problem["msg"].removeprefix("Value error, ").splitlines()  # several, of a recipe's own file
+            lines += [f"{where}: {key}: {mistake}" for mistake in mistakes]
+        raise UsageError(*lines) from error
 
 
 class _Loader(yaml.SafeLoader):

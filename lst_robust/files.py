@@ -32,7 +32,18 @@ def write_atomic(path: Path, content: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}); what was finished before is kept") from error
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror}); what was finished before is kept: make room there, or "
+            "choose a writable folder"
+        ) from error
+
+
+def remove(path: Path) -> None:
+    """Removes a file, if it is there; DataError where it cannot be."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be removed ({error.strerror}): remove it by hand") from error
 
 
 @contextmanager
@@ -46,12 +57,13 @@ def exclusive(lock: Path, *, wait: bool) -> Iterator[bool]:
     holder = FileLock(lock, timeout=-1 if wait else 0, poll_interval=POLL)
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()  # where it cannot be made, an error: the lock itself would wait for a file that never comes
         holder.acquire()
     except Timeout:
         yield False
         return
     except OSError as error:
-        raise DataError(f"{lock}: cannot be locked ({error.strerror})") from error
+        raise DataError(f"{lock}: cannot be made ({error.strerror}): choose a writable folder") from error
     try:
         yield True
         with suppress(OSError):  # where an open file cannot be removed it stays, empty

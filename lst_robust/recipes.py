@@ -63,7 +63,7 @@ class Recipe(Config):
     augmentation: Augmentation = Augmentation()
     evaluate_every: int | None = Field(default=None, ge=1)
     keep: Literal["last", "best"] = "last"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)  # each epoch has seeds of its own, and torch's have 64 bits
 
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:

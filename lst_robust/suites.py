@@ -80,6 +80,13 @@ class PixelStatistics(Config):
     mean: Floats3
     std: Floats3
 
+    @field_validator("std")
+    @classmethod
+    def _divides(cls, std: tuple[float, float, float]) -> tuple[float, float, float]:
+        if min(std) <= 0:
+            raise ValueError(f"a standard deviation is larger than 0, not {list(std)}")
+        return std
+
     def described(self) -> str:
         """In words, as records note it."""
         mean, std = (", ".join(f"{value:g}" for value in values) for values in (self.mean, self.std))
@@ -93,7 +100,7 @@ class Suite(Config):
     files of a corrupted set that was made once (with the constants of `preset`), which are taken as they are.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)  # a folder of the results
     version: int = Field(ge=1)
     description: str
     dataset: Dataset
@@ -174,9 +181,9 @@ def load_suite(name_or_path: str | Path) -> Suite:
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
-        path = suites_folder() / f"{name_or_path}.yaml"
-        if not path.is_file():
+        if str(name_or_path) not in suite_names():
             raise unknown_name("suite", str(name_or_path), suite_names())
+        path = suites_folder() / f"{name_or_path}.yaml"
     return validated(read_yaml(path), Suite, path)
 
 

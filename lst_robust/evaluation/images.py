@@ -123,6 +123,8 @@ def open_cell_images(
     limit, seed: in place of the suite's. Raises DataError for data that is not there, UsageError for a seed where
     nothing is drawn.
     """
+    if seed is not None and seed < 0:
+        raise UsageError(f"seed is {seed}: it must be at least 0")
     whole = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=data_dir)
     clean = without_unreadable(whole, workers) if skip_unreadable else whole
     limit = suite.limit if limit is None else limit

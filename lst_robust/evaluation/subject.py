@@ -14,7 +14,7 @@ from torch import nn
 from lst_robust.data import ImageSource
 from lst_robust.errors import CheckpointError, DataError, UsageError
 from lst_robust.evaluation.records import ModelIdentity
-from lst_robust.models import create_model, fitting_options, model_info
+from lst_robust.models import create_model, fitting_options, model_info, without_image_size
 from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
 from lst_robust.progress import Observer
 from lst_robust.suites import PixelStatistics, Suite
@@ -46,7 +46,7 @@ def from_module(model: nn.Module, name: str | None, num_classes: int) -> Subject
 
 def from_library(name: str, suite: Suite, source: ImageSource, options: Options) -> Subject:
     """A network of torchvision or timm with the weights its option `weights` names, normalised as they need it."""
-    built: dict[str, Any] = dict(options)
+    built: dict[str, Any] = dict(without_image_size(options))
     model = create_model(name, len(source.classes), image_size=suite.image_size, **built)
     pixels, note = _own_pixels(name, suite)
     identity = ModelIdentity(name=name, options=built | note, checkpoint_sha256=_sha256(model))
@@ -69,7 +69,9 @@ def from_checkpoint(
             f"{checkpoint}: trained for {len(classes)} classes ({_some(classes)}), but {source.name} has "
             f"{len(source.classes)} ({_some(source.classes)}): give the data it was trained for, or another checkpoint"
         )
-    if options is None:
+    if options is not None:
+        options = without_image_size(options)
+    else:
         options = {} if metadata.get("model") == name else fitting_options(name, suite.model_options)
     pixels, note = (None, {}) if "format" in metadata else _own_pixels(name, suite)
     identity = ModelIdentity(
@@ -107,7 +109,7 @@ def trained_on_demand(
     model_info(name)  # an unknown model must not wait for the data
     recipe = suite.training
     if recipe is not None and train_seed is not None:
-        recipe = recipe.model_copy(update={"seed": train_seed})
+        recipe = recipe.changed({"seed": train_seed})
     training = plan_training(
         name, suite, options=options, recipe=recipe, data_dir=data_dir, skip_unreadable=skip_unreadable
     )

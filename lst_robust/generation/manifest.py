@@ -95,6 +95,8 @@ def settings_for(
         raise UsageError("arrays have no image format: leave out --image-format, or choose --format tree")
     names = CORRUPTIONS if corruptions is None else tuple(dict.fromkeys(corruptions))
     levels = SEVERITIES if severities is None else tuple(sorted(set(severities)))
+    if seed < 0:
+        raise UsageError(f"seed is {seed}: it must be at least 0")
     if not names or not levels:
         raise UsageError("no corruption or no severity is left to generate: name at least one of each")
     for name in names:
@@ -209,6 +211,8 @@ def verify(folder: Path, *, workers: int = 1, observer: Observer | None = None) 
     if manifest.cells is None:
         raise DataError(f"{folder} is not finished: run the command that makes it again, and it goes on from there")
     files = manifest.files(folder)
+    if set(manifest.cells) != set(map(str, files.cells)):
+        raise DataError(f"{folder / MANIFEST} is damaged (cells): generate the set again in a new folder")
     digests, wrong = digest_cells(files, workers, observer or Silent())
     wrong += [
         f"{cell} has changed (its digest is not that of {MANIFEST})"

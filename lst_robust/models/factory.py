@@ -14,6 +14,8 @@ from lst_robust.models.config import CIFAR100_MEAN, CIFAR100_STD, ModelConfig, M
 from lst_robust.models.registry import model_info
 from lst_robust.models.stems import SMALLEST_IMAGENET_SIZE, STEMS, resolve_stem
 
+MOST_CLASSES = 1_000_000
+
 
 def create_model(
     name: str,
@@ -46,8 +48,8 @@ def create_model(
             options = {**metadata.get("options", {}), "image_size": metadata.get("image_size"), **options}
     image_size = _as_size(options.pop("image_size", None), entry.input_size)
     classes = entry.num_classes if num_classes is None else num_classes
-    if classes < 1:
-        raise UsageError(f"num_classes is {classes}: a classifier needs at least 1")
+    if not 1 <= classes <= MOST_CLASSES:
+        raise UsageError(f"num_classes is {classes}: a classifier needs at least 1, and at most {MOST_CLASSES:,} fit")
     chosen = _complete_options(entry, options)
     if entry.stems:
         chosen["stem"] = resolve_stem(chosen["stem"], entry.stems, image_size)
@@ -69,6 +71,13 @@ def create_model(
     if checkpoint is not None:
         load_checkpoint(model, checkpoint)
     return model
+
+
+def without_image_size(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`options` as they are; UsageError for an image size among them, where the suite sets it."""
+    if "image_size" in options:
+        raise UsageError("image_size is set by the suite: change it in a suite's YAML file, not by a model option")
+    return options
 
 
 def fitting_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from torch import nn
 from lst_robust.data import ImageSource, cached, open_source
 from lst_robust.distributed import joined
 from lst_robust.errors import UsageError
-from lst_robust.files import exclusive, file_safe, write_atomic
-from lst_robust.models import create_model, fitting_options
+from lst_robust.files import exclusive, file_safe, remove, write_atomic
+from lst_robust.models import create_model, fitting_options, without_image_size
 from lst_robust.models.checkpoint import save_checkpoint
 from lst_robust.progress import Observer, Silent
 from lst_robust.recipes import Recipe, recipe_names
@@ -88,8 +88,7 @@ def plan_training(
             suite.dataset, "test", image_size=suite.image_size, data_dir=data_dir, skip_unreadable=skip_unreadable
         )
         test = test if suite.limit is None else test.subset(suite.limit)
-    if options is None:
-        options = fitting_options(model, suite.model_options)
+    options = fitting_options(model, suite.model_options) if options is None else without_image_size(options)
     return Training(model, options, suite, recipe, source, test)
 
 
@@ -152,7 +151,7 @@ def run_training(
     with joined() as ranks:
         observer = observer if ranks.leader else Silent()
         if start_over and ranks.leader:
-            resume_file.unlink(missing_ok=True)
+            remove(resume_file)
         ranks.wait()  # nobody reads what rank 0 is about to delete
         model = training.build()
         whole_images = recipe.augmentation.random_resized_crop is not None
@@ -178,7 +177,7 @@ def run_training(
                 model.float().load_state_dict(fitted.best["model"])
                 chosen = {"epoch": fitted.best["epoch"], "test_error": fitted.best["test_error"]}
                 _save(training, model, checkpoint, half, chosen_by_test_error=chosen)
-            resume_file.unlink(missing_ok=True)
+            remove(resume_file)
         ranks.wait()  # the checkpoint is there for everybody
     return checkpoint
 
