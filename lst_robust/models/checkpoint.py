@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -48,7 +50,7 @@ def save_checkpoint(model: nn.Module, path: str | Path, **metadata: Any) -> Path
     try:
         write_atomic(path, _with_sorted_header(content))
     except DataError as error:
-        raise CheckpointError(f"cannot write checkpoint {error}; choose a writable folder") from error
+        raise CheckpointError(f"checkpoint {error}") from error
     return path
 
 
@@ -61,10 +63,23 @@ def _with_sorted_header(content: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
-def read_metadata(path: str | Path) -> dict[str, Any]:
-    """The header of a safetensors file with its JSON values decoded; {} for other kinds of file.
+class _Header(BaseModel):
+    """What the header of a file of ours must hold for others to rely on; it may hold more."""
 
-    CheckpointError when the file is missing or damaged.
+    model_config = ConfigDict(strict=True)
+
+    model: str
+    num_classes: int = Field(ge=1)
+    image_size: int = Field(ge=1)
+    options: dict[str, str | int | float | bool]
+    classes: list[str] | None = None
+    train_seed: int | None = None
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """The header of a safetensors file of ours with its JSON values decoded; {} for files of other software.
+
+    CheckpointError when the file is missing or damaged, or of a format that this release does not know.
     """
     path = _existing(path)
     if path.name.endswith(PICKLES):
@@ -73,8 +88,26 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from error
-    return {key: _decoded(value) for key, value in header.items()}
+        raise CheckpointError(
+            f"{path} is damaged or no safetensors file ({error}): copy it again, or let a PyTorch file's name end in "
+            f"{' or '.join(PICKLES[:2])}"
+        ) from error
+    try:
+        written_by = json.loads(header.get("format", '""'))
+        if not str(written_by).startswith("lst-robust/"):
+            return {}
+        if written_by != FORMAT:
+            raise CheckpointError(f"{path} has format {written_by!r}, this release reads {FORMAT!r}: upgrade")
+        metadata = {key: json.loads(value) for key, value in header.items()}
+        _Header.model_validate(metadata)
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors()[0]["loc"]))
+        raise CheckpointError(f"{path}: its header is damaged ({key}): convert or train it again") from error
+    except (ValueError, RecursionError) as error:
+        if "format" in header and "lst-robust/" not in header["format"]:  # other software's plain text
+            return {}
+        raise CheckpointError(f"{path}: its header is damaged (not JSON): convert or train it again") from error
+    return metadata
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -108,13 +141,16 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
 
 def _read_pickle(path: Path) -> dict[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about formats that are refused or read all the same
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds here, depending on how the file is broken
         if "weights_only" in str(error) or "Unsupported" in str(error):
             raise CheckpointError(
                 f"{path} holds more than tensors (code could run) and is refused: save its state_dict alone"
             ) from error
-        raise CheckpointError(f"{path} is damaged or no PyTorch file: {str(error).splitlines()[0]}") from error
+        reason = str(error).split(". ")[0].split("\n")[0] or "it is empty"
+        raise CheckpointError(f"{path} is damaged or no PyTorch file ({reason}): copy or save it again") from error
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, no state dict: save model.state_dict()")
     return dict(content)
@@ -128,15 +164,17 @@ def load_checkpoint(model: nn.Module, path: str | Path) -> dict[str, Any]:
     Raises:
         CheckpointError: another network's weights, another number of classes, missing or unexpected weights (listed).
     """
-    state, metadata = read_checkpoint(path)
+    metadata = read_metadata(path)
     config: Any = model.config
-    if metadata.get("format", FORMAT) != FORMAT:
-        raise CheckpointError(f"{path} has format {metadata['format']!r}, this release reads {FORMAT!r}: upgrade")
-    if metadata.get("format") and metadata.get("model") != config.name:
-        raise CheckpointError(f"{path} holds {metadata.get('model')}, not {config.name}: choose --model accordingly")
+    if metadata and metadata["model"] != config.name:
+        raise CheckpointError(f"{path} holds {metadata['model']}, not {config.name}: choose --model accordingly")
+    state, _ = read_checkpoint(path)
     wanted = model.state_dict()
-    if not metadata.get("format"):
-        state = adapt_state_dict(model, state)
+    if not metadata:
+        try:
+            state = adapt_state_dict(model, state)
+        except (RuntimeError, IndexError, ValueError):
+            raise CheckpointError(f"{path} does not fit {config.name}: its weights have other shapes") from None
     missing = [key for key in wanted if key not in state]
     unexpected = [key for key in state if key not in wanted]
     misshapen = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
@@ -153,8 +191,21 @@ def load_checkpoint(model: nn.Module, path: str | Path) -> dict[str, Any]:
     ]
     if faults:
         raise CheckpointError(f"{path} does not fit {config.name} {dict(config.options)}: {'; '.join(faults)}")
+    unusable = [key for key, value in state.items() if not _can_be_cast(value, wanted[key])]
+    if unusable:
+        example = state[unusable[0]]
+        raise CheckpointError(
+            f"{path}: {_listing('weights', unusable)} cannot become {wanted[unusable[0]].dtype}, being {example.dtype} "
+            f"({example.layout}, {example.device}): save plain floating-point weights"
+        )
     model.load_state_dict({key: value.to(wanted[key].dtype) for key, value in state.items()})
     return metadata
+
+
+def _can_be_cast(value: Tensor, wanted: Tensor) -> bool:
+    """Whether a stored tensor is a plain one of the same kind: floats of any precision, or integers."""
+    plain = value.layout is torch.strided and value.device.type == "cpu" and not value.is_quantized
+    return plain and value.is_floating_point() == wanted.is_floating_point() and not value.is_complex()
 
 
 def _classifier_name(model: nn.Module) -> str:
@@ -172,13 +223,6 @@ def _existing(path: str | Path) -> Path:
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}: check the path")
     return path
-
-
-def _decoded(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:  # a header of other software: plain text
-        return value
 
 
 def checkpoint_sha256(path: str | Path) -> str:

@@ -33,6 +33,8 @@ def convert_checkpoint(
     if classes is not None:
         if num_classes not in (None, len(classes)):
             raise UsageError(f"{len(classes)} class names for {num_classes} classes: give one of the two")
+        if len(set(classes)) < len(classes):
+            raise UsageError("a class is named twice: give each class a name of its own")
         num_classes = len(classes)
     network = create_model(model, num_classes, source, **options)
     named = {} if classes is None else {"classes": list(classes)}

@@ -13,10 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from lst_robust.errors import UsageError, unknown_name
 from lst_robust.models.config import ModelEntry
+
+ON_META = "meta"  # torch's device of tensors without values
 
 
 def external_entry(name: str) -> ModelEntry:
@@ -47,7 +50,11 @@ def _torchvision_entry(name: str, model: str) -> ModelEntry:
         try:
             return models.get_model(model, weights=weights or None, num_classes=num_classes)
         except (ValueError, KeyError) as error:
-            raise UsageError(f"{name} with weights={weights!r} and {num_classes} classes: {error}") from error
+            known = ", ".join(models.get_model_weights(model).__members__)
+            raise UsageError(
+                f"{name} with weights={weights!r} and {num_classes} classes cannot be ({error}): it has {known} and "
+                f"DEFAULT, of {len(default.meta['categories'])} classes"
+            ) from error
 
     return ModelEntry(
         name=name,
@@ -111,15 +118,36 @@ def _file_entry(name: str, path: Path, function: str) -> ModelEntry:
     )
 
 
-def _build_from_file(path: Path, function: str, **arguments: Any) -> nn.Module:
+def _build_from_file(path: Path, function: str, *, num_classes: int, image_size: int, **options: Any) -> nn.Module:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec and spec.loader  # a .py file always has them
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-        model = getattr(module, function)(**arguments)
-    except Exception as error:  # the file's own code: anything can happen in it
-        raise UsageError(f"{path}:{function} failed: {type(error).__name__}: {error}") from error
-    if not isinstance(model, nn.Module):
-        raise UsageError(f"{path}:{function} returned a {type(model).__name__}: it must return an nn.Module")
+        model = getattr(module, function)(num_classes=num_classes, image_size=image_size, **options)
+        if not isinstance(model, nn.Module):
+            raise UsageError(f"{path}:{function} returned a {type(model).__name__}: it must return an nn.Module")
+        found = _output(model, image_size)
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:  # the file's own code: anything can happen in it
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{path}:{function} failed ({type(error).__name__}: {reason}): mend its code") from error
+    if found not in (f"(2, {num_classes})", ON_META):
+        raise UsageError(
+            f"{path}:{function}: its network makes {found} of two images: it must make a tensor (2, {num_classes}) of "
+            "logits"
+        )
     return model
+
+
+def _output(model: nn.Module, image_size: int) -> str:
+    """What a network makes of two black images, in words: its shape, if that is a tensor."""
+    images = torch.zeros(2, 3, image_size, image_size)
+    if images.device.type == ON_META:  # it is only to be counted
+        return ON_META
+    training = model.training
+    with torch.inference_mode():
+        logits = model.eval()(images)
+    model.train(training)
+    return str(tuple(logits.shape)) if isinstance(logits, torch.Tensor) else f"a {type(logits).__name__}"

@@ -44,7 +44,8 @@ def count(model: nn.Module, image_size: int) -> Counts:
         for module in model.modules()
         if isinstance(module, SpatialTransform) and module.shared
     )
-    image = torch.empty(1, 3, image_size, image_size, device=next(model.parameters()).device)
+    device = next((parameter.device for parameter in model.parameters()), None)  # some have none
+    image = torch.empty(1, 3, image_size, image_size, device=device)
     training = model.training
     model.eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
