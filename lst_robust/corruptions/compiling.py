@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
@@ -40,11 +41,39 @@ def jit(function: Any) -> Any:
         previous = _config.CACHE_DIR
         _config.CACHE_DIR = previous or _folder  # a user's NUMBA_CACHE_DIR stands
         try:
-            return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+            dispatcher: Any = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+            dispatcher._cache = _Forgiving(dispatcher._cache)
+            return dispatcher
         except RuntimeError:  # no folder can be written: compile in every process
             return numba.njit(nogil=True, error_model="numpy")(function)
         finally:
             _config.CACHE_DIR = previous
+
+
+class _Forgiving:
+    """numba's cache of a function, whose failures only cost time: a full disk, or files that were cut short."""
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def load_overload(self, *arguments: Any) -> Any:
+        try:
+            return self._cache.load_overload(*arguments)
+        except Exception:  # what unpickling damaged data raises
+            return None
+
+    def save_overload(self, *arguments: Any) -> None:
+        try:
+            self._cache.save_overload(*arguments)
+        except OSError:
+            pass
+        except Exception:  # the index is damaged: begin it anew
+            with suppress(OSError):
+                self._cache.flush()
+                self._cache.save_overload(*arguments)
 
 
 class _Notice(event.Listener):

@@ -5,6 +5,8 @@ EXIF orientation is ignored, as torchvision's loader ignores it, so that publish
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +24,7 @@ def decode(path: str | Path, image_size: int, resize: int | None = None, *, exac
     stays as it is, and with `exact` anything else is refused. Raises whatever PIL raises on a damaged file, and
     ValueError on one that is too large, of an unknown range or refused.
     """
-    with Image.open(path) as image:
-        refuse_too_large(image.size)
+    with opened(path) as image:
         if exact and image.size != (image_size, image_size):
             raise ValueError(f"{image.width} x {image.height} pixels instead of {image_size} x {image_size}")
         return _resize_and_crop(to_rgb(image), image_size, resize or image_size)
@@ -31,9 +32,18 @@ def decode(path: str | Path, image_size: int, resize: int | None = None, *, exac
 
 def decode_whole(path: str | Path) -> np.ndarray:
     """uint8 RGB (H, W, 3) of the file's first frame, as it is. Raises as `decode` does."""
-    with Image.open(path) as image:
-        refuse_too_large(image.size)
+    with opened(path) as image:
         return np.asarray(to_rgb(image))
+
+
+def opened(path: str | Path) -> Image.Image:
+    """An image file whose header has been read. Raises OSError for what is no file (a pipe would never end) and
+    ValueError for more pixels than an image may have, both before anything is decoded."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError("no regular file")
+    image = Image.open(path)
+    refuse_too_large(image.size)
+    return image
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

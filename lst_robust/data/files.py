@@ -64,17 +64,27 @@ def readable_name(name: str) -> str:
 
 
 def class_folders(folder: Path) -> list[str]:
-    """Sorted names of the folders in `folder`; hidden ones don't count."""
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+    """Sorted names of the folders in `folder`; hidden ones don't count. DataError where it cannot be read."""
+    try:
+        return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+    except OSError as error:  # no permission, or a link that leads to itself
+        raise _not_listed(folder, error) from error
 
 
 def image_files(folder: Path) -> list[str]:
-    """Sorted names of the image files in `folder`, by extension; hidden ones (._x.jpg) don't count."""
+    """Sorted names of the image files in `folder`, by extension; hidden ones (._x.jpg) don't count. DataError where it
+    cannot be read."""
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except OSError as error:
+        raise _not_listed(folder, error) from error
     return sorted(
-        entry.name
-        for entry in os.scandir(folder)
-        if os.path.splitext(entry.name)[1].lower() in EXTENSIONS and not entry.name.startswith(".")
+        name for name in names if os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
     )
+
+
+def _not_listed(folder: Path, error: OSError) -> DataError:
+    return DataError(f"{error.filename or folder} cannot be read ({error.strerror}): mend or remove it")
 
 
 def files_by_class(

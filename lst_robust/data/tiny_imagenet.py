@@ -38,7 +38,10 @@ class TinyImageNetSource(FileSource):
 
 def _annotated(folder: Path) -> tuple[list[str], list[tuple[str, str, int]]]:
     """Classes and (path, id, label) of val/images/*, labelled by lines "<file>\\t<wnid>\\t<box>"."""
-    lines = [line.split("\t") for line in (folder / ANNOTATIONS).read_text().splitlines() if line]
+    try:
+        lines = [line.split("\t") for line in (folder / ANNOTATIONS).read_text().splitlines() if line]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder / ANNOTATIONS} cannot be read ({error}): {LAYOUT}") from error
     if any(len(line) < 2 for line in lines):
         raise DataError(f"{folder / ANNOTATIONS} is not a list of file, tab, wnid: {LAYOUT}")
     wnid_of = {line[0]: line[1] for line in lines}

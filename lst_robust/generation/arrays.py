@@ -84,7 +84,10 @@ class ArrayLayout(Layout):
     def finish(self) -> None:
         for name in self.corruptions:
             if not self._final(name).is_file():
-                os.replace(self._part(name), self._final(name))
+                try:
+                    os.replace(self._part(name), self._final(name))
+                except OSError as error:
+                    raise not_written(self._final(name), error) from error
         super().finish()
 
     def digest(self, cell: Cell) -> str:
@@ -107,6 +110,8 @@ class ArrayLayout(Layout):
                 return digest.hexdigest()
         except FileNotFoundError:
             raise DataError(f"{path} is missing") from None
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror})") from error
         except ValueError as error:
             raise DataError(f"{path} is no array of uint8 ({error})") from error
 
@@ -115,6 +120,8 @@ class ArrayLayout(Layout):
             return sha256((self.folder / LABELS).read_bytes()).hexdigest()
         except FileNotFoundError:
             raise DataError(f"{self.folder / LABELS} is missing") from None
+        except OSError as error:
+            raise DataError(f"{self.folder / LABELS} cannot be read ({error.strerror})") from error
 
 
 def _header(file: io.BufferedIOBase) -> tuple[tuple[int, ...], int]:

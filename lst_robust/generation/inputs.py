@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from lst_robust.corruptions.engine import MIN_SIDE
 from lst_robust.data import ImageSource, open_source
-from lst_robust.data.decode import decode_whole
+from lst_robust.data.decode import decode_whole, opened
 from lst_robust.data.files import FileSource, class_folders, files_by_class
 from lst_robust.data.image_folder import SPLIT_FOLDERS
 from lst_robust.data.source import without_unreadable
@@ -45,7 +44,7 @@ class KeptSizes(FileSource):
 
     def _size(self, index: int) -> tuple[int, int]:
         try:
-            with Image.open(self._folder / self._paths[index]) as image:
+            with opened(self._folder / self._paths[index]) as image:
                 return image.height, image.width
         except Exception:  # what PIL raises on damaged files; reading the image will name it
             return 0, 0
@@ -70,7 +69,7 @@ def parse_size(text: str) -> int | None:
     """ "224" -> 224 pixels, "keep" -> None; UsageError for anything else and for sizes the corruptions cannot take."""
     if text == KEEP:
         return None
-    if not text.isdecimal() or not MIN_SIDE <= int(text) <= MAX_SIDE:
+    if not text.isdecimal() or len(text) > 4 or not MIN_SIDE <= int(text) <= MAX_SIDE:
         raise UsageError(f"size {text!r}: give '{KEEP}' or a number of pixels from {MIN_SIDE} to {MAX_SIDE}")
     return int(text)
 

@@ -62,7 +62,10 @@ class TreeLayout(Layout):
             raise DataError(f"{folder / strange[0]} is not of this set{_more(strange)}")
         digest = sha256()
         for name in sorted(expected):
-            content = (folder / name).read_bytes()
+            try:
+                content = (folder / name).read_bytes()
+            except OSError as error:
+                raise DataError(f"{folder / name} cannot be read ({error.strerror})") from error
             digest.update(f"{name}\0{len(content)}\0".encode())
             digest.update(content)
         return digest.hexdigest()
