@@ -58,7 +58,7 @@ def test_command(command, workspace, tiny, monkeypatch):  # noqa: F811
     if not suite.exists():
         suite.write_text(tiny.read_text())
     monkeypatch.chdir(workspace)
-    if arguments[0] in ("eval", "train", "table"):
+    if arguments[0] in ("eval", "train", "table", "compare", "baseline", "check"):
         monkeypatch.setenv("LST_ROBUST_SUITE", str(suite))
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output

@@ -20,8 +20,13 @@ def label(run: Run) -> str:
 
 def matches(run: Run, selector: str) -> bool:
     """Whether a run is meant by MODEL[@PART]...; a part is `seed1` (of the training), `n500` (images), `key=value` (a
-    model option) or four or more hexadecimal digits that begin the checkpoint's SHA-256 or the run's digest."""
-    name, *parts = selector.split("@")
+    model option) or four or more hexadecimal digits that begin the checkpoint's SHA-256 or the run's digest. The names
+    that tables give to such runs, `lst18 (seed 1, 3fa9c1)`, mean the same."""
+    name, bracket, listed = selector.partition(" (")
+    if bracket and listed.endswith(")"):
+        parts = listed[:-1].replace("seed ", "seed").split(", ")
+    else:
+        name, *parts = selector.split("@")
     return name == run.model.name and all(_fits(run, part) for part in parts)
 
 

@@ -103,7 +103,7 @@ def test_names_that_mean_several_runs_list_the_choices(store):
         compare("a", "b", results_dir=store.results_dir)
     assert label(first.run) in str(caught.value) and label(second.run) in str(caught.value)
     assert "\n" not in str(caught.value)
-    for chosen in (label(second.run), f"a@{second.run.digest}", "a@bbbbbb", "a@seed0@bbbb"):
+    for chosen in (label(second.run), f"a@{second.run.digest}", "a@bbbbbb", "a@seed0@bbbb", "a (seed 0, bbbbbb)"):
         comparison = compare(chosen, "b", results_dir=store.results_dir)
         assert comparison.metrics["clean_error"].difference == pytest.approx(10)
 
