@@ -26,6 +26,7 @@ Means have their 95 % intervals (bootstrap over images); below the table stands 
 - `lst-robust table`
 - `lst-robust table --suite digits-c --format md --out table.md`
 - `lst-robust table --suite digits-c --paper`
+- `lst-robust table --calibration`
 """
 
 
@@ -39,6 +40,12 @@ def table_command(
     intervals: Annotated[
         bool, typer.Option("--intervals/--no-intervals", help="Show the means' 95 % intervals over images.")
     ] = True,
+    calibration: Annotated[
+        bool,
+        typer.Option(
+            "--calibration/--no-calibration", help="Further columns: top-5 error, ECE (15 bins), Brier score."
+        ),
+    ] = False,
     normaliser: opt.Normaliser = "suite",
     results_dir: opt.ResultsDir = Path("results"),
     json: opt.Json = False,
@@ -53,7 +60,7 @@ def table_command(
         spreads = over_seeds(summaries)
         print_json([summary | {"over_seeds": _plain(found)} for summary, found in zip(summaries, spreads, strict=True)])
         return
-    table = robustness_table(summaries, paper=paper, intervals=intervals)
+    table = robustness_table(summaries, paper=paper, intervals=intervals, calibration=calibration)
     rendered = render(table, format_, notes=seed_notes(summaries))
     if out_file is None and isinstance(rendered, str):
         typer.echo(rendered, nl=not rendered.endswith("\n"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from statistics import fmean
 from typing import Any
 
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES, STANDARD_15
@@ -21,7 +22,8 @@ def summarise(
 
     Keys: model, train_seed, suite, suite_version, protocol, data, images, preset, style, engine, n, seed, normaliser
     (its name), clean_error, mean_corruption_error, mce15, mce19, relative_mce, ce {19 names}, errors {19 names: [5]},
-    intervals {the five means: [low, high], ce: {19 names: [low, high]}}, notes (why a number is None).
+    calibration (see `calibration`), intervals {the five means: [low, high], ce: {19 names: [low, high]}}, notes (why a
+    number is None).
     Without a normaliser the CEs and everything made of them are None, and so are their intervals.
     intervals: False leaves them out, for many runs of many images.
     """
@@ -52,9 +54,30 @@ def summarise(
         "relative_mce": metrics.relative_mce(errors, clean_error, normaliser) if normaliser else None,
         "ce": ce,
         "errors": errors,
+        "calibration": calibration(records),
         "notes": _notes(records, normaliser),
     }
     return numbers | {"intervals": bootstrap_intervals(records, normaliser)} if intervals else numbers
+
+
+def calibration(records: Mapping[Cell, Record]) -> dict[str, float | None]:
+    """Top-5 error and ECE in percent, and the Brier score (0 to 2): `clean_*` on the clean images, `mean_*` over all
+    measured cells of corruptions. None where a record lacks it: of schema 1, or top-5 error of five classes or fewer.
+    """
+    clean = [record for cell, record in records.items() if cell == CLEAN_CELL]
+    corrupted = [record for cell, record in records.items() if cell != CLEAN_CELL]
+    quantities: dict[str, Callable[[Record], float | None]] = {
+        "top5_error": lambda record: record.top5_error,
+        "ece": lambda record: None if record.calibration is None else record.calibration.ece(),
+        "brier": lambda record: None if record.calibration is None else record.calibration.brier,
+    }
+    found: dict[str, float | None] = {}
+    for name, quantity in quantities.items():
+        for cells, some in (("clean", clean), ("mean", corrupted)):
+            values = [quantity(record) for record in some]
+            present = [value for value in values if value is not None]
+            found[f"{cells}_{name}"] = fmean(present) if present and len(present) == len(values) else None
+    return found
 
 
 def bootstrap_intervals(records: Mapping[Cell, Record], normaliser: Normaliser | None) -> dict[str, Any]:

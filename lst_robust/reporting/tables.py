@@ -22,6 +22,11 @@ SUMMARY: dict[str, tuple[str, ...]] = {
     "Error": ("clean_error", "mean_corruption_error"),
     "Relative": ("relative_mce",),
 }
+CALIBRATION: dict[str, tuple[str, ...]] = {
+    name: tuple(f"{cells}_{quantity}" for cells in ("clean", "mean"))
+    for name, quantity in (("Top-5", "top5_error"), ("ECE", "ece"), ("Brier", "brier"))
+}
+"""Further columns on demand: on the clean images, and the mean over all measured cells of corruptions."""
 PROTOCOL = (
     "suite", "suite_version", "protocol", "preset", "style", "engine", "n", "images", "seed", "normaliser",
     "severities", "measure",
@@ -35,14 +40,16 @@ COLUMNS = pd.MultiIndex.from_tuples(
     + [(group.capitalize(), name) for group, names in GROUPS.items() for name in names],
     names=["group", "quantity"],
 )
+CALIBRATION_COLUMNS = pd.MultiIndex.from_tuples(
+    [(group, name) for group, names in CALIBRATION.items() for name in names], names=COLUMNS.names
+)
+ALL_COLUMNS = COLUMNS.append(CALIBRATION_COLUMNS)
 PRINTED = "printed"  # the protocol of the paper's own rows
-
-
 ENDS = ("low", "high")  # of an interval: the columns "mce19_low" and "mce19_high" beside "mce19"
 
 
 class TableGroup(NamedTuple):
-    """Rows that may be compared: `frame` has one row a model and those of COLUMNS that hold a value; `intervals` holds
+    """Rows that may be compared: `frame` has one row a model and the columns that hold a value; `intervals` holds
     for some of them, by quantity, the lower and upper end of each row, NaN where there is none."""
 
     caption: str
@@ -53,23 +60,23 @@ class TableGroup(NamedTuple):
 
 
 def robustness_table(
-    results: Sequence[Mapping[str, Any]], *, paper: bool = False, intervals: bool = True
+    results: Sequence[Mapping[str, Any]], *, paper: bool = False, intervals: bool = True, calibration: bool = False
 ) -> pd.DataFrame:
-    """One row a result (the JSON of `lst-robust eval --json`), all values in percent, NaN where cells are
-    missing.
+    """One row a result (the JSON of `lst-robust eval --json`), all values in percent (but Brier scores, 0 to 2), NaN
+    where cells are missing.
 
     The row index has the levels PROTOCOL and "model", the columns are COLUMNS; rows of one protocol stand
     together in the order given. Means of which results state the 95 % interval are followed by columns with its ends
     (see ENDS), unless intervals is False. A corruption's column holds its CE, or without a normaliser its mean error
-    over the severities measured. paper=True adds the rows of the paper's Table 4 (ImageNet-C) as a protocol
-    of their own.
+    over the severities measured. calibration=True appends CALIBRATION_COLUMNS. paper=True adds the rows of the paper's
+    Table 4 (ImageNet-C) as a protocol of their own.
     """
     rows = [_row(result) for result in results] + (_paper_rows() if paper else [])
     stated = {name for _, _, numbers in rows for name in numbers if intervals and numbers[name] is not None}
     columns = pd.MultiIndex.from_tuples(
         [
             (group, column)
-            for group, name in COLUMNS
+            for group, name in (ALL_COLUMNS if calibration else COLUMNS)
             for column in (name, *(_end(name, end) for end in ENDS if _end(name, end) in stated))
         ],
         names=COLUMNS.names,
@@ -90,7 +97,7 @@ def groups(table: pd.DataFrame) -> list[TableGroup]:
     for key in dict.fromkeys(keys):
         rows = table[[k == key for k in keys]]
         whole = rows.droplevel(list(PROTOCOL)).dropna(axis="columns", how="all")
-        frame = whole[[column for column in whole.columns if column in COLUMNS]]
+        frame = whole[[column for column in whole.columns if column in ALL_COLUMNS]]
         present = {name: whole[group, name].tolist() for group, name in heads(whole)}
         bounds = {
             name: (present[_end(name, "low")], present[_end(name, "high")])
@@ -108,10 +115,10 @@ def heads(frame: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def decimals(group: TableGroup, quantity: str) -> int:
-    """Digits after the point: two for means over corruptions, one for a single corruption; none where the
-    paper has none."""
+    """Digits after the point: two for means over corruptions, one for a single corruption, none where the paper has
+    none; three for Brier scores."""
     if quantity not in CORRUPTIONS:
-        return 2
+        return 3 if quantity in CALIBRATION["Brier"] else 2
     return 0 if group.protocol["protocol"] == PRINTED else 1
 
 
@@ -140,6 +147,7 @@ def _row(result: Mapping[str, Any]) -> tuple[tuple[str, ...], str, dict[str, flo
     measured = [i for i in range(len(SEVERITIES)) if any(row[i] is not None for row in errors.values())]
     has_ce = any(value is not None for value in ce.values())
     numbers = {name: result.get(name) for names in SUMMARY.values() for name in names}
+    numbers |= result.get("calibration") or {}
     for name, ends in (result.get("intervals") or {}).items():
         if name in numbers and ends is not None:
             numbers |= {_end(name, end): value for end, value in zip(ENDS, ends, strict=True)}
@@ -155,8 +163,8 @@ def _row(result: Mapping[str, Any]) -> tuple[tuple[str, ...], str, dict[str, flo
 
 
 def _partial_means(table: pd.DataFrame) -> pd.DataFrame:
-    """Boolean, shaped like the table: the mean corruption errors of rows that lack a corruption which others of their
-    protocol have; a mean over other cells would pass for a comparable one."""
+    """Boolean, shaped like the table: the plain means (of errors, of calibration) of rows that lack a corruption which
+    others of their protocol have; a mean over other cells would pass for a comparable one."""
     partial = pd.DataFrame(False, index=table.index, columns=table.columns)
     present = table[[column for column in COLUMNS if column[1] in CORRUPTIONS]].notna().to_numpy()
     keys = [tuple(entry[:-1]) for entry in table.index]
@@ -164,7 +172,7 @@ def _partial_means(table: pd.DataFrame) -> pd.DataFrame:
         rows = [place for place, k in enumerate(keys) if k == key]
         lacks = (present[rows].any(axis=0) & ~present[rows]).any(axis=1)
         for place, name in enumerate(table.columns.get_level_values("quantity")):
-            if str(name).startswith("mean_corruption_error"):
+            if str(name).startswith("mean_"):
                 partial.iloc[rows, place] = lacks
     return partial
 
@@ -224,6 +232,8 @@ def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, intervals: bool) ->
         notes.append(f"No CE and no mCE: {why}. The columns hold mean top-1 errors over the severities.")
     if frame.isna().any(axis=None):
         notes.append("– : cells not measured yet.")
+    if any(quantity in CALIBRATION["Brier"] for _, quantity in heads(frame)):
+        notes.append("Brier scores go from 0 to 2, the rest are percentages; ECE has 15 bins.")
     if intervals:
         notes.append("Two numbers after a mean: its 95 % interval, bootstrap over the images.")
     return tuple(notes)

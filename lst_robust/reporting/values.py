@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lst_robust.reporting.tables import TableGroup, best, decimals, heads
+from lst_robust.reporting.tables import CALIBRATION, TableGroup, best, decimals, heads
 
 LEGEND = "All values are percentages, lower is better; the best model's value is bold."
 MISSING = "–"
@@ -34,6 +34,9 @@ LABELS: dict[str, str] = {
     "spatter": "Spatter",
     "gaussian_blur": "Gauss. blur",
     "speckle_noise": "Speckle",
+    **{
+        name: label for names in CALIBRATION.values() for name, label in zip(names, ("Clean", "Corrupted"), strict=True)
+    },
 }
 
 

@@ -33,6 +33,30 @@ def test_a_row_holds_the_numbers_of_its_result(result):
     assert table.index.get_level_values("model").tolist() == ["lst18", "resnet18"]
 
 
+CALIBRATED = {
+    "clean_top5_error": 1.0, "mean_top5_error": 20.0, "clean_ece": 2.0, "mean_ece": 12.5, "clean_brier": 0.1234,
+    "mean_brier": 0.75,
+}  # fmt: skip
+
+
+def test_calibration_has_columns_on_demand(result):
+    results = [result("a", 40, calibration=CALIBRATED), result("b", 50)]  # b: records of an older schema
+    assert "ECE" not in robustness_table(results).columns.get_level_values("group")
+    (group,) = groups(robustness_table(results, calibration=True))
+    assert group.frame.loc["a", "ECE"].tolist() == [2.0, 12.5]
+    assert group.frame.loc["a", "Top-5"].tolist() == [1.0, 20.0]
+    assert group.frame.loc["b", ["Top-5", "ECE", "Brier"]].isna().all()
+    assert decimals(group, "clean_brier") == 3
+    assert any("Brier scores go from 0 to 2" in note for note in group.notes)
+
+
+def test_calibration_over_fewer_cells_than_others_have_is_not_shown(result):
+    results = [result("a", 40, missing=("fog",), calibration=CALIBRATED), result("b", 50, calibration=CALIBRATED)]
+    table = robustness_table(results, calibration=True)
+    assert table["ECE", "mean_ece"].isna().tolist() == [True, False]
+    assert table["ECE", "clean_ece"].tolist() == [2.0, 2.0]
+
+
 OTHERS = {
     "suite": "cifar10-c", "suite_version": 2, "protocol": "official", "preset": "imagenet",
     "style": "imagecorruptions", "engine": "imagecorruptions", "n": 200, "images": "b15bce42",
