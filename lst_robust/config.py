@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lst_robust.errors import UsageError
 
 MAX_BYTES = 1_000_000  # a suite with the 95 errors of a normaliser has 8 kB
+MAX_REASON = 500  # characters of a mistake's reason, which quotes the value
 
 
 class Config(BaseModel):
@@ -54,7 +55,7 @@ def read_yaml(path: Path) -> Any:
     except Exception as error:  # YAML's own errors, and what Python makes of dates, numbers and depths that cannot be
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+        problem = getattr(error, "problem", None) or error
         raise UsageError(f"{path}{where}: {' '.join(str(problem).split())}") from error
 
 
@@ -69,7 +70,7 @@ def validated(data: Any, kind: type[AnyConfig], where: Path | str) -> AnyConfig:
         for problem in error.errors():
             key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
             mistakes = problem["msg"].removeprefix("Value error, ").splitlines()  # several, of a recipe's own file
-            lines += [f"{where}: {key}: {mistake}" for mistake in mistakes]
+            lines += [f"{where}: {key}: {mistake[:MAX_REASON]}" for mistake in mistakes]
         raise UsageError(*lines) from error
 
 

@@ -59,10 +59,12 @@ def one_line(text: str) -> str:
     )
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
     """A `UsageError` for an unknown name that offers the nearest known ones (or all, when they are few)."""
     known = sorted(known)
-    nearest = get_close_matches(name, known, n=3, cutoff=0.5)
+    if isinstance(name, str) and len(name) > 100:
+        name = f"{name[:100]}..."
+    nearest = get_close_matches(name, known, n=3, cutoff=0.5) if isinstance(name, str) else []
     if nearest:
         mend = "did you mean " + " or ".join(nearest) + "?"
     elif len(known) <= 20:

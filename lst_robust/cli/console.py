@@ -49,8 +49,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         _print_any_name()
-        # Of images that are refused, by name, with one line.
-        warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit")
+        # PIL's, of images that are refused by name and with one line, and of some that are decoded all the same.
+        warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit|Palette images with")
         try:
             return command(*args, **kwargs)
         except LstRobustError as error:
@@ -61,6 +61,9 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(INTERRUPTED) from None
         except typer.Exit:
             raise
+        except MemoryError as error:
+            print_error("not enough memory: take a smaller --batch-size or fewer --workers, or free some")
+            raise typer.Exit(LstRobustError.exit_code) from error
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed goes there
             raise typer.Exit(PIPE_CLOSED) from None
