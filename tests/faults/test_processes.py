@@ -1,0 +1,352 @@
+"""Processes that are killed at the worst moment, interrupted, or lose a worker: what was finished is never lost."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lst_robust.files
+from lst_robust.corruptions import engine
+from lst_robust.training.state import TrainingState
+from tests.cli.conftest import parsed
+from tests.faults.conftest import ALEXNET, refused, snapshot
+from tests.generation.conftest import contents
+
+CHEAP = ("--corruptions", "contrast,pixelate,brightness")
+EVAL = ("eval", *ALEXNET, "-s", "tiny.yaml", *CHEAP, "-j", "2", "--json", "--results-dir")  # 16 cells
+TRAIN = ("train", "-m", "net.py:build", "-s", "tiny.yaml", "--epochs", "3", "-j", "1", "--json", "--out")
+CORRUPT = ("corrupt", "--suite", "tiny.yaml", *CHEAP, "-j", "2", "--json", "--format")
+
+
+NETWORK = """
+import torch
+from torch import nn
+
+class Unsteady(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.fc = nn.Linear(3, classes)
+
+    def forward(self, x):
+        logits = self.fc(x.mean((2, 3)))
+        return logits if self.training or x.mean() < 0.6 else logits + float("{value}")
+
+def build(num_classes, image_size):
+    return Unsteady(num_classes)
+"""
+
+
+@pytest.fixture
+def whole(run, tiny, undisturbed={}) -> dict:  # noqa: B006 - measured once for all tests
+    """The numbers of an evaluation that nothing happens to."""
+    if not undisturbed:
+        undisturbed.update(parsed(run(*EVAL, "whole")))
+    return undisturbed
+
+
+@pytest.fixture
+def net(tmp_path) -> None:
+    """A network of a few weights, and a suite with room for three epochs of training."""
+    (tmp_path / "net.py").write_text(NETWORK.format(value=0))
+    suite = tmp_path / "tiny.yaml"
+    suite.write_text(
+        suite.read_text().replace("max_steps: 2", "max_steps: 200").replace("batch_size: 16", "batch_size: 64")
+    )
+
+
+def process(work: Callable[[], int], log: Path = Path("log")) -> int:
+    """Starts `work` in a process of its own, a fork of this one (a new one would first import for seconds); pid."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            faulthandler.disable()  # pytest's, which would speak of crashes that are meant
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            os._exit(work())
+        except BaseException:
+            log.write_text(traceback.format_exc())
+            os._exit(99)
+    return pid
+
+
+def ended(pid: int) -> int:
+    """Its exit code; that of a signal is negative."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def dying_write(monkeypatch, stage: str, at: int) -> None:
+    """From now on the `at`-th file that is written atomically kills the process, at a stage of the writing."""
+    count = iter(range(1, 10**9))
+    fdopen, fsync, replace = os.fdopen, os.fsync, os.replace
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    class Half:
+        """A file of which only the first half arrives."""
+
+        def __init__(self, file) -> None:
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_) -> None: ...
+
+        def write(self, content: bytes) -> None:
+            self.file.write(content[: len(content) // 2])
+            self.file.flush()
+            die()
+
+    def opened(descriptor, mode):
+        number = next(count)
+        if stage == "half written":
+            return Half(fdopen(descriptor, mode)) if number == at else fdopen(descriptor, mode)
+        if number == at:
+            monkeypatch.setattr(os, "fsync", die_after(fsync) if stage == "flushed" else fsync)
+            monkeypatch.setattr(os, "replace", die_after(replace) if stage == "in its place" else replace)
+            if stage == "opened":
+                die()
+        return fdopen(descriptor, mode)
+
+    def die_after(function):
+        def call(*arguments):
+            function(*arguments)
+            die()
+
+        return call
+
+    monkeypatch.setattr(lst_robust.files.os, "fdopen", opened)
+
+
+STAGES = ("opened", "half written", "flushed", "in its place")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_while_it_writes_a_record_it_goes_on_and_ends_with_the_same_numbers(
+    run, tiny, whole, monkeypatch, stage
+):
+    with monkeypatch.context() as patched:
+        dying_write(patched, stage, at=6)
+        assert ended(process(lambda: run(*EVAL, "killed").exit_code)) == -signal.SIGKILL
+    finished = snapshot(Path("killed"))
+    assert len(finished) == (6 if stage == "in its place" else 5)
+    resumed = run(*EVAL, "killed")
+    assert parsed(resumed) == whole and "warning" not in resumed.stderr
+    assert {path: snapshot(Path("killed"))[path] for path in finished} == finished
+    assert len(snapshot(Path("killed"))) == 16
+
+
+@pytest.mark.parametrize("stage", STAGES[1::2])
+@pytest.mark.parametrize("at", [2, 4, 5], ids=["an epoch", "the log", "the checkpoint"])
+def test_killed_while_it_writes_a_training_it_ends_with_the_same_weights(run, tiny, net, monkeypatch, stage, at):
+    """Files in their order: three epochs' states, the log, the checkpoint."""
+    whole = parsed(run(*TRAIN, "whole.safetensors"))
+    with monkeypatch.context() as patched:
+        dying_write(patched, stage, at)
+        assert ended(process(lambda: run(*TRAIN, "killed.safetensors").exit_code)) == -signal.SIGKILL
+    assert Path("killed.safetensors").exists() == (at == 5 and stage == "in its place")
+    assert parsed(run(*TRAIN, "killed.safetensors"))["sha256"] == whole["sha256"]
+
+
+@pytest.mark.parametrize("format", ["tree", "npy"])
+@pytest.mark.parametrize("moment", ["before a move", "after a move"])
+def test_killed_while_it_moves_a_file_to_its_place_a_set_ends_with_the_same_bytes(
+    run, tiny, monkeypatch, format, moment
+):
+    run(*CORRUPT, format, "whole")
+    count, replace = iter(range(1, 10**9)), os.replace
+
+    def dying(*arguments) -> None:
+        now = next(count) == 3
+        if now and moment == "before a move":
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(*arguments)
+        if now:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", dying)
+        assert ended(process(lambda: run(*CORRUPT, format, "killed").exit_code)) == -signal.SIGKILL
+    refused(run("corrupt", "--verify", "killed"), 3, "killed")
+    assert run(*CORRUPT, format, "killed").exit_code == 0
+    assert contents(Path("killed")) == contents(Path("whole"))
+
+
+def said(run, *arguments: str) -> int:
+    """Runs a command here, and leaves what it said on stderr in a file."""
+    result = run(*arguments)
+    Path("stderr").write_text(result.stderr)
+    return result.exit_code
+
+
+def slowly(function, seconds: float):
+    def call(*arguments, **options):
+        time.sleep(seconds)
+        return function(*arguments, **options)
+
+    return call
+
+
+INTERRUPTED = {
+    "eval": ((*EVAL, "out"), "out/**/*.json"),
+    "train": ((*TRAIN, "out.safetensors"), "out.resume"),
+    "corrupt to a tree": ((*CORRUPT, "tree", "out"), "out/**/*.JPEG"),
+    "corrupt to arrays": ((*CORRUPT, "npy", "out"), "out/.unfinished/*.npy"),
+}
+
+
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_ctrl_c_says_how_to_go_on_and_loses_nothing(run, tiny, net, monkeypatch, name):
+    asked, finished = INTERRUPTED[name]
+    with monkeypatch.context() as patched:
+        patched.setattr("lst_robust.generation.generator.corrupt", slowly(engine.corrupt, 0.1))
+        patched.setattr("lst_robust.corruptions.corrupt", slowly(engine.corrupt, 0.1))
+        patched.setattr(TrainingState, "step", slowly(TrainingState.step, 0.02))
+        pid = process(lambda: said(run, *asked))
+        deadline = time.monotonic() + 60
+        while not list(Path().glob(finished)) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        os.kill(pid, signal.SIGINT)
+        code = ended(pid)
+    stderr = Path("stderr").read_text()
+    assert code == 130, stderr
+    assert stderr.splitlines()[-1].startswith("error: interrupted; what was finished is kept, the same command goes on")
+    assert "Traceback" not in stderr and stderr.count("error: ") == 1
+    kept = snapshot(Path("out"))
+    assert run(*asked).exit_code == 0
+    if name == "eval":
+        assert 0 < len(kept) < 16 and {path: snapshot(Path("out"))[path] for path in kept} == kept
+
+
+FAILURES = {
+    "memory": MemoryError(),
+    "code": RuntimeError("a bug\nin two lines"),
+    "disk": OSError(5, "Input/output error"),
+    "assertion": AssertionError(),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_loader_thread_that_fails_is_one_line_and_no_cell_is_lost(run, tiny, whole, monkeypatch, failure):
+
+    def failing(images, corruption, severity, **options):
+        if (corruption, severity) == ("pixelate", 2):
+            raise FAILURES[failure]
+        return corrupted(images, corruption, severity, **options)
+
+    corrupted = engine.corrupt
+    with monkeypatch.context() as patched:
+        patched.setattr("lst_robust.corruptions.corrupt", failing)
+        result = run(*EVAL, "broken")
+    assert result.exit_code == 3 and result.stdout == "" and "Traceback" not in result.stderr
+    errors = [line for line in result.stderr.splitlines() if not line.startswith("evaluating")]
+    expected = "not enough memory" if failure == "memory" else f"unexpected {type(FAILURES[failure]).__name__}: "
+    assert len(errors) == 1 and errors[0].startswith(f"error: {expected}")
+    finished = snapshot(Path("broken"))
+    assert len(finished) == 7, "clean, contrast, and pixelate at severity 1"
+    assert parsed(run(*EVAL, "broken")) == whole
+    assert {path: snapshot(Path("broken"))[path] for path in finished} == finished
+
+
+@pytest.mark.parametrize("how", ["exit", "abort", "segfault"])
+def test_a_worker_that_takes_the_process_with_it_loses_no_cell(run, tiny, whole, monkeypatch, how):
+    ends = {"exit": lambda: os._exit(9), "abort": os.abort, "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV)}
+
+    def dying(images, corruption, severity, **options):
+        if (corruption, severity) == ("pixelate", 2):
+            ends[how]()
+        return corrupted(images, corruption, severity, **options)
+
+    corrupted = engine.corrupt
+    with monkeypatch.context() as patched:
+        patched.setattr("lst_robust.corruptions.corrupt", dying)
+        code = ended(process(lambda: run(*EVAL, "broken").exit_code))
+    assert code == {"exit": 9, "abort": -signal.SIGABRT, "segfault": -signal.SIGSEGV}[how]
+    finished = snapshot(Path("broken"))
+    assert len(finished) == 7
+    assert parsed(run(*EVAL, "broken")) == whole
+    assert {path: snapshot(Path("broken"))[path] for path in finished} == finished
+
+
+@pytest.mark.parametrize("damage", ["truncated", "edited", "emptied", "replaced", "folder"])
+def test_a_damaged_record_is_named_and_measured_again_and_the_others_are_not(run, tiny, whole, damage):
+    assert parsed(run(*EVAL, "results")) == whole
+    before = snapshot(Path("results"))
+    (path,) = (path for path in before if path.stem == "contrast-3")
+    content = path.read_bytes()
+    if damage == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "edited":
+        path.write_text(json.dumps(json.loads(content) | {"top1_error": 0.0}))
+    elif damage == "emptied":
+        path.write_bytes(b"")
+    elif damage == "replaced":
+        path.write_bytes((path.parent / "contrast-2.json").read_bytes())
+    else:
+        path.unlink(), path.mkdir()
+    again = run(*EVAL, "results")
+    assert "contrast-3.json" in again.stderr
+    if damage == "folder":  # nothing can be put in its place
+        assert again.exit_code == 3 and "contrast-3.json: cannot be written (Is a directory)" in again.stderr
+    else:
+        assert parsed(again) == whole
+        assert len({line for line in again.stderr.splitlines() if line.startswith("warning: ")}) == 1
+    others = {other: value for other, value in before.items() if other != path}
+    assert {other: snapshot_of(other) for other in others} == others
+
+
+def snapshot_of(path: Path) -> tuple[int, bytes]:
+    return path.stat().st_mtime_ns, path.read_bytes()
+
+
+@pytest.mark.parametrize("nan", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_no_numbers_fail_their_cell_by_name_and_the_run_goes_on(run, tiny, tmp_path, nan):
+    (tmp_path / "net.py").write_text(NETWORK.format(value=nan))
+    asked = ("eval", "-m", "net.py:build", "-s", "tiny.yaml", *CHEAP, "--severities", "1,5", "--json")
+    result = run(*asked)
+    assert result.exit_code == 3
+    summary, last = json.loads(result.stdout), result.stderr.splitlines()[-1]
+    assert last == "error: 1 cells failed: brightness-5"
+    assert result.stderr.count("warning: ") == 1 and "warning: brightness-5: " in result.stderr
+    assert summary["errors"]["brightness"][4] is None and summary["errors"]["pixelate"][4] is not None
+    assert len(snapshot(Path("results"))) == 6
+
+
+SHARED = """
+import os, signal
+from lst_robust.cli import main
+from lst_robust.evaluation import runner
+
+measure = runner._Measurer.measure
+done = iter(range(100))
+
+def dying(self, *arguments):
+    if os.environ["RANK"] == "1" and next(done) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return measure(self, *arguments)
+
+runner._Measurer.measure = dying
+main()
+"""
+
+
+def test_a_rank_that_is_killed_ends_the_others_and_no_cell_is_lost(run, tiny, whole, tmp_path):
+    (tmp_path / "script.py").write_text(SHARED)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "script.py"]
+    done = subprocess.run([*torchrun, *EVAL, "shared"], capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode != 0 and "SIGKILL" in done.stderr, done.stderr
+    finished = snapshot(tmp_path / "shared")
+    assert 3 <= len(finished) < 16
+    assert parsed(run(*EVAL, "shared")) == whole
+    assert {path: snapshot(tmp_path / "shared")[path] for path in finished} == finished
