@@ -158,10 +158,15 @@ for name, pattern, factor, handler, diagonal, note in IMAGENET_NETS:
         note=note,
     )(partial(lst_net, pattern, planes, stem_width=planes[0], handler=handler))
 
-register(
-    "lst18-relu",
-    family="lst",
-    source='LST-Net paper, Table 4, "w/o ST"',
-    stems=RESNET_STEMS,
-    options={**OPTIONS, "activation": "relu"},
-)(model_info("lst18").factory)
+# Without ST: its place is empty, and ReLU stands where it stood.
+for name, facts in (
+    ("lst18", {"source": 'LST-Net paper, Table 4, "w/o ST"', "stems": RESNET_STEMS}),
+    ("lst20", {"source": "LST-Net paper, Table 1c, for CIFAR", "input_size": 32, "num_classes": 10}),
+):
+    register(
+        f"{name}-relu",
+        family="lst",
+        options={**OPTIONS, "activation": "relu"},
+        note="counts are not printed",
+        **facts,
+    )(model_info(name).factory)
