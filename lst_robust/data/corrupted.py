@@ -44,6 +44,7 @@ class CorruptedSet(ABC):
         if not self._has(corruption, severity):
             raise DataError(f"{corruption} at severity {severity} is not in {self.folder}: {self.layout}")
         source = self._open(corruption, severity)
+        source.mend = f"Download them again, for every cell must hold the same images ({self.layout})"
         first, reference = self._reference or (source.place, source)
         if source.fingerprint() != reference.fingerprint():
             raise DataError(

@@ -35,7 +35,8 @@ class ImageSource(ABC):
 
     name: kind and split, as "digits/test"; place: where the images are, for messages; labels: int64 (N,),
     positions in `classes`; ids: N unique strings; image_size: S in pixels; skipped: ids that were left out
-    because they cannot be read (only when that was asked for). Subclasses set these and implement `_load`.
+    because they cannot be read (only when that was asked for); mend: what to do about images that cannot be read.
+    Subclasses set these and implement `_load`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ImageSource(ABC):
     ids: tuple[str, ...]
     image_size: int
     skipped: tuple[str, ...] = ()
+    mend: str = "Mend or remove them, or leave them out with --skip-unreadable"
 
     @abstractmethod
     def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
@@ -99,8 +101,7 @@ class ImageSource(ABC):
         named = "; ".join(f"{f.id} ({f.reason})" for f in failed[:3])
         more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
         return DataError(
-            f"{len(failed)} of {len(self)} images of {self.place} cannot be read: {named}{more}. "
-            "Mend or remove them, or leave them out with --skip-unreadable"
+            f"{len(failed)} of {len(self)} images of {self.place} cannot be read: {named}{more}. {self.mend}"
         )
 
 
@@ -112,7 +113,7 @@ class Selection(ImageSource):
         self.image_size = source.image_size
         self.labels = source.labels[indices]
         self.ids = tuple(source.ids[i] for i in indices)
-        self.skipped = source.skipped + skipped
+        self.skipped, self.mend = source.skipped + skipped, source.mend
         self._source, self._indices = source, indices
 
     def whole(self, index: int) -> np.ndarray:
@@ -131,7 +132,7 @@ class Cached(ImageSource):
     def __init__(self, source: ImageSource) -> None:
         self.name, self.place, self.classes = source.name, source.place, source.classes
         self.image_size = source.image_size
-        self.labels, self.ids, self.skipped = source.labels, source.ids, source.skipped
+        self.labels, self.ids, self.skipped, self.mend = source.labels, source.ids, source.skipped, source.mend
         self._source = source
         self._images = np.empty((len(source), self.image_size, self.image_size, 3), np.uint8)
         self._present = np.zeros(len(source), bool)

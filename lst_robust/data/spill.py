@@ -24,7 +24,7 @@ class Spilled(ImageSource):
     def __init__(self, source: ImageSource, folder: Path) -> None:
         self.name, self.place, self.classes = source.name, source.place, source.classes
         self.image_size = source.image_size
-        self.labels, self.ids, self.skipped = source.labels, source.ids, source.skipped
+        self.labels, self.ids, self.skipped, self.mend = source.labels, source.ids, source.skipped, source.mend
         self._source = source
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed with the source
         self._lock = threading.Lock()  # one position in the file, many reading threads

@@ -48,13 +48,14 @@ def _torchvision_entry(name: str, model: str) -> ModelEntry:
 
     def build(num_classes: int, image_size: int, weights: str) -> nn.Module:
         try:
-            return models.get_model(model, weights=weights or None, num_classes=num_classes)
+            built = models.get_model(model, weights=weights or None, num_classes=num_classes)
         except (ValueError, KeyError) as error:
             known = ", ".join(models.get_model_weights(model).__members__)
             raise UsageError(
                 f"{name} with weights={weights!r} and {num_classes} classes cannot be ({error}): it has {known} and "
                 f"DEFAULT, of {len(default.meta['categories'])} classes"
             ) from error
+        return _taking(built, name, image_size)
 
     return ModelEntry(
         name=name,
@@ -87,7 +88,8 @@ def _timm_entry(name: str, model: str) -> ModelEntry:
         if weights not in ("", "pretrained"):
             raise UsageError(f"option 'weights' of {name} is {weights!r}: timm knows pretrained, or leave it empty")
         sized: dict[str, Any] = {"img_size": image_size} if stated and stated.fixed_input_size else {}
-        return timm.create_model(model, pretrained=bool(weights), num_classes=num_classes, **sized)
+        built = timm.create_model(model, pretrained=bool(weights), num_classes=num_classes, **sized)
+        return _taking(built, name, image_size)
 
     return ModelEntry(
         name=name,
@@ -138,6 +140,19 @@ def _build_from_file(path: Path, function: str, *, num_classes: int, image_size:
             f"{path}:{function}: its network makes {found} of two images: it must make a tensor (2, {num_classes}) of "
             "logits"
         )
+    return model
+
+
+def _taking(model: nn.Module, name: str, image_size: int) -> nn.Module:
+    """The model itself; UsageError when it cannot take images of that size, as some have one size or a smallest."""
+    try:
+        _output(model, image_size)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            f"{name} cannot take images of {image_size} pixels ({reason}): choose a suite of another size, or another "
+            "model"
+        ) from error
     return model
 
 

@@ -167,7 +167,8 @@ class _Trainer:
                 self._averaged(part == parts),
                 torch.autocast(labels.device.type, enabled=labels.device.type == "cuda"),
             ):
-                logits = self.network(some)
+                output = self.network(some)
+                logits = getattr(output, "logits", output)  # torchvision's Inception and GoogLeNet add others to learn
                 loss = F.cross_entropy(logits, answers, label_smoothing=self.recipe.label_smoothing)
                 # DDP takes the mean over processes; each image shall count the same, whatever its share's size.
                 self.state.backward(loss * (len(answers) * self.ranks.world / n))

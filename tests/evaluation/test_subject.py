@@ -64,10 +64,10 @@ def test_weights_by_their_librarys_name(suite, digits, monkeypatch):
 
     def build(name, weights, num_classes):
         assert (name, weights, num_classes) == ("shufflenet_v2_x0_5", "DEFAULT", 10)
-        return torch.nn.Linear(2, 10)
+        return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 10))
 
     monkeypatch.setattr(torchvision.models, "get_model", build)
     subject = from_library(NAME, suite, digits, {"weights": "DEFAULT"})
     assert subject.pixels == IMAGENET and subject.identity.options["weights"] == "DEFAULT"
     assert len(subject.identity.checkpoint_sha256) == 64 and subject.identity.train_seed is None
-    assert isinstance(subject.build(), torch.nn.Linear)
+    assert isinstance(subject.build(), torch.nn.Sequential)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from lst_robust.suites import load_suite, suites_folder
+from tests.cli.conftest import parsed
 from tests.faults.conftest import ALEXNET, CELLS, refused
 
 DIGITS = yaml.safe_load((suites_folder() / "digits-c.yaml").read_text())
@@ -286,6 +288,49 @@ def test_anothers_code_that_makes_no_classifier_is_refused(run, tiny, name, comm
     )
     result = run(command, "-m", "net.py:build", "-s", str(tiny))
     refused(result, 2, "net.py:build", words)
+
+
+@pytest.mark.parametrize(("model", "reason"), [("vit_b_16", "Wrong image height"), ("inception_v3", "Kernel size")])
+def test_a_network_that_cannot_take_the_suites_images_is_refused(run, tiny, model, reason):
+    """One has a single size, the other a smallest."""
+    result = run("eval", "-m", f"torchvision:{model}", "-s", str(tiny))
+    refused(result, 2, "cannot take images of 32 pixels", reason, "choose a suite of another size")
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_network_with_more_outputs_while_it_trains_is_trained_on_the_first(run, tiny):
+    made = run("train", "-m", "torchvision:googlenet", "-s", str(tiny))
+    assert made.exit_code == 0, made.stderr
+
+
+NOT_ASCII = "größe  猫 [x] %s"
+
+
+def test_paths_with_spaces_brackets_and_any_script(run, tiny, pets, weights):
+    folder = Path(NOT_ASCII)
+    folder.mkdir()
+    suite = (folder / "pets 1.yaml").write_text(Path("pets.yaml").read_text()) and folder / "pets 1.yaml"
+    data, model = pets.rename(folder / "data"), folder / "net 1.py"
+    checkpoint = folder / "w 1.safetensors"
+    checkpoint.write_bytes(weights.read_bytes())
+    model.write_text(
+        "from torch import nn\ndef build(num_classes, image_size): return nn.Sequential(nn.Flatten(), "
+        "nn.Linear(3 * image_size**2, num_classes))\n"
+    )
+    asked = ("-s", str(suite), "--data-dir", str(data), "--json", "--results-dir", str(folder / "results"))
+    measured = parsed(run("eval", "-m", "resnet20", "--checkpoint", str(checkpoint), *asked, *CELLS))
+    assert measured["n"] == 4
+    assert parsed(run("eval", "-m", f"{model}:build", *asked, *CELLS))["n"] == 4
+    trained = parsed(run("train", "-m", "resnet20", *asked, "--out", str(folder / "new 1.safetensors")))
+    assert Path(trained["checkpoint"]).is_file()
+    converted = parsed(run("convert", str(checkpoint), str(folder / "c 1.safetensors"), "-m", "resnet20", "--json"))
+    assert Path(converted["checkpoint"]).is_file()
+    assert parsed(run("corrupt", str(data), str(folder / "out 1"), *CELLS, "--json"))["images"] == 4
+    assert parsed(run("corrupt", "--verify", str(folder / "out 1"), "--json"))["ok"]
+    assert (
+        len(json.loads(run("table", "-s", str(suite), "--results-dir", str(folder / "results"), "--json").stdout)) == 2
+    )
+    assert run("data", "verify", str(suite), "--data-dir", str(data)).exit_code == 0
 
 
 def test_a_network_without_weights_is_not_trained(run, tiny):

@@ -268,6 +268,28 @@ def test_other_commands_refuse_such_folders_too(run, pets, name, command):
         assert result.exit_code == 3 and not json.loads(result.stdout)["ok"] and "unexpected" not in result.stderr
 
 
+@pytest.mark.parametrize("name", ["truncated.jpg", "bomb.png", "pipe.jpg", "empty.jpg"])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_damaged_image_of_an_official_set_cannot_be_left_out(run, pets, weights, photographs, name):
+    """The clean image of that name is sound, so the mend is another than for one's own images."""
+    Path("pets.yaml").write_text(Path("pets.yaml").read_text() + "protocol: official\n")
+    sound = Image.fromarray(photographs[0, :32, :32])
+    sound.save(pets / "test" / "dog" / name, "PNG")
+    for path in (pets / "test").rglob("*.*g"):
+        copy = pets / "corrupted" / "contrast" / "1" / path.relative_to(pets / "test")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        sound.save(copy, "PNG")
+    asked = ("eval", "-m", "resnet20", "--checkpoint", str(weights), "-s", "pets.yaml", "--data-dir", "data")
+    asked += ("--corruptions", "contrast", "--severities", "1", "--json")
+    assert parsed(run(*asked))["n"] == 5
+    place = pets / "corrupted" / "contrast" / "1" / "dog" / name
+    place.unlink()
+    DAMAGED[name](place, photographs[0])
+    for options in ((), ("--skip-unreadable",)):
+        line = refused(run(*asked, "--overwrite", *options), 3, f"dog/{name} (", "Download them again")
+        assert "--skip-unreadable" not in line
+
+
 def test_a_folder_that_may_not_be_read_is_named(run, pets, monkeypatch):
     """Root may read everything, so the system's answer is imitated."""
     listed = os.scandir
