@@ -16,6 +16,7 @@ from typer.testing import Result
 from lst_robust.models import create_model, save_checkpoint
 from lst_robust.suites import suites_folder
 from tests.cli.conftest import PUBLISHED, run, tiny  # noqa: F401 - fixtures
+from tests.faults.tally import pytest_runtest_logreport, pytest_terminal_summary  # noqa: F401 - hooks
 
 ALEXNET = ("-m", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))  # for digits
 CELLS = ("--corruptions", "contrast", "--severities", "1")  # the clean cell and one that draws no noise
@@ -75,11 +76,6 @@ def refusal(exit_code: int | None, stdout: str, stderr: str, code: int, *words: 
     assert last.startswith("error: ") and stderr.count("error: ") == 1, stderr
     assert all(word in last for word in words), last
     return last
-
-
-def snapshot(folder: Path) -> dict[Path, tuple[int, bytes]]:
-    """Every record below a folder: when it was written and what it holds."""
-    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*.json")}
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from lst_robust.evaluation.records import Record, to_json
 from lst_robust.evaluation.store import read_record
 from lst_robust.suites import Suite, load_suite, suites_folder
 from tests.evaluation.test_store import record
+from tests.faults.tally import counts
 
 FEW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -87,6 +88,7 @@ def mostly(meant: st.SearchStrategy) -> st.SearchStrategy:
     ),
 )
 def test_corrupt_gives_uint8_of_the_same_shape_or_one_clear_line(image, name, severity, preset, options):
+    counts["generated"] += 1
     before = image.copy()
     try:
         result = corrupt(image, name, severity, preset=preset, **_few_threads(options))
@@ -114,6 +116,7 @@ def _few_threads(options: dict[str, Any]) -> dict[str, Any]:
 )
 def test_any_picture_can_be_corrupted(name, image, severity):
     """Pictures that no camera makes: of one level, of single bright pixels."""
+    counts["generated"] += 1
     before = image.copy()
     result = corrupt(image, name, severity, preset="imagenet")
     assert result.dtype == np.uint8 and result.shape == image.shape and np.array_equal(image, before)
@@ -189,6 +192,7 @@ def file(content: str | bytes, name: str) -> Iterator[Path]:
 
 
 def suite_or_refusal(content: str | bytes) -> None:
+    counts["generated"] += 1
     with file(content, "s.yaml") as path:
         try:
             suite = load_suite(path)
@@ -240,6 +244,7 @@ RECORD = json.loads(VALID)
 
 
 def record_or_warning(content: str | bytes) -> Record | None:
+    counts["generated"] += 1
     warnings: list[str] = []
     with file(content, "fog-3.json") as path:
         found = read_record(path, warnings.append)

@@ -16,7 +16,8 @@ from PIL import Image
 
 from lst_robust.data.decode import decode
 from tests.cli.conftest import parsed
-from tests.faults.conftest import refused, snapshot
+from tests.faults.conftest import refused
+from tests.faults.tally import lost, snapshot
 
 
 def png_that_claims(width: int, height: int) -> bytes:
@@ -90,7 +91,7 @@ def test_a_damaged_image_is_refused_by_name_or_left_out_and_no_cell_is_lost(eval
     skipped = evaluate("--skip-unreadable")
     assert f"left out 1 unreadable images, such as dog/{name}" in skipped.stderr
     assert parsed(skipped) == whole, "the same four images, so the finished cells"
-    assert snapshot(Path("results")) == finished
+    assert not lost(finished) and snapshot(Path("results")) == finished
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")

@@ -1,0 +1,44 @@
+"""Counts what the tests of this folder try, for one line at their end: the figures that the README states."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+FAULTS = ("test_disk", "test_processes")  # things that happen to a run
+CONTROLS = (  # that the tests around them could fail; no fault and no bad input
+    "test_the_payload_would_have_run",
+    "test_loading_leaves_the_weights_as_they_were",
+    "test_the_suites_above_differ_from_one_that_is_fine",
+    "test_a_sound_record_is_a_record",
+)
+
+counts: Counter[str] = Counter()
+
+
+def snapshot(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    """Every record below a folder: when it was written and what it holds."""
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*.json") if path.is_file()}
+
+
+def lost(finished: dict[Path, tuple[int, bytes]]) -> list[Path]:
+    """The records of a snapshot that have gone, changed or been made again since."""
+    gone = [path for path, then in finished.items() if snapshot(path.parent).get(path) != then]
+    counts.update(stood=len(finished), lost=len(gone))
+    return gone
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    path, _, name = report.location
+    module = Path(path).stem
+    if report.when == "call" and Path(path).parent.name == "faults" and name not in CONTROLS:
+        counts[f"{'faults' if module in FAULTS else 'inputs'} {report.outcome}"] += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(
+        f"{counts['faults passed']} faults, {counts['inputs passed']} bad or odd inputs and {counts['generated']:,} "
+        f"generated ones tried; {counts['stood']:,} finished cells stood when a fault came, {counts['lost']} were lost"
+    )
