@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, err, guarded, out, print_json
+from lst_robust.cli.console import RichObserver, guarded, print_json, print_line, print_note
 
 app = typer.Typer(help="Write the baseline that `lst-robust check` compares with.", no_args_is_help=True)
 
@@ -47,10 +47,10 @@ def write_command(
         ]
         print_json({"baseline": str(out_file), "runs": runs})
         return
-    out.print(str(out_file), soft_wrap=True, highlight=False)
+    print_line(str(out_file))
     for entry in baseline.entries:
         cells = f"{len(entry.errors)} cells, n {entry.protocol.n}"
-        err.print(f"{label(entry.run)} on {entry.protocol.suite}: {cells}", soft_wrap=True, highlight=False)
+        print_note(f"{label(entry.run)} on {entry.protocol.suite}: {cells}")
 
 
 write_command.__doc__ = WRITE_HELP

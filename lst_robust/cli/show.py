@@ -31,7 +31,10 @@ def show_command(
 
     if path.is_dir():
         raise DataError(f"{path} is a folder: give one of its records, such as {path / 'clean.json'}")
-    record = parse_record(path)
+    try:
+        record = parse_record(path)
+    except DataError as error:
+        raise DataError(f"{error}; measure the cell again with lst-robust eval") from error
     numbers = {
         "top1_error": record.top1_error,
         "top5_error": record.top5_error,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, err, out, print_json
+from lst_robust.cli.console import RichObserver, out, print_json, print_note
 
 if TYPE_CHECKING:
     from lst_robust.evaluation.statistics import Spread
@@ -71,8 +71,8 @@ def table_command(
             with out.capture() as capture:
                 out.print(rendered)
             rendered = capture.get()
-        write_atomic(out_file, rendered.encode())
-        err.print(f"wrote {out_file}", soft_wrap=True, highlight=False)
+        write_atomic(out_file, rendered.encode(errors="backslashreplace"))  # a model's path may not be UTF-8
+        print_note(f"wrote {out_file}")
 
 
 def _plain(spreads: Mapping[str, Spread] | None) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lst_robust.errors import LstRobustError, NonFiniteError
+from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
 from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.preprocess import Preprocess
 
@@ -17,11 +17,18 @@ from lst_robust.preprocess import Preprocess
 def predict(
     model: nn.Module, preprocess: Preprocess, images: np.ndarray, labels: np.ndarray, *, amp: bool = False
 ) -> Outcomes:
-    """How each image, uint8 (n, S, S, 3), with its label, int64 (n,), comes out. Raises NonFiniteError when a logit is
-    NaN or infinite."""
+    """How each image, uint8 (n, S, S, 3), with its label, int64 (n,), comes out.
+
+    Raises NonFiniteError when a logit is NaN or infinite, UsageError when there is not one for each class.
+    """
     batch = preprocess(images).contiguous(memory_format=torch.channels_last)
     with torch.autocast(preprocess.device.type, enabled=amp):
         logits = model(batch).float()
+    if logits.ndim != 2 or len(logits) != len(images) or logits.shape[1] <= labels.max():
+        raise UsageError(
+            f"the network returned {tuple(logits.shape)} for {len(images)} images with labels up to {labels.max()}: "
+            "it must return (images, classes)"
+        )
     if not torch.isfinite(logits).all():
         raise NonFiniteError("the network returned NaN or infinite logits")
     return Outcomes.of(logits, torch.from_numpy(labels).to(logits.device))

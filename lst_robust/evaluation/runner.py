@@ -228,7 +228,7 @@ class _Measurer:
                 if not claimed:
                     waiting.append((cell, True))
                     continue
-                record = None if overwrite else store.find(self.run, cell, self.observer.warn)
+                record = None if overwrite else store.find(self.run, cell)
                 if record is not None:
                     self.observer.advance(1)
                 else:

@@ -59,14 +59,13 @@ class Store:
         unless it shall `wait` for that one to finish."""
         return exclusive(self.run_folder(run) / f".{cell.name}.lock", wait=wait)
 
-    def find(self, run: Run, cell: Cell, warn: Warn) -> Record | None:
-        """The record of one cell if it is there; a file that cannot be trusted is named through `warn`."""
-        path = self._path(run, cell)
-        record = read_record(path, warn) if path.exists() else None
-        if record is not None and (record.run, record.cell) != (run, cell):
-            warn(f"{path}: belongs to another run or cell; it is not used and the cell is measured again")
+    def find(self, run: Run, cell: Cell) -> Record | None:
+        """The record of one cell if there is one that can be trusted; `load` has said which cannot."""
+        try:
+            record = parse_record(self._path(run, cell))
+        except DataError:
             return None
-        return record
+        return record if (record.run, record.cell) == (run, cell) else None
 
     def _path(self, run: Run, cell: Cell) -> Path:
         return self.run_folder(run) / f"{cell.name}.json"

@@ -191,3 +191,13 @@ def test_what_was_learnt_of_the_memory_is_kept():
 def test_no_room_for_one_image_is_one_line(suite, model, tmp_path):
     with pytest.raises(LstRobustError, match="not enough memory for one image: free some"):
         lst_robust.evaluate(Small(model, 0), suite, results_dir=tmp_path)
+
+
+@pytest.mark.parametrize("width", [(3,), ()])
+def test_a_network_with_too_few_outputs_is_refused(suite, tmp_path, width):
+    class Narrow(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.zeros(len(x), *width)
+
+    with pytest.raises(UsageError, match=r"it must return \(images, classes\)"):
+        lst_robust.evaluate(Narrow(), suite, results_dir=tmp_path)
