@@ -46,14 +46,16 @@ def photograph_crops(folder: Path, n: int) -> None:
             Image.fromarray(picture[y : y + SIZE, x : x + SIZE]).save(path, quality=95)
 
 
-def forward_passes(model: torch.nn.Module, images: np.ndarray, labels: np.ndarray, batch_size: int, cells: int) -> None:
+def forward_passes(
+    model: torch.nn.Module, images: np.ndarray, labels: np.ndarray, classes: int, batch_size: int, cells: int
+) -> None:
     suite = lst_robust.load_suite("cifar10-jpeg")
     preprocess = Preprocess(suite.pixels.mean, suite.pixels.std, torch.device("cpu"))
     model = optimize_for_inference(model).to(memory_format=torch.channels_last)
     for _ in range(cells):
         for start in range(0, len(images), batch_size):
             part = slice(start, start + batch_size)
-            predict(model, preprocess, images[part], labels[part])
+            predict(model, preprocess, images[part], labels[part], classes)
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -102,7 +104,7 @@ def main() -> None:
         for number in range(options.rounds):
             sides = {
                 "evaluation": lambda number=number: evaluation(number),
-                "forward": lambda: forward_passes(model, images, source.labels, batch_size, cells),
+                "forward": lambda: forward_passes(model, images, source.labels, len(source.classes), batch_size, cells),
             }
             order = list(sides) if number % 2 == 0 else list(reversed(sides))
             took = {side: seconds(sides[side]) for side in order}

@@ -57,7 +57,8 @@ def exclusive(lock: Path, *, wait: bool) -> Iterator[bool]:
     holder = FileLock(lock, timeout=-1 if wait else 0, poll_interval=POLL)
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        lock.touch()  # where it cannot be made, an error: the lock itself would wait for a file that never comes
+        with tempfile.TemporaryFile(dir=lock.parent):  # where none can be made, an error: the lock would wait for it
+            pass
         holder.acquire()
     except Timeout:
         yield False

@@ -62,6 +62,7 @@ def check_command(
         bool, typer.Option("--github/--no-github", help="Also print GitHub annotations (on stderr with --json).")
     ] = False,
 ) -> None:
+    from lst_robust.errors import DataError
     from lst_robust.evaluation.baseline import read_baseline
     from lst_robust.evaluation.gate import check
     from lst_robust.files import write_atomic
@@ -77,8 +78,6 @@ def check_command(
         tolerance=tolerance,
         warn=observer.warn,
     )
-    if junit is not None:
-        write_atomic(junit, junit_xml(gate))
     if json:
         print_json(gate.to_dict())
     else:
@@ -91,6 +90,12 @@ def check_command(
     if github:
         for line in github_annotations(gate):
             typer.echo(line, err=json)
+    if junit is not None:
+        try:
+            write_atomic(junit, junit_xml(gate))
+        except DataError as error:  # what was found matters more
+            print_error(str(error))
+            raise typer.Exit(gate.exit_code or error.exit_code) from error
     if gate.exit_code:
         raise typer.Exit(gate.exit_code)
 

@@ -61,10 +61,12 @@ def compare_command(
 
 
 def verdict(comparison: Comparison) -> str:
-    """The result in one line: which model is the better in the first of these metrics that both have."""
+    """The result in one line: which of these weights are the better in the first of these metrics that both have."""
     metric = next(name for name in ("mce15", "mce19", "mean_corruption_error") if name in comparison.metrics)
     value = comparison.metrics[metric]
     numbers = f"{TITLES[metric]} {value.difference:+.2f} [{value.low:+.2f}, {value.high:+.2f}], p = {value.p_value:.4f}"
+    if value.seeds:
+        numbers += f"; the difference varies by ± {value.seeds.std:.2f} over {value.seeds.n} training seeds"
     if value.low <= 0 <= value.high:
         return f"{comparison.a} and {comparison.b} do not differ beyond chance: {numbers}"
     better, other = (comparison.a, comparison.b) if value.difference < 0 else (comparison.b, comparison.a)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,14 +18,15 @@ from pydantic import Field, ValidationError, model_validator
 
 from lst_robust.config import Config
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
-from lst_robust.errors import DataError
+from lst_robust.errors import DataError, UsageError
 from lst_robust.evaluation.collect import MeasuredRun, Warn, collect_runs, run_normaliser
 from lst_robust.evaluation.records import CLEAN, CLEAN_CELL, Cell, ModelIdentity, Protocol, Run, top1_error
-from lst_robust.evaluation.selection import select
+from lst_robust.evaluation.selection import choices, select
 from lst_robust.files import write_atomic
 from lst_robust.suites import Normaliser
 
 SCHEMA: Literal[1] = 1
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class BaselineEntry(Config):
@@ -34,7 +36,7 @@ class BaselineEntry(Config):
     protocol: Protocol
     model: ModelIdentity
     normaliser: Normaliser | None
-    errors: dict[str, float]
+    errors: Annotated[dict[str, Percent], Field(min_length=1)]
     correct: dict[str, str] | None
 
     @model_validator(mode="after")
@@ -55,6 +57,12 @@ class BaselineEntry(Config):
         return Run(self.protocol, self.model)
 
     @property
+    def identity(self) -> tuple[str, str, str, int | None]:
+        """Protocol, model, options and training seed: what a later measurement is recognised by."""
+        protocol = self.protocol.model_dump_json(exclude={"data"})
+        return protocol, self.model.name, repr(sorted(self.model.options.items())), self.model.train_seed
+
+    @property
     def cells(self) -> list[Cell]:
         return [_cell(name) for name in self.errors]
 
@@ -69,6 +77,12 @@ class Baseline(Config):
     schema_version: Literal[1] = SCHEMA
     entries: Annotated[tuple[BaselineEntry, ...], Field(strict=False, min_length=1)]
 
+    @model_validator(mode="after")
+    def _recognisable(self) -> Baseline:
+        if len({entry.identity for entry in self.entries}) < len(self.entries):
+            raise ValueError("two entries of one model, protocol and training seed")
+        return self
+
 
 def make_baseline(
     results_dir: str | Path,
@@ -79,12 +93,21 @@ def make_baseline(
     warn: Warn = lambda _: None,
 ) -> Baseline:
     """The records of a results folder as a baseline: of one suite (name or YAML file) or all, of some models (names as
-    for `compare`) or all. Raises NothingToEvaluateError when there is nothing to write."""
+    for `compare`) or all. Raises NothingToEvaluateError when there is nothing to write, UsageError when two runs could
+    not be told apart later."""
     runs = collect_runs(results_dir, suite, warn)
     if models:
         chosen = {measured.run.digest for name in models for measured in select(runs, name)}
         runs = [measured for measured in runs if measured.run.digest in chosen]
-    return Baseline(entries=tuple(_entry(measured, bits, warn) for measured in runs))
+    entries = tuple(_entry(measured, bits, warn) for measured in runs)
+    several = Counter(entry.identity for entry in entries)
+    alike = [measured for measured, entry in zip(runs, entries, strict=True) if several[entry.identity] > 1]
+    if alike:
+        raise UsageError(
+            "a later measurement could not be told which of several runs of one model and training seed it stands "
+            f"against: choose one with --model, from {choices(alike)}"
+        )
+    return Baseline(entries=entries)
 
 
 def write_baseline(baseline: Baseline, path: str | Path) -> None:

@@ -85,7 +85,10 @@ def _told_apart(summaries: list[Summary]) -> list[Summary]:
     """Adds what differs to the names of models that occur twice under one protocol: seed, options, weights."""
 
     def key(summary: Summary) -> tuple[object, ...]:
-        return tuple(summary[k] for k in ("model", "suite", "preset", "style", "engine", "images", "seed"))
+        return tuple(
+            summary[k]
+            for k in ("model", "suite", "suite_digest", "image_size", "preset", "style", "engine", "images", "seed")
+        )
 
     several = Counter(key(summary) for summary in summaries)
     labelled = []

@@ -23,7 +23,7 @@ from lst_robust.evaluation.collect import MeasuredRun, Warn, shipped_suite
 from lst_robust.evaluation.comparison import compare_scores
 from lst_robust.evaluation.records import CLEAN_CELL, Cell
 from lst_robust.evaluation.scores import METRICS, NORMALISED, PARTS, cell_weights, image_scores, part, weighted
-from lst_robust.evaluation.selection import choices, label, matches, protocol_differences
+from lst_robust.evaluation.selection import choices, label, matches, model_name, protocol_differences
 from lst_robust.evaluation.store import Store
 from lst_robust.suites import Suite, load_suite
 
@@ -105,7 +105,7 @@ def check(
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise UsageError(f"tolerance {tolerance:g}: give percent points, 0 or more")
     wanted = load_suite(suite) if suite else None
-    names = {name.partition("@")[0] for name in models}
+    names = {model_name(selector) for selector in models}
     entries = [
         entry
         for entry in baseline.entries
@@ -118,7 +118,7 @@ def check(
         raise NothingToEvaluateError(f"the baseline has no entry of {what}: it holds {there}")
     runs = [MeasuredRun(*found, None) for found in Store(results_dir).scan(wanted.name if wanted else None, warn)]
     findings = [
-        _finding(entry, runs, wanted or shipped_suite(entry.protocol.suite), models, metric, tolerance)
+        _finding(entry, baseline, runs, wanted or shipped_suite(entry.protocol.suite), models, metric, tolerance)
         for entry in entries
     ]
     known = {(entry.protocol.suite, entry.model.name) for entry in baseline.entries}
@@ -129,6 +129,7 @@ def check(
 
 def _finding(
     entry: BaselineEntry,
+    baseline: Baseline,
     runs: Sequence[MeasuredRun],
     suite: Suite | None,
     models: Sequence[str],
@@ -155,7 +156,13 @@ def _finding(
         reason = f"another protocol than the baseline's: {', '.join(differences)}; measure it in the same way"
     if reason:
         return Finding(model, suite_name, "incomparable", f"{model} on {suite_name}: {reason}")
-    measured = _one(fitting, entry)
+    others = {other.model.train_seed for other in baseline.entries if other.identity[:-1] == entry.identity[:-1]}
+    others -= {entry.model.train_seed}
+    candidates = [measured for measured in fitting if measured.run.model.train_seed not in others]
+    if not candidates:
+        where = f"{model} on {suite_name} with training seed {entry.model.train_seed}"
+        return Finding(model, suite_name, "missing", f"no records of {where}: run lst-robust eval first")
+    measured = _one(candidates)
     missing = [cell.name for cell in entry.cells if cell not in measured.records]
     if missing:
         reason = (
@@ -203,16 +210,15 @@ def _outdated(entry: BaselineEntry, suite: Suite | None, metric: str) -> str | N
     return None
 
 
-def _one(fitting: Sequence[MeasuredRun], entry: BaselineEntry) -> MeasuredRun:
-    """The run to hold against an entry: of several, that of the same training seed; never one picked by its weights,
-    which would be the old measurement that the baseline was made of."""
-    same_seed = [measured for measured in fitting if measured.run.model.train_seed == entry.model.train_seed]
-    chosen = same_seed or fitting
-    if len(chosen) > 1:
+def _one(candidates: Sequence[MeasuredRun]) -> MeasuredRun:
+    """The run to hold against an entry. Of several a person must say which is meant: one that is picked by its seed or
+    its weights may be the old measurement that the baseline was made of."""
+    if len(candidates) > 1:
+        name = candidates[0].run.model.name
         raise UsageError(
-            f"several runs of {entry.model.name} fit the baseline: choose one with --model, from {choices(chosen)}"
+            f"several runs of {name} fit the baseline: choose one with --model, from {choices(candidates)}"
         )
-    return chosen[0]
+    return candidates[0]
 
 
 def _compared(entry: BaselineEntry, measured: MeasuredRun, metric: str, tolerance: float) -> Finding:

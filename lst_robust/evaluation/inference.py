@@ -15,19 +15,25 @@ from lst_robust.preprocess import Preprocess
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, preprocess: Preprocess, images: np.ndarray, labels: np.ndarray, *, amp: bool = False
+    model: nn.Module,
+    preprocess: Preprocess,
+    images: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    *,
+    amp: bool = False,
 ) -> Outcomes:
-    """How each image, uint8 (n, S, S, 3), with its label, int64 (n,), comes out.
+    """How each image, uint8 (n, S, S, 3), with its label, int64 (n,), one of so many `classes`, comes out.
 
     Raises NonFiniteError when a logit is NaN or infinite, UsageError when there is not one for each class.
     """
     batch = preprocess(images).contiguous(memory_format=torch.channels_last)
     with torch.autocast(preprocess.device.type, enabled=amp):
         logits = model(batch).float()
-    if logits.ndim != 2 or len(logits) != len(images) or logits.shape[1] <= labels.max():
+    if logits.shape != (len(images), classes):
         raise UsageError(
-            f"the network returned {tuple(logits.shape)} for {len(images)} images with labels up to {labels.max()}: "
-            "it must return (images, classes)"
+            f"the network returned {tuple(logits.shape)} for {len(images)} images of {classes} classes: it must return "
+            "one logit a class, (images, classes)"
         )
     if not torch.isfinite(logits).all():
         raise NonFiniteError("the network returned NaN or infinite logits")
@@ -38,8 +44,10 @@ class Predictor:
     """`predict` for batches that may be too large for the device's memory: each time it runs out, half as many images
     go through the network at a time, from then on."""
 
-    def __init__(self, model: nn.Module, preprocess: Preprocess, *, amp: bool, warn: Callable[[str], None]) -> None:
-        self.model, self.preprocess, self.amp, self._warn = model, preprocess, amp, warn
+    def __init__(
+        self, model: nn.Module, preprocess: Preprocess, classes: int, *, amp: bool, warn: Callable[[str], None]
+    ) -> None:
+        self.model, self.preprocess, self.classes, self.amp, self._warn = model, preprocess, classes, amp, warn
         self.at_once: int | None = None  # images; None: as many as come
 
     def __call__(self, images: np.ndarray, labels: np.ndarray) -> Outcomes:
@@ -48,7 +56,9 @@ class Predictor:
         while done < len(images):
             some = slice(done, done + (self.at_once or len(images)))
             try:
-                parts.append(predict(self.model, self.preprocess, images[some], labels[some], amp=self.amp))
+                parts.append(
+                    predict(self.model, self.preprocess, images[some], labels[some], self.classes, amp=self.amp)
+                )
             except torch.cuda.OutOfMemoryError as error:
                 self._halve(len(images[some]), error)
                 continue

@@ -183,6 +183,6 @@ def from_json(data: Any) -> Record:
     if schema == 1 and isinstance(fields.get("provenance"), Mapping):
         fields |= {"schema_version": SCHEMA, "top5_error": None, "calibration": None}
         fields["provenance"] = {**fields["provenance"], "transform": None}
-    elif schema != SCHEMA:
+    elif schema not in (1, SCHEMA):
         raise ValueError(f"schema_version {schema!r} is unknown to this release, which reads 1 and {SCHEMA}")
     return Record.model_validate(fields)

@@ -20,7 +20,8 @@ def summarise(
 ) -> Summary:
     """All numbers of a run, in percent; None where a cell that a number needs was not measured.
 
-    Keys: model, train_seed, suite, suite_version, protocol, data, images, preset, style, engine, n, seed, normaliser
+    Keys: model, options, checkpoint_sha256, train_seed, suite, suite_version, suite_digest, protocol, data, images,
+    image_size, preset, style, engine, n, seed, normaliser
     (its name), clean_error, mean_corruption_error, mce15, mce19, relative_mce, ce {19 names}, errors {19 names: [5]},
     calibration (see `calibration`), intervals {the five means: [low, high], ce: {19 names: [low, high]}}, notes (why a
     number is None).
@@ -38,12 +39,14 @@ def summarise(
         "train_seed": run.model.train_seed,
         "suite": protocol.suite,
         "suite_version": protocol.suite_version,
+        "suite_digest": protocol.suite_digest,
         "protocol": protocol.protocol,
         "data": protocol.data,
         "images": protocol.images,
         "preset": protocol.preset,
         "style": protocol.style,
         "engine": protocol.engine,
+        "image_size": protocol.image_size,
         "n": protocol.n,
         "seed": protocol.seed,
         "normaliser": normaliser.name if normaliser else None,

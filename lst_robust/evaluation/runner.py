@@ -205,7 +205,7 @@ class _Measurer:
         model = optimize_for_inference(model) if device.type == "cpu" else model.eval()
         model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         preprocess = Preprocess(pixels.mean, pixels.std, device)
-        self.predict = Predictor(model, preprocess, amp=amp, warn=observer.warn)
+        self.predict = Predictor(model, preprocess, len(images.clean.classes), amp=amp, warn=observer.warn)
         self.device, self.transform = device, f"{images.transform}, {pixels.described()}"
 
     def measure_all(

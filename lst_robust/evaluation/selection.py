@@ -18,6 +18,11 @@ def label(run: Run) -> str:
     return f"{run.model.name}{seed}@{run.digest[:6]}"
 
 
+def model_name(selector: str) -> str:
+    """The model in a selector (see `matches`)."""
+    return selector.partition(" (")[0].partition("@")[0]
+
+
 def matches(run: Run, selector: str) -> bool:
     """Whether a run is meant by MODEL[@PART]...; a part is `seed1` (of the training), `n500` (images), `key=value` (a
     model option) or four or more hexadecimal digits that begin the checkpoint's SHA-256 or the run's digest. The names

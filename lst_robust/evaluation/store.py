@@ -93,8 +93,8 @@ class Store:
                 if record is None:
                     continue
                 run = record.run
-                if not folder.name.endswith(run.digest):
-                    warn(f"{path}: belongs to another run; it is left out")
+                if not folder.name.endswith(run.digest) or path.stem != record.cell.name:
+                    warn(f"{path}: belongs to another run or cell; it is left out")
                     continue
                 runs.setdefault(run.digest, (run, {}))[1][record.cell] = record
             yield from runs.values()

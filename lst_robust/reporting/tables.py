@@ -28,8 +28,8 @@ CALIBRATION: dict[str, tuple[str, ...]] = {
 }
 """Further columns on demand: on the clean images, and the mean over all measured cells of corruptions."""
 PROTOCOL = (
-    "suite", "suite_version", "protocol", "preset", "style", "engine", "n", "images", "seed", "normaliser",
-    "severities", "measure",
+    "suite", "suite_version", "suite_digest", "protocol", "image_size", "preset", "style", "engine", "n", "images",
+    "seed", "normaliser", "severities", "measure",
 )  # fmt: skip
 """What must be equal for two rows to be compared. `images` is the source's fingerprint, `severities` are those
 measured, as "1-5" or "3"; `measure` says what the columns of the corruptions hold: "ce", or "error" where no CE is
@@ -206,7 +206,9 @@ def _caption(protocol: Mapping[str, str]) -> str:
     if protocol["protocol"] == PRINTED:
         return "Paper, Table 4 (ImageNet-C, printed): another protocol than any of ours"
     parts = [
-        f"{protocol['suite']} v{protocol['suite_version']}",
+        f"{protocol['suite']} v{protocol['suite_version']}"
+        + (f" ({protocol['suite_digest']})" if protocol["suite_digest"] else "")
+        + (f", {protocol['image_size']} px" if protocol["image_size"] else ""),
         ", ".join(
             [protocol["protocol"]]
             + [f"{field} {protocol[field]}" for field in ("preset", "style", "engine") if protocol[field]]
@@ -233,6 +235,7 @@ def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, intervals: bool) ->
     if frame.isna().any(axis=None):
         notes.append("– : cells not measured yet.")
     if any(quantity in CALIBRATION["Brier"] for _, quantity in heads(frame)):
+        notes.append("Records of earlier releases have no calibration: eval --overwrite measures it.")
         notes.append("Brier scores go from 0 to 2, the rest are percentages; ECE has 15 bins.")
     if intervals:
         notes.append("Two numbers after a mean: its 95 % interval, bootstrap over the images.")

@@ -180,6 +180,29 @@ def test_old_measurements_beside_new_ones_do_not_hide_them(baseline, before):
     assert check(baseline, results_dir=before.results_dir, models=[label(new.run)]).exit_code == 1
 
 
+def test_the_old_seed_beside_a_new_one_hides_nothing(baseline, before):
+    stored(before, measured("lst18", worse(("fog",), 0.9), train_seed=1, weights="1"))
+    with pytest.raises(UsageError, match="several runs of lst18"):
+        check(baseline, results_dir=before.results_dir)
+    assert check(baseline, results_dir=before.results_dir, models=["lst18@seed1"]).exit_code == 1
+
+
+def test_a_seed_of_the_baseline_that_was_not_measured_is_missed(before, now):
+    for seed in (0, 1):
+        stored(before, measured("lst18", WRONG, train_seed=seed, weights=str(seed)))
+    stored(now, measured("lst18", WRONG, train_seed=1, weights="3"))
+    gate = check(make_baseline(before.results_dir), results_dir=now.results_dir)
+    assert sorted(finding.status for finding in gate.findings) == ["missing", "passed"]
+    assert gate.exit_code == 5
+
+
+def test_runs_that_a_later_one_could_not_be_told_from_make_no_baseline(before):
+    for weights in ("1", "2"):
+        stored(before, measured("lst18", WRONG, weights=weights))
+    with pytest.raises(UsageError, match="choose one with --model"):
+        make_baseline(before.results_dir)
+
+
 def test_seeds_are_held_against_the_same_seed(before, now):
     for seed, share in enumerate((0, 0.9)):
         for store in (before, now):

@@ -22,13 +22,13 @@ LABELS = [0, 0, 999, 999]
 class Guesser(torch.nn.Module):
     """Takes the exact sum of the pixel levels for its choice: any changed pixel shows, and half of two is right."""
 
-    def __init__(self, *choice: int) -> None:
+    def __init__(self, *choice: int, classes: int) -> None:
         super().__init__()
-        self.choice = torch.tensor(choice)
+        self.choice, self.classes = torch.tensor(choice), classes
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         levels = (x.double() * 0.31 + 0.31).mul(255).round().sum(dim=(1, 2, 3)).long()
-        return torch.nn.functional.one_hot(self.choice[levels % len(self.choice)], 1000).float()
+        return torch.nn.functional.one_hot(self.choice[levels % len(self.choice)], self.classes).float()
 
     def right(self, images: np.ndarray, labels: list[int]) -> list[bool]:
         """For which of uint8 (n, S, S, 3) it guesses the label."""
@@ -36,7 +36,7 @@ class Guesser(torch.nn.Module):
         return (self.choice.numpy()[levels % len(self.choice)] == labels).tolist()
 
 
-MODEL = Guesser(0, 999)
+MODEL = Guesser(0, 999, classes=1000)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_cifar_c_arrays(tmp_path, name):
         np.save(folder / f"{corruption}.npy", pixels)
     np.save(folder / "labels.npy", np.tile(np.arange(6, dtype=np.uint8), 5))
     suite = load_suite(f"{name}-c").model_copy(update={"pixels": PIXELS, "training": None})
-    model = Guesser(*range(6))
+    model = Guesser(*range(6), classes=int(name.removeprefix("cifar")))
     result = evaluate(model, suite, tmp_path, data_dir=tmp_path)
     assert result.measured == 96
     for (corruption, severity), record in result.records.items():
@@ -178,7 +178,7 @@ def test_tiny_imagenet_c(tmp_path, photographs):
         Image.fromarray(255 - photographs[i]).save(path, "PNG")
     (clean.parent / "val_annotations.txt").write_text("".join(lines))
     suite = load_suite("tiny-imagenet-c").model_copy(update={"pixels": PIXELS})
-    model = Guesser(0, 1)
+    model = Guesser(0, 1, classes=2)
     result = evaluate(model, suite, tmp_path, data_dir=tmp_path, corruptions=["fog"], severities=[3])
     for cell, images in ((CLEAN_CELL, photographs), (Cell("fog", 3), 255 - photographs)):
         expected = model.right(images[[0, 2, 1, 3]], [0, 0, 1, 1])
@@ -201,7 +201,7 @@ def test_generated_suites_of_large_sets(tmp_path, photographs, name):
     shipped = load_suite(name)
     small = {"image_size": 64, "dataset": shipped.dataset.model_copy(update={"resize": 64}), "pixels": PIXELS}
     suite = shipped.model_copy(update=small)
-    model = Guesser(0, labels[-1])
+    model = Guesser(0, labels[-1], classes=labels[-1] + 1)
     result = evaluate(model, suite, tmp_path, data_dir=tmp_path, corruptions=["shot_noise"], seed=3)
     assert result.measured == 6
     assert result.run.protocol.protocol == "generated" and result.run.protocol.engine.startswith("lst-robust")

@@ -114,7 +114,7 @@ def test_predict_refuses_infinity(suite):
     images = torch.zeros(2, 32, 32, 3, dtype=torch.uint8).numpy()
     preprocess = Preprocess((0.5,) * 3, (0.5,) * 3, torch.device("cpu"))
     with pytest.raises(NonFiniteError):
-        predict(torch.nn.Sequential(torch.nn.Flatten(), Infinite()), preprocess, images, np.zeros(2, np.int64))
+        predict(torch.nn.Sequential(torch.nn.Flatten(), Infinite()), preprocess, images, np.zeros(2, np.int64), 10)
 
 
 class Infinite(torch.nn.Module):
@@ -180,7 +180,7 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing_else(suite, model, t
 def test_what_was_learnt_of_the_memory_is_kept():
     network = Small(torch.nn.Flatten(), 4)
     predictor = Predictor(
-        network, Preprocess((0.5,) * 3, (0.5,) * 3, torch.device("cpu")), amp=False, warn=lambda _: None
+        network, Preprocess((0.5,) * 3, (0.5,) * 3, torch.device("cpu")), 12, amp=False, warn=lambda _: None
     )
     for _ in range(2):
         outcomes = predictor(np.zeros((9, 2, 2, 3), np.uint8), np.zeros(9, np.int64))
@@ -193,11 +193,11 @@ def test_no_room_for_one_image_is_one_line(suite, model, tmp_path):
         lst_robust.evaluate(Small(model, 0), suite, results_dir=tmp_path)
 
 
-@pytest.mark.parametrize("width", [(3,), ()])
-def test_a_network_with_too_few_outputs_is_refused(suite, tmp_path, width):
-    class Narrow(torch.nn.Module):
+@pytest.mark.parametrize("width", [(3,), (11,), ()])
+def test_a_network_without_one_output_a_class_is_refused(suite, tmp_path, width):
+    class Other(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.zeros(len(x), *width)
 
-    with pytest.raises(UsageError, match=r"it must return \(images, classes\)"):
-        lst_robust.evaluate(Narrow(), suite, results_dir=tmp_path)
+    with pytest.raises(UsageError, match="one logit a class"):
+        lst_robust.evaluate(Other(), suite, results_dir=tmp_path)

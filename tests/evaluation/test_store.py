@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -156,3 +157,17 @@ def test_model_names_become_safe_folders():
     assert file_safe("torchvision:resnet50") == "torchvision-resnet50"
     assert file_safe("../../etc/passwd") == "etc-passwd"
     assert file_safe("...") == "model"
+
+
+@pytest.mark.filterwarnings("ignore:flock not supported")
+def test_cells_are_claimed_where_the_file_system_has_no_locks(store, monkeypatch):
+    def missing(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", missing)
+    claim, again = store.claim(RUN, FOG, wait=False), store.claim(RUN, FOG, wait=False)
+    with claim as first, again as second:
+        assert (first, second) == (True, False)
+    with store.claim(RUN, FOG, wait=False) as third:
+        assert third
+    assert not list(store.run_folder(RUN).iterdir())

@@ -58,8 +58,8 @@ def test_calibration_over_fewer_cells_than_others_have_is_not_shown(result):
 
 
 OTHERS = {
-    "suite": "cifar10-c", "suite_version": 2, "protocol": "official", "preset": "imagenet",
-    "style": "imagecorruptions", "engine": "imagecorruptions", "n": 200, "images": "b15bce42",
+    "suite": "cifar10-c", "suite_version": 2, "suite_digest": "0123abcd", "image_size": 64, "protocol": "official",
+    "preset": "imagenet", "style": "imagecorruptions", "engine": "imagecorruptions", "n": 200, "images": "b15bce42",
     "seed": 1, "normaliser": "alexnet-imagenet-c",
 }  # fmt: skip
 
