@@ -8,9 +8,12 @@ from pathlib import Path
 # One thread a process, before anything starts OpenMP: the networks here are tiny, and threads that wait for a core
 # which another process holds make them a hundred times slower. Inherited by the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("COLUMNS", None)  # of pytest-xdist's workers: the command line's consoles would keep that width
 
 import numpy as np
 import pytest
+
+pytest_plugins = ["tests.faults.tally"]
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from typer.testing import Result
 from lst_robust.models import create_model, save_checkpoint
 from lst_robust.suites import suites_folder
 from tests.cli.conftest import PUBLISHED, run, tiny  # noqa: F401 - fixtures
-from tests.faults.tally import pytest_runtest_logreport, pytest_terminal_summary  # noqa: F401 - hooks
 
 ALEXNET = ("-m", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))  # for digits
 CELLS = ("--corruptions", "contrast", "--severities", "1")  # the clean cell and one that draws no noise

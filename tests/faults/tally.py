@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,20 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         counts[f"{'faults' if module in FAULTS else 'inputs'} {report.outcome}"] += 1
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist hands over what only it has seen: reports reach the main process by themselves."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["tally"] = {name: counts[name] for name in ("generated", "stood", "lost")}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    counts.update(getattr(node, "workeroutput", {}).get("tally", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not counts["faults passed"]:
+        return
     terminalreporter.write_line(
         f"{counts['faults passed']} faults, {counts['inputs passed']} bad or odd inputs and {counts['generated']:,} "
         f"generated ones tried; {counts['stood']:,} finished cells stood when a fault came, {counts['lost']} were lost"
