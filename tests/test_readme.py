@@ -35,9 +35,6 @@ RUNNABLE = [
 ]
 
 
-pytestmark = pytest.mark.xdist_group("readme")  # in one process: a command finds what the one before it wrote
-
-
 def test_the_readme_opens_with_the_two_commands_and_then_pip():
     assert [command.split("   ")[0] for command in commands(BASH[0])] == ["make eval", "make test"]
     assert commands(BASH[1])[0] == "pip install -e '.[test]'"
