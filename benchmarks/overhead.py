@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import lst_robust
 from lst_robust.data import open_source
 from lst_robust.evaluation.inference import predict
+from lst_robust.models.allocator import keep_memory_mapped
 from lst_robust.models.inference import optimize_for_inference
 from lst_robust.preprocess import Preprocess
 
@@ -74,6 +75,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_memory_mapped()  # for both sides, as the command line does
     suite = lst_robust.load_suite("cifar10-jpeg")
     batch_size = suite.batch_size
     with tempfile.TemporaryDirectory() as folder:

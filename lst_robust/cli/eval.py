@@ -99,9 +99,11 @@ def eval_command(
     from lst_robust.evaluation.normalisers import resolve_normaliser, to_yaml
     from lst_robust.evaluation.runner import evaluate
     from lst_robust.files import write_atomic
+    from lst_robust.models.allocator import keep_memory_mapped
     from lst_robust.suites import load_suite
 
     resolved = load_suite(suite)
+    keep_memory_mapped()
     with RichObserver() as observer:
         evaluation = evaluate(
             model,

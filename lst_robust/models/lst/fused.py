@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from lst_robust.models.lst import building
+from lst_robust.models.lst.threads import run_all
 
 TILE = 32  # as in fused.cpp
 Affine = tuple[Tensor, Tensor]  # scale and shift, (C,) each
@@ -241,20 +241,16 @@ def _over_images(
     `width`: floats in its vectors, 0 where that does not matter.
     """
     function = getattr(building.library(width), name)
+    threads = max(1, min(torch.get_num_threads(), images))
+    bounds = [images * i // threads for i in range(threads + 1)]
 
-    def run(first: int, last: int) -> None:
+    def share(first: int, last: int) -> Callable[[], object]:
         scratch = torch.empty(scratch_size)
         values = [_c_value(argument, first) for argument in arguments]
-        function(ctypes.c_int64(last - first), ctypes.c_void_p(scratch.data_ptr()), *values)
+        return lambda: function(ctypes.c_int64(last - first), ctypes.c_void_p(scratch.data_ptr()), *values)
 
-    if images == 0:
-        return
-    threads = min(torch.get_num_threads(), images)
-    bounds = [images * i // threads for i in range(threads + 1)]
-    others = [_pool(threads - 1).submit(run, *part) for part in pairwise(bounds[1:])]
-    run(0, bounds[1])
-    for other in others:
-        other.result()
+    if images:
+        run_all([share(*part) for part in pairwise(bounds)])
 
 
 def _c_value(argument: Each | Tensor | int | float, first: int) -> ctypes.c_void_p | ctypes.c_int | ctypes.c_float:
@@ -263,8 +259,3 @@ def _c_value(argument: Each | Tensor | int | float, first: int) -> ctypes.c_void
     if isinstance(argument, Tensor):
         return ctypes.c_void_p(argument.data_ptr())
     return ctypes.c_int(argument) if isinstance(argument, int) else ctypes.c_float(argument)
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="lst-fused")
