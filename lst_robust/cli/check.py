@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, out, print_error, print_json
+from lst_robust.cli.console import RichObserver, out, plain_table, print_error, print_json
 
 if TYPE_CHECKING:
     from lst_robust.evaluation.gate import Finding, Gate
@@ -102,7 +101,7 @@ def check_command(
 
 def _table(gate: Gate) -> Table:
     title = f"{gate.metric}, tolerance {gate.tolerance:g} percent points"
-    table = Table("Suite", "Model", title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+    table = plain_table("Suite", "Model", title=title)
     for head in ("Baseline", "Now", "Difference, 95 %"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)

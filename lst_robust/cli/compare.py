@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, err, out, print_json
+from lst_robust.cli.console import RichObserver, err, out, plain_table, print_json
 from lst_robust.corruptions.presets import GROUPS
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ TITLES = {
     "mce19": "mCE (all 19)",
     "relative_mce": "relative mCE (15)",
 }
+
+INTERVAL = "A - B, 95 %"
 
 
 def compare_command(
@@ -76,17 +77,17 @@ def verdict(comparison: Comparison) -> str:
 def _caption(comparison: Comparison) -> str:
     protocol, seeds = comparison.protocol, len(comparison.pairs)
     parts = [f"{protocol.suite} v{protocol.suite_version}, n = {protocol.n}"]
-    parts += [f"mean of {seeds} training seeds"] if seeds else []
+    parts += [f"mean of {seeds} training seeds (SD: of A - B over them)"] if seeds else []
     parts += [f"CE against {comparison.normaliser}"] if comparison.normaliser else ["mean top-1 errors"]
     return f"A: {comparison.a}, B: {comparison.b} · {' · '.join(parts)} · percent, below 0 A is the better"
 
 
 def _table(comparison: Comparison) -> Table:
     seeds = bool(comparison.pairs)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = plain_table()
     table.add_column("", no_wrap=True)
-    for head in ("A", "B", "A - B, 95 %", "p", "Holm p") + (("Seeds ±",) if seeds else ()):
-        table.add_column(head, justify="right", no_wrap=True)
+    for head in ("A", "B", INTERVAL, "p", "Holm p") + (("SD",) if seeds else ()):
+        table.add_column(head, justify="right", no_wrap=head != INTERVAL)  # which wraps where there is no room
     for name, value in comparison.metrics.items():
         table.add_row(TITLES[name], *_row(value, 2, seeds), style="bold" if name.startswith("mce") else "")
     table.add_section()

@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -28,6 +29,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
 from lst_robust.errors import LstRobustError, one_line
 
@@ -41,6 +43,19 @@ PLAIN_INTERVAL = 30.0  # seconds between progress lines where there is no termin
 
 out = Console()
 err = Console(stderr=True)
+
+
+def plain_table(*heads: str, title: str | None = None) -> Table:
+    """A table without a frame, narrow enough for 80 characters where its text allows."""
+    return Table(
+        *heads,
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:

@@ -6,10 +6,18 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, guarded, out, print_error, print_json, print_line, print_note
+from lst_robust.cli.console import (
+    RichObserver,
+    guarded,
+    out,
+    plain_table,
+    print_error,
+    print_json,
+    print_line,
+    print_note,
+)
 from lst_robust.errors import DataError, UsageError, one_line
 
 app = typer.Typer(help="Check the data of a suite, or download it.", no_args_is_help=True)
@@ -68,7 +76,7 @@ def verify_command(
     if json:
         print_json({"suite": resolved.name, "ok": not wrong, "findings": [finding._asdict() for finding in findings]})
     else:
-        table = Table("What", "Expected", "Found", "")
+        table = plain_table("What", "Expected", "Found", "")
         for finding in findings:
             found = escape(one_line(finding.found))  # which may quote the names of files
             table.add_row(finding.what, finding.expected, found, "ok" if finding.ok else "[red]wrong[/]")

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import out, print_json
+from lst_robust.cli.console import out, plain_table, print_json
 
 HELP = """List the models with their sizes, or some of them.
 
@@ -22,6 +21,9 @@ paper counts (params_expanded). MACs are those of convolutions and linear layers
 - `lst-robust models lst18 resnet18 --json`
 """
 
+LEGEND = """In millions. Exp.: parameters with T_s repeated for each channel. Paper: parameters / MACs as printed.
+Why a verdict is what it is: lst-robust models NAME"""
+
 
 def models_command(
     names: Annotated[list[str] | None, typer.Argument(help="Model names; all, by default.")] = None,
@@ -33,19 +35,23 @@ def models_command(
     if json:
         print_json(rows)
         return
-    table = Table("Model", "Family", "Input", "Params M", "Expanded M", "MACs M", "Paper P/MACs M", "Verdict")
+    table = plain_table()
+    table.add_column("Model", no_wrap=True)
+    for head in ("Pixels", "Params", "Exp.", "MACs", "Paper"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("Verdict")
     for row in rows:
         table.add_row(
             escape(row["name"]),  # a path, of somebody's own
-            row["family"],
             str(row["input_size"]),
             f"{row['params'] / 1e6:.3f}",
             f"{row['params_expanded'] / 1e6:.3f}",
             f"{row['macs'] / 1e6:.1f}",
             f"{_printed(row['paper_params'])} / {_printed(row['paper_macs'])}",
-            row["verdict"] or "",
+            (row["verdict"] or "") if names else (row["verdict"] or "").partition(";")[0],
         )
     out.print(table)
+    out.print(LEGEND, style="dim")
 
 
 def _printed(value: float | None) -> str:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from lst_robust.cli.console import plain_table
 from lst_robust.corruptions.presets import GROUPS, SEVERITIES
 
 
 def print_evaluation(summary: dict[str, Any], console: Console) -> None:
     """Errors by corruption and severity with the CE of each, then the means; all in percent."""
-    table = Table(
+    table = plain_table(
         title=f"{summary['model']} on {summary['suite']} v{summary['suite_version']}, "
-        f"n = {summary['n']}, top-1 error in percent",
-        title_justify="left",
+        f"n = {summary['n']}, top-1 error in percent"
     )
     table.add_column("Group", style="dim")
-    table.add_column("Corruption")
+    table.add_column("Corruption", no_wrap=True)
     for severity in SEVERITIES:
         table.add_column(str(severity), justify="right")
     table.add_column("Mean", justify="right")
@@ -60,7 +59,9 @@ def _means(summary: dict[str, Any]) -> str:
 
 
 def _with_interval(summary: dict[str, Any], metric: str) -> str:
-    """ "87.12 % [86.5, 87.8]", the bracket escaped for rich."""
+    """ "87.12 % [86.5, 87.8]", the bracket escaped for rich; "-" for what is not defined."""
+    if summary[metric] is None:
+        return "-"
     ends = summary["intervals"][metric]
     bracket = rf" \[{_number(ends[0])}, {_number(ends[1])}]" if ends else ""
     return f"{_number(summary[metric], 2)} %{bracket}"

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import out, print_json
+from lst_robust.cli.console import out, plain_table, print_json
 
 HELP = """Show what one cell's record holds: the numbers, and how they came about.
 
@@ -45,8 +44,9 @@ def show_command(
     if json:
         print_json({**record.model_dump(mode="json"), "numbers": numbers})
         return
-    table = Table(title=f"{record.model.name} on {record.protocol.suite}: {record.cell.name}", show_header=False)
-    table.add_column(style="dim")
+    table = plain_table(title=f"{record.model.name} on {record.protocol.suite}: {record.cell.name}")
+    table.show_header = False
+    table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     units = {"top1_error": " %", "top5_error": " %", "ece": " %", "correct": f" of {record.protocol.n} images"}
     for key, value in numbers.items():

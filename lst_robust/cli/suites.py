@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import out, print_json
+from lst_robust.cli.console import out, plain_table, print_json
 
 HELP = """List the suites, or check some of them (names or YAML files) and show all their settings.
 
@@ -38,11 +37,14 @@ def suites_command(
             text = yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False)
             out.print(text, highlight=False, markup=False, soft_wrap=True)
         return
-    table = Table("Suite", "Version", "Size", "Preset", "Normaliser", "What it is")
+    table = plain_table()
+    table.add_column("Suite", no_wrap=True)
+    table.add_column("Pixels", justify="right")
+    table.add_column("Normaliser", no_wrap=True)
+    table.add_column("What it is")
     for suite in suites:
         normaliser = escape(suite.normaliser.name) if suite.normaliser else "none"
-        size = str(suite.image_size)
-        table.add_row(suite.name, str(suite.version), size, suite.preset, normaliser, escape(suite.description))
+        table.add_row(suite.name, str(suite.image_size), normaliser, escape(suite.description))
     out.print(table)
 
 

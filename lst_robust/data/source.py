@@ -17,7 +17,7 @@ import numpy as np
 
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 
-CACHE_BYTES = 2**29  # digits and CIFAR fit; ImageNet (7.5 GB at 224 px) is kept on disk, so that 2 GB of memory do
+CACHE_BYTES = 2**28  # CIFAR's 60,000 fit; ImageNet (7.5 GB at 224 px) is kept on disk, so that 2 GB of memory do
 CHECK_CHUNK = 256  # images in memory at once while a source is checked
 
 

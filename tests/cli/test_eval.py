@@ -55,8 +55,10 @@ def test_the_suites_normaliser_is_what_its_checkpoint_measures(run):
 
 
 def test_people_get_a_table_on_stdout(run, tiny):
-    result = run("eval", *ALEXNET, "--suite", str(tiny), "--corruptions", "weather", "--severities", "2-3")
+    asked = ("--suite", str(tiny), "--corruptions", "weather,elastic_transform", "--severities", "2-3")
+    result = run("eval", *ALEXNET, *asked, COLUMNS="80")
     assert result.exit_code == 0
+    assert "elastic_transform" in result.stdout and "…" not in result.stdout
     for word in ("snow", "frost", "fog", "brightness", "clean error", "not normalised", "alexnet-digits-c"):
         assert word in result.stdout
     assert "jpeg" not in result.stdout

@@ -52,4 +52,4 @@ def test_several_callers_at_the_same_time_each_get_their_own(run_all):
         thread.start()
     for thread in callers:
         thread.join(20)
-    assert results == dict.fromkeys(range(6), [0, 1, 2, 3])
+    assert results == {name: [0, 1, 2, 3] for name in range(6)}

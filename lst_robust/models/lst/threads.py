@@ -53,7 +53,7 @@ def _openmp() -> Callable[..., None] | None:
     except (AttributeError, OSError):
         return None
     function.restype = None
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 @cache
