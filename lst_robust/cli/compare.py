@@ -11,6 +11,7 @@ from rich.table import Table
 
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, err, out, plain_table, print_json
+from lst_robust.cli.report import TITLES
 from lst_robust.corruptions.presets import GROUPS
 
 if TYPE_CHECKING:
@@ -27,14 +28,6 @@ Intervals: bootstrap over images, 95 %. p: sign-flip randomisation test; over co
 - `lst-robust compare lst18 resnet18`
 - `lst-robust compare lst20@seed1 resnet20@seed1 --suite cifar10-c --json`
 """
-
-TITLES = {
-    "clean_error": "clean error",
-    "mean_corruption_error": "mean corruption error",
-    "mce15": "mCE (15 standard)",
-    "mce19": "mCE (all 19)",
-    "relative_mce": "relative mCE (15)",
-}
 
 INTERVAL = "A - B, 95 %"
 

@@ -9,6 +9,14 @@ from rich.console import Console
 from lst_robust.cli.console import plain_table
 from lst_robust.corruptions.presets import GROUPS, SEVERITIES
 
+TITLES = {
+    "clean_error": "clean error",
+    "mean_corruption_error": "mean corruption error",
+    "mce15": "mCE (15 standard)",
+    "mce19": "mCE (all 19)",
+    "relative_mce": "relative mCE (15)",
+}
+
 
 def print_evaluation(summary: dict[str, Any], console: Console) -> None:
     """Errors by corruption and severity with the CE of each, then the means; all in percent."""
@@ -35,20 +43,14 @@ def print_evaluation(summary: dict[str, Any], console: Console) -> None:
             table.add_row(*row)
         table.add_section()
     console.print(table)
+    console.print()
     console.print(_means(summary), highlight=False)
 
 
 def _means(summary: dict[str, Any]) -> str:
-    lines = [
-        f"clean error            {_with_interval(summary, 'clean_error')}",
-        f"mean corruption error  {_with_interval(summary, 'mean_corruption_error')}  (not normalised)",
-    ]
-    if summary["normaliser"]:
-        lines += [
-            f"mCE (15 standard)      {_with_interval(summary, 'mce15')}",
-            f"mCE (all 19)           {_with_interval(summary, 'mce19')}",
-            f"relative mCE (15)      {_with_interval(summary, 'relative_mce')}",
-        ]
+    shown = TITLES if summary["normaliser"] else ("clean_error", "mean_corruption_error")
+    lines = [f"{TITLES[metric]:<21}  {_with_interval(summary, metric)}" for metric in shown]
+    lines[1] += "  (not normalised)"
     lines.append(f"[dim]in brackets: 95 % intervals, bootstrap over the {summary['n']} images[/]")
     lines += summary["notes"]
     protocol = (
