@@ -1,0 +1,62 @@
+"""The committed experiment on cifar10-jpeg: its table follows from its records, and its records from its checkpoints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from lst_robust.cli import app
+from lst_robust.evaluation.records import CLEAN_CELL, Cell, Record, Run
+from lst_robust.evaluation.store import Store
+from lst_robust.models.checkpoint import checkpoint_sha256
+from lst_robust.suites import load_suite
+
+RESULTS = Path(__file__).parents[1] / "results"
+EXPERIMENT = RESULTS / "cifar10-jpeg"
+SEEDS = {"alexnet": 1, "resnet20": 2, "senet20": 2, "cbam20": 2, "lst20": 2, "lst20-relu": 2}
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[tuple[Run, dict[Cell, Record]]]:
+    def refuse(text: str) -> None:
+        raise AssertionError(text)
+
+    return list(Store(RESULTS).scan("cifar10-jpeg", refuse))
+
+
+def test_every_network_was_measured_on_every_cell_of_the_same_images(runs):
+    assert Counter(run.model.name for run, _ in runs) == SEEDS
+    assert {len(records) for _, records in runs} == {96}
+    assert len({run.protocol for run, _ in runs}) == 1
+    assert runs[0][0].protocol.n == 5000
+
+
+def test_every_record_comes_from_a_committed_checkpoint_of_less_than_a_megabyte(runs):
+    checkpoints = {checkpoint_sha256(path): path for path in EXPERIMENT.glob("checkpoints/*.safetensors")}
+    assert {run.model.checkpoint_sha256 for run, _ in runs} == set(checkpoints)
+    for path in checkpoints.values():
+        limit = 5e6 if path.name.startswith("alexnet") else 1e6  # AlexNet has 2.4 million weights
+        assert path.stat().st_size < limit, path
+        assert path.with_suffix(".csv").exists(), "the training's log"
+
+
+def test_the_suites_normaliser_is_the_measured_alexnet(runs):
+    normaliser = load_suite("cifar10-jpeg").normaliser
+    records = next(records for run, records in runs if run.model.name == "alexnet")
+    assert normaliser.clean_error == pytest.approx(records[CLEAN_CELL].top1_error)
+    for corruption, errors in normaliser.errors.items():
+        measured = [records[Cell(corruption, severity)].top1_error for severity in range(1, 6)]
+        assert list(errors) == pytest.approx(measured), corruption
+
+
+def test_the_committed_table_follows_from_the_records(tmp_path):
+    made = tmp_path / "table.csv"
+    asked = ("table", "--suite", "cifar10-jpeg", "--results-dir", str(RESULTS), "--format", "csv", "--out", str(made))
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0, result.stderr
+    now, committed = pd.read_csv(made), pd.read_csv(EXPERIMENT / "table.csv")
+    pd.testing.assert_frame_equal(now, committed, rtol=1e-3)  # the intervals' last digit is the processor's
