@@ -55,7 +55,8 @@ def compare_command(
 
 
 def verdict(comparison: Comparison) -> str:
-    """The result in one line: which of these weights are the better in the first of these metrics that both have."""
+    """The result in one line: which of these weights are the better in the first of these metrics that both have. It
+    speaks of these trainings only: other images are in the interval, other seeds are not."""
     metric = next(name for name in ("mce15", "mce19", "mean_corruption_error") if name in comparison.metrics)
     value = comparison.metrics[metric]
     numbers = f"{TITLES[metric]} {value.difference:+.2f} [{value.low:+.2f}, {value.high:+.2f}], p = {value.p_value:.4f}"
@@ -64,7 +65,7 @@ def verdict(comparison: Comparison) -> str:
     if value.low <= 0 <= value.high:
         return f"{comparison.a} and {comparison.b} do not differ beyond chance: {numbers}"
     better, other = (comparison.a, comparison.b) if value.difference < 0 else (comparison.b, comparison.a)
-    return f"{better} is better than {other}: {numbers}"
+    return f"{better} is better than {other} on these images, as trained: {numbers}"
 
 
 def _caption(comparison: Comparison) -> str:
