@@ -1,4 +1,4 @@
-"""The committed experiment on cifar10-jpeg: its table follows from its records, and its records from its checkpoints."""
+"""The committed experiment on cifar10-jpeg: its table follows from its records, its records from its checkpoints."""
 
 from __future__ import annotations
 

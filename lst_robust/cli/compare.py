@@ -79,6 +79,7 @@ def _caption(comparison: Comparison) -> str:
 def _table(comparison: Comparison) -> Table:
     seeds = bool(comparison.pairs)
     table = plain_table()
+    table.padding = 0  # so that a mean with its interval fits into a line of 80 characters
     table.add_column("", no_wrap=True)
     for head in ("A", "B", INTERVAL, "p", "Holm p") + (("SD",) if seeds else ()):
         table.add_column(head, justify="right", no_wrap=head != INTERVAL)  # which wraps where there is no room

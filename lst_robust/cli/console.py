@@ -41,8 +41,16 @@ PIPE_CLOSED = 141  # as the shell says it of a program whose reader has gone (..
 MAX_REASON = 500  # characters of an error that was not expected
 PLAIN_INTERVAL = 30.0  # seconds between progress lines where there is no terminal to draw a bar on
 
-out = Console()
-err = Console(stderr=True)
+
+class PipeConsole(Console):
+    """A closed pipe is an error as elsewhere, for `guarded`: rich itself would exit with 1, which means a regression."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+out = PipeConsole()
+err = PipeConsole(stderr=True)
 
 
 def plain_table(*heads: str, title: str | None = None) -> Table:

@@ -77,6 +77,7 @@ def verify_command(
         print_json({"suite": resolved.name, "ok": not wrong, "findings": [finding._asdict() for finding in findings]})
     else:
         table = plain_table("What", "Expected", "Found", "")
+        table.columns[2].overflow = "fold"
         for finding in findings:
             found = escape(one_line(finding.found))  # which may quote the names of files
             table.add_row(finding.what, finding.expected, found, "ok" if finding.ok else "[red]wrong[/]")

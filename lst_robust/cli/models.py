@@ -21,8 +21,8 @@ paper counts (params_expanded). MACs are those of convolutions and linear layers
 - `lst-robust models lst18 resnet18 --json`
 """
 
-LEGEND = """In millions. Exp.: parameters with T_s repeated for each channel. Paper: parameters / MACs as printed.
-Why a verdict is what it is: lst-robust models NAME"""
+LEGEND = "In millions. Exp.: parameters with T_s repeated for each channel. Paper:\nparameters / MACs as printed."
+MORE = "Why a verdict is what it is: lst-robust models NAME"
 
 
 def models_command(
@@ -39,7 +39,7 @@ def models_command(
     table.add_column("Model", no_wrap=True)
     for head in ("Pixels", "Params", "Exp.", "MACs", "Paper"):
         table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("Verdict")
+    table.add_column("Verdict", overflow="fold")
     for row in rows:
         table.add_row(
             escape(row["name"]),  # a path, of somebody's own
@@ -51,7 +51,7 @@ def models_command(
             (row["verdict"] or "") if names else (row["verdict"] or "").partition(";")[0],
         )
     out.print(table)
-    out.print(LEGEND, style="dim")
+    out.print(LEGEND if names else f"{LEGEND}\n{MORE}", style="dim")
 
 
 def _printed(value: float | None) -> str:

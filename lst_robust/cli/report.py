@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from lst_robust.cli.console import plain_table
 from lst_robust.corruptions.presets import GROUPS, SEVERITIES
@@ -21,7 +22,7 @@ TITLES = {
 def print_evaluation(summary: dict[str, Any], console: Console) -> None:
     """Errors by corruption and severity with the CE of each, then the means; all in percent."""
     table = plain_table(
-        title=f"{summary['model']} on {summary['suite']} v{summary['suite_version']}, "
+        title=f"{escape(summary['model'])} on {escape(summary['suite'])} v{summary['suite_version']}, "
         f"n = {summary['n']}, top-1 error in percent"
     )
     table.add_column("Group", style="dim")
@@ -52,12 +53,12 @@ def _means(summary: dict[str, Any]) -> str:
     lines = [f"{TITLES[metric]:<21}  {_with_interval(summary, metric)}" for metric in shown]
     lines[1] += "  (not normalised)"
     lines.append(f"[dim]in brackets: 95 % intervals, bootstrap over the {summary['n']} images[/]")
-    lines += summary["notes"]
+    lines += map(escape, summary["notes"])
     protocol = (
         f"{summary['protocol']}, preset {summary['preset']}, style {summary['style']}, engine {summary['engine']}, "
         f"seed {summary['seed']}, data {summary['data']}, normaliser {summary['normaliser'] or 'none'}"
     )
-    return "\n".join([*lines, f"[dim]{protocol}[/]"])
+    return "\n".join([*lines, f"[dim]{escape(protocol)}[/]"])
 
 
 def _with_interval(summary: dict[str, Any], metric: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import out, plain_table, print_json
@@ -44,7 +45,7 @@ def show_command(
     if json:
         print_json({**record.model_dump(mode="json"), "numbers": numbers})
         return
-    table = plain_table(title=f"{record.model.name} on {record.protocol.suite}: {record.cell.name}")
+    table = plain_table(title=escape(f"{record.model.name} on {record.protocol.suite}: {record.cell.name}"))
     table.show_header = False
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -55,7 +56,7 @@ def show_command(
     for part in ("model", "protocol", "provenance"):
         table.add_section()
         for key, value in getattr(record, part).model_dump().items():
-            table.add_row(f"{part}.{key}", _text(value))
+            table.add_row(f"{part}.{key}", escape(_text(value)))
     out.print(table)
 
 

@@ -56,13 +56,14 @@ def collect_summaries(
     """One summary a run (see `summarise`), of one suite (name or YAML file) or of every suite with records.
 
     normaliser: as `resolve_normaliser` takes it. Models of which several runs share a protocol get a label that tells
-    them apart, and their name in `model_name`. Raises NothingToEvaluateError when there is no record.
+    them apart, and their name in `model_name`; sorted by suite and label. Raises NothingToEvaluateError when there is
+    no record.
     """
     summaries = []
     for measured in collect_runs(results_dir, suite, warn):
         divisor = run_normaliser(normaliser, measured, warn)
         summaries.append(summarise(measured.run, measured.records, divisor, intervals=intervals))
-    return _told_apart(summaries)
+    return sorted(_told_apart(summaries), key=lambda summary: (summary["suite"], summary["model"]))
 
 
 def shipped_suite(name: str) -> Suite | None:

@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -34,9 +35,19 @@ def test_an_error_in_a_task_reaches_the_caller_and_the_others_still_run(run_all)
     def fail():
         raise IndexError("seventh")
 
+    def slow():
+        time.sleep(0.3)
+        done.append("slow")
+
     with pytest.raises(IndexError, match="seventh"):
-        run_all([fail, lambda: done.append(1), lambda: done.append(2)])
-    assert len(done) == 2
+        run_all([fail, slow, lambda: done.append("fast")])
+    assert sorted(done) == ["fast", "slow"]  # when it raises, nobody works on the caller's memory any more
+
+
+def test_an_interrupt_that_the_team_swallowed_is_raised(monkeypatch):
+    monkeypatch.setattr(threads, "_openmp", lambda: lambda *_: None)  # as if no member had come to its tasks
+    with pytest.raises(KeyboardInterrupt):
+        threads.run_all([list, list])
 
 
 def test_several_callers_at_the_same_time_each_get_their_own(run_all):

@@ -7,8 +7,9 @@ operations, waiting for the next.
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 
 import torch
@@ -18,22 +19,22 @@ _Region = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 def run_all(tasks: Sequence[Task]) -> None:
-    """Calls all tasks, on as many threads at the same time; raises what one of them raised."""
+    """Calls all tasks, on as many threads at the same time; when all are through, raises what one of them raised."""
     start_team = _openmp()
     if len(tasks) == 1:
         tasks[0]()
     elif start_team is None:
-        for _ in _pool(len(tasks)).map(lambda task: task(), tasks):
-            pass
+        _on_pool(tasks)
     else:
         _on_team(start_team, tasks)
 
 
 def _on_team(start_team: Callable[..., None], tasks: Sequence[Task]) -> None:
-    waiting, errors = iter(tasks), list[BaseException]()
+    waiting, errors, members = iter(tasks), list[BaseException](), set[int]()
 
     def region(_: object) -> None:  # on each thread of the team, which may have fewer than was asked for
         try:
+            members.add(threading.get_ident())
             for task in waiting:
                 task()
         except BaseException as error:  # C cannot pass it on
@@ -42,6 +43,18 @@ def _on_team(start_team: Callable[..., None], tasks: Sequence[Task]) -> None:
     start_team(_Region(region), None, ctypes.c_uint(len(tasks)), ctypes.c_uint(0))
     if errors:
         raise errors[0]
+    if threading.get_ident() not in members:  # Ctrl-C came on the way into `region`, from where C swallows it
+        raise KeyboardInterrupt
+
+
+def _on_pool(tasks: Sequence[Task]) -> None:
+    futures = [_pool(len(tasks)).submit(task) for task in tasks]
+    try:
+        wait(futures)
+    finally:  # also on Ctrl-C: the tasks work on the caller's memory
+        wait(futures)
+    for future in futures:
+        future.result()
 
 
 @cache
