@@ -43,7 +43,7 @@ PLAIN_INTERVAL = 30.0  # seconds between progress lines where there is no termin
 
 
 class PipeConsole(Console):
-    """A closed pipe is an error as elsewhere, for `guarded`: rich itself would exit with 1, which means a regression."""
+    """A closed pipe is an error as elsewhere, see `guarded`; rich itself exits with 1, which means a regression."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError

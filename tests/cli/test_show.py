@@ -59,3 +59,19 @@ def test_what_is_no_record_is_refused_in_one_line(run, record):
         assert shown.exit_code == 3
         assert words in shown.stderr
         assert len(shown.stderr.splitlines()) == 1
+
+
+def test_names_are_not_read_as_markup(run, tiny, tmp_path):
+    """A model's name may be a path, and a path may look like rich's markup."""
+    folder = tmp_path / "x[" / "y]"
+    folder.mkdir(parents=True)
+    (folder / "m.py").write_text(
+        "from torch import nn\n\ndef net(num_classes, **_):\n"
+        "    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, num_classes))\n"
+    )
+    asked = ("--suite", str(tiny), "--corruptions", "fog", "--severities", "3")
+    evaluated = run("eval", "--model", "x[/y]/m.py:net", *asked)
+    assert evaluated.exit_code == 0, evaluated.stderr
+    assert "x[/y]/m.py:net on tiny" in evaluated.stdout
+    shown = run("show", str(next(tmp_path.rglob("fog-3.json"))))
+    assert shown.exit_code == 0 and "x[/y]/m.py:net on tiny" in shown.stdout

@@ -190,6 +190,7 @@ def test_a_temporary_folder_that_is_full_only_costs_time(run, tiny, mount, monke
     assert parsed(run("eval", *ALEXNET, "-s", str(tiny), *CELLS, "--json"))["n"] == 20
 
 
+@pytest.mark.parametrize("command", ["suites --json", "suites"])
 @pytest.mark.parametrize(
     ("redirection", "code", "words"),
     [
@@ -198,8 +199,8 @@ def test_a_temporary_folder_that_is_full_only_costs_time(run, tiny, mount, monke
         ("| true", 141, ""),  # as of a program that SIGPIPE ends
     ],
 )
-def test_an_output_that_takes_nothing_is_no_traceback(tmp_path, redirection, code, words):
-    shell = f"sleep 1 | {sys.executable} -m lst_robust suites --json {redirection}; exit ${{PIPESTATUS[1]}}"
+def test_an_output_that_takes_nothing_is_no_traceback(tmp_path, command, redirection, code, words):
+    shell = f"sleep 1 | {sys.executable} -m lst_robust {command} {redirection}; exit ${{PIPESTATUS[1]}}"
     done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
@@ -221,7 +222,7 @@ def test_a_terminal_without_unicode_and_a_name_without_utf8_end_no_command(tmp_p
 def test_a_terminal_of_ascii_gets_a_table(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "lst_robust", "suites"],
-        env=os.environ | {"PYTHONIOENCODING": "ascii", "COLUMNS": "80"},  # so narrow that names end in an ellipsis
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "COLUMNS": "40"},  # so narrow that names end in an ellipsis
         capture_output=True,
         text=True,
         check=False,
