@@ -34,6 +34,7 @@ VERDICTS = {
     "incomparable": "[red]not comparable[/]",
     "missing": "[red]no records[/]",
 }
+UNPAIRED = "* not paired: the baseline has no bits, so the interval is wider"
 
 
 def check_command(
@@ -81,6 +82,8 @@ def check_command(
         print_json(gate.to_dict())
     else:
         out.print(_table(gate))
+        if any(finding.paired is False for finding in gate.findings):
+            out.print(UNPAIRED, style="dim")
     for note in gate.notes:
         observer.note(note)
     for finding in gate.findings:
@@ -101,7 +104,9 @@ def check_command(
 
 def _table(gate: Gate) -> Table:
     title = f"{gate.metric}, tolerance {gate.tolerance:g} percent points"
-    table = plain_table("Suite", "Model", title=title)
+    table = plain_table(title=title)
+    for head in ("Suite", "Model"):
+        table.add_column(head, overflow="fold")
     for head in ("Baseline", "Now", "Difference, 95 %"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)
@@ -115,7 +120,7 @@ def _table(gate: Gate) -> Table:
 
 def _difference(finding: Finding) -> str:
     ends = escape(f"[{finding.low:+.2f}, {finding.high:+.2f}]")
-    return f"{finding.difference:+.2f} {ends}" + ("" if finding.paired else " unpaired")
+    return f"{finding.difference:+.2f} {ends}" + ("" if finding.paired else " *")
 
 
 check_command.__doc__ = HELP

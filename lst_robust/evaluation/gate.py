@@ -36,6 +36,7 @@ class Finding:
     """What is to be said of one entry of the baseline. Numbers in percent, differences current - baseline, so above 0
     is worse; None where there was nothing to compare.
 
+    model: its name, with seed and options where the baseline has it several times.
     corruptions: those the metric is made of whose own difference has an interval above zero, worst first.
     paired: whether the difference was taken image by image, or the baseline has no bits for that.
     """
@@ -118,7 +119,16 @@ def check(
         raise NothingToEvaluateError(f"the baseline has no entry of {what}: it holds {there}")
     runs = [MeasuredRun(*found, None) for found in Store(results_dir).scan(wanted.name if wanted else None, warn)]
     findings = [
-        _finding(entry, baseline, runs, wanted or shipped_suite(entry.protocol.suite), models, metric, tolerance)
+        _finding(
+            entry,
+            _name(entry, baseline),
+            baseline,
+            runs,
+            wanted or shipped_suite(entry.protocol.suite),
+            models,
+            metric,
+            tolerance,
+        )
         for entry in entries
     ]
     known = {(entry.protocol.suite, entry.model.name) for entry in baseline.entries}
@@ -127,8 +137,19 @@ def check(
     return Gate(metric, tolerance, tuple(findings), tuple(notes))
 
 
+def _name(entry: BaselineEntry, baseline: Baseline) -> str:
+    """What to call an entry: the model's name, with what tells it from others of that name in the baseline."""
+    model = entry.model
+    alike = [e for e in baseline.entries if (e.protocol.suite, e.model.name) == (entry.protocol.suite, model.name)]
+    if len(alike) == 1:
+        return model.name
+    seed = "" if model.train_seed is None else f"@seed{model.train_seed}"
+    return model.name + seed + "".join(f" {key}={value}" for key, value in model.options.items())
+
+
 def _finding(
     entry: BaselineEntry,
+    name: str,
     baseline: Baseline,
     runs: Sequence[MeasuredRun],
     suite: Suite | None,
@@ -146,30 +167,28 @@ def _finding(
         and (not models or any(matches(measured.run, name) for name in models))
     ]
     if not mine:
-        return Finding(
-            model, suite_name, "missing", f"no records of {model} on {suite_name}: run lst-robust eval first"
-        )
+        return Finding(name, suite_name, "missing", f"no records of {name} on {suite_name}: run lst-robust eval first")
     reason = _outdated(entry, suite, metric)
     fitting = [measured for measured in mine if not protocol_differences(entry.protocol, measured.run.protocol)]
     if not reason and not fitting:
         differences = protocol_differences(entry.protocol, mine[0].run.protocol)
         reason = f"another protocol than the baseline's: {', '.join(differences)}; measure it in the same way"
     if reason:
-        return Finding(model, suite_name, "incomparable", f"{model} on {suite_name}: {reason}")
+        return Finding(name, suite_name, "incomparable", f"{name} on {suite_name}: {reason}")
     others = {other.model.train_seed for other in baseline.entries if other.identity[:-1] == entry.identity[:-1]}
     others -= {entry.model.train_seed}
     candidates = [measured for measured in fitting if measured.run.model.train_seed not in others]
     if not candidates:
         where = f"{model} on {suite_name} with training seed {entry.model.train_seed}"
-        return Finding(model, suite_name, "missing", f"no records of {where}: run lst-robust eval first")
+        return Finding(name, suite_name, "missing", f"no records of {where}: run lst-robust eval first")
     measured = _one(candidates)
     missing = [cell.name for cell in entry.cells if cell not in measured.records]
     if missing:
         reason = (
             f"{len(missing)} cells of the baseline are not measured, such as {missing[0]}: run lst-robust eval again"
         )
-        return Finding(model, suite_name, "incomparable", f"{model} on {suite_name}: {reason}")
-    return _compared(entry, measured, metric, tolerance)
+        return Finding(name, suite_name, "incomparable", f"{name} on {suite_name}: {reason}")
+    return _compared(entry, name, measured, metric, tolerance)
 
 
 def _require_defined(metric: str, entry: BaselineEntry) -> None:
@@ -221,18 +240,18 @@ def _one(candidates: Sequence[MeasuredRun]) -> MeasuredRun:
     return candidates[0]
 
 
-def _compared(entry: BaselineEntry, measured: MeasuredRun, metric: str, tolerance: float) -> Finding:
+def _compared(entry: BaselineEntry, name: str, measured: MeasuredRun, metric: str, tolerance: float) -> Finding:
     quantity, names = PARTS[metric]
-    parts = {part(quantity, name): name for name in names}
+    parts = {part(quantity, corruption): corruption for corruption in names}
     current = image_scores({cell: measured.records[cell] for cell in entry.cells}, entry.normaliser, {metric, *parts})
     paired = entry.correct is not None
     if paired:
         old = weighted(entry.wrong(), entry.normaliser, {metric, *parts})
-        deltas = {name: (d.b, d.a, d.difference, d.low, d.high) for name, d in compare_scores(current, old).items()}
+        deltas = {key: (d.b, d.a, d.difference, d.low, d.high) for key, d in compare_scores(current, old).items()}
     else:
         deltas = _unpaired(entry, current.names, current.values)
     before, now, difference, low, high = deltas.pop(metric)
-    worse = {parts[name]: row[2] for name, row in deltas.items() if row[3] > 0}
+    worse = {parts[key]: row[2] for key, row in deltas.items() if row[3] > 0}
     worse = dict(sorted(worse.items(), key=lambda item: -item[1]))
     regressed = difference > tolerance and low > 0
     message = (
@@ -241,10 +260,10 @@ def _compared(entry: BaselineEntry, measured: MeasuredRun, metric: str, toleranc
         + (f", more than the tolerance of {tolerance:g})" if regressed else f", tolerance {tolerance:g})")
     )
     if worse and regressed:
-        message += "; worse: " + ", ".join(f"{name} {delta:+.1f}" for name, delta in worse.items())
+        message += "; worse: " + ", ".join(f"{corruption} {delta:+.1f}" for corruption, delta in worse.items())
     status: Status = "regression" if regressed else "passed"
     numbers = (before, now, difference, low, high)
-    return Finding(entry.model.name, entry.protocol.suite, status, message, *numbers, paired, worse)
+    return Finding(name, entry.protocol.suite, status, message, *numbers, paired, worse)
 
 
 def _unpaired(

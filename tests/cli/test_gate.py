@@ -148,6 +148,9 @@ def test_compare_two_seeds_of_two_models(run, tiny):
     assert data["corruptions"]["shot_noise"]["seeds"]["n"] == 2
     single = run("compare", "alexnet@seed0", "alexnet@seed1", "-s", str(tiny))
     assert single.exit_code == 0 and " SD\n" not in single.stdout
+    assert run("baseline", "write", "-s", str(tiny), "--model", "alexnet", "--out", "baseline.json").exit_code == 0
+    checked = run("check", "--baseline", "baseline.json", "-s", str(tiny), "--metric", "clean_error", "--json")
+    assert [finding["model"] for finding in parsed(checked)["findings"]] == ["alexnet@seed0", "alexnet@seed1"]
     table = run("table", "-s", str(tiny), "--format", "md").stdout
     assert "alexnet on tiny, 2 trainings: clean " in table and "±" in table
     rows = json.loads(run("table", "-s", str(tiny), "--json").stdout)
