@@ -9,11 +9,14 @@ import functools
 import io
 import json
 import os
+import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
 from datetime import timedelta
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 import typer
@@ -66,6 +69,37 @@ def plain_table(*heads: str, title: str | None = None) -> Table:
     )
 
 
+class CtrlC:
+    """Notices Ctrl-C within it, for `again`: Python drops a KeyboardInterrupt that comes to a destructor or to a
+    callback from C, and the work would go on."""
+
+    _pressed = False
+
+    def __enter__(self) -> None:
+        CtrlC._pressed = False
+        self._before = signal.getsignal(signal.SIGINT)  # ignored by programs in the background of some shells
+        self._ours = (
+            threading.current_thread() is threading.main_thread() and self._before is signal.default_int_handler
+        )
+        if self._ours:
+            signal.signal(signal.SIGINT, self._interrupt)
+
+    def __exit__(self, *_: object) -> None:
+        if self._ours:
+            signal.signal(signal.SIGINT, self._before)
+
+    @staticmethod
+    def _interrupt(signum: int, frame: FrameType | None) -> None:
+        CtrlC._pressed = True
+        signal.default_int_handler(signum, frame)
+
+    @staticmethod
+    def again() -> None:
+        """Raises KeyboardInterrupt where there was one that has not ended the work."""
+        if CtrlC._pressed:
+            raise KeyboardInterrupt
+
+
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
     """A command whose expected errors become one red line and their exit code, and whose Ctrl-C becomes 130."""
 
@@ -75,7 +109,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         # PIL's, of images that are refused by name and with one line, and of some that are decoded all the same.
         warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit|Palette images with")
         try:
-            return command(*args, **kwargs)
+            with CtrlC():
+                return command(*args, **kwargs)
         except LstRobustError as error:
             print_error(*str(error).splitlines())
             raise typer.Exit(error.exit_code) from error
@@ -169,6 +204,7 @@ class RichObserver:
         self._task = self._progress.add_task(_plain(title), total=total, completed=done, status="")
 
     def advance(self, steps: float = 1, status: str = "") -> None:
+        CtrlC.again()
         self._done += steps
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=round(self._done, 6))

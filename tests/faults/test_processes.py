@@ -18,6 +18,7 @@ import pytest
 
 import lst_robust.files
 from lst_robust.corruptions import engine
+from lst_robust.evaluation.store import Store
 from lst_robust.training.state import TrainingState
 from tests.cli.conftest import parsed
 from tests.faults.conftest import ALEXNET, refused
@@ -228,6 +229,28 @@ def test_ctrl_c_says_how_to_go_on_and_loses_nothing(run, tiny, net, monkeypatch,
     assert run(*asked).exit_code == 0
     if name == "eval":
         assert 0 < len(kept) < 16 and not lost(kept)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_that_python_drops_in_a_destructor_stops_the_work_at_its_next_step(run, tiny, whole, monkeypatch):
+    class Lock:  # filelock's has a destructor too, which runs after each cell
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def writing(store, record):
+        path = write(store, record)
+        if record.cell.name == "pixelate-2":
+            Lock()
+        return path
+
+    write = Store.write
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "write", writing)
+        refused(run(*EVAL, "stopped"), 130, "interrupted; what was finished is kept, the same command goes on")
+    finished = snapshot(Path("stopped"))
+    assert len(finished) == 8, "clean, contrast, and pixelate at severities 1 and 2"
+    assert parsed(run(*EVAL, "stopped")) == whole
+    assert not lost(finished)
 
 
 FAILURES = {
