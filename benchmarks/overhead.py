@@ -3,9 +3,10 @@
     python benchmarks/overhead.py --data-dir cifar10-jpeg            # ResNet-20 on CIFAR-10's test images, all 96 cells
     python benchmarks/overhead.py --severities 3 --rounds 5          # on crops of a photograph, where there is no data
 
-Each round measures both sides, one after the other and in turns first: the whole of `lst_robust.evaluate` on fresh
-results, and as many forward passes over the same images, decoded before, normalised on the way. Weights are random: the
-time does not depend on them. Printed is the evaluation's wall time over the forward passes'.
+Each round measures three sides, in turns from the first or from the last: the whole of `lst_robust.evaluate` on fresh
+results; as many forward passes over the same images, decoded before, normalised on the way, in the suite's batches on
+all of torch's threads; and those passes as the evaluation does them, which on a CPU gives each thread batches of its
+own. Weights are random: the time does not depend on them. Printed is the evaluation's wall time over either.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import lst_robust
 from lst_robust.data import open_source
-from lst_robust.evaluation.inference import predict
+from lst_robust.evaluation.inference import Classifier, Predictor
 from lst_robust.models.allocator import keep_memory_mapped
 from lst_robust.models.inference import optimize_for_inference
 from lst_robust.preprocess import Preprocess
@@ -47,16 +48,11 @@ def photograph_crops(folder: Path, n: int) -> None:
             Image.fromarray(picture[y : y + SIZE, x : x + SIZE]).save(path, quality=95)
 
 
-def forward_passes(
-    model: torch.nn.Module, images: np.ndarray, labels: np.ndarray, classes: int, batch_size: int, cells: int
-) -> None:
-    suite = lst_robust.load_suite("cifar10-jpeg")
-    preprocess = Preprocess(suite.pixels.mean, suite.pixels.std, torch.device("cpu"))
-    model = optimize_for_inference(model).to(memory_format=torch.channels_last)
+def cell_after_cell(classify: Classifier, images: np.ndarray, labels: np.ndarray, cells: int) -> None:
+    """Forward passes alone, as many as an evaluation makes."""
     for _ in range(cells):
-        for start in range(0, len(images), batch_size):
-            part = slice(start, start + batch_size)
-            predict(model, preprocess, images[part], labels[part], classes)
+        for _ in classify(lambda batch: images[batch.start : batch.stop], labels):
+            pass
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -77,7 +73,6 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     keep_memory_mapped()  # for both sides, as the command line does
     suite = lst_robust.load_suite("cifar10-jpeg")
-    batch_size = suite.batch_size
     with tempfile.TemporaryDirectory() as folder:
         data = options.data_dir or Path(folder) / "images"
         if options.data_dir is None:
@@ -102,26 +97,28 @@ def main() -> None:
         lst_robust.evaluate(
             model, suite, data_dir=data, limit=64, results_dir=Path(folder) / "warm"
         )  # kernels compiled
+        preprocess = Preprocess(suite.pixels.mean, suite.pixels.std, torch.device("cpu"))
+        network = optimize_for_inference(model).to(memory_format=torch.channels_last)
+        predict = Predictor(network, preprocess, len(source.classes), amp=False, warn=print)
+        one_by_one, shared_out = (Classifier(predict, suite.batch_size, workers) for workers in (1, options.threads))
+        sides: dict[str, Callable[[int], None]] = {
+            "evaluation": evaluation,
+            "forward passes": lambda _: cell_after_cell(one_by_one, images, source.labels, cells),
+            "shared out": lambda _: cell_after_cell(shared_out, images, source.labels, cells),
+        }
         rows = []
         for number in range(options.rounds):
-            sides = {
-                "evaluation": lambda number=number: evaluation(number),
-                "forward": lambda: forward_passes(model, images, source.labels, len(source.classes), batch_size, cells),
-            }
             order = list(sides) if number % 2 == 0 else list(reversed(sides))
-            took = {side: seconds(sides[side]) for side in order}
+            took = {side: seconds(lambda side=side, number=number: sides[side](number)) for side in order}
             rows.append(took)
-            print(
-                f"round {number + 1}: evaluation {took['evaluation']:.1f} s, forward passes {took['forward']:.1f} s, "
-                f"ratio {took['evaluation'] / took['forward']:.3f}",
-                flush=True,
-            )
-    ratios = [row["evaluation"] / row["forward"] for row in rows]
+            print(f"round {number + 1}: " + ", ".join(f"{side} {took[side]:.1f} s" for side in sides), flush=True)
     print(
-        f"{options.model}, {len(source)} images, {cells} cells, batches of {batch_size}, {options.threads} threads: "
-        f"median ratio {statistics.median(ratios):.3f} (from {min(ratios):.3f} to {max(ratios):.3f}, "
-        f"{options.rounds} rounds)"
+        f"{options.model}, {len(source)} images, {cells} cells, batches of {suite.batch_size}, {options.threads} "
+        f"threads, {options.rounds} rounds; the evaluation over"
     )
+    for side in list(sides)[1:]:
+        ratios = [row["evaluation"] / row[side] for row in rows]
+        print(f"  {side}: median {statistics.median(ratios):.3f} (from {min(ratios):.3f} to {max(ratios):.3f})")
 
 
 if __name__ == "__main__":

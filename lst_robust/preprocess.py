@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
 
+B = TypeVar("B")
+T = TypeVar("T")
 Load = Callable[[Sequence[int]], np.ndarray]
 """Indices into a source -> uint8 images (n, H, W, 3)."""
 
@@ -27,24 +30,25 @@ class Preprocess:
         return (pixels.permute(0, 3, 1, 2).float() - self.mean) * self.scale
 
 
-def prefetch(load: Load, n: int, batch_size: int, workers: int) -> Iterator[np.ndarray]:
-    """The batches of images 0..n-1 in order, loaded by `workers` threads at most `workers + 1` batches ahead.
+def ahead(
+    work: Callable[[B], T],
+    batches: Iterable[B],
+    workers: int,
+    prepare_thread: Callable[[], object] | None = None,
+) -> Generator[T, None, None]:
+    """What `work` makes of each batch, in order, by `workers` threads at most `workers + 1` batches ahead.
 
-    With `workers` 1 one thread loads while the caller computes. An error in a loader surfaces here.
+    With `workers` 1 one thread works while the caller does. `prepare_thread` is called first in each of the threads. An
+    error in one of them surfaces here. Close the iterator (contextlib.closing) where it may not come to its end.
     """
-    return ahead(load, (range(start, min(start + batch_size, n)) for start in range(0, n, batch_size)), workers)
-
-
-def ahead(load: Load, batches: Iterable[Sequence[int]], workers: int) -> Iterator[np.ndarray]:
-    """The same for any batches of indices."""
     remaining = iter(batches)
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="load") as pool:
-        pending: deque[Future[np.ndarray]] = deque(pool.submit(load, batch) for batch in islice(remaining, workers + 1))
+    with ThreadPoolExecutor(workers, thread_name_prefix="load", initializer=prepare_thread) as pool:
+        pending: deque[Future[T]] = deque(pool.submit(work, batch) for batch in islice(remaining, workers + 1))
         try:
             while pending:
-                images = pending.popleft().result()
-                pending.extend(pool.submit(load, batch) for batch in islice(remaining, 1))
-                yield images
+                done = pending.popleft().result()
+                pending.extend(pool.submit(work, batch) for batch in islice(remaining, 1))
+                yield done
         finally:
             for future in pending:
                 future.cancel()

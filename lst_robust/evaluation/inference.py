@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import numpy as np
 import torch
@@ -10,7 +10,11 @@ from torch import nn
 
 from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
 from lst_robust.evaluation.confidence import Outcomes
-from lst_robust.preprocess import Preprocess
+from lst_robust.preprocess import Load, Preprocess, ahead
+
+AT_MOST = 64  # images a core at a time: more gain nothing, and Ctrl-C waits for them
+AT_LEAST = 8  # fewer are not worth a core of their own
+STATELESS = ("lst_robust.models.", "torch.nn.modules.", "torchvision.")
 
 
 @torch.inference_mode()
@@ -73,3 +77,55 @@ class Predictor:
         self.at_once = tried // 2
         self._warn(f"{self.preprocess.device} has not enough memory for {tried} images at a time: going on with half")
         torch.cuda.empty_cache()
+
+
+class Classifier:
+    """All images of a cell through the network, with loading and computing at the same time.
+
+    Mostly `workers` threads load ahead while the caller's computes, with torch's threads. On a CPU, where the network
+    allows it, each of so many threads loads images of its own and computes with them alone. This is faster, because
+    torch's threads wait for each other after every layer, and so for each one whose core a loader has.
+    """
+
+    def __init__(self, predict: Predictor, batch_size: int, workers: int) -> None:
+        self.predict, self.batch_size, self.workers = predict, batch_size, workers
+        self.threads = torch.get_num_threads()
+        self.shared_out = (
+            predict.preprocess.device.type == "cpu"
+            and 1 < self.threads <= workers
+            and batch_size >= AT_LEAST * self.threads
+            and keeps_no_state(predict.model)
+        )
+
+    def __call__(self, load: Load, labels: np.ndarray) -> Generator[Outcomes, None, None]:
+        """The outcomes of images 0, 1, ... in order, in parts. Close it (contextlib.closing) where it may be left
+        before its end."""
+        n = len(labels)
+        if not self.shared_out:
+            batches = _batches(n, self.batch_size)
+            for batch, images in zip(batches, ahead(load, batches, self.workers), strict=True):
+                yield self.predict(images, labels[batch.start : batch.stop])
+            return
+
+        def load_and_predict(batch: range) -> Outcomes:
+            return self.predict(load(batch), labels[batch.start : batch.stop])
+
+        size = min(self.batch_size // self.threads, AT_MOST, -(-n // self.threads))
+        try:
+            yield from ahead(load_and_predict, _batches(n, size), self.threads, lambda: torch.set_num_threads(1))
+        finally:
+            torch.set_num_threads(self.threads)  # for threads to come; this one's has not changed
+
+
+def _batches(n: int, size: int) -> list[range]:
+    return [range(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def keeps_no_state(model: nn.Module) -> bool:
+    """Whether several threads may call `model` at the same time: the modules of this library, torch and torchvision
+    change nothing in themselves in evaluation mode; of others, and of hooks, nobody knows."""
+    return all(
+        type(module).__module__.startswith(STATELESS)
+        and not (module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+        for module in model.modules()
+    )

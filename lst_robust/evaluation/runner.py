@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -27,13 +28,13 @@ from lst_robust.distributed import Ranks, joined
 from lst_robust.errors import NonFiniteError, UsageError, unknown_name
 from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.evaluation.images import CellImages, open_cell_images
-from lst_robust.evaluation.inference import Predictor
+from lst_robust.evaluation.inference import Classifier, Predictor
 from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Provenance, Record, Run, make_record, utc_now
 from lst_robust.evaluation.results import Summary, summarise
 from lst_robust.evaluation.store import Store
 from lst_robust.evaluation.subject import Options, from_checkpoint, from_library, from_module, trained_on_demand
 from lst_robust.models.inference import optimize_for_inference
-from lst_robust.preprocess import Preprocess, prefetch
+from lst_robust.preprocess import Preprocess
 from lst_robust.progress import Observer, Silent
 from lst_robust.suites import Normaliser, PixelStatistics, Suite, load_suite
 
@@ -201,11 +202,11 @@ class _Measurer:
         observer: Observer,
     ) -> None:
         self.run, self.images, self.observer = run, images, observer
-        self.batch_size, self.workers = batch_size, workers
         model = optimize_for_inference(model) if device.type == "cpu" else model.eval()
         model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         preprocess = Preprocess(pixels.mean, pixels.std, device)
-        self.predict = Predictor(model, preprocess, len(images.clean.classes), amp=amp, warn=observer.warn)
+        predict = Predictor(model, preprocess, len(images.clean.classes), amp=amp, warn=observer.warn)
+        self.classify = Classifier(predict, batch_size, workers)
         self.device, self.transform = device, f"{images.transform}, {pixels.described()}"
 
     def measure_all(
@@ -251,11 +252,10 @@ class _Measurer:
         started = time.perf_counter()
         labels = self.images.clean.labels
         parts: list[Outcomes] = []
-        done = 0
-        for images in prefetch(self.images.loader(cell), len(labels), self.batch_size, self.workers):
-            parts.append(self.predict(images, labels[done : done + len(images)]))
-            done += len(images)
-            self.observer.advance(len(images) / len(labels))
+        with closing(self.classify(self.images.loader(cell), labels)) as outcomes:
+            for part in outcomes:
+                parts.append(part)
+                self.observer.advance(len(part.correct) / len(labels))
         seconds = time.perf_counter() - started
         return make_record(self.run, cell, Outcomes.joined(parts), self._provenance(seconds, len(labels)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -36,15 +37,20 @@ def test_restricting_the_cells(suite):
         wanted_cells(suite, [], None)
 
 
-def test_the_numbers_do_not_depend_on_batches_and_threads(suite, model, tmp_path):
+def test_the_numbers_do_not_depend_on_batches_and_threads(suite, model, tmp_path, monkeypatch, request):
+    monkeypatch.setattr(inference, "STATELESS", ("torch.", type(model).__module__))
+    request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
     asked = {"corruptions": ["gaussian_noise", "glass_blur", "fog"], "severities": [3], "name": "dark"}
-    results = [
-        lst_robust.evaluate(model, suite, results_dir=tmp_path / str(i), batch_size=batch, workers=workers, **asked)
-        for i, (batch, workers) in enumerate([(40, 1), (7, 1), (1, 3), (13, 4)])
-    ]
+    results = []
+    for batch, workers, threads in [(40, 1, 1), (7, 1, 2), (1, 3, 1), (13, 4, 1), (40, 2, 2), (16, 4, 2)]:
+        torch.set_num_threads(threads)
+        folder = tmp_path / str(len(results))
+        results.append(
+            lst_robust.evaluate(model, suite, results_dir=folder, batch_size=batch, workers=workers, **asked)
+        )
     bits = [[record.correct for record in result.records.values()] for result in results]
-    assert bits[1:] == bits[:1] * 3
-    assert results[1].summary() == results[0].summary()
+    assert bits[1:] == bits[:1] * 5
+    assert all(result.summary() == results[0].summary() for result in results)
     assert len(set(bits[0])) > 1, "the corruptions must have changed something"
 
 
