@@ -64,11 +64,12 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
     known = sorted(known)
     if isinstance(name, str) and len(name) > 100:
         name = f"{name[:100]}..."
+    listing = f" (`lst-robust {kind}s` lists all)" if kind in ("model", "suite") else ""
     nearest = get_close_matches(name, known, n=3, cutoff=0.5) if isinstance(name, str) else []
     if nearest:
-        mend = "did you mean " + " or ".join(nearest) + "?"
+        mend = "did you mean " + " or ".join(nearest) + f"?{listing}"
     elif len(known) <= 20:
         mend = "choose from " + ", ".join(known)
     else:
-        mend = f"there are {len(known)} to choose from, {known[0]} ... {known[-1]}"
+        mend = f"there are {len(known)} to choose from, {known[0]} ... {known[-1]}{listing}"
     return UsageError(f"unknown {kind} {name!r}: {mend}")

@@ -50,9 +50,9 @@ class FileSource(ImageSource):
 
 
 def require_folder(root: Path | None, layout: str) -> Path:
-    """`root` if it is a folder; otherwise a DataError that says how the data must lie."""
+    """`root` if it is a folder; a DataError, or a UsageError for None, that says how the data must lie otherwise."""
     if root is None:
-        raise DataError(f"this suite needs a data folder: give it with --data-dir; {layout}")
+        raise UsageError(f"this suite needs a data folder: give it with --data-dir; {layout}")
     if not root.is_dir():
         raise DataError(f"no data folder {root}: give an existing one with --data-dir; {layout}")
     return root

@@ -131,7 +131,7 @@ def test_a_sheet_has_every_corruption_in_its_place(run, photo, monkeypatch):
         (["--suite", "digits-c", "a", "b"], 2, "--suite NAME DST"),
         (["--suite", "digit-c", "out"], 2, "did you mean digits-c"),
         (["--suite", "digits-c", "out", "--size", "64"], 2, "leave out --size"),
-        (["--suite", "imagefolder", "out"], 3, "--data-dir"),
+        (["--suite", "imagefolder", "out"], 2, "--data-dir"),
         (["nowhere", "out"], 3, "no image folder nowhere"),
         ([".", "out"], 3, "has no class folders"),
         ([".", "out", "--size", "large"], 2, "'keep' or a number of pixels"),

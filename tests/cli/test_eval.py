@@ -115,7 +115,7 @@ def test_a_written_normaliser_can_be_used_and_gives_100(run, tiny):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["-m", "lst81"], 2, "did you mean lst18"),
+        (["-m", "lst81"], 2, "did you mean lst18 or lst164 or lst110? (`lst-robust models` lists all)"),
         (["-m", "alexnet", "-s", "digit-c"], 2, "did you mean digits-c"),
         (["-m", "alexnet", "--severities", "6"], 2, "outside 1..5"),
         (["-m", "alexnet", "--severities", "one"], 2, "such as 1,3 or 1-5"),
@@ -127,7 +127,7 @@ def test_a_written_normaliser_can_be_used_and_gives_100(run, tiny):
         (["-m", "alexnet", "--set", "stem"], 2, "KEY=VALUE"),
         (["-m", "alexnet", "--set", "colour=red"], 2, "colour"),
         (["-m", "alexnet", "--normaliser", "resnet"], 2, "alexnet-imagenet-c"),
-        (["-m", "alexnet", "-s", "imagefolder"], 3, "--data-dir"),
+        (["-m", "alexnet", "-s", "imagefolder"], 2, "--data-dir"),
         (["-m", "alexnet", "-s", "imagefolder", "--data-dir", "nowhere"], 3, "nowhere"),
         (["-m", "alexnet", "--checkpoint", "missing.safetensors"], 3, "missing.safetensors"),
         (["-m", "alexnet", "--results-dir", "/proc/nowhere"], 3, "--results-dir"),

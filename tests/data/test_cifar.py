@@ -84,7 +84,7 @@ def test_a_damaged_batch_is_one_clear_line(tmp_path, content):
 
 
 def test_missing_data_says_where_to_get_it(tmp_path):
-    with pytest.raises(DataError, match=r"cs\.toronto\.edu.*python version"):
+    with pytest.raises(UsageError, match=r"cs\.toronto\.edu.*python version"):
         opened(None)
     write_cifar(tmp_path, "cifar10")
     (tmp_path / "cifar-10-batches-py" / "test_batch").unlink()

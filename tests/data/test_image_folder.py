@@ -58,7 +58,7 @@ def test_an_unreadable_image_is_refused_or_left_out(image_tree):
 
 
 def test_the_data_folder_must_be_given_and_exist(tmp_path):
-    with pytest.raises(DataError, match=r"--data-dir; images must lie as train/<class>"):
+    with pytest.raises(UsageError, match=r"--data-dir; images must lie as train/<class>"):
         opened(None)
     with pytest.raises(DataError, match=r"no data folder .*nowhere.*--data-dir"):
         opened(tmp_path / "nowhere")

@@ -206,6 +206,8 @@ def test_a_folder_of_something_else_is_refused(make, pets, tmp_path):
     make(tmp_path / "out")
     with pytest.raises(UsageError, match=r"holds another set \(seed 0, not 1; severities 1,4, not 1\)"):
         make(tmp_path / "out", seed=1, severities=[1])
+    with pytest.raises(UsageError, match=r"holds another set \(size 32, not 24\): choose"):
+        make(tmp_path / "out", size=24)
     (pets / "cat" / "2.png").unlink()
     with pytest.raises(UsageError, match="made from 6 other images"):
         make(tmp_path / "out")
