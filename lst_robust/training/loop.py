@@ -37,6 +37,9 @@ from lst_robust.training.testing import measure_error
 
 RANKS_APART = 2**40  # between the seeds of two ranks' dropout, farther apart than any two epochs' seeds
 
+ENOUGH_EPOCHS = 3  # to expect something of a training
+LEARNT = 0.95  # of the error by guessing: above it nothing worth mentioning was learnt
+
 
 class Fitted(NamedTuple):
     """The log as CSV text, and the best epoch where the recipe asks for it."""
@@ -90,6 +93,13 @@ def fit(
         if ranks.leader:
             state.save(resume_file)
     observer.finish()
+    guessing = 100 * (1 - np.bincount(source.labels).max() / len(source))  # always the commonest class
+    reached = state.log[-1]["train_error"]
+    if plan.epochs >= ENOUGH_EPOCHS and reached > LEARNT * guessing:
+        observer.warn(
+            f"{title}: after {plan.epochs} epochs the training error is {reached:.1f} %, {guessing:.1f} % by guessing: "
+            "the network has learnt next to nothing; try a lower --lr"
+        )
     return Fitted(state.log_csv(), copy.copy(state.best))
 
 

@@ -165,6 +165,15 @@ def test_it_learns_and_depends_on_the_seed_only(source, tmp_path):
     assert last < 0.7 * first
 
 
+def test_a_training_that_has_learnt_nothing_says_so(source, tmp_path):
+    observer = Silent()
+    train(network(), source, tmp_path / "1", RECIPE.changed({"epochs": 12}), observer=observer)
+    assert not observer.warnings
+    train(network(), source, tmp_path / "2", RECIPE.changed({"lr": 1e-9}), observer=observer)
+    (warning,) = observer.warnings
+    assert "after 3 epochs the training error is " in warning and "90.0 % by guessing" in warning
+
+
 def test_the_callers_random_state_is_left_alone(source, tmp_path):
     torch.manual_seed(5)
     expected = torch.rand(3)
