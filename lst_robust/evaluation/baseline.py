@@ -6,7 +6,6 @@ unless left out, which images were right (for the paired comparison). The same r
 
 from __future__ import annotations
 
-import base64
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +19,17 @@ from lst_robust.config import Config
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.errors import DataError, UsageError
 from lst_robust.evaluation.collect import MeasuredRun, Warn, collect_runs, run_normaliser
-from lst_robust.evaluation.records import CLEAN, CLEAN_CELL, Cell, ModelIdentity, Protocol, Run, top1_error
+from lst_robust.evaluation.records import (
+    CLEAN,
+    CLEAN_CELL,
+    Cell,
+    ModelIdentity,
+    Protocol,
+    Run,
+    packed,
+    top1_error,
+    unpacked,
+)
 from lst_robust.evaluation.selection import choices, select
 from lst_robust.files import write_atomic
 from lst_robust.suites import Normaliser
@@ -68,7 +77,7 @@ class BaselineEntry(Config):
 
     def wrong(self) -> dict[Cell, np.ndarray]:
         """bool (n,) of each cell: which images were classified wrongly. Empty without the bits."""
-        return {_cell(name): ~_unpacked(bits, self.protocol.n) for name, bits in (self.correct or {}).items()}
+        return {_cell(name): ~unpacked(bits, self.protocol.n) for name, bits in (self.correct or {}).items()}
 
 
 class Baseline(Config):
@@ -131,7 +140,7 @@ def read_baseline(path: str | Path) -> Baseline:
 
 def _entry(measured: MeasuredRun, bits: bool, warn: Warn) -> BaselineEntry:
     cells = sorted(measured.records, key=lambda cell: (cell != CLEAN_CELL, cell))
-    correct = {cell.name: _packed(measured.records[cell].correct_bits()) for cell in cells} if bits else None
+    correct = {cell.name: packed(measured.records[cell].correct_bits()) for cell in cells} if bits else None
     return BaselineEntry(
         protocol=measured.run.protocol,
         model=measured.run.model,
@@ -146,14 +155,3 @@ def _cell(name: str) -> Cell:
     if name != CLEAN and not severity.isdecimal():
         raise ValueError(f"no such cell: {name!r}")
     return CLEAN_CELL if name == CLEAN else Cell(corruption, int(severity))
-
-
-def _packed(correct: np.ndarray) -> str:
-    return base64.b64encode(np.packbits(correct).tobytes()).decode("ascii")
-
-
-def _unpacked(text: str, n: int) -> np.ndarray:
-    packed = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
-    if len(packed) != (n + 7) // 8:
-        raise ValueError(f"{len(packed)} bytes of correctness bits do not hold {n} images")
-    return np.unpackbits(packed, count=n).astype(bool)

@@ -125,10 +125,7 @@ class Record(_Strict):
 
     def correct_bits(self) -> np.ndarray:
         """bool (n,): whether each image was classified correctly, in the order of the ids."""
-        packed = np.frombuffer(base64.b64decode(self.correct, validate=True), dtype=np.uint8)
-        if len(packed) != (self.protocol.n + 7) // 8:
-            raise ValueError(f"{len(packed)} bytes of correctness bits do not hold {self.protocol.n} images")
-        return np.unpackbits(packed, count=self.protocol.n).astype(bool)
+        return unpacked(self.correct, self.protocol.n)
 
 
 class Run(NamedTuple):
@@ -150,12 +147,25 @@ def make_record(run: Run, cell: Cell, outcomes: Outcomes, provenance: Provenance
         severity=cell.severity,
         top1_error=top1_error(outcomes.correct),
         top5_error=outcomes.top5_error(),
-        correct=base64.b64encode(np.packbits(outcomes.correct).tobytes()).decode("ascii"),
+        correct=packed(outcomes.correct),
         calibration=Calibration.of(outcomes),
         protocol=run.protocol,
         model=run.model,
         provenance=provenance,
     )
+
+
+def packed(correct: np.ndarray) -> str:
+    """bool (n,) as text: one bit an image, big-endian, base64."""
+    return base64.b64encode(np.packbits(correct).tobytes()).decode("ascii")
+
+
+def unpacked(text: str, n: int) -> np.ndarray:
+    """bool (n,) of `packed` text; ValueError where it does not hold so many."""
+    bits = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
+    if len(bits) != (n + 7) // 8:
+        raise ValueError(f"{len(bits)} bytes of correctness bits do not hold {n} images")
+    return np.unpackbits(bits, count=n).astype(bool)
 
 
 def top1_error(correct: np.ndarray) -> float:
