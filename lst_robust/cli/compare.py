@@ -22,6 +22,7 @@ HELP = """Compare two measured models, image by image: mCE and every CE, with in
 A and B are names as in the table. Where a model was trained with several seeds, runs of equal seed are paired, and the
 mean difference is shown with its spread over seeds; `lst20@seed1` or `lst20@3fa9c1` (run or checkpoint) names one run.
 Intervals: bootstrap over images, 95 %. p: sign-flip randomisation test; over corruptions corrected by Holm's method.
+The last line adds the interval over trainings (Student's t on the seeds' differences).
 
 **Examples**
 
@@ -55,13 +56,14 @@ def compare_command(
 
 
 def verdict(comparison: Comparison) -> str:
-    """The result in one line: which of these weights are the better in the first of these metrics that both have. It
-    speaks of these trainings only: other images are in the interval, other seeds are not."""
+    """The result in one line: which of these weights are the better in the first of these metrics that both have. The
+    first interval is over other images, the second (where there are seeds) over other trainings."""
     metric = next(name for name in ("mce15", "mce19", "mean_corruption_error") if name in comparison.metrics)
     value = comparison.metrics[metric]
     numbers = f"{TITLES[metric]} {value.difference:+.2f} [{value.low:+.2f}, {value.high:+.2f}], p = {value.p_value:.4f}"
     if value.seeds:
-        numbers += f"; the difference varies by ± {value.seeds.std:.2f} over {value.seeds.n} training seeds"
+        seeds = value.seeds
+        numbers += f"; over {seeds.n} training seeds: SD {seeds.std:.2f}, 95 % [{seeds.low:+.2f}, {seeds.high:+.2f}]"
     if value.low <= 0 <= value.high:
         return f"{comparison.a} and {comparison.b} do not differ beyond chance: {numbers}"
     better, other = (comparison.a, comparison.b) if value.difference < 0 else (comparison.b, comparison.a)

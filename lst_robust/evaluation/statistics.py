@@ -14,7 +14,7 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 RESAMPLES = 2000  # the ends of a 95 % interval are then good to about a tenth of its width
 FLIPS = 9999  # the smallest p-value is 1 in 10,000, small enough to stand for 19 corruptions after Holm's correction
@@ -25,11 +25,14 @@ CHUNK_BYTES = 64_000_000  # of counts or signs held at once, whatever the number
 
 
 class Spread(NamedTuple):
-    """Mean and standard deviation (n - 1) over training seeds, in the unit of the values."""
+    """Mean and standard deviation (n - 1) over training seeds; low, high: the mean's 95 % interval over trainings. In
+    the unit of the values."""
 
     mean: float
     std: float
     n: int
+    low: float
+    high: float
 
 
 def intervals(scores: np.ndarray, *, confidence: float = CONFIDENCE, resamples: int = RESAMPLES) -> np.ndarray:
@@ -118,8 +121,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def spread(values: Sequence[float]) -> Spread | None:
-    """Mean and standard deviation of one value a training seed; None for fewer than two."""
-    return Spread(fmean(values), stdev(values), len(values)) if len(values) > 1 else None
+    """Of one value a training seed; None for fewer than two. The interval is Student's: few trainings make it wide."""
+    n = len(values)
+    if n < 2:
+        return None
+    mean, std = fmean(values), stdev(values)
+    reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * std / n**0.5
+    return Spread(mean, std, n, mean - reach, mean + reach)
 
 
 def _chunks(rows: int, n: int) -> Iterator[int]:

@@ -84,7 +84,8 @@ def test_seeds_are_paired_and_their_spread_is_told(store):
     comparison = compare("a", "b", results_dir=store.results_dir)
     value = comparison.metrics["mean_corruption_error"]
     assert (value.a, value.b, value.difference) == pytest.approx((30, 25, 5))
-    assert value.seeds == pytest.approx((5, 5, 3))  # of 5, 10 and 0
+    assert value.seeds[:3] == pytest.approx((5, 5, 3))  # of 5, 10 and 0
+    assert (value.seeds.low, value.seeds.high) == pytest.approx((5 - 12.42, 5 + 12.42), abs=0.01)  # 4.303 · 5 / √3
     fog = [pair.corruptions["fog"].difference for pair in comparison.pairs]
     assert comparison.corruptions["fog"].seeds.std == pytest.approx(np.std(fog, ddof=1))
     assert [pair.metrics["clean_error"].difference for pair in comparison.pairs] == pytest.approx([5, 10, 0])

@@ -95,7 +95,10 @@ def test_holm_steps_down():
 
 
 def test_spread_over_seeds():
-    assert statistics.spread([86.0, 88.0, 90.0]) == (88, 2, 3)
+    ours = statistics.spread([86.0, 88.0, 90.0])
+    expected = stats.ttest_1samp([86.0, 88.0, 90.0], 0).confidence_interval(0.95)
+    assert ours == pytest.approx((88, 2, 3, expected.low, expected.high))
+    assert statistics.spread([88.0, 88.0]) == (88, 0, 2, 88, 88)
     assert statistics.spread([88.0]) is None
 
 

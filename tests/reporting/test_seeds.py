@@ -18,7 +18,7 @@ def test_seeds_of_one_model_under_one_protocol_are_pooled(result):
     ]
     spreads = over_seeds(results)
     assert spreads[0] == spreads[1] == spreads[2]
-    assert spreads[0]["mce15"] == (99, 2, 3) and spreads[0]["clean_error"].mean == 4.2
+    assert spreads[0]["mce15"][:3] == (99, 2, 3) and spreads[0]["clean_error"].mean == 4.2
     assert spreads[3:] == [None] * 5
     (note,) = seed_notes(results)
     assert note.startswith("lst18 on digits-c, 3 trainings: mCE (19) 101.00 ± 2.00, mCE (15) 99.00 ± 2.00, clean 4.20")
