@@ -100,7 +100,9 @@ def main() -> None:
         preprocess = Preprocess(suite.pixels.mean, suite.pixels.std, torch.device("cpu"))
         network = optimize_for_inference(model).to(memory_format=torch.channels_last)
         predict = Predictor(network, preprocess, len(source.classes), amp=False, warn=print)
-        one_by_one, shared_out = (Classifier(predict, suite.batch_size, workers) for workers in (1, options.threads))
+        one_by_one, shared_out = (
+            Classifier(predict, SIZE, suite.batch_size, workers) for workers in (1, options.threads)
+        )
         sides: dict[str, Callable[[int], None]] = {
             "evaluation": evaluation,
             "forward passes": lambda _: cell_after_cell(one_by_one, images, source.labels, cells),

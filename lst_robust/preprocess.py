@@ -11,8 +11,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-B = TypeVar("B")
-T = TypeVar("T")
+Batch = TypeVar("Batch")
+Result = TypeVar("Result")
 Load = Callable[[Sequence[int]], np.ndarray]
 """Indices into a source -> uint8 images (n, H, W, 3)."""
 
@@ -31,19 +31,19 @@ class Preprocess:
 
 
 def ahead(
-    work: Callable[[B], T],
-    batches: Iterable[B],
+    work: Callable[[Batch], Result],
+    batches: Iterable[Batch],
     workers: int,
     prepare_thread: Callable[[], object] | None = None,
-) -> Generator[T, None, None]:
+) -> Generator[Result, None, None]:
     """What `work` makes of each batch, in order, by `workers` threads at most `workers + 1` batches ahead.
 
     With `workers` 1 one thread works while the caller does. `prepare_thread` is called first in each of the threads. An
     error in one of them surfaces here. Close the iterator (contextlib.closing) where it may not come to its end.
     """
     remaining = iter(batches)
-    with ThreadPoolExecutor(workers, thread_name_prefix="load", initializer=prepare_thread) as pool:
-        pending: deque[Future[T]] = deque(pool.submit(work, batch) for batch in islice(remaining, workers + 1))
+    with ThreadPoolExecutor(workers, thread_name_prefix="worker", initializer=prepare_thread) as pool:
+        pending: deque[Future[Result]] = deque(pool.submit(work, batch) for batch in islice(remaining, workers + 1))
         try:
             while pending:
                 done = pending.popleft().result()

@@ -70,8 +70,8 @@ def plain_table(*heads: str, title: str | None = None) -> Table:
 
 
 class CtrlC:
-    """Notices Ctrl-C within it, for `again`: Python drops a KeyboardInterrupt that comes to a destructor or to a
-    callback from C, and the work would go on."""
+    """Notices Ctrl-C within it, for `raise_if_pressed`: Python drops a KeyboardInterrupt that comes to a destructor or
+    to a callback from C, and the work would go on."""
 
     _pressed = False
 
@@ -94,7 +94,7 @@ class CtrlC:
         signal.default_int_handler(signum, frame)
 
     @staticmethod
-    def again() -> None:
+    def raise_if_pressed() -> None:
         """Raises KeyboardInterrupt where there was one that has not ended the work."""
         if CtrlC._pressed:
             raise KeyboardInterrupt
@@ -204,7 +204,7 @@ class RichObserver:
         self._task = self._progress.add_task(_plain(title), total=total, completed=done, status="")
 
     def advance(self, steps: float = 1, status: str = "") -> None:
-        CtrlC.again()
+        CtrlC.raise_if_pressed()
         self._done += steps
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=round(self._done, 6))

@@ -53,7 +53,10 @@ def eval_command(
     batch_size: Annotated[
         int | None,
         typer.Option(
-            "--batch-size", "-b", envvar="LST_ROBUST_BATCH_SIZE", help="Images a forward pass.  [default: suite's]"
+            "--batch-size",
+            "-b",
+            envvar="LST_ROBUST_BATCH_SIZE",
+            help="Images in the network at a time, at most.  [default: suite's]",
         ),
     ] = None,
     workers: opt.Workers = None,

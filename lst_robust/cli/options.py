@@ -45,7 +45,10 @@ ResultsDir = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option(
-        "--workers", "-j", envvar="LST_ROBUST_WORKERS", help="Threads that decode and corrupt.  [default: all cores]"
+        "--workers",
+        "-j",
+        envvar="LST_ROBUST_WORKERS",
+        help="Threads that decode, corrupt and feed the network.  [default: all cores]",
     ),
 ]
 Device = Annotated[str, typer.Option("--device", envvar="LST_ROBUST_DEVICE", help="auto, cpu, cuda or cuda:<number>.")]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import closing
+from threading import Semaphore
 
 import numpy as np
 import torch
@@ -12,9 +14,9 @@ from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
 from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.preprocess import Load, Preprocess, ahead
 
-AT_MOST = 64  # images a core at a time: more gain nothing, and Ctrl-C waits for them
-AT_LEAST = 8  # fewer are not worth a core of their own
-STATELESS = ("lst_robust.models.", "torch.nn.modules.", "torchvision.")
+AT_LEAST, AT_MOST = 8, 64  # images a core at a time: fewer are slow, more gain nothing and keep Ctrl-C waiting,
+PIXELS = 2**19  # and so does more than this
+STATELESS_PACKAGES = ("lst_robust.models.", "torch.nn.modules.", "torchvision.models.", "torchvision.ops.")
 
 
 @torch.inference_mode()
@@ -82,39 +84,50 @@ class Predictor:
 class Classifier:
     """All images of a cell through the network, with loading and computing at the same time.
 
-    Mostly `workers` threads load ahead while the caller's computes, with torch's threads. On a CPU, where the network
-    allows it, each of so many threads loads images of its own and computes with them alone. This is faster, because
-    torch's threads wait for each other after every layer, and so for each one whose core a loader has.
+    On a CPU each of torch's threads computes alone, with images of its own, where the network allows that and the batch
+    holds enough for all. This is faster than one batch on all of them, which wait for each other after every layer, and
+    so for each one whose core a loader has. Elsewhere `workers` threads load ahead while the caller's computes.
+
+    While it runs, torch's thread count of the process is 1; afterwards it is the caller's.
     """
 
-    def __init__(self, predict: Predictor, batch_size: int, workers: int) -> None:
+    def __init__(self, predict: Predictor, image_size: int, batch_size: int, workers: int) -> None:
         self.predict, self.batch_size, self.workers = predict, batch_size, workers
         self.threads = torch.get_num_threads()
+        self.share = min(batch_size // self.threads, AT_MOST, max(AT_LEAST, PIXELS // image_size**2))
         self.shared_out = (
             predict.preprocess.device.type == "cpu"
             and 1 < self.threads <= workers
-            and batch_size >= AT_LEAST * self.threads
+            and self.share >= AT_LEAST
             and keeps_no_state(predict.model)
         )
 
     def __call__(self, load: Load, labels: np.ndarray) -> Generator[Outcomes, None, None]:
         """The outcomes of images 0, 1, ... in order, in parts. Close it (contextlib.closing) where it may be left
         before its end."""
-        n = len(labels)
-        if not self.shared_out:
-            batches = _batches(n, self.batch_size)
-            for batch, images in zip(batches, ahead(load, batches, self.workers), strict=True):
+        return self._on_each_thread(load, labels) if self.shared_out else self._one_by_one(load, labels)
+
+    def _one_by_one(self, load: Load, labels: np.ndarray) -> Generator[Outcomes, None, None]:
+        batches = _batches(len(labels), self.batch_size)
+        with closing(ahead(load, batches, self.workers)) as loaded:
+            for batch, images in zip(batches, loaded, strict=True):
                 yield self.predict(images, labels[batch.start : batch.stop])
-            return
+
+    def _on_each_thread(self, load: Load, labels: np.ndarray) -> Generator[Outcomes, None, None]:
+        computing = Semaphore(self.threads)  # further workers load ahead
 
         def load_and_predict(batch: range) -> Outcomes:
-            return self.predict(load(batch), labels[batch.start : batch.stop])
+            images = load(batch)
+            with computing:
+                return self.predict(images, labels[batch.start : batch.stop])
 
-        size = min(self.batch_size // self.threads, AT_MOST, -(-n // self.threads))
+        n = len(labels)
+        batches = _batches(n, min(self.share, -(-n // self.threads)))
         try:
-            yield from ahead(load_and_predict, _batches(n, size), self.threads, lambda: torch.set_num_threads(1))
+            with closing(ahead(load_and_predict, batches, self.workers, lambda: torch.set_num_threads(1))) as outcomes:
+                yield from outcomes
         finally:
-            torch.set_num_threads(self.threads)  # for threads to come; this one's has not changed
+            torch.set_num_threads(self.threads)
 
 
 def _batches(n: int, size: int) -> list[range]:
@@ -122,10 +135,17 @@ def _batches(n: int, size: int) -> list[range]:
 
 
 def keeps_no_state(model: nn.Module) -> bool:
-    """Whether several threads may call `model` at the same time: the modules of this library, torch and torchvision
-    change nothing in themselves in evaluation mode; of others, and of hooks, nobody knows."""
-    return all(
-        type(module).__module__.startswith(STATELESS)
-        and not (module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+    """Whether several threads may call `model` at the same time, each with a part of a batch.
+
+    The modules of this library, torch and torchvision change nothing in themselves in evaluation mode, with the
+    exceptions below. Of others, of hooks and of methods replaced in an object, nobody knows.
+    """
+    everywhere = nn.modules.module
+    return not (everywhere._global_forward_hooks or everywhere._global_forward_pre_hooks) and all(
+        type(module).__module__.startswith(STATELESS_PACKAGES)
+        and not (module._forward_hooks or module._forward_pre_hooks)
+        and not any(callable(getattr(type(module), name, None)) for name in vars(module))
+        and not (isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is None)  # of the batch
+        and not getattr(module, "max_norm", None)  # embeddings that rescale themselves
         for module in model.modules()
     )

@@ -86,7 +86,8 @@ def evaluate(
     """Measures a model on the clean images and on every wanted cell of a suite, and returns the records.
 
     Under `torchrun` the ranks share the cells through the results folder, and each returns all records. So do processes
-    that evaluate the same on their own at the same time.
+    that evaluate the same on their own at the same time. On a CPU torch's thread count of the process may be 1 while it
+    runs.
 
     Args:
         model: a name (see `model_names`) or a network: float32 (n, 3, H, W), normalised -> logits (n, classes).
@@ -206,7 +207,7 @@ class _Measurer:
         model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         preprocess = Preprocess(pixels.mean, pixels.std, device)
         predict = Predictor(model, preprocess, len(images.clean.classes), amp=amp, warn=observer.warn)
-        self.classify = Classifier(predict, batch_size, workers)
+        self.classify = Classifier(predict, run.protocol.image_size, batch_size, workers)
         self.device, self.transform = device, f"{images.transform}, {pixels.described()}"
 
     def measure_all(

@@ -48,7 +48,8 @@ def optimize_for_inference(model: nn.Module) -> nn.Module:
             elif isinstance(child, LSTI):
                 setattr(parent, name, InferenceLSTI(child))
     for parameter in model.parameters():
-        parameter.requires_grad_(False)
+        if parameter.is_leaf:  # those of a scripted network's copy are not
+            parameter.requires_grad_(False)
     model.to(memory_format=torch.channels_last)
     return ChunkedModel(model) if has_lst else model
 
@@ -62,6 +63,6 @@ def _pairs(parent: nn.Module) -> list[tuple[str, str]]:
 
 def _fold_pair(parent: nn.Module, first: str, second: str) -> None:
     convolution, bn = getattr(parent, first), getattr(parent, second)
-    if isinstance(convolution, nn.Conv2d) and isinstance(bn, nn.BatchNorm2d):
+    if isinstance(convolution, nn.Conv2d) and isinstance(bn, nn.BatchNorm2d) and bn.running_mean is not None:
         setattr(parent, first, fuse_conv_bn_eval(convolution, bn))
         setattr(parent, second, nn.Identity())

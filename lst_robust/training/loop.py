@@ -95,10 +95,10 @@ def fit(
     observer.finish()
     guessing = 100 * (1 - np.bincount(source.labels).max() / len(source))  # always the commonest class
     reached = state.log[-1]["train_error"]
-    if plan.epochs >= ENOUGH_EPOCHS and reached > LEARNT * guessing:
+    if plan.epochs >= ENOUGH_EPOCHS and guessing > 50 and reached > LEARNT * guessing:
         observer.warn(
             f"{title}: after {plan.epochs} epochs the training error is {reached:.1f} %, {guessing:.1f} % by guessing: "
-            "the network has learnt next to nothing; try a lower --lr"
+            "the network has learnt next to nothing; train it with another learning rate (lst-robust train --lr)"
         )
     return Fitted(state.log_csv(), copy.copy(state.best))
 

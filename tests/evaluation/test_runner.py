@@ -38,7 +38,7 @@ def test_restricting_the_cells(suite):
 
 
 def test_the_numbers_do_not_depend_on_batches_and_threads(suite, model, tmp_path, monkeypatch, request):
-    monkeypatch.setattr(inference, "STATELESS", ("torch.", type(model).__module__))
+    monkeypatch.setattr(inference, "STATELESS_PACKAGES", ("torch.", type(model).__module__))
     request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
     asked = {"corruptions": ["gaussian_noise", "glass_blur", "fog"], "severities": [3], "name": "dark"}
     results = []

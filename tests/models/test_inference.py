@@ -150,3 +150,12 @@ def test_bfloat16_goes_by_torch() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             half = model(images).float()
     assert (half - full).norm() <= 2e-2 * full.norm()
+
+
+@pytest.mark.parametrize("make", [lambda model: model, lambda model: torch.jit.script(model.eval())])
+def test_what_cannot_be_folded_computes_the_same(make):
+    torch.manual_seed(0)
+    unusual = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False))  # statistics of the batch
+    model = make(unusual)
+    x = torch.randn(2, 3, 8, 8)
+    torch.testing.assert_close(optimize_for_inference(model)(x), unusual.eval()(x))

@@ -115,7 +115,10 @@ class InferenceLSTII(nn.Module):
         )
         self.whole = self.fusible and self.t_c.groups == 1
         self._block_weights: list[Tensor] = []
-        self._filters = fused.pack_spatial(self.t_s.weight) if self.fusible else self.t_s.weight
+        self._filters = self.t_s.weight
+        if self.fusible:
+            self._filters = fused.pack_spatial(self.t_s.weight)
+            building.library(fused.lanes(planes))  # compiled here, where one thread asks for it
         if self.whole:
             pointwise = [self.t_r, self.t_c]
             packed = [t for layer in pointwise for t in (fused.pack_pointwise(layer.weight), layer.bias)]
