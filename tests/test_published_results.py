@@ -17,7 +17,7 @@ from lst_robust.suites import load_suite
 
 RESULTS = Path(__file__).parents[1] / "results"
 EXPERIMENT = RESULTS / "cifar10-jpeg"
-SEEDS = {"alexnet": 1, "resnet20": 2, "senet20": 2, "cbam20": 2, "lst20": 2, "lst20-relu": 2}
+SEEDS = {"alexnet": 1, "resnet20": 3, "senet20": 3, "cbam20": 3, "lst20": 3, "lst20-relu": 3}
 
 
 @pytest.fixture(scope="module")
