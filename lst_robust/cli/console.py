@@ -70,8 +70,8 @@ def plain_table(*heads: str, title: str | None = None) -> Table:
 
 
 class CtrlC:
-    """Notices Ctrl-C within it, for `raise_if_pressed`: Python drops a KeyboardInterrupt that comes to a destructor or
-    to a callback from C, and the work would go on."""
+    """Notices Ctrl-C within it, for `raise_if_pressed`: Python drops a KeyboardInterrupt that comes to a destructor, a
+    weak reference's callback or a callback from C, and the work would go on."""
 
     _pressed = False
 
@@ -83,15 +83,22 @@ class CtrlC:
         )
         if self._ours:
             signal.signal(signal.SIGINT, self._interrupt)
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._say_dropped
 
     def __exit__(self, *_: object) -> None:
         if self._ours:
             signal.signal(signal.SIGINT, self._before)
+            sys.unraisablehook = self._hook
 
     @staticmethod
     def _interrupt(signum: int, frame: FrameType | None) -> None:
         CtrlC._pressed = True
         signal.default_int_handler(signum, frame)
+
+    def _say_dropped(self, dropped: sys.UnraisableHookArgs) -> None:
+        """Python's word on exceptions that it drops, but for those that are raised again."""
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            self._hook(dropped)
 
     @staticmethod
     def raise_if_pressed() -> None:

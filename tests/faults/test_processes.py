@@ -231,7 +231,7 @@ def test_ctrl_c_says_how_to_go_on_and_loses_nothing(run, tiny, net, monkeypatch,
         assert 0 < len(kept) < 16 and not lost(kept)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # nor does it print a traceback
 def test_ctrl_c_that_python_drops_in_a_destructor_stops_the_work_at_its_next_step(run, tiny, whole, monkeypatch):
     class Lock:  # filelock's has a destructor too, which runs after each cell
         def __del__(self) -> None:
