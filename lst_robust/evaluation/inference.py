@@ -14,8 +14,8 @@ from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
 from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.preprocess import Load, Preprocess, ahead
 
-AT_LEAST, AT_MOST = 8, 64  # images a core at a time: fewer are slow, more gain nothing and keep Ctrl-C waiting,
-PIXELS = 2**19  # and so does more than this
+# What a thread of its own takes at a time: fewer are slow, more gain nothing and keep Ctrl-C waiting.
+MIN_IMAGES, MAX_IMAGES, MAX_PIXELS = 8, 64, 2**19
 STATELESS_PACKAGES = ("lst_robust.models.", "torch.nn.modules.", "torchvision.models.", "torchvision.ops.")
 
 
@@ -94,11 +94,11 @@ class Classifier:
     def __init__(self, predict: Predictor, image_size: int, batch_size: int, workers: int) -> None:
         self.predict, self.batch_size, self.workers = predict, batch_size, workers
         self.threads = torch.get_num_threads()
-        self.share = min(batch_size // self.threads, AT_MOST, max(AT_LEAST, PIXELS // image_size**2))
+        self.share = min(batch_size // self.threads, MAX_IMAGES, max(MIN_IMAGES, MAX_PIXELS // image_size**2))
         self.shared_out = (
             predict.preprocess.device.type == "cpu"
             and 1 < self.threads <= workers
-            and self.share >= AT_LEAST
+            and self.share >= MIN_IMAGES
             and keeps_no_state(predict.model)
         )
 
