@@ -74,6 +74,9 @@ Dataset = Annotated[
 WITH_OFFICIAL_FILES = ("cifar", "image_folder", "imagenet", "tiny_imagenet")
 
 
+Preprocessing = Literal["suite", "model"]
+
+
 class PixelStatistics(Config):
     """Per-channel mean and standard deviation of pixel values in [0, 1], used to normalise the network's input."""
 
@@ -98,6 +101,8 @@ class Suite(Config):
 
     `protocol`: `generated` corrupts the clean images on the fly, by `preset`, `style` and `seed`; `official` reads the
     files of a corrupted set that was made once (with the constants of `preset`), which are taken as they are.
+    `preprocess`: `suite` gives all networks the same pixels, resized and cropped as `dataset` and `image_size` say;
+    `model` gives each network its own resize, interpolation, crop and size.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)  # a folder of the results
@@ -106,6 +111,7 @@ class Suite(Config):
     dataset: Dataset
     image_size: int = Field(ge=8, le=4096)
     protocol: Literal["generated", "official"] = "generated"
+    preprocess: Preprocessing = "suite"
     preset: Literal["imagenet", "tiny-imagenet", "cifar"]
     style: Literal["hendrycks", "imagecorruptions"] = "hendrycks"
     corruptions: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = CORRUPTIONS

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import tempfile
 from pathlib import Path
 
 # One thread a process, before anything starts OpenMP: the networks here are tiny, and threads that wait for a core
 # which another process holds make them a hundred times slower. Inherited by the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nothing is written into the home folder. The folder is kept, because compiling the kernels takes half a minute.
+os.environ.setdefault("LST_ROBUST_CACHE_DIR", f"{tempfile.gettempdir()}/lst-robust-tests-{getpass.getuser()}")
 os.environ.pop("COLUMNS", None)  # of pytest-xdist's workers: the command line's consoles would keep that width
 
 import numpy as np

@@ -46,6 +46,7 @@ def eval_command(
         str | None,
         typer.Option("--severities", envvar="LST_ROBUST_SEVERITIES", help="Such as 1,3 or 1-5.  [default: suite's]"),
     ] = None,
+    preprocess: opt.Preprocess = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", envvar="LST_ROBUST_LIMIT", help="A fixed stratified subset of so many images."),
@@ -117,6 +118,7 @@ def eval_command(
             corrupted_dir=corrupted_dir,
             corruptions=opt.parse_corruptions(corruptions),
             severities=opt.parse_severities(severities),
+            preprocess=preprocess,
             limit=limit,
             seed=seed,
             normaliser=resolve_normaliser(normaliser, resolved),

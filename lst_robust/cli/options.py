@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -41,6 +41,15 @@ CorruptedDir = Annotated[
 ResultsDir = Annotated[
     Path,
     typer.Option("--results-dir", envvar="LST_ROBUST_RESULTS_DIR", help="Where records and checkpoints are kept."),
+]
+Preprocess = Annotated[
+    Literal["suite", "model"] | None,
+    typer.Option(
+        "--preprocess",
+        envvar="LST_ROBUST_PREPROCESS",
+        help="suite: all networks see the same pixels; model: resize, crop and size as the network's library states.  "
+        "[default: suite's]",
+    ),
 ]
 Workers = Annotated[
     int | None,

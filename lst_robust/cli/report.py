@@ -55,7 +55,9 @@ def _means(summary: dict[str, Any]) -> str:
     lines.append(f"[dim]in brackets: 95 % intervals, bootstrap over the {summary['n']} images[/]")
     lines += map(escape, summary["notes"])
     protocol = (
-        f"{summary['protocol']}, preset {summary['preset']}, style {summary['style']}, engine {summary['engine']}, "
+        f"{summary['protocol']}, {summary['geometry'] or 'preprocessing not noted'}"
+        + (" (the network's own)" if summary["preprocess"] == "model" else "")
+        + f", preset {summary['preset']}, style {summary['style']}, engine {summary['engine']}, "
         f"seed {summary['seed']}, data {summary['data']}, normaliser {summary['normaliser'] or 'none'}"
     )
     return "\n".join([*lines, f"[dim]{escape(protocol)}[/]"])

@@ -5,7 +5,6 @@ No fastmath and no OpenMP: kernels must give the plain definition's bits, and th
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 from hashlib import blake2b
@@ -15,6 +14,8 @@ from typing import Any
 
 import numba
 from numba.core import event
+
+from lst_robust.cache import cache_root
 
 _lock = Lock()
 _config: Any = numba.config  # its settings are made at run time
@@ -28,8 +29,7 @@ def cache_folder() -> Path:
     digest = blake2b(digest_size=8)
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # which never fails, home or none
-    return Path(base) / "lst-robust" / f"kernels-{digest.hexdigest()}"
+    return cache_root() / f"kernels-{digest.hexdigest()}"
 
 
 _folder = str(cache_folder())

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lst_robust.data.content import digest_of_rows
 from lst_robust.data.files import require_folder
 from lst_robust.data.image_folder import ImageFolderSource
 from lst_robust.data.source import ImageSource
@@ -65,6 +66,9 @@ class CifarSource(ImageSource):
 
     def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         return np.ascontiguousarray(self._pixels[indices].transpose(0, 2, 3, 1)), []
+
+    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
+        return digest_of_rows(self._pixels[indices])
 
 
 def open_cifar(root: Path | None, split: Literal["train", "test"], image_size: int, name: CifarName) -> ImageSource:

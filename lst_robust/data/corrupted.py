@@ -15,6 +15,7 @@ import numpy as np
 
 from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS, SEVERITIES
 from lst_robust.data.cifar import SIZE, CifarName, require_size
+from lst_robust.data.content import digest_of_rows, kept_digest
 from lst_robust.data.files import FileSource, class_folders, files_by_class, require_folder
 from lst_robust.data.imagenet import wnids
 from lst_robust.data.source import ImageSource
@@ -118,8 +119,7 @@ class CorruptionArrays(CorruptedSet):
         count, rest = divmod(len(pixels) if pixels.ndim else 0, len(SEVERITIES))
         if pixels.dtype != np.uint8 or pixels.shape[1:] != (SIZE, SIZE, 3) or rest or not count:
             raise DataError(f"{path} holds {pixels.dtype} {pixels.shape}, not uint8 (5 n, 32, 32, 3): {self.layout}")
-        rows = slice((severity - 1) * count, severity * count)
-        return _Rows(self._name, f"{path}, severity {severity}", self._classes, self._labels(count), pixels[rows])
+        return _Rows(self._name, path, self._classes, self._labels(count), pixels, severity)
 
     def _labels(self, count: int) -> np.ndarray:
         """The labels of n images; the file may repeat them for each severity."""
@@ -144,14 +144,22 @@ class CorruptionArrays(CorruptedSet):
 class _Rows(ImageSource):
     """Rows of an array in a file; ids are positions, as those of CIFAR's test set."""
 
-    def __init__(self, name: str, place: str, classes: tuple[str, ...], labels: np.ndarray, pixels: np.ndarray) -> None:
-        self.name, self.place, self.classes, self.labels = name, place, classes, labels
+    def __init__(
+        self, name: str, path: Path, classes: tuple[str, ...], labels: np.ndarray, pixels: np.ndarray, severity: int
+    ) -> None:
+        """pixels: all rows of the array in `path`, the images at the severities one after the other."""
+        self.name, self.place, self.classes, self.labels = name, f"{path}, severity {severity}", classes, labels
         self.ids = tuple(str(position) for position in range(len(labels)))
         self.image_size = pixels.shape[1]
-        self._pixels = pixels
+        self._path, self._first = path, (severity - 1) * len(labels)
+        self._pixels = pixels[self._first : self._first + len(labels)]
 
     def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         return np.array(self._pixels[indices]), []
+
+    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
+        rows = f"rows {self._first} and {digest_of_rows(indices)}"
+        return kept_digest([self._path], lambda: digest_of_rows(self._pixels[indices]), part=rows)
 
 
 def _imagenet_c(root: Path | None, image_size: int, **_: Any) -> CorruptedSet:

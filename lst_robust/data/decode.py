@@ -12,22 +12,24 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from lst_robust.geometry import Geometry
+
 MAX_PIXELS = 89_478_485  # where PIL begins to warn of decompression bombs: 256 MB as RGB
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 
 
-def decode(path: str | Path, image_size: int, resize: int | None = None, *, exact: bool = False) -> np.ndarray:
-    """uint8 (image_size, image_size, 3) of the file's first frame.
+def decode(path: str | Path, geometry: Geometry) -> np.ndarray:
+    """uint8 (S, S, 3) of the file's first frame, S being the geometry's size, resized by PIL and cropped.
 
-    The shorter side is resized to `resize` (default: image_size) by PIL's antialiased bilinear filter, then
-    the centre is cropped: torchvision's Resize(resize) and CenterCrop(image_size). A square of the right size
-    stays as it is, and with `exact` anything else is refused. Raises whatever PIL raises on a damaged file, and
-    ValueError on one that is too large, of an unknown range or refused.
+    With the crop `center` this is torchvision's Resize and CenterCrop, and a square of the right size stays as it is.
+    An image of another size is refused where the geometry takes images as they are. Raises whatever PIL raises on a
+    damaged file, and ValueError on one that is too large, of an unknown range or refused.
     """
+    size = (geometry.size, geometry.size)
     with opened(path) as image:
-        if exact and image.size != (image_size, image_size):
-            raise ValueError(f"{image.width} x {image.height} pixels instead of {image_size} x {image_size}")
-        return _resize_and_crop(to_rgb(image), image_size, resize or image_size)
+        if geometry.resize is None and image.size != size:
+            raise ValueError(f"{image.width} x {image.height} pixels instead of {geometry.size} x {geometry.size}")
+        return resize_and_crop(to_rgb(image), geometry)
 
 
 def decode_whole(path: str | Path) -> np.ndarray:
@@ -58,14 +60,24 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _resize_and_crop(image: Image.Image, image_size: int, shorter: int) -> np.ndarray:
-    width, height = (int(shorter * side / min(image.size)) for side in image.size)
-    size = (width, height)
+def resize_and_crop(image: Image.Image, geometry: Geometry) -> np.ndarray:
+    """uint8 (S, S, 3): an image scaled and cut as `geometry` says."""
+    size = _scaled_size(image.size, geometry)
     refuse_too_large(size)
     if size != image.size:
-        image = image.resize(size, Image.Resampling.BILINEAR)
-    left, top = (round((side - image_size) / 2) for side in size)
-    return np.asarray(image.crop((left, top, left + image_size, top + image_size)))
+        image = image.resize(size, Image.Resampling[(geometry.interpolation or "bilinear").upper()])
+    left, top = (round((side - geometry.size) / 2) for side in size)
+    return np.asarray(image.crop((left, top, left + geometry.size, top + geometry.size)))
+
+
+def _scaled_size(size: tuple[int, int], geometry: Geometry) -> tuple[int, int]:
+    """(width, height) before the crop, rounded down as torchvision does."""
+    if geometry.resize is None:
+        return size
+    if geometry.crop == "center":
+        width, height = (int(geometry.resize * side / min(size)) for side in size)
+        return width, height
+    return geometry.resize, geometry.resize
 
 
 def refuse_too_large(size: tuple[int, int]) -> None:

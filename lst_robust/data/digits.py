@@ -8,7 +8,9 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from lst_robust.data.content import digest_of_rows
 from lst_robust.data.source import ImageSource, decode_each, stratified
+from lst_robust.geometry import Geometry
 
 TEST_SIZE = 500  # 50 of each digit; the other 1,297 are for training
 
@@ -42,9 +44,16 @@ class DigitsSource(ImageSource):
         self.image_size = image_size
         self._pixels = pixels[rows]
 
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(size=self.image_size, resize=self.image_size, interpolation="bicubic")
+
     def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         return decode_each(self._enlarged, indices, self.image_size, workers)
 
     def _enlarged(self, index: int) -> np.ndarray:
         size = (self.image_size, self.image_size)
         return np.asarray(Image.fromarray(self._pixels[index]).resize(size, Image.Resampling.BICUBIC).convert("RGB"))
+
+    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
+        return digest_of_rows(self._pixels[indices])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from lst_robust.data.content import digest_of_files
 from lst_robust.data.decode import EXTENSIONS, decode, decode_whole
 from lst_robust.data.source import ImageSource, decode_each
 from lst_robust.errors import DataError, UsageError
+from lst_robust.geometry import Geometry, as_they_are, centre_crop
 
 
 class FileSource(ImageSource):
@@ -32,8 +35,19 @@ class FileSource(ImageSource):
         self.name, self.place, self.classes, self.image_size = name, str(folder), classes, image_size
         self.ids = tuple(image_id for _, image_id, _ in files)
         self.labels = np.array([label for _, _, label in files], dtype=np.int64)
-        self._folder, self._paths = folder, [path for path, _, _ in files]
-        self._resize, self._exact = resize, exact
+        self._folder, self._paths, self._exact = folder, [path for path, _, _ in files], exact
+        self._geometry = as_they_are(image_size) if exact or not image_size else centre_crop(image_size, resize)
+
+    @property
+    def geometry(self) -> Geometry:
+        return self._geometry
+
+    def with_geometry(self, geometry: Geometry) -> FileSource:
+        if self._exact:
+            return super().with_geometry(geometry)  # type: ignore[return-value]  # which raises
+        changed = copy.copy(self)
+        changed._geometry, changed.image_size = geometry, geometry.size
+        return changed
 
     def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         return decode_each(self._decode, indices, self.image_size, workers)
@@ -46,7 +60,10 @@ class FileSource(ImageSource):
             raise self._unreadable_error([failed]) from error
 
     def _decode(self, index: int) -> np.ndarray:
-        return decode(self._folder / self._paths[index], self.image_size, self._resize, exact=self._exact)
+        return decode(self._folder / self._paths[index], self._geometry)
+
+    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
+        return digest_of_files([self._folder / self._paths[index] for index in indices.tolist()], workers)
 
 
 def require_folder(root: Path | None, layout: str) -> Path:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
+from lst_robust.geometry import Geometry, as_they_are
 
 CACHE_BYTES = 2**28  # CIFAR's 60,000 fit; ImageNet (7.5 GB at 224 px) is kept on disk, so that 2 GB of memory do
 CHECK_CHUNK = 256  # images in memory at once while a source is checked
@@ -36,7 +37,7 @@ class ImageSource(ABC):
     name: kind and split, as "digits/test"; place: where the images are, for messages; labels: int64 (N,),
     positions in `classes`; ids: N unique strings; image_size: S in pixels; skipped: ids that were left out
     because they cannot be read (only when that was asked for); mend: what to do about images that cannot be read.
-    Subclasses set these and implement `_load`.
+    Subclasses set these and implement `_load` and `_pixels_digest`.
     """
 
     name: str
@@ -47,6 +48,18 @@ class ImageSource(ABC):
     image_size: int
     skipped: tuple[str, ...] = ()
     mend: str = "Mend or remove them, or leave them out with --skip-unreadable"
+
+    @property
+    def geometry(self) -> Geometry:
+        """How the images get their size."""
+        return as_they_are(self.image_size)
+
+    def with_geometry(self, geometry: Geometry) -> ImageSource:
+        """The same images, cut and scaled in another way; UsageError for images that have one size only."""
+        raise UsageError(
+            f"{self.name} has images of one size ({self.image_size} pixels), so a network's own preprocessing cannot "
+            "be applied to them: give --preprocess suite"
+        )
 
     @abstractmethod
     def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
@@ -79,10 +92,22 @@ class ImageSource(ABC):
             failed += [self._unreadable(*f) for f in self._load(chunk, workers)[1]]
         return failed
 
-    def fingerprint(self) -> str:
-        """16 hex digits of SHA-256 over size, ids and labels: equal where the same images are meant."""
-        content = json.dumps([self.image_size, self.ids, self.labels.tolist()])
+    def fingerprint(self, image_size: int | None = None) -> str:
+        """16 hex digits of SHA-256 over size, ids and labels: equal where the same images are meant.
+
+        image_size: in place of the source's own.
+        """
+        content = json.dumps([image_size or self.image_size, self.ids, self.labels.tolist()])
         return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def pixels_digest(self, workers: int = 1) -> str:
+        """32 hex digits of SHA-256 over the bytes that the images are read from, in order: equal where the same pixels
+        are read. Unreadable images count as such."""
+        return self._pixels_digest(np.arange(len(self)), workers)
+
+    @abstractmethod
+    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
+        """The digest of the images at `indices`, in that order; see lst_robust/data/content.py."""
 
     def select(self, indices: Sequence[int] | np.ndarray) -> ImageSource:
         """A view of the images at `indices`, in that order."""
@@ -105,16 +130,35 @@ class ImageSource(ABC):
         )
 
 
-class Selection(ImageSource):
+class View(ImageSource):
+    """What views of another source have in common: its images, all of them or some."""
+
+    def __init__(self, source: ImageSource) -> None:
+        self.name, self.place, self.classes = source.name, source.place, source.classes
+        self.image_size = source.image_size
+        self.labels, self.ids, self.skipped, self.mend = source.labels, source.ids, source.skipped, source.mend
+        self._source = source
+
+    @property
+    def geometry(self) -> Geometry:
+        return self._source.geometry
+
+    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
+        return self._source._pixels_digest(indices, workers)
+
+
+class Selection(View):
     """Some images of another source, in any order."""
 
     def __init__(self, source: ImageSource, indices: np.ndarray, skipped: tuple[str, ...] = ()) -> None:
-        self.name, self.place, self.classes = source.name, source.place, source.classes
-        self.image_size = source.image_size
+        super().__init__(source)
         self.labels = source.labels[indices]
         self.ids = tuple(source.ids[i] for i in indices)
-        self.skipped, self.mend = source.skipped + skipped, source.mend
-        self._source, self._indices = source, indices
+        self.skipped = source.skipped + skipped
+        self._indices = indices
+
+    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
+        return self._source._pixels_digest(self._indices[indices], workers)
 
     def whole(self, index: int) -> np.ndarray:
         return self._source.whole(int(self._indices[index]))
@@ -126,14 +170,11 @@ class Selection(ImageSource):
         return images, [(here[index], reason) for index, reason in failed]
 
 
-class Cached(ImageSource):
+class Cached(View):
     """Another source whose images stay in memory once they have been decoded."""
 
     def __init__(self, source: ImageSource) -> None:
-        self.name, self.place, self.classes = source.name, source.place, source.classes
-        self.image_size = source.image_size
-        self.labels, self.ids, self.skipped, self.mend = source.labels, source.ids, source.skipped, source.mend
-        self._source = source
+        super().__init__(source)
         self._images = np.empty((len(source), self.image_size, self.image_size, 3), np.uint8)
         self._present = np.zeros(len(source), bool)
 

@@ -9,23 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from lst_robust.data.source import CACHE_BYTES, ImageSource, cached
+from lst_robust.data.source import CACHE_BYTES, ImageSource, View, cached
 from lst_robust.errors import DataError
 
 HEADROOM = 2**30  # bytes of free disk that must remain
 
 
-class Spilled(ImageSource):
+class Spilled(View):
     """Another source whose decoded images are kept in a temporary file, which goes away with the process.
 
     Read and written through the file, not mapped, so that its pages don't count as memory of the process.
     """
 
     def __init__(self, source: ImageSource, folder: Path) -> None:
-        self.name, self.place, self.classes = source.name, source.place, source.classes
-        self.image_size = source.image_size
-        self.labels, self.ids, self.skipped, self.mend = source.labels, source.ids, source.skipped, source.mend
-        self._source = source
+        super().__init__(source)
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed with the source
         self._lock = threading.Lock()  # one position in the file, many reading threads
         self._present = np.zeros(len(source), bool)

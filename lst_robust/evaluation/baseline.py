@@ -34,7 +34,7 @@ from lst_robust.evaluation.selection import choices, select
 from lst_robust.files import write_atomic
 from lst_robust.suites import Normaliser
 
-SCHEMA: Literal[1] = 1
+SCHEMA: Literal[2] = 2
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -83,7 +83,7 @@ class BaselineEntry(Config):
 class Baseline(Config):
     """The whole file."""
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[1, 2] = SCHEMA  # 1 has no hash of the pixels, no geometry, and less of the network
     entries: Annotated[tuple[BaselineEntry, ...], Field(strict=False, min_length=1)]
 
     @model_validator(mode="after")

@@ -83,15 +83,20 @@ def run_normaliser(name: str, measured: MeasuredRun, warn: Warn) -> Normaliser |
 
 
 def _told_apart(summaries: list[Summary]) -> list[Summary]:
-    """Adds what differs to the names of models that occur twice under one protocol: seed, options, weights."""
+    """Adds what differs to the names of models that occur twice under one protocol: seed, options, weights, and where
+    these are equal, too, the run."""
+
+    protocol = ("suite", "suite_digest", "image_size", "preset", "style", "engine", "images", "pixels", "seed")
 
     def key(summary: Summary) -> tuple[object, ...]:
-        return tuple(
-            summary[k]
-            for k in ("model", "suite", "suite_digest", "image_size", "preset", "style", "engine", "images", "seed")
-        )
+        return tuple(summary[field] for field in ("model", "preprocess", *protocol))
+
+    def network(summary: Summary) -> tuple[object, ...]:
+        options = tuple(sorted(summary["options"].items()))
+        return *key(summary), options, summary["train_seed"], summary["checkpoint_sha256"]
 
     several = Counter(key(summary) for summary in summaries)
+    same_network = Counter(network(summary) for summary in summaries)
     labelled = []
     for summary in summaries:
         if several[key(summary)] > 1:
@@ -99,6 +104,8 @@ def _told_apart(summaries: list[Summary]) -> list[Summary]:
             if summary["train_seed"] is not None:
                 parts.append(f"seed {summary['train_seed']}")
             parts.append(summary["checkpoint_sha256"][:6])
+            if same_network[network(summary)] > 1:
+                parts.append(summary["run"][:6])
             told_apart = f"{summary['model']} ({', '.join(parts)})"
             summary = summary | {"model": told_apart, "model_name": summary["model"]}
         labelled.append(summary)

@@ -170,6 +170,11 @@ def _finding(
         return Finding(name, suite_name, "missing", f"no records of {name} on {suite_name}: run lst-robust eval first")
     reason = _outdated(entry, suite, metric)
     fitting = [measured for measured in mine if not protocol_differences(entry.protocol, measured.run.protocol)]
+    if not reason and not fitting and entry.protocol.pixels is None and mine[0].run.protocol.pixels is not None:
+        reason = (
+            "the baseline comes from an earlier release and does not say of which pixels it is: measure its network "
+            "again, and write a new baseline"
+        )
     if not reason and not fitting:
         differences = protocol_differences(entry.protocol, mine[0].run.protocol)
         reason = f"another protocol than the baseline's: {', '.join(differences)}; measure it in the same way"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import closing
 from threading import Semaphore
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,9 +15,31 @@ from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
 from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.preprocess import Load, Preprocess, ahead
 
+Result = TypeVar("Result")
+
 # What a thread of its own takes at a time: fewer are slow, more gain nothing and keep Ctrl-C waiting.
 MIN_IMAGES, MAX_IMAGES, MAX_PIXELS = 8, 64, 2**19
 STATELESS_PACKAGES = ("lst_robust.models.", "torch.nn.modules.", "torchvision.models.", "torchvision.ops.")
+
+
+@torch.inference_mode()
+def compute_logits(
+    model: nn.Module, preprocess: Preprocess, images: np.ndarray, classes: int, *, amp: bool = False
+) -> torch.Tensor:
+    """float32 (n, classes) on the network's device, of images uint8 (n, S, S, 3).
+
+    Raises UsageError when the network does not return one logit for each class.
+    """
+    batch = preprocess(images).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(preprocess.device.type, enabled=amp):
+        logits = model(batch)
+    shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else f"a {type(logits).__name__}"
+    if shape != (len(images), classes):
+        raise UsageError(
+            f"the network returned {shape} for {len(images)} images of {classes} classes: it must return one logit a "
+            "class, (images, classes)"
+        )
+    return logits.float()
 
 
 @torch.inference_mode()
@@ -33,14 +56,7 @@ def predict(
 
     Raises NonFiniteError when a logit is NaN or infinite, UsageError when there is not one for each class.
     """
-    batch = preprocess(images).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(preprocess.device.type, enabled=amp):
-        logits = model(batch).float()
-    if logits.shape != (len(images), classes):
-        raise UsageError(
-            f"the network returned {tuple(logits.shape)} for {len(images)} images of {classes} classes: it must return "
-            "one logit a class, (images, classes)"
-        )
+    logits = compute_logits(model, preprocess, images, classes, amp=amp)
     if not torch.isfinite(logits).all():
         raise NonFiniteError("the network returned NaN or infinite logits")
     return Outcomes.of(logits, torch.from_numpy(labels).to(logits.device))
@@ -57,19 +73,34 @@ class Predictor:
         self.at_once: int | None = None  # images; None: as many as come
 
     def __call__(self, images: np.ndarray, labels: np.ndarray) -> Outcomes:
-        parts: list[Outcomes] = []
+        """How each image, uint8 (n, S, S, 3), comes out; labels: int64 (n,)."""
+
+        def outcomes(some: slice) -> Outcomes:
+            return predict(self.model, self.preprocess, images[some], labels[some], self.classes, amp=self.amp)
+
+        return Outcomes.joined(self._in_parts(outcomes, len(images)))
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """float32 (n, classes), always in full precision."""
+
+        def logits(some: slice) -> np.ndarray:
+            return compute_logits(self.model, self.preprocess, images[some], self.classes).cpu().numpy()
+
+        return np.concatenate(self._in_parts(logits, len(images)))
+
+    def _in_parts(self, work: Callable[[slice], Result], n: int) -> list[Result]:
+        """What `work` makes of n images, in as many parts as the memory needs."""
+        parts: list[Result] = []
         done = 0
-        while done < len(images):
-            some = slice(done, done + (self.at_once or len(images)))
+        while done < n:
+            some = slice(done, min(done + (self.at_once or n), n))
             try:
-                parts.append(
-                    predict(self.model, self.preprocess, images[some], labels[some], self.classes, amp=self.amp)
-                )
+                parts.append(work(some))
             except torch.cuda.OutOfMemoryError as error:
-                self._halve(len(images[some]), error)
+                self._halve(some.stop - done, error)
                 continue
-            done += len(parts[-1].correct)
-        return Outcomes.joined(parts)
+            done = some.stop
+        return parts
 
     def _halve(self, tried: int, error: Exception) -> None:
         if tried == 1:

@@ -20,8 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.evaluation.confidence import Calibration, Outcomes
+from lst_robust.geometry import Geometry
 
-SCHEMA: Literal[2] = 2
+SCHEMA: Literal[3] = 3
 CLEAN = "clean"
 
 
@@ -40,12 +41,27 @@ class Cell(NamedTuple):
 CLEAN_CELL = Cell(CLEAN, 0)
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Data that is written once and never changed, checked in full when it is read."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    def without_later_fields(self) -> dict[str, Any]:
+        """The fields as plain data, less those of a later schema that have no value: a run keeps its name."""
+        fields = self.model_dump()
+        return {key: value for key, value in fields.items() if value is not None or key not in LATER_FIELDS}
 
-class Protocol(_Strict):
-    """Everything besides the model that decides the numbers. Two results compare only when these are equal."""
+
+LATER_FIELDS = {"preprocess", "geometry", "pixels", "structure", "probe", "code"}  # came with schema 3
+
+
+class Protocol(Strict):
+    """Everything besides the model that decides the numbers. Two results compare only when these are equal.
+
+    `image_size` is the suite's. `preprocess` says whose geometry the images got: the suite's, which is `geometry`, or
+    each network's own, which is among the network's fields. `pixels` is a hash of what the clean images are read from.
+    Records of schema 1 and 2 have None for the three.
+    """
 
     suite: str
     suite_version: int
@@ -59,18 +75,30 @@ class Protocol(_Strict):
     style: str
     engine: str  # name and version, "lst-robust 1"
     seed: int
+    preprocess: Literal["suite", "model"] | None = None
+    geometry: Geometry | None = None
+    pixels: str | None = None
 
 
-class ModelIdentity(_Strict):
-    """Which weights were measured."""
+class ModelIdentity(Strict):
+    """Which network was measured: its weights, what it is built of (see `structure_digest`), the file of its code, and
+    what it computes: `probe` is a hash of its answers to the probe images, which lie in the run's file.
+
+    `geometry`: the network's own way from an image to its input, where the protocol leaves that to the network.
+    Records of schema 1 and 2 have nothing but name, options, weights and seed.
+    """
 
     name: str
     options: dict[str, str | int | float | bool] = {}
     checkpoint_sha256: str
     train_seed: int | None = None  # None: not trained by this tool
+    structure: str | None = None
+    code: str | None = None
+    probe: str | None = None
+    geometry: Geometry | None = None
 
 
-class Provenance(_Strict):
+class Provenance(Strict):
     """How the number came about; never part of its identity."""
 
     versions: dict[str, str]
@@ -82,19 +110,21 @@ class Provenance(_Strict):
     finished: str  # ISO 8601, UTC
 
 
-class Record(_Strict):
+class Record(Strict):
     """One measured cell. `correct` holds one bit an image in the order of the ids, big-endian, base64.
 
     `top5_error` is None with five classes or fewer, and like `calibration` in records of schema 1, which had neither.
+    `pixels` is a hash of the official files that the cell was read from; None where the images were made on the fly.
     """
 
-    schema_version: Literal[2] = SCHEMA
+    schema_version: Literal[3] = SCHEMA
     corruption: str
     severity: int
     top1_error: float = Field(ge=0, le=100)  # percent
     top5_error: float | None = Field(ge=0, le=100)  # percent
     correct: str
     calibration: Calibration | None
+    pixels: str | None = None
     protocol: Protocol
     model: ModelIdentity
     provenance: Provenance
@@ -136,12 +166,12 @@ class Run(NamedTuple):
 
     @property
     def digest(self) -> str:
-        fields = {"protocol": self.protocol.model_dump(), "model": self.model.model_dump()}
+        fields = {"protocol": self.protocol.without_later_fields(), "model": self.model.without_later_fields()}
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def make_record(run: Run, cell: Cell, outcomes: Outcomes, provenance: Provenance) -> Record:
-    """A record from what became of each image."""
+def make_record(run: Run, cell: Cell, outcomes: Outcomes, provenance: Provenance, pixels: str | None = None) -> Record:
+    """The record of a cell. pixels: the hash of the official files it was read from, if it was."""
     return Record(
         corruption=cell.corruption,
         severity=cell.severity,
@@ -149,6 +179,7 @@ def make_record(run: Run, cell: Cell, outcomes: Outcomes, provenance: Provenance
         top5_error=outcomes.top5_error(),
         correct=packed(outcomes.correct),
         calibration=Calibration.of(outcomes),
+        pixels=pixels,
         protocol=run.protocol,
         model=run.model,
         provenance=provenance,
@@ -185,7 +216,8 @@ def to_json(record: Record) -> str:
 def from_json(data: Any) -> Record:
     """The record in parsed JSON, migrated where its schema is older; ValueError where it is none, or a newer one's.
 
-    Schema 1 had no top-5 error, no calibration and no transform: they are None.
+    Schema 1 had no top-5 error, no calibration and no transform, and schema 1 and 2 had no hash of the pixels, no
+    geometry, and less of the network's identity: what is lacking is None.
     """
     if not isinstance(data, Mapping):
         raise ValueError("not a record")
@@ -193,6 +225,8 @@ def from_json(data: Any) -> Record:
     if schema == 1 and isinstance(fields.get("provenance"), Mapping):
         fields |= {"schema_version": SCHEMA, "top5_error": None, "calibration": None}
         fields["provenance"] = {**fields["provenance"], "transform": None}
+    elif schema == 2:
+        fields["schema_version"] = SCHEMA
     elif schema not in (1, SCHEMA):
-        raise ValueError(f"schema_version {schema!r} is unknown to this release, which reads 1 and {SCHEMA}")
+        raise ValueError(f"schema_version {schema!r} is unknown to this release, which reads 1 to {SCHEMA}")
     return Record.model_validate(fields)

@@ -20,8 +20,8 @@ def summarise(
 ) -> Summary:
     """All numbers of a run, in percent; None where a cell that a number needs was not measured.
 
-    Keys: model, options, checkpoint_sha256, train_seed, suite, suite_version, suite_digest, protocol, data, images,
-    image_size, preset, style, engine, n, seed, normaliser
+    Keys: model, options, checkpoint_sha256, train_seed, run (its digest), suite, suite_version, suite_digest, protocol,
+    data, images, pixels, image_size, preprocess, geometry (in words), preset, style, engine, n, seed, normaliser
     (its name), clean_error, mean_corruption_error, mce15, mce19, relative_mce, ce {19 names}, errors {19 names: [5]},
     calibration (see `calibration`), intervals {the five means: [low, high], ce: {19 names: [low, high]}}, notes (why a
     number is None).
@@ -37,12 +37,16 @@ def summarise(
         "options": run.model.options,
         "checkpoint_sha256": run.model.checkpoint_sha256,
         "train_seed": run.model.train_seed,
+        "run": run.digest,
         "suite": protocol.suite,
         "suite_version": protocol.suite_version,
         "suite_digest": protocol.suite_digest,
         "protocol": protocol.protocol,
         "data": protocol.data,
         "images": protocol.images,
+        "pixels": protocol.pixels,
+        "preprocess": protocol.preprocess,
+        "geometry": _geometry(run),
         "preset": protocol.preset,
         "style": protocol.style,
         "engine": protocol.engine,
@@ -93,6 +97,12 @@ def bootstrap_intervals(records: Mapping[Cell, Record], normaliser: Normaliser |
     return {metric: found.get(metric) for metric in METRICS} | {
         "ce": {name: found.get(score) for name, score in ce.items()}
     }
+
+
+def _geometry(run: Run) -> str | None:
+    """How the images get their size, in words; None in records of earlier releases."""
+    geometry = run.protocol.geometry or run.model.geometry
+    return None if geometry is None else geometry.described()
 
 
 def _notes(records: Mapping[Cell, Record], normaliser: Normaliser | None) -> list[str]:

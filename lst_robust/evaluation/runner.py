@@ -25,18 +25,21 @@ from lst_robust.cores import available_cores
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.devices import resolve_device
 from lst_robust.distributed import Ranks, joined
-from lst_robust.errors import NonFiniteError, UsageError, unknown_name
+from lst_robust.errors import DataError, NonFiniteError, UsageError, unknown_name
 from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.evaluation.images import CellImages, open_cell_images
 from lst_robust.evaluation.inference import Classifier, Predictor
+from lst_robust.evaluation.preprocessing import note_other_geometry, require_stated_geometry
+from lst_robust.evaluation.probe import probe_images, same_answers
 from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Provenance, Record, Run, make_record, utc_now
 from lst_robust.evaluation.results import Summary, summarise
+from lst_robust.evaluation.runs import settle_run
 from lst_robust.evaluation.store import Store
 from lst_robust.evaluation.subject import Options, from_checkpoint, from_library, from_module, trained_on_demand
 from lst_robust.models.inference import optimize_for_inference
 from lst_robust.preprocess import Preprocess
 from lst_robust.progress import Observer, Silent
-from lst_robust.suites import Normaliser, PixelStatistics, Suite, load_suite
+from lst_robust.suites import Normaliser, PixelStatistics, Preprocessing, Suite, load_suite
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def evaluate(
     corrupted_dir: str | Path | None = None,
     corruptions: Sequence[str] | None = None,
     severities: Sequence[int] | None = None,
+    preprocess: Preprocessing | None = None,
     limit: int | None = None,
     seed: int | None = None,
     normaliser: Normaliser | str | None = "suite",
@@ -99,6 +103,8 @@ def evaluate(
         corrupted_dir: folder of a suite's official corrupted images; default: `data_dir`, or a folder in it that has
             their usual name, such as ImageNet-C.
         corruptions, severities: restrict the cells; all others are left alone.
+        preprocess: "suite" gives all networks the same pixels; "model" gives the network of torchvision or timm the
+            resize, interpolation, crop and size that its library states, before the corruption.
         limit: a fixed stratified subset of so many test images.
         seed: decides the corruptions' noise, together with corruption, severity and image id.
         normaliser: a `Normaliser`, None for none, or "suite".
@@ -119,8 +125,13 @@ def evaluate(
     batch_size = _positive("batch size", suite.batch_size if batch_size is None else batch_size)
     store = Store(results_dir)
     store.check_writable()  # before any work is done
+    preprocess = suite.preprocess if preprocess is None else preprocess
+    stated = None if preprocess == "suite" else require_stated_geometry(model, suite, checkpoint, model_options)
     images = open_cell_images(
         suite,
+        cells,
+        folder=store.results_dir,
+        own_geometry=stated,
         data_dir=data_dir,
         corrupted_dir=corrupted_dir,
         limit=limit,
@@ -152,18 +163,23 @@ def evaluate(
                 workers=workers,
                 observer=observer,
             )
-        run = Run(_protocol(suite, images), subject.identity)
-        there = {} if overwrite else store.load(run, observer.warn)
+        if preprocess == "suite":
+            note_other_geometry(model, suite, images.clean.geometry, checkpoint, model_options, observer.note)
+        identity = subject.identity.model_copy(update={"geometry": stated and images.clean.geometry})
+        pixels = subject.pixels or suite.pixels
+        measurer = _Measurer(subject.model, pixels, images, where, batch_size, workers, amp, observer)
+        del subject  # the measurer has a faster copy of the network, and one is enough
+        unsettled = Run(_protocol(suite, images, preprocess, workers), identity)
+        run = _agreed_run(unsettled, measurer, store, ranks, observer)
+        finished = store.load(run, observer.warn)
+        _require_same_files(finished, images, set(cells) if overwrite else set(), workers)
+        finished = {} if overwrite else {cell: finished[cell] for cell in cells if cell in finished}
         # Rank 0's list, and everybody has it before anybody writes.
-        missing = ranks.gather([cell for cell in cells if cell not in there])[0]
+        missing = ranks.gather([cell for cell in cells if cell not in finished])[0]
         measured, failed = 0, dict[Cell, str]()
         if missing:
-            images.prepare(missing, store.results_dir)
-            pixels = subject.pixels or suite.pixels
-            measurer = _Measurer(run, subject.build(), pixels, images, where, batch_size, workers, amp, observer)
-            there = {cell: there[cell] for cell in cells if cell in there}
-            measured, failed = measurer.measure_all(missing, there, store, ranks, overwrite)
-    found = store.load(run, Silent().warn) if missing else there  # those of all ranks
+            measured, failed = measurer.measure_all(run, missing, finished, store, ranks, overwrite)
+    found = store.load(run, Silent().warn) if missing else finished  # those of all ranks
     records = {cell: found[cell] for cell in cells if cell in found and cell not in failed}
     suite_normaliser = suite.normaliser if isinstance(normaliser, str) else normaliser
     return Evaluation(run, records, suite_normaliser, measured, failed, skipped)
@@ -187,12 +203,49 @@ def wanted_cells(
     return [CLEAN_CELL, *(Cell(name, severity) for name in names for severity in levels)]
 
 
+def _agreed_run(run: Run, measurer: _Measurer, store: Store, ranks: Ranks, observer: Observer) -> Run:
+    """The run that today's measurement belongs to, with the probe: rank 0 decides, and all ranks hold it.
+
+    Raises UsageError when a rank has other images or another network than rank 0.
+    """
+    answers = measurer.probe_answers()
+    if not same_answers(answers, measurer.probe_answers()):
+        observer.warn(
+            f"{run.model.name} gives other answers each time it sees the same images (is dropout on?): its numbers "
+            "cannot be repeated, and an interrupted evaluation starts anew"
+        )
+    everywhere = ranks.gather(run)
+    if run != everywhere[0]:
+        raise UsageError(
+            f"rank {ranks.rank} evaluates another network or other images than rank 0: give all ranks the same files"
+        )
+    settled = settle_run(store, run, answers, observer.note, observer.warn) if ranks.leader else None
+    return ranks.gather(settled)[0]
+
+
+def _require_same_files(records: Mapping[Cell, Record], images: CellImages, replaced: set[Cell], workers: int) -> None:
+    """DataError when official files have changed since their cells were measured: a run would mix two sets.
+
+    records: all of the run; replaced: the cells that are measured again anyway.
+    """
+    changed = []
+    for cell, record in records.items():
+        if cell not in replaced and record.pixels is not None:
+            now = images.pixels_digest(cell, workers)
+            if now is not None and now != record.pixels:
+                changed.append(cell.name)
+    if changed:
+        raise DataError(
+            f"the files of {len(changed)} measured cells hold other pixels than when they were measured, such as "
+            f"{changed[0]}: give the files from then, another --results-dir, or measure all cells with --overwrite"
+        )
+
+
 class _Measurer:
     """Holds the network and measures one cell after the other."""
 
     def __init__(
         self,
-        run: Run,
         model: nn.Module,
         pixels: PixelStatistics,
         images: CellImages,
@@ -202,16 +255,26 @@ class _Measurer:
         amp: bool,
         observer: Observer,
     ) -> None:
-        self.run, self.images, self.observer = run, images, observer
+        self.images, self.observer, self.workers = images, observer, workers
         model = optimize_for_inference(model) if device.type == "cpu" else model.eval()
         model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         preprocess = Preprocess(pixels.mean, pixels.std, device)
-        predict = Predictor(model, preprocess, len(images.clean.classes), amp=amp, warn=observer.warn)
-        self.classify = Classifier(predict, run.protocol.image_size, batch_size, workers)
+        self.predict = Predictor(model, preprocess, len(images.clean.classes), amp=amp, warn=observer.warn)
+        self.classify = Classifier(self.predict, images.clean.image_size, batch_size, workers)
         self.device, self.transform = device, f"{images.transform}, {pixels.described()}"
 
+    def probe_answers(self) -> np.ndarray:
+        """float32 (4, classes): the logits of the probe images, always in full precision."""
+        return self.predict.logits(probe_images(self.images.clean.image_size))
+
     def measure_all(
-        self, cells: list[Cell], finished: Mapping[Cell, Record], store: Store, ranks: Ranks, overwrite: bool
+        self,
+        run: Run,
+        cells: list[Cell],
+        finished: Mapping[Cell, Record],
+        store: Store,
+        ranks: Ranks,
+        overwrite: bool,
     ) -> tuple[int, dict[Cell, str]]:
         """Measures this rank's share of `cells` and writes each as soon as it is there. Returns, when all ranks are
         through, how many all of them measured, and the cells that failed, with the reason.
@@ -221,21 +284,21 @@ class _Measurer:
         mine = cells[ranks.rank :: ranks.world]
         records, failed, measured = dict(finished), dict[Cell, str](), 0
         share = f" (its share of {ranks.world} processes)" if ranks.world > 1 else ""
-        name = f"evaluating {self.run.model.name} on {self.run.protocol.suite}{share}"
+        name = f"evaluating {run.model.name} on {run.protocol.suite}{share}"
         self.observer.start(name, len(mine) + len(finished), len(finished))
         waiting = deque((cell, False) for cell in mine)
         while waiting:
             cell, held_elsewhere = waiting.popleft()
-            with store.claim(self.run, cell, wait=held_elsewhere) as claimed:
+            with store.claim(run, cell, wait=held_elsewhere) as claimed:
                 if not claimed:
                     waiting.append((cell, True))
                     continue
-                record = None if overwrite else store.find(self.run, cell)
+                record = None if overwrite else store.find(run, cell)
                 if record is not None:
                     self.observer.advance(1)
                 else:
                     try:
-                        record = self.measure(cell)
+                        record = self.measure(run, cell)
                     except NonFiniteError as error:  # other cells may be fine
                         failed[cell] = str(error)
                         self.observer.warn(f"{cell.name}: {error}; the cell is left out")
@@ -248,9 +311,10 @@ class _Measurer:
         everywhere = ranks.gather((measured, failed))
         return sum(n for n, _ in everywhere), {cell: why for _, part in everywhere for cell, why in part.items()}
 
-    def measure(self, cell: Cell) -> Record:
+    def measure(self, run: Run, cell: Cell) -> Record:
         """Classifies all images of a cell, and compares with their labels."""
         started = time.perf_counter()
+        pixels = self.images.pixels_digest(cell, self.workers)
         labels = self.images.clean.labels
         parts: list[Outcomes] = []
         with closing(self.classify(self.images.loader(cell), labels)) as outcomes:
@@ -258,7 +322,7 @@ class _Measurer:
                 parts.append(part)
                 self.observer.advance(len(part.correct) / len(labels))
         seconds = time.perf_counter() - started
-        return make_record(self.run, cell, Outcomes.joined(parts), self._provenance(seconds, len(labels)))
+        return make_record(run, cell, Outcomes.joined(parts), self._provenance(seconds, len(labels)), pixels)
 
     def _provenance(self, seconds: float, n: int) -> Provenance:
         device = self.device
@@ -278,20 +342,23 @@ class _Measurer:
         )
 
 
-def _protocol(suite: Suite, images: CellImages) -> Protocol:
+def _protocol(suite: Suite, images: CellImages, preprocess: Preprocessing, workers: int) -> Protocol:
     return Protocol(
         suite=suite.name,
         suite_version=suite.version,
         suite_digest=suite.digest(),
         protocol=suite.protocol,
         data=images.clean.name,
-        images=images.clean.fingerprint(),
+        images=images.clean.fingerprint(suite.image_size),  # which does not change with the network
         n=len(images.clean),
         image_size=suite.image_size,
         preset=suite.preset,
         style=suite.style,
         engine=images.engine,
         seed=images.seed,
+        preprocess=preprocess,
+        geometry=images.clean.geometry if preprocess == "suite" else None,
+        pixels=images.clean.pixels_digest(workers),
     )
 
 

@@ -1,6 +1,7 @@
 """The store: a folder of small files, one a cell.
 
     <results>/<suite>/<model>/n<images>-seed<seed>-<run digest>/<corruption>-<severity>.json
+                                                                run.json
 Every file is written to a temporary name and renamed, so it is whole or not there, on any file system and with any
 number of writers. A run of another protocol or of other weights has another digest and so another folder: nothing
 finished is ever overwritten by a different measurement. A damaged or foreign file is reported and measured again,
@@ -23,6 +24,7 @@ from lst_robust.evaluation.records import Cell, Record, Run, from_json, to_json
 from lst_robust.files import exclusive, file_safe, write_atomic
 
 Warn = Callable[[str], None]
+RUN_FILE = "run.json"  # of a run's folder: what the run is, see lst_robust/evaluation/runs.py
 
 
 class Store:
@@ -31,10 +33,13 @@ class Store:
     def __init__(self, results_dir: str | Path) -> None:
         self.results_dir = Path(results_dir)
 
+    def model_folder(self, run: Run) -> Path:
+        """Where all runs of the model on the suite lie."""
+        return self.results_dir / run.protocol.suite / file_safe(run.model.name)
+
     def run_folder(self, run: Run) -> Path:
         protocol = run.protocol
-        folder = f"n{protocol.n}-seed{protocol.seed}-{run.digest}"
-        return self.results_dir / protocol.suite / file_safe(run.model.name) / folder
+        return self.model_folder(run) / f"n{protocol.n}-seed{protocol.seed}-{run.digest}"
 
     def check_writable(self) -> None:
         """Makes the results folder; DataError with the mend when nothing can be written there."""
@@ -73,7 +78,7 @@ class Store:
     def load(self, run: Run, warn: Warn) -> dict[Cell, Record]:
         """The finished cells of a run. Files that cannot be trusted are named through `warn` and left out."""
         found = {}
-        for path in sorted(self.run_folder(run).glob("*.json")):
+        for path in record_files(self.run_folder(run)):
             record = read_record(path, warn)
             if record is None:
                 continue
@@ -88,7 +93,7 @@ class Store:
         pattern = f"{suite or '*'}/*/n*-seed*-*"
         for folder in sorted(self.results_dir.glob(pattern)):
             runs: dict[str, tuple[Run, dict[Cell, Record]]] = {}
-            for path in sorted(folder.glob("*.json")):
+            for path in record_files(folder):
                 record = read_record(path, warn)
                 if record is None:
                     continue
@@ -98,6 +103,11 @@ class Store:
                     continue
                 runs.setdefault(run.digest, (run, {}))[1][record.cell] = record
             yield from runs.values()
+
+
+def record_files(folder: Path) -> list[Path]:
+    """The files of a run's folder that should be records, sorted."""
+    return sorted(path for path in folder.glob("*.json") if path.name != RUN_FILE)
 
 
 def read_record(path: Path, warn: Warn) -> Record | None:

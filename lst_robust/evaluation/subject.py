@@ -1,9 +1,9 @@
-"""What is evaluated: a network with an identity, built only when a cell is really measured."""
+"""What is evaluated: a network with an identity."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch import nn
 from lst_robust.data import ImageSource
 from lst_robust.errors import CheckpointError, DataError, UsageError
 from lst_robust.evaluation.records import ModelIdentity
+from lst_robust.evaluation.structure import code_digest, structure_digest
 from lst_robust.models import create_model, fitting_options, model_info, without_image_size
 from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
 from lst_robust.progress import Observer
@@ -25,32 +26,40 @@ Options = Mapping[str, str | int | float | bool]
 
 @dataclass(frozen=True)
 class Subject:
-    """A network to evaluate: who it is, and how to get it."""
+    """A network to evaluate, and who it is."""
 
     identity: ModelIdentity
-    build: Callable[[], nn.Module]
+    model: nn.Module
     pixels: PixelStatistics | None = None  # how its input is normalised, where that is not as the suite says
 
 
 def from_module(model: nn.Module, name: str | None, num_classes: int) -> Subject:
-    """A network the caller has built; identified by the SHA-256 of its weights."""
+    """A network the caller has built; identified by the SHA-256 of its weights and by its structure."""
     config = getattr(model, "config", None)
     outputs = getattr(config, "num_classes", num_classes)
     if outputs != num_classes:
         raise UsageError(f"the network has {outputs} outputs, the data {num_classes} classes")
     identity = ModelIdentity(
-        name=name or getattr(config, "name", None) or type(model).__name__, checkpoint_sha256=_sha256(model)
+        name=name or getattr(config, "name", None) or type(model).__name__,
+        checkpoint_sha256=_sha256(model),
+        structure=structure_digest(model),
     )
-    return Subject(identity, lambda: model)
+    return Subject(identity, model)
 
 
 def from_library(name: str, suite: Suite, source: ImageSource, options: Options) -> Subject:
     """A network of torchvision or timm with the weights its option `weights` names, normalised as they need it."""
     built: dict[str, Any] = dict(without_image_size(options))
-    model = create_model(name, len(source.classes), image_size=suite.image_size, **built)
+    model = create_model(name, len(source.classes), image_size=source.image_size, **built)
     pixels, note = _own_pixels(name, suite)
-    identity = ModelIdentity(name=name, options=built | note, checkpoint_sha256=_sha256(model))
-    return Subject(identity, lambda: model, pixels)
+    identity = ModelIdentity(
+        name=name,
+        options=built | note,
+        checkpoint_sha256=_sha256(model),
+        structure=structure_digest(model),
+        code=_code(name),
+    )
+    return Subject(identity, model, pixels)
 
 
 def from_checkpoint(
@@ -74,19 +83,17 @@ def from_checkpoint(
     else:
         options = {} if metadata.get("model") == name else fitting_options(name, suite.model_options)
     pixels, note = (None, {}) if "format" in metadata else _own_pixels(name, suite)
+    sized = {} if "image_size" in metadata else {"image_size": source.image_size}
+    model = create_model(name, len(source.classes), checkpoint=checkpoint, **sized, **dict(options))
     identity = ModelIdentity(
         name=name,
         options={**options, **note},
         checkpoint_sha256=checkpoint_sha256(checkpoint),
         train_seed=metadata.get("train_seed"),
+        structure=structure_digest(model),
+        code=_code(name),
     )
-    return Subject(
-        identity,
-        lambda: create_model(
-            name, len(source.classes), checkpoint=checkpoint, **_sized(suite, metadata), **dict(options)
-        ),
-        pixels,
-    )
+    return Subject(identity, model, pixels)
 
 
 def trained_on_demand(
@@ -143,6 +150,12 @@ def _own_pixels(name: str, suite: Suite) -> tuple[PixelStatistics | None, dict[s
     return stated, {key: ", ".join(map(str, value)) for key, value in stated.model_dump().items()}
 
 
+def _code(name: str) -> str | None:
+    """The digest of the file of a network `path/to/file.py:function`; None for the others."""
+    file = name.rpartition(":")[0]
+    return code_digest(Path(file)) if file.endswith(".py") else None
+
+
 def _sha256(model: nn.Module) -> str:
     """SHA-256 of a network's weights, with their names."""
     digest = hashlib.sha256()
@@ -150,10 +163,6 @@ def _sha256(model: nn.Module) -> str:
         digest.update(key.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _sized(suite: Suite, metadata: Mapping[str, object]) -> dict[str, int]:
-    return {"image_size": suite.image_size} if "image_size" not in metadata else {}
 
 
 def _some(names: tuple[str, ...] | list[str]) -> str:

@@ -82,7 +82,7 @@ def generate(
     if settings.format == "npy":
         _require_one_size(source, shapes)
     started = time.perf_counter()
-    plan = manifest.planned(source, settings)
+    plan = manifest.planned(source, settings, workers)
     files = plan.files(folder)
     with joined() as ranks:
         was_complete = False

@@ -63,6 +63,7 @@ class Manifest(_Model):
     settings: Settings
     source: str
     fingerprint: str
+    pixels: str | None = None  # None: made by a release that did not note them
     skipped: tuple[str, ...]
     images: tuple[str, ...]
     labels_sha256: str | None = None
@@ -114,8 +115,8 @@ def settings_for(
     )
 
 
-def planned(source: ImageSource, settings: Settings) -> Manifest:
-    """The manifest of a set that is about to be made."""
+def planned(source: ImageSource, settings: Settings, workers: int = 1) -> Manifest:
+    """The manifest of a set that is about to be made. Every image file is read once, by `workers` threads."""
     if settings.format == "npy":
         severities = ", ".join(map(str, settings.severities))
         layout = f"<corruption>.npy, labels.npy: severities {severities} one after the other, the same images in each"
@@ -137,6 +138,7 @@ def planned(source: ImageSource, settings: Settings) -> Manifest:
         settings=settings,
         source=source.name,
         fingerprint=source.fingerprint(),
+        pixels=source.pixels_digest(workers),
         skipped=source.skipped,
         images=tuple(names),
     )
@@ -168,6 +170,10 @@ def _differences(there: Manifest, plan: Manifest) -> list[str]:
         differences.append(f"engine {there.engine}, not {plan.engine}")
     if there.fingerprint != plan.fingerprint and there.settings.size == plan.settings.size:  # which it depends on
         differences.append(f"made from {len(there.images)} other images")
+    elif there.pixels is None:
+        differences.append("made by an earlier release, which did not note of which pixels")
+    elif there.pixels != plan.pixels:
+        differences.append("made from images of the same names, but other pixels")
     return differences
 
 

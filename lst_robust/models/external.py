@@ -9,14 +9,17 @@ file's code: only name a file you trust. Its function is called as `function(num
 from __future__ import annotations
 
 import importlib.util
+import math
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
 
 from lst_robust.errors import UsageError, unknown_name
+from lst_robust.geometry import Geometry, Interpolation
 from lst_robust.models.config import ModelEntry
 
 ON_META = "meta"  # torch's device of tensors without values
@@ -34,6 +37,54 @@ def external_entry(name: str) -> ModelEntry:
     raise UsageError(
         f"unknown model {name!r}: with a colon it must be torchvision:NAME, timm:NAME or path/to/file.py:FUNCTION"
     )
+
+
+def stated_geometry(model: str | nn.Module, weights: str = "") -> Geometry | None:
+    """How the library of a network cuts and scales images for it: for names of torchvision (of the weights named) and
+    timm, and for networks that timm has built. None for all others, which state nothing.
+
+    Of timm it is what `timm.data.resolve_model_data_config` gives. Raises UsageError for a geometry that this package
+    cannot apply: no square, a border, or a crop that is larger than the image.
+    """
+    if isinstance(model, nn.Module):
+        stated = getattr(model, "pretrained_cfg", None)
+        stated = stated if isinstance(stated, Mapping) or stated is None else getattr(stated, "to_dict", dict)()
+        return _timm_geometry(type(model).__name__, stated) if stated and "input_size" in stated else None
+    library, _, name = model.rpartition(":")
+    entry = external_entry(model) if library in ("torchvision", "timm") else None
+    if entry is None:
+        return None
+    if library == "timm":
+        from timm import get_pretrained_cfg
+
+        stated = get_pretrained_cfg(name)
+        return _timm_geometry(model, stated.to_dict() if stated else {})
+    from torchvision import models
+
+    known = models.get_model_weights(name)
+    transform = known.__members__.get(weights, known.DEFAULT).transforms()
+    [size], [resize] = transform.crop_size, transform.resize_size
+    return _geometry(model, (size, size), resize, transform.interpolation.value, "center")
+
+
+def _timm_geometry(name: str, stated: Mapping[str, Any]) -> Geometry:
+    from timm.data import resolve_data_config
+
+    data = resolve_data_config(pretrained_cfg=dict(stated))
+    _, height, width = data["input_size"]
+    resize = math.floor(height / data["crop_pct"])
+    return _geometry(name, (height, width), resize, data["interpolation"], data["crop_mode"])
+
+
+def _geometry(name: str, size: tuple[int, int], resize: int, interpolation: str, crop: str) -> Geometry:
+    known = interpolation in get_args(Interpolation) and crop in ("center", "squash")
+    if size[0] != size[1] or resize < size[0] or not known:
+        stated = f"{size[0]} x {size[1]} pixels of {resize}, {interpolation}, crop {crop}"
+        raise UsageError(
+            f"{name} states a preprocessing that cannot be applied here ({stated}): give --preprocess suite"
+        )
+    fields = {"size": size[0], "resize": resize, "interpolation": interpolation, "crop": crop}
+    return Geometry.model_validate(fields)
 
 
 def _torchvision_entry(name: str, model: str) -> ModelEntry:

@@ -15,6 +15,7 @@ from lst_robust.data.decode import decode
 from lst_robust.errors import DataError
 from lst_robust.files import write_atomic
 from lst_robust.generation.inputs import cut_from, decode_whole
+from lst_robust.geometry import centre_crop
 
 SIZES = {"imagenet": 224, "tiny-imagenet": 64, "cifar": 32}  # what each preset's constants are made for
 
@@ -36,7 +37,7 @@ def draw_sheet(image: Path, png: Path, *, preset: str, style: str, seed: int, si
     for an image that cannot be read, UsageError for one that a corruption cannot take, unknown presets and styles.
     """
     try:
-        pixels = decode_whole(image) if size is None else decode(image, size, cut_from(size))
+        pixels = decode_whole(image) if size is None else decode(image, centre_crop(size, cut_from(size)))
     except Exception as error:  # decoders raise anything on damaged files
         raise DataError(f"{image} cannot be read as an image ({' '.join(str(error).split())})") from error
     height, width = pixels.shape[:2]

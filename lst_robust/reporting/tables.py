@@ -28,10 +28,11 @@ CALIBRATION: dict[str, tuple[str, ...]] = {
 }
 """Further columns on demand: on the clean images, and the mean over all measured cells of corruptions."""
 PROTOCOL = (
-    "suite", "suite_version", "suite_digest", "protocol", "image_size", "preset", "style", "engine", "n", "images",
-    "seed", "normaliser", "severities", "measure",
+    "suite", "suite_version", "suite_digest", "protocol", "image_size", "preprocess", "geometry", "preset", "style",
+    "engine", "n", "images", "pixels", "seed", "normaliser", "severities", "measure",
 )  # fmt: skip
-"""What must be equal for two rows to be compared. `images` is the source's fingerprint, `severities` are those
+"""What must be equal for two rows to be compared. `images` is a hash of the images' names and labels, `pixels` one of
+their pixels; `geometry` is "own" where each network has its own; `severities` are those
 measured, as "1-5" or "3"; `measure` says what the columns of the corruptions hold: "ce", or "error" where no CE is
 defined. Text, "" where it does not apply."""
 
@@ -44,6 +45,7 @@ CALIBRATION_COLUMNS = pd.MultiIndex.from_tuples(
     [(group, name) for group, names in CALIBRATION.items() for name in names], names=COLUMNS.names
 )
 ALL_COLUMNS = COLUMNS.append(CALIBRATION_COLUMNS)
+OWN_GEOMETRY = "own"
 PRINTED = "printed"  # the protocol of the paper's own rows
 ENDS = ("low", "high")  # of an interval: the columns "mce19_low" and "mce19_high" beside "mce19"
 
@@ -155,6 +157,7 @@ def _row(result: Mapping[str, Any]) -> tuple[tuple[str, ...], str, dict[str, flo
         numbers[name] = ce.get(name) if has_ce else _mean_error(errors.get(name), measured)
     stated = {
         **result,
+        "geometry": OWN_GEOMETRY if result.get("preprocess") == "model" else result.get("geometry"),
         "severities": _severities([SEVERITIES[i] for i in measured]),
         "measure": "ce" if has_ce else "error",
     }
@@ -213,7 +216,8 @@ def _caption(protocol: Mapping[str, str]) -> str:
             [protocol["protocol"]]
             + [f"{field} {protocol[field]}" for field in ("preset", "style", "engine") if protocol[field]]
         ),
-        f"n = {protocol['n']}" + (f" (images {protocol['images'][:8]})" if protocol["images"] else ""),
+        f"n = {protocol['n']}" + _images(protocol),
+        *_preprocessing(protocol),
         f"seed {protocol['seed']}",
     ]
     if protocol["severities"] != "1-5":
@@ -221,6 +225,21 @@ def _caption(protocol: Mapping[str, str]) -> str:
     if protocol["measure"] == "ce":
         parts.append(f"CE against {protocol['normaliser']}")
     return " · ".join(parts)
+
+
+def _images(protocol: Mapping[str, str]) -> str:
+    parts = [f"images {protocol['images'][:8]}"] if protocol["images"] else []
+    if protocol["pixels"]:
+        parts.append(f"pixels {protocol['pixels'][:8]}")
+    elif parts:
+        parts.append("pixels not hashed")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _preprocessing(protocol: Mapping[str, str]) -> list[str]:
+    if protocol["preprocess"] == "model":
+        return ["preprocess model: each network's own"]
+    return [f"preprocess suite: {protocol['geometry']}"] if protocol["geometry"] else []
 
 
 def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, intervals: bool) -> tuple[str, ...]:

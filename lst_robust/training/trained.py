@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from lst_robust.cores import available_cores
 from lst_robust.data import ImageSource, cached, open_source
 from lst_robust.distributed import joined
 from lst_robust.errors import UsageError
@@ -47,6 +48,7 @@ class Training:
             "pixels": self.suite.pixels.model_dump(mode="json"),
             "recipe": self.recipe.deciding(),
             "images": self.source.fingerprint(),
+            "content": self.source.pixels_digest(available_cores()),
         }
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:10]
         return Path(f"{file_safe(self.model)}-seed{self.recipe.seed}-{digest}.safetensors")
@@ -189,6 +191,7 @@ def _save(training: Training, model: nn.Module, path: Path, half: bool, **more: 
         classes=list(training.source.classes),
         source=f"trained by lst-robust on suite {training.suite.name} v{training.suite.version}",
         train_images=training.source.fingerprint(),
+        train_pixels=training.source.pixels_digest(available_cores()),
         recipe=training.recipe.deciding(),
         train_seed=training.recipe.seed,
         **more,

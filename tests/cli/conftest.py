@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from lst_robust.cli import app
 from lst_robust.suites import suites_folder
 
+KEPT = {"LST_ROBUST_SHARED", "LST_ROBUST_CACHE_DIR"}
 PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "digits-c"
 
 
@@ -22,7 +23,7 @@ PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "digits-c"
 def run(tmp_path, monkeypatch):
     """run("eval", ...) -> Result with exit_code, stdout, stderr; works in a temporary folder."""
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("LST_ROBUST_") and name != "LST_ROBUST_SHARED"]:
+    for name in [name for name in os.environ if name.startswith("LST_ROBUST_") and name not in KEPT]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "200")
 

@@ -79,7 +79,7 @@ print(hashlib.sha256(corrupt(images, "impulse_noise", 3, preset="cifar")).hexdig
 
 
 def test_compiles_once_says_so_and_can_do_without(tmp_path):
-    first, second = (run(CALL, XDG_CACHE_HOME=str(tmp_path)) for _ in range(2))
+    first, second = (run(CALL, LST_ROBUST_CACHE_DIR=str(tmp_path)) for _ in range(2))
     plain = run(CALL, LST_ROBUST_KERNELS="plain")
     assert [line for line in first.stderr.splitlines() if "impulse_noise" in line] == [
         "lst-robust: compiling impulse_noise for this machine (once, some seconds)"
@@ -91,7 +91,7 @@ def test_compiles_once_says_so_and_can_do_without(tmp_path):
 def test_works_where_nothing_can_be_cached(tmp_path):
     occupied = tmp_path / "file"
     occupied.write_text("")
-    result = run(CALL, XDG_CACHE_HOME=str(occupied), NUMBA_CACHE_LOCATOR_CLASSES="_UserProvidedCacheLocator")
+    result = run(CALL, LST_ROBUST_CACHE_DIR=str(occupied), NUMBA_CACHE_LOCATOR_CLASSES="_UserProvidedCacheLocator")
     assert result.stdout == run(CALL, LST_ROBUST_KERNELS="plain").stdout.replace("False", "True")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lst_robust.data.content import digest_of_rows
 from lst_robust.data.source import ImageSource, cached, decode_each, stratified, without_unreadable
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 
@@ -22,6 +23,9 @@ class Squares(ImageSource):
 
     def _load(self, indices, workers):
         return decode_each(self._decode, indices, self.image_size, workers)
+
+    def _pixels_digest(self, indices, workers):
+        return digest_of_rows(indices.astype(np.int64))
 
     def _decode(self, index):
         self.decoded.append(index)

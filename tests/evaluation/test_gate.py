@@ -253,12 +253,12 @@ def test_a_baseline_file_comes_back_and_is_the_same_for_the_same_records(baselin
     ("damage", "words"),
     [
         (lambda text: text[:500], "JSON"),
-        (lambda text: text.replace('"schema_version": 1', '"schema_version": 2', 1), "schema_version"),
+        (lambda text: text.replace('"schema_version": 2', '"schema_version": 3', 1), "schema_version"),
         (lambda text: text.replace('"fog-3": ', '"fog-3": 1', 1), "fog-3"),
         (lambda text: text.replace('"clean": "', '"clean": "AAAA', 1), "do not hold 300 images"),
         (lambda text: text.replace('"spatter-5"', '"spatter-6"', 1), "spatter-5"),
         (lambda text: text.replace('"spatter-5"', '"spatter-6"'), "no such cell: 'spatter-6'"),
-        (lambda text: '{"schema_version": 1, "entries": []}', "entries"),
+        (lambda text: '{"schema_version": 2, "entries": []}', "entries"),
         (lambda text: "[]", "baseline"),
     ],
 )

@@ -112,7 +112,7 @@ def test_a_limit_takes_the_same_images_from_every_cell(imagenet_c, suite):
 def result_ids(root, suite, limit):
     from lst_robust.evaluation.images import open_cell_images
 
-    return open_cell_images(suite, data_dir=root, limit=limit).clean.ids
+    return open_cell_images(suite, [], folder=root, data_dir=root, limit=limit).clean.ids
 
 
 def test_other_images_than_the_clean_ones_are_refused(imagenet_c, suite):

@@ -70,4 +70,4 @@ def test_weights_by_their_librarys_name(suite, digits, monkeypatch):
     subject = from_library(NAME, suite, digits, {"weights": "DEFAULT"})
     assert subject.pixels == IMAGENET and subject.identity.options["weights"] == "DEFAULT"
     assert len(subject.identity.checkpoint_sha256) == 64 and subject.identity.train_seed is None
-    assert isinstance(subject.build(), torch.nn.Sequential)
+    assert isinstance(subject.model, torch.nn.Sequential)

@@ -141,12 +141,12 @@ def test_a_kernels_cache_that_cannot_be_used_only_costs_time(tmp_path, mount, ca
     elif cache == "full":
         place = mount("size=4k")
     else:
-        assert compiled(tmp_path, XDG_CACHE_HOME=str(place)).stdout == "[0, 2, 4]\n"
+        assert compiled(tmp_path, LST_ROBUST_CACHE_DIR=str(place)).stdout == "[0, 2, 4]\n"
         cached = [path for path in place.rglob("*") if path.is_file()]
         assert len(cached) == 2, "an index and the code"
         for path in cached:
             path.write_bytes(path.read_bytes()[:20])
-    done = compiled(tmp_path, XDG_CACHE_HOME=str(place))
+    done = compiled(tmp_path, LST_ROBUST_CACHE_DIR=str(place))
     assert (done.returncode, done.stdout) == (0, "[0, 2, 4]\n"), done.stderr
     assert "Traceback" not in done.stderr
     if cache == "damaged":
@@ -160,7 +160,7 @@ def test_without_a_folder_for_it_the_lst_kernel_is_left_out_with_a_note(tmp_path
     environment = {key: value for key, value in os.environ.items() if key != "LST_ROBUST_KERNELS"}
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=environment | {"XDG_CACHE_HOME": str(place)},
+        env=environment | {"LST_ROBUST_CACHE_DIR": str(place)},
         capture_output=True,
         text=True,
         check=False,
@@ -173,7 +173,7 @@ def test_without_a_folder_for_it_the_lst_kernel_is_left_out_with_a_note(tmp_path
 def test_an_evaluation_without_any_cache(run, tiny, tmp_path, monkeypatch):
     """Neither numba's kernels nor the compiled LST kernel can be kept."""
     (tmp_path / "cache").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LST_ROBUST_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("LST_ROBUST_KERNELS")
     asked = ("eval", "-m", "lst20", "-s", str(tiny), "--corruptions", "contrast", "--severities", "1")
     process = command(*asked, "--results-dir", "r", folder=tmp_path)

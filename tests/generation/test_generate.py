@@ -16,6 +16,7 @@ from lst_robust.data import open_corrupted
 from lst_robust.data.decode import decode
 from lst_robust.errors import DataError, UsageError
 from lst_robust.generation import generate, open_images, settings_for
+from lst_robust.geometry import centre_crop
 from lst_robust.progress import Silent
 from tests.generation.conftest import CHEAP, contents
 
@@ -23,7 +24,7 @@ IDS = ("cat/0.png", "cat/1.png", "cat/2.png", "dog/0.png", "dog/1.png", "dog/2.p
 
 
 def clean(pets, size=32, resize=37):
-    return np.stack([decode(pets / name, size, resize) for name in IDS])
+    return np.stack([decode(pets / name, centre_crop(size, resize)) for name in IDS])
 
 
 def test_a_tree_holds_the_engines_pixels_as_the_official_sets_save_them(make, pets, tmp_path):

@@ -17,6 +17,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from lst_robust.cache import cache_root
+
 SOURCE = Path(__file__).with_name("fused.cpp")
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared")
 
@@ -45,8 +47,7 @@ def _built(lanes: int) -> Path | None:
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
     flags = [*FLAGS, f"-DLANES={lanes}"] if lanes else FLAGS
     identity = "\n".join([SOURCE.read_text(encoding="utf-8"), version, *flags, _processor()])
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "lst-robust"
+    folder = cache_root()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"lst-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
     if not path.exists():
