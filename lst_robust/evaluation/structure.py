@@ -11,6 +11,7 @@ import enum
 import functools
 import hashlib
 import inspect
+import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,18 @@ def described(value: Any, depth: int = 4) -> str:
     if isinstance(value, type):
         return f"{_type_name(value)} {source_text(value)}"
     if callable(value) and hasattr(value, "__qualname__"):
-        return f"{getattr(value, '__module__', '')}.{value.__qualname__} {source_text(value)}"
+        return f"{getattr(value, '__module__', '')}.{value.__qualname__} {source_text(value)}{_bound(value, depth)}"
     return _type_name(type(value))
+
+
+def _bound(function: Any, depth: int) -> str:
+    """What a function of the user's holds besides its text: defaults and the variables around it. Of a lambda also its
+    compiled code, because several can stand on one line."""
+    if not isinstance(function, types.FunctionType) or _in_package(function.__module__) or not depth:
+        return ""
+    around = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]
+    code = [function.__code__.co_code] if function.__name__ == "<lambda>" else []
+    return described([function.__defaults__, function.__kwdefaults__, *around, *code], depth - 1)
 
 
 def _described_array(value: torch.Tensor | np.ndarray) -> str:

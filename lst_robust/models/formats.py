@@ -25,7 +25,12 @@ TIMM_SE_NAMES = ((r"\.se\.", ".attention."),)
 
 
 def adapt_state_dict(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`state` with our names (and, for LST-Nets, our order of channels) if it is in one of the known formats."""
+    """`state` with our names (and, for LST-Nets, our order of channels) if it is in one of the known formats.
+
+    Names that are the network's own already are left alone: some networks of timm call a layer `se` themselves.
+    """
+    if state.keys() == model.state_dict().keys():
+        return state
     if isinstance(model, LSTNet) and any(re.search(r"^layer1\.0\.weight\d$", key) for key in state):
         return _from_lst_authors(model, state)
     for names in (CBAM_NAMES, TIMM_SE_NAMES):

@@ -115,6 +115,64 @@ def result_ids(root, suite, limit):
     return open_cell_images(suite, [], folder=root, data_dir=root, limit=limit).clean.ids
 
 
+def replace_fog(imagenet_c) -> None:
+    for name in IMAGES:
+        path = imagenet_c / "ImageNet-C" / "fog" / "1" / name
+        Image.fromarray(np.asarray(Image.open(path)) // 2).save(path, quality=90)
+
+
+def test_files_that_have_changed_since_are_not_taken_for_those_from_then(imagenet_c, suite):
+    asked = {"data_dir": imagenet_c, "corruptions": ["fog", "snow"]}
+    before = evaluate(MODEL, suite, imagenet_c, **asked)
+    assert evaluate(MODEL, suite, imagenet_c, **asked).measured == 0
+    replace_fog(imagenet_c)
+    for corruptions in (["fog"], ["snow"]):  # also when others are asked for: the run would be a mixture
+        with pytest.raises(DataError, match=r"the files of 1 measured cells hold other pixels .* such as fog-1"):
+            evaluate(MODEL, suite, imagenet_c, **asked | {"corruptions": corruptions})
+    with pytest.raises(DataError, match="other pixels"):
+        evaluate(MODEL, suite, imagenet_c, overwrite=True, **asked | {"corruptions": ["snow"]})
+    elsewhere = evaluate(MODEL, suite, imagenet_c / "new", **asked)
+    again = evaluate(MODEL, suite, imagenet_c, overwrite=True, **asked)
+    assert again.records.keys() == elsewhere.records.keys() == before.records.keys()
+    fog = Cell("fog", 1)
+    assert again.records[fog].pixels == elsewhere.records[fog].pixels != before.records[fog].pixels
+    assert again.records[fog].correct_bits().tolist() == MODEL.right(read(imagenet_c, "fog", 1), LABELS)
+    assert again.records[Cell("snow", 1)].pixels == before.records[Cell("snow", 1)].pixels
+
+
+def test_other_clean_images_of_the_same_names_are_another_run(imagenet_c, suite):
+    asked = {"data_dir": imagenet_c, "corruptions": ["fog"]}
+    before = evaluate(MODEL, suite, imagenet_c, **asked)
+    for name in IMAGES:
+        path = imagenet_c / "val" / name
+        Image.fromarray(255 - np.asarray(Image.open(path))).save(path, "PNG")
+    after = evaluate(MODEL, suite, imagenet_c, **asked)
+    assert after.measured == 3 and after.run.protocol.images == before.run.protocol.images
+
+
+def test_a_network_of_another_size_gets_the_squares_scaled(imagenet_c, suite, photographs):
+    """The files stay as they are; clean images are cut as they were, and both are scaled in the same way."""
+
+    model = Guesser(0, 999, classes=1000)
+    model.pretrained_cfg = {"input_size": (3, 80, 80), "interpolation": "bicubic", "crop_pct": 0.5}
+    asked = {"data_dir": imagenet_c, "corruptions": ["fog"]}
+    result = evaluate(model, suite, imagenet_c, preprocess="model", **asked)
+
+    def scaled(images: np.ndarray) -> np.ndarray:
+        return np.stack([np.asarray(Image.fromarray(image).resize((80, 80), Image.BICUBIC)) for image in images])
+
+    for cell, record in result.records.items():
+        images = photographs if cell == CLEAN_CELL else read(imagenet_c, *cell)
+        assert record.correct_bits().tolist() == model.right(scaled(images), LABELS), cell
+    assert result.run.model.geometry.described() == "scaled to 80 x 80 (bicubic)"
+    transform = result.records[CLEAN_CELL].provenance.transform
+    assert "corrupted: files as they are; both scaled to 80 x 80 (bicubic)" in transform
+    model.pretrained_cfg = {"input_size": (3, 64, 64), "interpolation": "bicubic", "crop_pct": 0.5}
+    fitting = evaluate(model, suite, imagenet_c / "fitting", preprocess="model", **asked)
+    as_they_are = evaluate(MODEL, suite, imagenet_c / "suite", **asked)
+    assert [r.correct for r in fitting.records.values()] == [r.correct for r in as_they_are.records.values()]
+
+
 def test_other_images_than_the_clean_ones_are_refused(imagenet_c, suite):
     for folder in (imagenet_c / "ImageNet-C").rglob("n15075141"):
         (folder / "d.JPEG").unlink()
