@@ -11,7 +11,7 @@ import numpy as np
 from lst_robust import corruptions as engine
 from lst_robust.data import ImageSource, decoded_once, open_corrupted, open_source
 from lst_robust.data.source import without_unreadable
-from lst_robust.errors import DataError, UsageError
+from lst_robust.errors import DataError
 from lst_robust.evaluation.records import CLEAN_CELL, Cell
 from lst_robust.preprocess import Load
 from lst_robust.suites import Suite
@@ -120,11 +120,8 @@ def open_cell_images(
     """The images of a suite's cells. Nothing is decoded, except by `skip_unreadable`, which looks at every clean image.
 
     data_dir: folder of the clean images; corrupted_dir: of the official corrupted ones, by default `data_dir` too.
-    limit, seed: in place of the suite's. Raises DataError for data that is not there, UsageError for a seed where
-    nothing is drawn.
+    limit, seed: in place of the suite's. Raises DataError for data that is not there.
     """
-    if seed is not None and seed < 0:
-        raise UsageError(f"seed is {seed}: it must be at least 0")
     whole = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=data_dir)
     clean = without_unreadable(whole, workers) if skip_unreadable else whole
     limit = suite.limit if limit is None else limit
@@ -132,6 +129,4 @@ def open_cell_images(
         clean = clean.subset(limit)
     if suite.protocol == "generated":
         return GeneratedImages(suite, clean, suite.seed if seed is None else seed)
-    if seed:
-        raise UsageError(f"suite {suite.name!r} takes official files, in which no noise is drawn: leave out the seed")
     return OfficialImages(suite, clean, whole, data_dir if corrupted_dir is None else corrupted_dir)
