@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-from lst_robust.errors import UsageError
+from lst_robust.arguments import optional, whole_number
+
+MOST = 10_000  # threads: more only cost memory
 
 
 def available_cores() -> int:
@@ -14,8 +16,4 @@ def available_cores() -> int:
 
 def worker_count(workers: int | None) -> int:
     """So many threads, one a core by default; UsageError for less than one."""
-    if workers is None:
-        return available_cores()
-    if workers < 1:
-        raise UsageError(f"workers is {workers}: it must be at least 1")
-    return workers
+    return optional(whole_number, "workers", workers, least=1, most=MOST) or available_cores()

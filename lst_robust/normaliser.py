@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from lst_robust import arguments
 from lst_robust.config import Config, Floats5, read_yaml, validated
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.errors import unknown_name
@@ -37,8 +38,8 @@ class Normaliser(Config):
 
 def load_normaliser(path: str | Path) -> Normaliser:
     """A normaliser from a YAML file of its own, as `lst-robust eval --write-normaliser FILE` makes it."""
-    path = Path(path)
-    return validated(read_yaml(path), Normaliser, path)
+    file = arguments.path("path", path)
+    return validated(read_yaml(file), Normaliser, file)
 
 
 @cache

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, cast
+
+from lst_robust.arguments import wrong
 
 
 class Observer(Protocol):
@@ -40,3 +42,12 @@ class Silent:
     def advance(self, steps: float = 1, status: str = "") -> None: ...
 
     def finish(self) -> None: ...
+
+
+def checked_observer(name: str, value: object, *, also: str = "") -> Observer:
+    """An object with the methods of `Observer`; UsageError for anything else."""
+    methods = [method for method in vars(Observer) if not method.startswith("_")]
+    missing = [method for method in methods if not callable(getattr(value, method, None))]
+    if missing or isinstance(value, type):
+        raise wrong(name, value, f"give an object with the methods {', '.join(methods)}{also}")
+    return cast(Observer, value)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from lst_robust.arguments import plain, wrong
 from lst_robust.config import Config, Floats3, Integers, read_yaml, suites_folder, validated
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES, STYLES
 from lst_robust.errors import unknown_name
@@ -23,7 +25,7 @@ from lst_robust.recipes import Augmentation, Recipe, load_recipe
 
 __all__ = [
     "Augmentation", "Normaliser", "PixelStatistics", "Recipe", "Suite",
-    "load_normaliser", "load_suite", "suite_names", "suites_folder",
+    "load_normaliser", "load_suite", "resolve_suite", "suite_names", "suites_folder",
 ]  # fmt: skip
 
 
@@ -185,12 +187,21 @@ def load_suite(name_or_path: str | Path) -> Suite:
 
     Raises UsageError with one line a mistake, each with file and key, when the suite is unknown or not valid.
     """
-    path = Path(name_or_path)
+    name = os.fspath(name_or_path) if isinstance(name_or_path, (str, os.PathLike)) else None
+    if not isinstance(name, str):
+        raise wrong("suite", name_or_path, "give the name of a suite, or its YAML file as text or Path")
+    name = plain(name)
+    path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
-        if str(name_or_path) not in suite_names():
-            raise unknown_name("suite", str(name_or_path), suite_names())
-        path = suites_folder() / f"{name_or_path}.yaml"
+        if name not in suite_names():
+            raise unknown_name("suite", name, suite_names())
+        path = suites_folder() / f"{name}.yaml"
     return validated(read_yaml(path), Suite, path)
+
+
+def resolve_suite(suite: str | Path | Suite) -> Suite:
+    """A suite itself, or the one that `load_suite` finds."""
+    return suite if isinstance(suite, Suite) else load_suite(suite)
 
 
 def suite_names() -> list[str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from lst_robust.arguments import choice, items, plain, whole_number, wrong
 from lst_robust.corruptions import blur, digital, noise, presets, weather
 from lst_robust.corruptions.base import Corruption
 from lst_robust.corruptions.random import Streams
-from lst_robust.errors import UsageError, unknown_name
+from lst_robust.errors import UsageError
 
 ENGINE = "lst-robust"
 ENGINE_VERSION = "1"
@@ -32,11 +33,9 @@ def corruption_names(group: str | None = None) -> tuple[str, ...]:
     them ("noise", "blur", "weather", "digital", "extra"). UsageError (a ValueError) for another group."""
     if group is None:
         return presets.CORRUPTIONS
-    if group == "standard":
+    if isinstance(group, str) and group == "standard":
         return presets.STANDARD_15
-    if group not in presets.GROUPS:
-        raise unknown_name("corruption group", group, [*presets.GROUPS, "standard"])
-    return presets.GROUPS[group]
+    return presets.GROUPS[choice("corruption group", group, [*presets.GROUPS, "standard"])]
 
 
 def corrupt(
@@ -61,13 +60,10 @@ def corrupt(
     c = presets.constants(corruption, severity, preset, style)
     batch = checked_batch(images)
     names = checked_ids(ids, len(batch))
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise UsageError(f"seed must be an integer, not {seed!r}")
-    if isinstance(workers, bool) or not isinstance(workers, (int, np.integer)) or workers < 1:
-        raise UsageError(f"workers must be an integer of at least 1, not {workers!r}")
+    seed, workers = whole_number("seed", seed), whole_number("workers", workers, least=1)
 
     function = _function(CORRUPTIONS[corruption], c)
-    streams = Streams.for_images(ENGINE_VERSION, int(seed), corruption, int(severity), names)
+    streams = Streams.for_images(ENGINE_VERSION, seed, corruption, int(severity), names)
     if not len(batch):
         return images.copy()
     per_chunk = max(1, CHUNK_BYTES // batch[:1].nbytes)
@@ -124,12 +120,13 @@ def checked_ids(ids: Iterable[int | str] | np.ndarray | None, count: int) -> lis
     """One id an image, or a UsageError."""
     if ids is None:
         return list(range(count))
-    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
-        raise UsageError(f"ids must be a sequence with an integer or text for each image, not {ids!r}")
-    names = list(ids)
+    if isinstance(ids, Set):
+        raise wrong("ids", ids, "a set has no order: give a list, with one id an image")
+    names = items("ids", ids, empty=True, also=", with an integer or text for each image")
     if len(names) != count:
         raise UsageError(f"{len(names)} ids for {count} images: give one id an image")
-    for name in names:
-        if isinstance(name, bool) or not isinstance(name, (int, str, np.integer)):
-            raise UsageError(f"an id must be an integer or a text, not {name!r}")
-    return names
+    return [_checked_id(f"ids[{place}]", name) for place, name in enumerate(names)]
+
+
+def _checked_id(name: str, value: object) -> int | str:
+    return plain(value) if isinstance(value, str) else whole_number(name, value, also=" or a text")

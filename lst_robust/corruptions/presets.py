@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from lst_robust.errors import UsageError, unknown_name
+from lst_robust.arguments import choice, choices, whole_number, whole_numbers
+from lst_robust.errors import UsageError
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
@@ -315,16 +316,22 @@ def constants(corruption: str, severity: int, preset: str, style: str = "hendryc
     Raises UsageError (a ValueError) for an unknown corruption, preset or style, a severity outside 1..5, and
     for the style `imagecorruptions` with a preset other than `imagenet` (that package has no others).
     """
-    if corruption not in CORRUPTIONS:
-        raise unknown_name("corruption", corruption, CORRUPTIONS)
-    if isinstance(severity, bool) or severity not in SEVERITIES:
-        raise UsageError(f"severity {severity!r} is outside 1..5: choose 1, 2, 3, 4 or 5")
-    if preset not in PRESETS:
-        raise unknown_name("preset", preset, PRESETS)
-    if style not in STYLES:
-        raise unknown_name("style", style, STYLES)
+    corruption = choice("corruption", corruption, CORRUPTIONS)
+    severity = whole_number("severity", severity, least=SEVERITIES[0], most=SEVERITIES[-1])
+    preset = choice("preset", preset, PRESETS)
+    style = choice("style", style, STYLES)
     if style == "hendrycks":
         return HENDRYCKS[preset][corruption][severity - 1]
     if preset != "imagenet":
         raise UsageError(f"style 'imagecorruptions' has constants for preset 'imagenet' only, not {preset!r}")
     return IMAGECORRUPTIONS[corruption][severity - 1]
+
+
+def checked_corruptions(name: str, value: object, *, also: str = "") -> tuple[str, ...]:
+    """Names of corruptions, each once, from an argument of that name; UsageError for others, and for none."""
+    return choices(name, value, CORRUPTIONS, kind="corruption", also=also)
+
+
+def checked_severities(name: str, value: object, *, also: str = "") -> tuple[int, ...]:
+    """Severities in ascending order, each once, from an argument of that name; UsageError for others, and for none."""
+    return tuple(sorted(set(whole_numbers(name, value, least=SEVERITIES[0], most=SEVERITIES[-1], also=also))))

@@ -15,6 +15,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
+from lst_robust import arguments
+from lst_robust.arguments import instance, names, optional, yes_or_no
 from lst_robust.config import Config
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.errors import DataError, UsageError
@@ -32,7 +34,7 @@ from lst_robust.evaluation.records import (
 )
 from lst_robust.evaluation.selection import choices, select
 from lst_robust.files import write_atomic
-from lst_robust.suites import Normaliser
+from lst_robust.suites import Normaliser, Suite
 
 SCHEMA: Literal[2] = 2
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -96,17 +98,18 @@ class Baseline(Config):
 def make_baseline(
     results_dir: str | Path,
     *,
-    suite: str | None = None,
+    suite: str | Path | Suite | None = None,
     models: Sequence[str] = (),
     bits: bool = True,
     warn: Warn = lambda _: None,
 ) -> Baseline:
-    """The records of a results folder as a baseline: of one suite (name or YAML file) or all, of some models (names as
-    for `compare`) or all. Raises NothingToEvaluateError when there is nothing to write, UsageError when two runs could
-    not be told apart later."""
+    """The records of a results folder as a baseline: of one suite (name, YAML file, `Suite`) or all, of some models
+    (names as for `compare`) or all. Raises NothingToEvaluateError when there is nothing to write, UsageError when two
+    runs could not be told apart later."""
+    selectors, bits = optional(names, "models", models, empty=True), yes_or_no("bits", bits)
     runs = collect_runs(results_dir, suite, warn)
-    if models:
-        chosen = {measured.run.digest for name in models for measured in select(runs, name)}
+    if selectors:
+        chosen = {measured.run.digest for name in selectors for measured in select(runs, name)}
         runs = [measured for measured in runs if measured.run.digest in chosen]
     entries = tuple(_entry(measured, bits, warn) for measured in runs)
     several = Counter(entry.identity for entry in entries)
@@ -121,15 +124,17 @@ def make_baseline(
 
 def write_baseline(baseline: Baseline, path: str | Path) -> None:
     """Writes the file whole or not at all. Raises DataError when the disk refuses."""
-    fields = baseline.model_dump(mode="json")
-    write_atomic(Path(path), (json.dumps(fields, indent=1, ensure_ascii=False) + "\n").encode())
+    file = arguments.path("path", path)
+    fields = instance("baseline", baseline, Baseline, "make one with make_baseline").model_dump(mode="json")
+    write_atomic(file, (json.dumps(fields, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def read_baseline(path: str | Path) -> Baseline:
     """A baseline from its file. Raises DataError, in one line, when it is missing, damaged or of another schema."""
     mend = "write it with lst-robust baseline write --out FILE"
+    file = arguments.path("path", path)
     try:
-        return Baseline.model_validate_json(Path(path).read_bytes())
+        return Baseline.model_validate_json(file.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); {mend}") from error
     except ValidationError as error:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from lst_robust.errors import NothingToEvaluateError, UsageError
-from lst_robust.evaluation.normalisers import resolve_normaliser
+from lst_robust.arguments import function, path, yes_or_no
+from lst_robust.errors import NothingToEvaluateError
+from lst_robust.evaluation.normalisers import Choice, chosen_normaliser
 from lst_robust.evaluation.records import Cell, Record, Run
 from lst_robust.evaluation.results import Summary, summarise
 from lst_robust.evaluation.store import Store
-from lst_robust.suites import Normaliser, Suite, load_suite, suite_names
+from lst_robust.suites import Normaliser, Suite, load_suite, resolve_suite, suite_names
 
 Warn = Callable[[str], None]
 
@@ -25,12 +26,13 @@ class MeasuredRun(NamedTuple):
     suite: Suite | None
 
 
-def collect_runs(results_dir: str | Path, suite: str | None, warn: Warn) -> list[MeasuredRun]:
-    """Every run of one suite (name or YAML file) or of all, in the order of the folders.
+def collect_runs(results_dir: str | Path, suite: str | Path | Suite | None, warn: Warn) -> list[MeasuredRun]:
+    """Every run of one suite (name, YAML file or `Suite`) or of all, in the order of the folders.
 
     Records of an older version of a suite are left out with a warning. Raises NothingToEvaluateError when none is left.
     """
-    wanted = load_suite(suite) if suite else None
+    results_dir, warn = path("results_dir", results_dir), function("warn", warn)
+    wanted = None if suite is None else resolve_suite(suite)
     runs = []
     for run, records in Store(results_dir).scan(wanted.name if wanted else None, warn):
         known = wanted or shipped_suite(run.protocol.suite)
@@ -45,23 +47,29 @@ def collect_runs(results_dir: str | Path, suite: str | None, warn: Warn) -> list
         where = f" for suite {wanted.name!r}" if wanted else ""
         raise NothingToEvaluateError(
             f"no records{where} in {results_dir}: measure a model first, with lst-robust eval --model lst18"
-            + (f" --suite {suite}" if suite else "")
+            + (f" --suite {wanted.name if isinstance(suite, Suite) else suite}" if wanted else "")
         )
     return runs
 
 
 def collect_summaries(
-    results_dir: str | Path, suite: str | None, normaliser: str, warn: Warn, *, intervals: bool = True
+    results_dir: str | Path,
+    suite: str | Path | Suite | None,
+    normaliser: Choice,
+    warn: Warn,
+    *,
+    intervals: bool = True,
 ) -> list[Summary]:
-    """One summary a run (see `summarise`), of one suite (name or YAML file) or of every suite with records.
+    """One summary a run (see `summarise`), of one suite (name, YAML file or `Suite`) or of every suite with records.
 
     normaliser: as `resolve_normaliser` takes it. Models of which several runs share a protocol get a label that tells
     them apart, and their name in `model_name`; sorted by suite and label. Raises NothingToEvaluateError when there is
     no record.
     """
+    intervals, chosen = yes_or_no("intervals", intervals), chosen_normaliser(normaliser)
     summaries = []
     for measured in collect_runs(results_dir, suite, warn):
-        divisor = run_normaliser(normaliser, measured, warn)
+        divisor = run_normaliser(chosen, measured, warn)
         summaries.append(summarise(measured.run, measured.records, divisor, intervals=intervals))
     return sorted(_told_apart(summaries), key=lambda summary: (summary["suite"], summary["model"]))
 
@@ -70,16 +78,18 @@ def shipped_suite(name: str) -> Suite | None:
     return load_suite(name) if name in suite_names() else None
 
 
-def run_normaliser(name: str, measured: MeasuredRun, warn: Warn) -> Normaliser | None:
-    """The normaliser of that name (see `resolve_normaliser`) for a run. Without the run's suite its own one is not to
-    be had: None, with a warning."""
-    suite_name = measured.run.protocol.suite
-    if measured.suite is not None:
-        return resolve_normaliser(name, measured.suite)
-    if name == "suite":
-        warn(f"suite {suite_name!r} does not ship with the package: give its file with --suite to get its mCE")
+def run_normaliser(
+    chosen: Normaliser | Literal["suite"] | None, measured: MeasuredRun, warn: Warn
+) -> Normaliser | None:
+    """What `chosen_normaliser` gave, and for "suite" that of the run's suite. Where the suite is not to be had: None,
+    with a warning."""
+    if not isinstance(chosen, str):
+        return chosen
+    if measured.suite is None:
+        name = measured.run.protocol.suite
+        warn(f"suite {name!r} does not ship with the package: give its file with --suite to get its mCE")
         return None
-    raise UsageError(f"suite {suite_name!r} does not ship with the package: give its file with --suite")
+    return measured.suite.normaliser
 
 
 def _told_apart(summaries: list[Summary]) -> list[Summary]:

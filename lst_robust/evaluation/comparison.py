@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lst_robust.arguments import instance, text
 from lst_robust.corruptions.presets import CORRUPTIONS
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.evaluation import statistics
 from lst_robust.evaluation.collect import MeasuredRun, Warn, collect_runs, run_normaliser
+from lst_robust.evaluation.normalisers import Choice, chosen_normaliser
 from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Record
 from lst_robust.evaluation.scores import METRICS, Scores, image_scores, part
 from lst_robust.evaluation.selection import choices, label, protocol_differences, select
-from lst_robust.suites import Normaliser
+from lst_robust.suites import Normaliser, Suite
 
 if TYPE_CHECKING:
     from lst_robust.evaluation.runner import Evaluation
@@ -75,8 +77,8 @@ def compare(
     a: str | Evaluation,
     b: str | Evaluation,
     *,
-    suite: str | None = None,
-    normaliser: str = "suite",
+    suite: str | Path | Suite | None = None,
+    normaliser: Choice = "suite",
     results_dir: str | Path = "results",
     warn: Warn = lambda _: None,
 ) -> Comparison:
@@ -87,13 +89,16 @@ def compare(
             `lst18@seed1`, `lst18@3fa9c1` (see `selection.matches`). Where a name means one run on each side, these are
             compared. Where it means several training seeds, runs of equal seed are paired, each pair is compared, and
             the mean difference is given with its spread over the pairs.
-        suite, normaliser, results_dir: where the records are and what CE is divided by, as for `lst-robust table`.
+        suite, results_dir: where the records are; suite: name, YAML file or `Suite`.
+        normaliser: what CE is divided by, as for `evaluate`.
         warn: receives a line for each file that cannot be trusted.
 
     Raises:
         NothingToEvaluateError: a name without records, or no cell that both have. DataError: no common protocol (other
         images, seed, suite version, ...). UsageError: names that mean several runs which cannot be paired by seed.
     """
+    a, b = _side("a", a), _side("b", b)
+    chosen = chosen_normaliser(normaliser)
     if not isinstance(a, str) and not isinstance(b, str):
         runs = [MeasuredRun(evaluation.run, evaluation.records, None) for evaluation in (a, b)]
         if a.normaliser != b.normaliser:
@@ -103,7 +108,15 @@ def compare(
         raise UsageError("compare two names or two evaluations, not one of each")
     measured = collect_runs(results_dir, suite, warn)
     pairs, notes = pair_runs(select(measured, a), select(measured, b), a, b)
-    return _compare(pairs, run_normaliser(normaliser, pairs[0][0], warn), notes)
+    return _compare(pairs, run_normaliser(chosen, pairs[0][0], warn), notes)
+
+
+def _side(name: str, value: str | Evaluation) -> str | Evaluation:
+    from lst_robust.evaluation.runner import Evaluation  # and with it torch
+
+    if isinstance(value, str):
+        return text(name, value)
+    return instance(name, value, Evaluation, "give a model's name, or what evaluate returned")
 
 
 def pair_runs(

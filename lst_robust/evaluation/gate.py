@@ -7,7 +7,6 @@ images, another normaliser) is never passed: it has a finding of its own and a c
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lst_robust.arguments import choice, finite_number, function, instance, names, optional, path
 from lst_robust.corruptions.presets import SEVERITIES
-from lst_robust.errors import DataError, NothingToEvaluateError, UsageError, unknown_name
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.evaluation import statistics
 from lst_robust.evaluation.baseline import Baseline, BaselineEntry
 from lst_robust.evaluation.collect import MeasuredRun, Warn, shipped_suite
@@ -25,7 +25,7 @@ from lst_robust.evaluation.records import CLEAN_CELL, Cell
 from lst_robust.evaluation.scores import METRICS, NORMALISED, PARTS, cell_weights, image_scores, part, weighted
 from lst_robust.evaluation.selection import choices, label, matches, model_name, protocol_differences
 from lst_robust.evaluation.store import Store
-from lst_robust.suites import Suite, load_suite
+from lst_robust.suites import Suite, resolve_suite
 
 REGRESSION = 1
 Status = Literal["passed", "regression", "incomparable", "missing"]
@@ -83,7 +83,7 @@ def check(
     baseline: Baseline,
     *,
     results_dir: str | Path = "results",
-    suite: str | None = None,
+    suite: str | Path | Suite | None = None,
     models: Sequence[str] = (),
     metric: str = "mce15",
     tolerance: float = 0.5,
@@ -92,7 +92,8 @@ def check(
     """Compares the records in a folder with a baseline.
 
     Args:
-        suite: name or YAML file: look at the entries of this suite only, and take it as the suite's present state.
+        suite: name, YAML file or `Suite`: look at the entries of this suite only, and take it as the suite's present
+            state.
         models: look at these only, named as for `compare`; a name with `@` also chooses among several present runs.
         metric: one of `METRICS`; by how many percent points it may be worse is `tolerance`.
         warn: receives a line for each file that cannot be trusted.
@@ -101,20 +102,20 @@ def check(
         UsageError: an unknown metric, one that a suite does not define, a negative tolerance, or several present runs
             for one entry. NothingToEvaluateError: the baseline has no such suite or model.
     """
-    if metric not in METRICS:
-        raise unknown_name("metric", metric, METRICS)
-    if not (math.isfinite(tolerance) and tolerance >= 0):
-        raise UsageError(f"tolerance {tolerance:g}: give percent points, 0 or more")
-    wanted = load_suite(suite) if suite else None
-    names = {model_name(selector) for selector in models}
+    instance("baseline", baseline, Baseline, "read it with read_baseline(FILE)")
+    metric, tolerance = choice("metric", metric, METRICS), finite_number("tolerance", tolerance, least=0)
+    models = optional(names, "models", models, empty=True) or ()
+    results_dir, warn = path("results_dir", results_dir), function("warn", warn)
+    wanted = None if suite is None else resolve_suite(suite)
+    chosen = {model_name(selector) for selector in models}
     entries = [
         entry
         for entry in baseline.entries
-        if (wanted is None or entry.protocol.suite == wanted.name) and (not names or entry.model.name in names)
+        if (wanted is None or entry.protocol.suite == wanted.name) and (not chosen or entry.model.name in chosen)
     ]
-    absent = names - {entry.model.name for entry in entries}
+    absent = chosen - {entry.model.name for entry in entries}
     if absent or not entries:
-        what = f"model {min(absent)!r}" if absent else f"suite {suite!r}"
+        what = f"model {min(absent)!r}" if absent else f"suite {wanted.name if wanted else None!r}"
         there = ", ".join(sorted({f"{entry.model.name} ({entry.protocol.suite})" for entry in baseline.entries}))
         raise NothingToEvaluateError(f"the baseline has no entry of {what}: it holds {there}")
     runs = [MeasuredRun(*found, None) for found in Store(results_dir).scan(wanted.name if wanted else None, warn)]
@@ -132,7 +133,7 @@ def check(
         for entry in entries
     ]
     known = {(entry.protocol.suite, entry.model.name) for entry in baseline.entries}
-    unknown = sorted({(run.protocol.suite, run.model.name) for run, _, _ in runs} - known) if not names else []
+    unknown = sorted({(run.protocol.suite, run.model.name) for run, _, _ in runs} - known) if not chosen else []
     notes = [f"{model} on {suite_name} is not in the baseline: not checked" for suite_name, model in unknown]
     return Gate(metric, tolerance, tuple(findings), tuple(notes))
 

@@ -13,7 +13,7 @@ from lst_robust import corruptions as engine
 from lst_robust.data import ImageSource, decoded_once, open_corrupted, open_source
 from lst_robust.data.decode import resize_and_crop
 from lst_robust.data.source import View, without_unreadable
-from lst_robust.errors import DataError, UsageError
+from lst_robust.errors import DataError
 from lst_robust.evaluation.records import CLEAN_CELL, Cell
 from lst_robust.geometry import Geometry
 from lst_robust.preprocess import Load
@@ -159,11 +159,8 @@ def open_cell_images(
     folder: for temporary files. own_geometry: the network's, in place of the suite's. Official files stay as they are:
     of a network's own geometry only the size and the interpolation count, by which the squares are scaled.
     data_dir: folder of the clean images; corrupted_dir: of the official corrupted ones, by default `data_dir` too.
-    limit, seed: in place of the suite's. Raises DataError for data that is not there, UsageError for a seed where
-    nothing is drawn.
+    limit, seed: in place of the suite's. Raises DataError for data that is not there.
     """
-    if seed is not None and seed < 0:
-        raise UsageError(f"seed is {seed}: it must be at least 0")
     official = suite.protocol == "official"
     whole = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=data_dir)
     if own_geometry is not None and not official:
@@ -174,8 +171,6 @@ def open_cell_images(
         clean = clean.subset(limit)
     if not official:
         return GeneratedImages(suite, clean, suite.seed if seed is None else seed, folder)
-    if seed:
-        raise UsageError(f"suite {suite.name!r} takes official files, in which no noise is drawn: leave out the seed")
     corrupted_folder = data_dir if corrupted_dir is None else corrupted_dir
     scaled = None if own_geometry is None else scaled_squares(own_geometry, suite.image_size)
     return OfficialImages(suite, clean, whole, corrupted_folder, cells, scaled)

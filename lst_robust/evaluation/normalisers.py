@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import yaml
 
+from lst_robust.arguments import path, shown, wrong
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.evaluation.records import CLEAN_CELL, Cell
@@ -16,18 +18,35 @@ from lst_robust.suites import Suite
 if TYPE_CHECKING:
     from lst_robust.evaluation.runner import Evaluation
 
+OF_SUITE: Literal["suite"] = "suite"
+NAMES = f"{OF_SUITE}, none, {PUBLISHED}"
+Choice = Normaliser | str | Path | None
+"""What may be given: a normaliser, None or "none" for none, "suite" for the suite's, a known name, or a YAML file."""
 
-def resolve_normaliser(name: str, suite: Suite) -> Normaliser | None:
-    """`suite` is the suite's own, `none` is None, `alexnet-imagenet-c` the published one, else a YAML file."""
-    if name == "suite":
-        return suite.normaliser
+
+def resolve_normaliser(choice: Choice, suite: Suite) -> Normaliser | None:
+    """The normaliser that is meant (see `Choice`) for a suite."""
+    chosen = chosen_normaliser(choice)
+    return suite.normaliser if isinstance(chosen, str) else chosen
+
+
+def chosen_normaliser(choice: Choice) -> Normaliser | Literal["suite"] | None:
+    """The normaliser that is meant, before there is a suite: "suite" stays. Raises UsageError for what is none, and for
+    a file that is missing or not valid."""
+    if choice is None or isinstance(choice, Normaliser):
+        return choice
+    if not isinstance(choice, (str, os.PathLike)):
+        raise wrong("normaliser", choice, f"give a Normaliser, {NAMES}, a YAML file, or None")
+    name = os.fspath(choice)
+    if name == OF_SUITE:
+        return OF_SUITE
     if name == "none":
         return None
     if name == PUBLISHED:
         return published_normaliser()
-    if Path(name).suffix not in (".yaml", ".yml"):
-        raise UsageError(f"unknown normaliser {name!r}: choose suite, none, {PUBLISHED}, or give a YAML file")
-    return load_normaliser(name)
+    if not isinstance(name, str) or Path(name).suffix not in (".yaml", ".yml"):
+        raise UsageError(f"unknown normaliser {shown(name)}: choose {NAMES}, or give a YAML file")
+    return load_normaliser(path("normaliser", choice))
 
 
 def to_yaml(evaluation: Evaluation, command: str) -> str:

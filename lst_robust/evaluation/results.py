@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from statistics import fmean
 from typing import Any
 
+from lst_robust.arguments import instance
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES, STANDARD_15
 from lst_robust.evaluation import metrics, statistics
 from lst_robust.evaluation.records import CLEAN_CELL, Cell, Record, Run
@@ -90,6 +91,11 @@ def calibration(records: Mapping[Cell, Record]) -> dict[str, float | None]:
 def bootstrap_intervals(records: Mapping[Cell, Record], normaliser: Normaliser | None) -> dict[str, Any]:
     """95 % intervals, in percent: {metric: [low, high]} for the five means and {"ce": {corruption: [low, high]}}; None
     where the number itself is None. All cells are resampled together, by image; see `statistics.intervals`."""
+    mend = "give the records of an evaluation, evaluation.records"
+    for record in instance("records", records, Mapping, mend).values():
+        instance("records", record, Record, mend)
+    if normaliser is not None:
+        instance("normaliser", normaliser, Normaliser, "give a Normaliser, or None")
     ce = {name: part("ce", name) for name in CORRUPTIONS}
     scores = image_scores(records, normaliser, {*METRICS, *ce.values()})
     ends = statistics.intervals(scores.values).tolist() if scores.names else []

@@ -21,17 +21,20 @@ import torch
 from torch import nn
 
 from lst_robust._version import __version__
-from lst_robust.cores import available_cores
-from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
+from lst_robust.arguments import optional
+from lst_robust.cores import worker_count
+from lst_robust.corruptions.presets import checked_corruptions, checked_severities
 from lst_robust.devices import resolve_device
 from lst_robust.distributed import Ranks, joined
-from lst_robust.errors import DataError, NonFiniteError, UsageError, unknown_name
+from lst_robust.errors import DataError, NonFiniteError, UsageError
 from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.evaluation.images import CellImages, open_cell_images
 from lst_robust.evaluation.inference import Classifier, Predictor
+from lst_robust.evaluation.normalisers import Choice, resolve_normaliser
 from lst_robust.evaluation.preprocessing import note_other_geometry, require_stated_geometry
 from lst_robust.evaluation.probe import probe_images, same_answers
 from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Provenance, Record, Run, make_record, utc_now
+from lst_robust.evaluation.request import with_checked_request
 from lst_robust.evaluation.results import Summary, summarise
 from lst_robust.evaluation.runs import settle_run
 from lst_robust.evaluation.store import Store
@@ -39,7 +42,7 @@ from lst_robust.evaluation.subject import Options, from_checkpoint, from_library
 from lst_robust.models.inference import optimize_for_inference
 from lst_robust.preprocess import Preprocess
 from lst_robust.progress import Observer, Silent
-from lst_robust.suites import Normaliser, PixelStatistics, Preprocessing, Suite, load_suite
+from lst_robust.suites import Normaliser, PixelStatistics, Preprocessing, Suite, resolve_suite
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Evaluation:
         return summarise(self.run, self.records, self.normaliser)
 
 
+@with_checked_request
 def evaluate(
     model: str | nn.Module,
     suite: str | Path | Suite = "digits-c",
@@ -75,7 +79,7 @@ def evaluate(
     preprocess: Preprocessing | None = None,
     limit: int | None = None,
     seed: int | None = None,
-    normaliser: Normaliser | str | None = "suite",
+    normaliser: Choice = "suite",
     batch_size: int | None = None,
     workers: int | None = None,
     device: str = "auto",
@@ -107,7 +111,7 @@ def evaluate(
             resize, interpolation, crop and size that its library states, before the corruption.
         limit: a fixed stratified subset of so many test images.
         seed: decides the corruptions' noise, together with corruption, severity and image id.
-        normaliser: a `Normaliser`, None for none, or "suite".
+        normaliser: a `Normaliser`, "suite", None or "none" for none, "alexnet-imagenet-c", or a YAML file.
         batch_size, workers, device, amp: decide how fast the result comes, not what it is (amp: to rounding).
         train, train_seed: train a model that has no checkpoint for the suite; the recipe's seed, if another is wanted.
         skip_unreadable: leave out images that cannot be decoded, instead of refusing.
@@ -116,13 +120,14 @@ def evaluate(
         observer: receives progress; default: none.
 
     Raises:
-        UsageError, DataError, CheckpointError, NothingToEvaluateError: one line each, see `lst_robust.errors`.
+        UsageError (before any work), DataError, CheckpointError, NothingToEvaluateError: one line each, see
+            `lst_robust.errors`.
     """
-    suite = suite if isinstance(suite, Suite) else load_suite(suite)
+    suite = resolve_suite(suite)
     cells = wanted_cells(suite, corruptions, severities)
     where = resolve_device(device)
-    workers = _positive("workers", available_cores() if workers is None else workers)
-    batch_size = _positive("batch size", suite.batch_size if batch_size is None else batch_size)
+    workers = worker_count(workers)
+    batch_size = suite.batch_size if batch_size is None else batch_size
     store = Store(results_dir)
     store.check_writable()  # before any work is done
     preprocess = suite.preprocess if preprocess is None else preprocess
@@ -181,8 +186,7 @@ def evaluate(
             measured, failed = measurer.measure_all(run, missing, finished, store, ranks, overwrite)
     found = store.load(run, Silent().warn) if missing else finished  # those of all ranks
     records = {cell: found[cell] for cell in cells if cell in found and cell not in failed}
-    suite_normaliser = suite.normaliser if isinstance(normaliser, str) else normaliser
-    return Evaluation(run, records, suite_normaliser, measured, failed, skipped)
+    return Evaluation(run, records, resolve_normaliser(normaliser, suite), measured, failed, skipped)
 
 
 def wanted_cells(
@@ -190,16 +194,8 @@ def wanted_cells(
 ) -> list[Cell]:
     """The clean cell and every corruption at every severity, as the suite says or as restricted; UsageError for names
     and severities that do not exist."""
-    names = suite.corruptions if corruptions is None else tuple(dict.fromkeys(corruptions))
-    for name in names:
-        if name not in CORRUPTIONS:
-            raise unknown_name("corruption", name, CORRUPTIONS)
-    levels = suite.severities if severities is None else tuple(sorted(set(severities)))
-    for severity in levels:
-        if severity not in SEVERITIES:
-            raise UsageError(f"severity {severity} is outside 1..5: choose from 1, 2, 3, 4, 5")
-    if not names or not levels:
-        raise UsageError("no corruption or no severity is left to evaluate: name at least one of each")
+    names = optional(checked_corruptions, "corruptions", corruptions) or suite.corruptions
+    levels = optional(checked_severities, "severities", severities) or suite.severities
     return [CLEAN_CELL, *(Cell(name, severity) for name in names for severity in levels)]
 
 
@@ -383,9 +379,3 @@ def _running_result(records: dict[Cell, Record]) -> str:
     corrupted = [record.top1_error for cell, record in records.items() if cell != CLEAN_CELL]
     clean = f"clean error {records[CLEAN_CELL].top1_error:.2f} %" if CLEAN_CELL in records else ""
     return clean + (f", mean corruption error so far {fmean(corrupted):.2f} %" if corrupted else "")
-
-
-def _positive(what: str, value: int) -> int:
-    if value < 1:
-        raise UsageError(f"{what} is {value}: it must be at least 1")
-    return value

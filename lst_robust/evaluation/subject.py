@@ -22,6 +22,7 @@ from lst_robust.suites import PixelStatistics, Suite
 from lst_robust.training.trained import checkpoints_folder, ensure_trained, plan_training
 
 Options = Mapping[str, str | int | float | bool]
+MAX_NAME = 100  # characters: it names a folder
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,10 @@ def from_module(model: nn.Module, name: str | None, num_classes: int) -> Subject
     outputs = getattr(config, "num_classes", num_classes)
     if outputs != num_classes:
         raise UsageError(f"the network has {outputs} outputs, the data {num_classes} classes")
+    known = getattr(config, "name", None)  # of another's network it may be anything
+    known = known if isinstance(known, str) and known.isprintable() and len(known) <= MAX_NAME else None
     identity = ModelIdentity(
-        name=name or getattr(config, "name", None) or type(model).__name__,
+        name=name or known or type(model).__name__,
         checkpoint_sha256=_sha256(model),
         structure=structure_digest(model),
     )

@@ -15,6 +15,7 @@ from threading import Event, Lock
 
 import numpy as np
 
+from lst_robust.arguments import instance, optional, path, whole_number
 from lst_robust.corruptions import corrupt
 from lst_robust.data import ImageSource
 from lst_robust.distributed import Ranks, joined
@@ -23,7 +24,7 @@ from lst_robust.generation import manifest
 from lst_robust.generation.inputs import image_shapes, require_outside
 from lst_robust.generation.layout import Layout
 from lst_robust.generation.manifest import Settings
-from lst_robust.progress import Observer, Silent
+from lst_robust.progress import Observer, Silent, checked_observer
 
 CHUNK_BYTES = 2**20  # of decoded images a worker holds at once; at least one image
 CHUNK_IMAGES = 128
@@ -56,7 +57,7 @@ class Generated:
 
 def generate(
     source: ImageSource,
-    folder: Path,
+    folder: str | Path,
     settings: Settings,
     *,
     workers: int = 1,
@@ -73,8 +74,10 @@ def generate(
             finished is kept.
         NothingToEvaluateError: no images.
     """
-    if workers < 1:
-        raise UsageError(f"workers is {workers}: it must be at least 1")
+    instance("source", source, ImageSource, "open one with open_images")
+    instance("settings", settings, Settings, "make them with settings_for")
+    folder, workers = path("folder", folder), whole_number("workers", workers, least=1)
+    optional(checked_observer, "observer", observer)
     if not len(source):
         raise NothingToEvaluateError(f"{source.place} has no images: nothing to corrupt")
     require_outside(folder, source)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lst_robust.arguments import instance, optional, path, whole_number, wrong, yes_or_no
 from lst_robust.corruptions.engine import MIN_SIDE
 from lst_robust.data import ImageSource, open_source
 from lst_robust.data.decode import decode_whole, opened
@@ -67,6 +68,8 @@ def cut_from(size: int) -> int:
 
 def parse_size(text: str) -> int | None:
     """ "224" -> 224 pixels, "keep" -> None; UsageError for anything else and for sizes the corruptions cannot take."""
+    if not isinstance(text, str):
+        raise wrong("size", text, f"give '{KEEP}', or a number of pixels as text")
     if text == KEEP:
         return None
     if not text.isdecimal() or len(text) > 4 or not MIN_SIDE <= int(text) <= MAX_SIDE:
@@ -74,13 +77,16 @@ def parse_size(text: str) -> int | None:
     return int(text)
 
 
-def open_images(root: Path, size: int | None, *, skip_unreadable: bool = False, workers: int = 1) -> ImageSource:
+def open_images(root: str | Path, size: int | None, *, skip_unreadable: bool = False, workers: int = 1) -> ImageSource:
     """The images of `root`/<class>/*, or of `root`/test|val/<class>/* where that is there.
 
     size: the side S of the squares, cut as the official sets are: the shorter side to S * 256 / 224, then the centre.
     None keeps every image as it is (see `KeptSizes`). Ids are "<class>/<file name>". Raises DataError when there is no
     image, or a class has none.
     """
+    root, workers = path("root", root), whole_number("workers", workers, least=1)
+    size = optional(whole_number, "size", size, least=MIN_SIDE, most=MAX_SIDE)
+    skip_unreadable = yes_or_no("skip_unreadable", skip_unreadable)
     if not root.is_dir():
         raise DataError(f"no image folder {root}: {LAYOUT}")
     folder = next((root / n for n in SPLIT_FOLDERS["test"] if (root / n).is_dir() and class_folders(root / n)), root)
@@ -101,9 +107,12 @@ def open_images(root: Path, size: int | None, *, skip_unreadable: bool = False, 
 
 
 def open_suite_images(
-    suite: Suite, data_dir: Path | None, *, skip_unreadable: bool = False, workers: int = 1
+    suite: Suite, data_dir: str | Path | None, *, skip_unreadable: bool = False, workers: int = 1
 ) -> ImageSource:
     """The test images of a suite, at the suite's size and cut as the suite says."""
+    instance("suite", suite, Suite, "read one with load_suite")
+    data_dir, workers = optional(path, "data_dir", data_dir), whole_number("workers", workers, least=1)
+    skip_unreadable = yes_or_no("skip_unreadable", skip_unreadable)
     source = open_source(
         suite.dataset,
         "test",

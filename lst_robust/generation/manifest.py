@@ -17,12 +17,23 @@ import PIL
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lst_robust._version import __version__
+from lst_robust.arguments import choice, optional, path, whole_number
 from lst_robust.corruptions import ENGINE, ENGINE_VERSION
-from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES, constants
+from lst_robust.corruptions.engine import MIN_SIDE
+from lst_robust.corruptions.presets import (
+    CORRUPTIONS,
+    PRESETS,
+    SEVERITIES,
+    STYLES,
+    checked_corruptions,
+    checked_severities,
+    constants,
+)
 from lst_robust.data import ImageSource
 from lst_robust.errors import DataError, UsageError
 from lst_robust.files import write_atomic
 from lst_robust.generation.arrays import ArrayLayout
+from lst_robust.generation.inputs import MAX_SIDE
 from lst_robust.generation.layout import Cell, Layout
 from lst_robust.generation.tree import JPEG_QUALITY, SUFFIXES, TreeLayout, tree_names
 from lst_robust.progress import Observer, Silent
@@ -92,24 +103,24 @@ def settings_for(
 
     Raises UsageError for names, severities and combinations that do not exist.
     """
+    format = "npy" if choice("format", format, ("tree", "npy")) == "npy" else "tree"
+    optional(choice, "image_format", image_format, known=tuple(SUFFIXES))
     if format == "npy" and image_format is not None:
         raise UsageError("arrays have no image format: leave out --image-format, or choose --format tree")
-    names = CORRUPTIONS if corruptions is None else tuple(dict.fromkeys(corruptions))
-    levels = SEVERITIES if severities is None else tuple(sorted(set(severities)))
-    if seed < 0:
-        raise UsageError(f"seed is {seed}: it must be at least 0")
-    if not names or not levels:
-        raise UsageError("no corruption or no severity is left to generate: name at least one of each")
+    names = optional(checked_corruptions, "corruptions", corruptions) or CORRUPTIONS
+    levels = optional(checked_severities, "severities", severities) or SEVERITIES
+    side = optional(whole_number, "size", size, least=MIN_SIDE, most=MAX_SIDE)
+    seed = whole_number("seed", seed, least=0)
     for name in names:
         for severity in levels:
             constants(name, severity, preset, style)
     return Settings(
         format=format,
         image_format=(image_format or "jpeg") if format == "tree" else None,
-        preset=preset,
-        style=style,
+        preset=choice("preset", preset, PRESETS),
+        style=choice("style", style, STYLES),
         seed=seed,
-        size="keep" if size is None else str(size),
+        size="keep" if side is None else str(side),
         corruptions=names,
         severities=levels,
     )
@@ -208,11 +219,12 @@ def completed(folder: Path, plan: Manifest, workers: int, observer: Observer) ->
     return plan.model_copy(update={"cells": cells, "labels_sha256": files.labels_digest()})
 
 
-def verify(folder: Path, *, workers: int = 1, observer: Observer | None = None) -> Manifest:
+def verify(folder: str | Path, *, workers: int = 1, observer: Observer | None = None) -> Manifest:
     """Reads a whole set and compares it with its manifest, which is returned.
 
     Raises DataError with one line that names what is missing, strange or changed.
     """
+    folder, workers = path("folder", folder), whole_number("workers", workers, least=1)
     manifest = read(folder)
     if manifest.cells is None:
         raise DataError(f"{folder} is not finished: run the command that makes it again, and it goes on from there")

@@ -12,7 +12,7 @@ from lst_robust.models.checkpoint import (
 )
 from lst_robust.models.config import ModelConfig
 from lst_robust.models.convert import convert_checkpoint
-from lst_robust.models.factory import create_model, fitting_options, without_image_size
+from lst_robust.models.factory import create_model, fitting_options, require_options, without_image_size
 from lst_robust.models.inference import optimize_for_inference
 from lst_robust.models.lst import networks  # noqa: F401 (registers)
 from lst_robust.models.profile import describe_models
@@ -30,6 +30,7 @@ __all__ = [
     "model_names",
     "optimize_for_inference",
     "read_checkpoint",
+    "require_options",
     "save_checkpoint",
     "without_image_size",
 ]

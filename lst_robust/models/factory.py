@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from lst_robust.arguments import finite_number, optional, path, plain, whole_number, wrong
 from lst_robust.errors import UsageError
 from lst_robust.models.checkpoint import load_checkpoint, read_metadata
 from lst_robust.models.config import CIFAR100_MEAN, CIFAR100_STD, ModelConfig, ModelEntry
@@ -15,6 +16,7 @@ from lst_robust.models.registry import model_info
 from lst_robust.models.stems import SMALLEST_IMAGENET_SIZE, STEMS, resolve_stem
 
 MOST_CLASSES = 1_000_000
+LEAST_PIXELS, MOST_PIXELS = 8, 4096  # a side, as in suites
 
 
 def create_model(
@@ -41,6 +43,8 @@ def create_model(
         CheckpointError: the file is missing, unsafe, or does not fit.
     """
     entry = model_info(name)
+    num_classes = optional(whole_number, "num_classes", num_classes, least=1, most=MOST_CLASSES)
+    checkpoint = optional(path, "checkpoint", checkpoint)
     if checkpoint is not None:
         metadata = read_metadata(checkpoint)
         if metadata.get("model") == name:
@@ -48,8 +52,6 @@ def create_model(
             options = {**metadata.get("options", {}), "image_size": metadata.get("image_size"), **options}
     image_size = _as_size(options.pop("image_size", None), entry.input_size)
     classes = entry.num_classes if num_classes is None else num_classes
-    if not 1 <= classes <= MOST_CLASSES:
-        raise UsageError(f"num_classes is {classes}: a classifier needs at least 1, and at most {MOST_CLASSES:,} fit")
     chosen = _complete_options(entry, options)
     if entry.stems:
         chosen["stem"] = resolve_stem(chosen["stem"], entry.stems, image_size)
@@ -80,6 +82,11 @@ def without_image_size(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return options
 
 
+def require_options(name: str, options: Mapping[str, Any]) -> None:
+    """UsageError for options, in place of a suite's, that the network has not, or with values that cannot be meant."""
+    _complete_options(model_info(name), without_image_size(options))
+
+
 def fitting_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `options` that the network has: a suite names options for many networks, and not each has all."""
     known = model_info(name).options or {}
@@ -87,10 +94,10 @@ def fitting_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_size(value: object, default: int) -> int:
-    size = default if value is None else _coerce("image_size", value, default)
-    if size < 8:
-        raise UsageError(f"image_size is {size}: the networks need at least 8 pixels")
-    return size
+    if value is None:
+        return default
+    size = _coerce("image_size", value, default) if isinstance(value, str) else value
+    return whole_number("image_size", size, least=LEAST_PIXELS, most=MOST_PIXELS)
 
 
 def _complete_options(entry: ModelEntry, given: Mapping[str, object]) -> dict[str, Any]:
@@ -105,11 +112,17 @@ def _complete_options(entry: ModelEntry, given: Mapping[str, object]) -> dict[st
 
 
 def _coerce(option: str, value: Any, default: Any) -> Any:
-    wanted = type(default)
+    """`value` in the type of the option's default, a text or a number: such a value, or its text ("2" -> 2)."""
+    kind, given = type(default), value
     try:
-        converted = wanted(value)
-        if isinstance(value, (int, float)) and converted != value:  # int(2.5) is 2
-            raise ValueError
-    except (TypeError, ValueError):
-        raise UsageError(f"option {option!r} is {value!r}: give it a value like {default!r}") from None
-    return converted
+        if kind in (int, float) and isinstance(value, str):
+            given = kind(value)
+        if kind is int:
+            return whole_number(option, given)
+        if kind is float:
+            return finite_number(option, given)
+        if isinstance(given, str):
+            return plain(given)
+    except ValueError:  # a UsageError is one too
+        pass
+    raise wrong(f"option {option!r}", value, f"give it a value like {default!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lst_robust.arguments import wrong
 from lst_robust.errors import unknown_name
 from lst_robust.models.config import CIFAR10_MEAN, CIFAR10_STD, IMAGENET_MEAN, IMAGENET_STD, Factory, ModelEntry
 from lst_robust.models.external import external_entry
@@ -57,6 +58,8 @@ def model_names() -> list[str]:
 
 def model_info(name: str) -> ModelEntry:
     """The record of a name, other people's models included; UsageError with the nearest names when there is none."""
+    if not isinstance(name, str):
+        raise wrong("model", name, "give a name, see model_names()")
     if ":" in name:
         return external_entry(name)
     if name not in _ENTRIES:

@@ -9,8 +9,8 @@ from typing import Literal
 import pandas as pd
 from rich.console import RenderableType
 
-from lst_robust.errors import unknown_name
-from lst_robust.reporting.tables import groups, heads
+from lst_robust.arguments import choice, names, wrong
+from lst_robust.reporting.tables import PROTOCOL, groups, heads
 from lst_robust.reporting.terminal import TerminalTables
 from lst_robust.reporting.values import LABELS, LEGEND, MISSING, formatted
 
@@ -35,9 +35,9 @@ def render(table: pd.DataFrame, format: Format, *, notes: Sequence[str] = ()) ->
     have one table a protocol under a caption, with the best value of each column marked, and `notes` at the
     end. Raises UsageError for other formats.
     """
-    if format not in _RENDERERS:
-        raise unknown_name("format", format, _RENDERERS)
-    return _RENDERERS[format](table, notes)
+    if not isinstance(table, pd.DataFrame) or list(table.index.names) != [*PROTOCOL, "model"]:
+        raise wrong("table", table, "give what robustness_table returned")
+    return _RENDERERS[choice("format", format, _RENDERERS)](table, names("notes", notes, empty=True))
 
 
 def _csv(table: pd.DataFrame, notes: Sequence[str]) -> str:

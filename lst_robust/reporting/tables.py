@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from lst_robust.arguments import items, wrong, yes_or_no
 from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS, SEVERITIES
 
 SUMMARY: dict[str, tuple[str, ...]] = {
@@ -73,7 +74,9 @@ def robustness_table(
     over the severities measured. calibration=True appends CALIBRATION_COLUMNS. paper=True adds the rows of the paper's
     Table 4 (ImageNet-C) as a protocol of their own.
     """
-    rows = [_row(result) for result in results] + (_paper_rows() if paper else [])
+    paper, intervals = yes_or_no("paper", paper), yes_or_no("intervals", intervals)
+    calibration = yes_or_no("calibration", calibration)
+    rows = [_row(result) for result in _checked(results)] + (_paper_rows() if paper else [])
     stated = {name for _, _, numbers in rows for name in numbers if intervals and numbers[name] is not None}
     columns = pd.MultiIndex.from_tuples(
         [
@@ -141,6 +144,14 @@ def best(group: TableGroup) -> pd.DataFrame:
         if len(present) > 1:
             marks.iloc[:, place] = [value == min(present) for value in shown]
     return marks
+
+
+def _checked(results: object) -> list[Mapping[str, Any]]:
+    found = items("results", results, empty=True)
+    for place, result in enumerate(found):
+        if not isinstance(result, Mapping) or "model" not in result:
+            raise wrong(f"results[{place}]", result, "give evaluation.summary(), or the JSON of lst-robust eval --json")
+    return found
 
 
 def _row(result: Mapping[str, Any]) -> tuple[tuple[str, ...], str, dict[str, float | None]]:

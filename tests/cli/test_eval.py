@@ -121,7 +121,7 @@ def test_a_written_normaliser_can_be_used_and_gives_100(run, tiny):
         (["-m", "alexnet", "--severities", "one"], 2, "such as 1,3 or 1-5"),
         (["-m", "alexnet", "--corruptions", "fogg"], 2, "did you mean fog"),
         (["-m", "alexnet", "--limit", "0"], 2, "limit"),
-        (["-m", "alexnet", "--batch-size", "0"], 2, "batch size is 0"),
+        (["-m", "alexnet", "--batch-size", "0"], 2, "batch_size is 0"),
         (["-m", "alexnet", "--device", "abacus"], 2, "unknown device"),
         (["-m", "alexnet", "--device", "cuda:7"], 2, "--device auto"),
         (["-m", "alexnet", "--set", "stem"], 2, "KEY=VALUE"),

@@ -113,7 +113,7 @@ def test_what_cannot_be_judged_does_not_pass(run, gated):
     ("arguments", "code", "words"),
     [
         (["--metric", "mce"], 2, "unknown metric 'mce'"),
-        (["--tolerance", "-1"], 2, "0 or more"),
+        (["--tolerance", "-1"], 2, "tolerance is -1.0: give a finite number of at least 0"),
         (["--model", "lst18"], 5, "no entry of model 'lst18'"),
         (["--suite", "imagefolder"], 5, "no entry of suite 'imagefolder'"),
         (["--baseline", "missing.json"], 3, "lst-robust baseline write"),

@@ -83,7 +83,7 @@ def test_arguments_that_cannot_be_meant(any_images, monkeypatch):
     assert reference_version() == "1.1.2"
     for arguments, message in [
         ((images, "fogg", 1), "did you mean fog"),
-        ((images, "fog", 6), "1..5"),
+        ((images, "fog", 6), "from 1 to 5"),
         ((images / 255.0, "fog", 1), "uint8"),
         ((images[:, :31], "fog", 1), "32 pixels"),
     ]:

@@ -31,7 +31,7 @@ def test_restricting_the_cells(suite):
     assert wanted_cells(suite, ["fog"], [5, 1]) == [CLEAN_CELL, Cell("fog", 1), Cell("fog", 5)]
     with pytest.raises(UsageError, match="did you mean fog"):
         wanted_cells(suite, ["fogg"])
-    with pytest.raises(UsageError, match=r"outside 1\.\.5"):
+    with pytest.raises(UsageError, match="from 1 to 5"):
         wanted_cells(suite, None, [6])
     with pytest.raises(UsageError, match="at least one"):
         wanted_cells(suite, [], None)
@@ -146,10 +146,10 @@ def test_summary_has_every_documented_key(suite, model, tmp_path):
     ("arguments", "message"),
     [
         ({"device": "tpu9"}, "unknown device"),
-        ({"batch_size": 0}, "batch size is 0"),
+        ({"batch_size": 0}, "batch_size is 0"),
         ({"workers": 0}, "workers is 0"),
         ({"limit": 0}, "limit"),
-        ({"severities": [9]}, r"outside 1\.\.5"),
+        ({"severities": [9]}, "from 1 to 5"),
     ],
 )
 def test_arguments_that_cannot_be_meant(suite, model, tmp_path, arguments, message):

@@ -224,8 +224,8 @@ def test_a_folder_of_something_else_is_refused(make, pets, tmp_path):
     ("chosen", "message"),
     [
         ({"corruptions": ["fogg"]}, "did you mean fog"),
-        ({"severities": [6]}, "outside 1..5"),
-        ({"severities": []}, "no corruption or no severity"),
+        ({"severities": [6]}, "from 1 to 5"),
+        ({"severities": []}, "severities is empty"),
         ({"preset": "cifar", "style": "imagecorruptions"}, "preset 'imagenet' only"),
         ({"format": "npy", "image_format": "png"}, "arrays have no image format"),
     ],

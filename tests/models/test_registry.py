@@ -48,7 +48,7 @@ def test_default_stem_depends_on_the_image_size() -> None:
         ("lst18", {"a": 1.5}, "'a'"),
         ("lst18", {"activation": "tanh"}, "st-relu, relu"),
         ("lst18", {"stem": "5x5"}, "3x3s2"),
-        ("lst18", {"image_size": 4}, "8 pixels"),
+        ("lst18", {"image_size": 4}, "image_size is 4: give a whole number from 8"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_line(name: str, options: dict, words: str) -> None:
