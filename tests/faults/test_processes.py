@@ -87,8 +87,13 @@ def process(work: Callable[[], int], log: Path = Path("log")) -> int:
 
 
 def ended(pid: int) -> int:
-    """Its exit code; that of a signal is negative."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    """Its exit code; that of a signal is negative. One that does not end is killed after a while."""
+    overdue = threading.Timer(60, os.kill, (pid, signal.SIGKILL))
+    overdue.start()
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    finally:
+        overdue.cancel()
 
 
 def dying_write(monkeypatch, stage: str, at: int) -> None:
@@ -225,7 +230,7 @@ def said_how_to_go_on(stderr: str, signum: signal.Signals) -> bool:
     return stderr.splitlines()[-1] == line and stderr.count("error: ") == 1 and "Traceback" not in stderr
 
 
-@pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.parametrize("signum", SIGNALS, ids=["Ctrl-C", "SIGTERM"])
 @pytest.mark.parametrize("name", INTERRUPTED)
 def test_ctrl_c_and_sigterm_say_how_to_go_on_and_lose_nothing(run, tiny, net, monkeypatch, name, signum):
     asked, finished = INTERRUPTED[name]
@@ -252,7 +257,7 @@ def test_ctrl_c_and_sigterm_say_how_to_go_on_and_lose_nothing(run, tiny, net, mo
 
 def appears(pattern: str, count: int = 1) -> None:
     """Waits until so many files are there."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while len(list(Path().glob(pattern))) < count and time.monotonic() < deadline:
         time.sleep(0.002)
 
@@ -547,6 +552,14 @@ def torchrun() -> subprocess.Popen:
     )
 
 
+def said_by_all(process: subprocess.Popen) -> str:
+    """What torchrun and its ranks say on stderr; it must end."""
+    try:
+        return process.communicate(timeout=200)[1]
+    finally:
+        process.kill()
+
+
 def goes_on(run, whole: dict, finished: dict) -> bool:
     """Whether the same command measures what is missing, and only that, and ends with the same numbers."""
     return not locked(Path("shared")) and parsed(run(*EVAL, "shared")) == whole and not lost(finished)
@@ -563,7 +576,7 @@ def test_a_rank_that_is_killed_ends_the_others_and_no_cell_is_lost(run, tiny, wh
     action = "os.kill(os.getpid(), signal.SIGKILL) if os.environ['RANK'] == '1' else time.sleep(600)"
     (tmp_path / "script.py").write_text(script.format(action=action))
     with torchrun() as process:
-        _, stderr = process.communicate(timeout=60)
+        stderr = said_by_all(process)
     assert process.returncode != 0 and "SIGKILL" in stderr, stderr
     assert own_lines(stderr) == [f"error: {SIGNALS[signal.SIGTERM][1]}; {KEPT}"], "rank 0 speaks for all"
     finished = snapshot(tmp_path / "shared")
@@ -577,7 +590,7 @@ def test_sigterm_to_torchrun_ends_its_ranks_and_no_cell_is_lost(run, tiny, whole
     with torchrun() as process:
         appears("shared/**/*.json", 11)
         process.send_signal(signal.SIGTERM)
-        _, stderr = process.communicate(timeout=60)
+        stderr = said_by_all(process)
     assert process.returncode != 0
     assert own_lines(stderr) == [f"error: {SIGNALS[signal.SIGTERM][1]}; {KEPT}"], stderr
     finished = snapshot(tmp_path / "shared")
