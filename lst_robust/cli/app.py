@@ -16,6 +16,7 @@ from lst_robust.cli.convert import convert_command
 from lst_robust.cli.corrupt import corrupt_command
 from lst_robust.cli.data import app as data_app
 from lst_robust.cli.eval import eval_command
+from lst_robust.cli.interruption import Interruption
 from lst_robust.cli.models import models_command
 from lst_robust.cli.show import show_command
 from lst_robust.cli.suites import suites_command
@@ -24,7 +25,7 @@ from lst_robust.cli.train import train_command
 
 EXIT_CODES = (
     "Exit codes: 0 fine, 1 regression found, 2 usage, 3 data, checkpoint or runtime failure, "
-    "5 nothing to evaluate, 130 interrupted."
+    "5 nothing to evaluate, 130 interrupted, 143 ended by SIGTERM."
 )
 
 app = typer.Typer(
@@ -70,5 +71,7 @@ def _common(
 
 
 def main() -> None:
-    """Entry point of the command `lst-robust`."""
-    app()
+    """Entry point of the command `lst-robust`: a process that ends when this does."""
+    Interruption.owns_process = True
+    with Interruption():
+        app()

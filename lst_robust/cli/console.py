@@ -9,14 +9,11 @@ import functools
 import io
 import json
 import os
-import signal
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable
 from datetime import timedelta
-from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 import typer
@@ -34,12 +31,12 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from lst_robust.cli.interruption import Interruption
 from lst_robust.errors import LstRobustError, one_line
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-INTERRUPTED = 130
 PIPE_CLOSED = 141  # as the shell says it of a program whose reader has gone (... | head)
 MAX_REASON = 500  # characters of an error that was not expected
 PLAIN_INTERVAL = 30.0  # seconds between progress lines where there is no terminal to draw a bar on
@@ -69,46 +66,9 @@ def plain_table(*heads: str, title: str | None = None) -> Table:
     )
 
 
-class CtrlC:
-    """Notices Ctrl-C within it, for `raise_if_pressed`: Python drops a KeyboardInterrupt that comes to a destructor, a
-    weak reference's callback or a callback from C, and the work would go on."""
-
-    _pressed = False
-
-    def __enter__(self) -> None:
-        CtrlC._pressed = False
-        self._before = signal.getsignal(signal.SIGINT)  # ignored by programs in the background of some shells
-        self._ours = (
-            threading.current_thread() is threading.main_thread() and self._before is signal.default_int_handler
-        )
-        if self._ours:
-            signal.signal(signal.SIGINT, self._interrupt)
-            self._hook, sys.unraisablehook = sys.unraisablehook, self._say_dropped
-
-    def __exit__(self, *_: object) -> None:
-        if self._ours:
-            signal.signal(signal.SIGINT, self._before)
-            sys.unraisablehook = self._hook
-
-    @staticmethod
-    def _interrupt(signum: int, frame: FrameType | None) -> None:
-        CtrlC._pressed = True
-        signal.default_int_handler(signum, frame)
-
-    def _say_dropped(self, dropped: sys.UnraisableHookArgs) -> None:
-        """Python's word on exceptions that it drops, but for those that are raised again."""
-        if not issubclass(dropped.exc_type, KeyboardInterrupt):
-            self._hook(dropped)
-
-    @staticmethod
-    def raise_if_pressed() -> None:
-        """Raises KeyboardInterrupt where there was one that has not ended the work."""
-        if CtrlC._pressed:
-            raise KeyboardInterrupt
-
-
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
-    """A command whose expected errors become one red line and their exit code, and whose Ctrl-C becomes 130."""
+    """A command whose expected errors become one red line and their exit code, and which Ctrl-C and SIGTERM end with
+    one line, 130 and 143."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -116,14 +76,15 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         # PIL's, of images that are refused by name and with one line, and of some that are decoded all the same.
         warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit|Palette images with")
         try:
-            with CtrlC():
+            with Interruption():
                 return command(*args, **kwargs)
         except LstRobustError as error:
             print_error(*str(error).splitlines())
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt:
-            print_error("interrupted; what was finished is kept, the same command goes on from there")
-            raise typer.Exit(INTERRUPTED) from None
+            if (line := Interruption.line()) is not None:
+                print_error(line)
+            raise typer.Exit(Interruption.exit_code()) from None
         except typer.Exit:
             raise
         except MemoryError as error:
@@ -211,7 +172,7 @@ class RichObserver:
         self._task = self._progress.add_task(_plain(title), total=total, completed=done, status="")
 
     def advance(self, steps: float = 1, status: str = "") -> None:
-        CtrlC.raise_if_pressed()
+        Interruption.raise_again()
         self._done += steps
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=round(self._done, 6))

@@ -205,14 +205,15 @@ def test_killed_and_started_again_it_ends_with_the_same_numbers(tiny, tmp_path):
     assert all(path.stat().st_mtime_ns == written for path, written in there.items()), "a finished cell was redone"
 
 
-def test_ctrl_c_exits_with_130_and_says_how_to_go_on(tiny, tmp_path):
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_exit_with_130_and_143_and_say_how_to_go_on(tiny, tmp_path, signum, code):
     process = command("eval", *ALEXNET, "--suite", str(tiny), "--results-dir", "r", folder=tmp_path)
     while records(tmp_path / "r") < 3 and process.poll() is None:
         time.sleep(0.002)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signum)
     _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "same command" in stderr
+    assert process.returncode == code, stderr
+    assert "same command" in stderr.splitlines()[-1]
     assert "Traceback" not in stderr
 
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lst_robust.files
+from lst_robust.cli import interruption, main
 from lst_robust.corruptions import engine
 from lst_robust.evaluation.store import Store
+from lst_robust.files import exclusive
 from lst_robust.training.state import TrainingState
 from tests.cli.conftest import parsed
 from tests.faults.conftest import ALEXNET, refused
@@ -82,8 +87,13 @@ def process(work: Callable[[], int], log: Path = Path("log")) -> int:
 
 
 def ended(pid: int) -> int:
-    """Its exit code; that of a signal is negative."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    """Its exit code; that of a signal is negative. One that does not end is killed after a while."""
+    overdue = threading.Timer(60, os.kill, (pid, signal.SIGKILL))
+    overdue.start()
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    finally:
+        overdue.cancel()
 
 
 def dying_write(monkeypatch, stage: str, at: int) -> None:
@@ -208,27 +218,199 @@ INTERRUPTED = {
 }
 
 
+SIGNALS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "ended by SIGTERM")}
+
+
+KEPT = "what was finished is kept, the same command goes on from there"
+
+
+def said_how_to_go_on(stderr: str, signum: signal.Signals) -> bool:
+    """Whether the last line says so, and no other line is an error."""
+    line = f"error: {SIGNALS[signum][1]}; {KEPT}"
+    return stderr.splitlines()[-1] == line and stderr.count("error: ") == 1 and "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("signum", SIGNALS, ids=["Ctrl-C", "SIGTERM"])
 @pytest.mark.parametrize("name", INTERRUPTED)
-def test_ctrl_c_says_how_to_go_on_and_loses_nothing(run, tiny, net, monkeypatch, name):
+def test_ctrl_c_and_sigterm_say_how_to_go_on_and_lose_nothing(run, tiny, net, monkeypatch, name, signum):
     asked, finished = INTERRUPTED[name]
     with monkeypatch.context() as patched:
         patched.setattr("lst_robust.generation.generator.corrupt", slowly(engine.corrupt, 0.1))
         patched.setattr("lst_robust.corruptions.corrupt", slowly(engine.corrupt, 0.1))
         patched.setattr(TrainingState, "step", slowly(TrainingState.step, 0.02))
         pid = process(lambda: said(run, *asked))
-        deadline = time.monotonic() + 60
-        while not list(Path().glob(finished)) and time.monotonic() < deadline:
-            time.sleep(0.002)
-        os.kill(pid, signal.SIGINT)
+        appears(finished)
+        os.kill(pid, signum)
         code = ended(pid)
     stderr = Path("stderr").read_text()
-    assert code == 130, stderr
-    assert stderr.splitlines()[-1].startswith("error: interrupted; what was finished is kept, the same command goes on")
-    assert "Traceback" not in stderr and stderr.count("error: ") == 1
+    assert code == SIGNALS[signum][0], stderr
+    assert said_how_to_go_on(stderr, signum), stderr
     kept = snapshot(Path("out"))
-    assert run(*asked).exit_code == 0
+    assert not locked(Path())
+    again = run(*asked)
+    assert again.exit_code == 0
     if name == "eval":
         assert 0 < len(kept) < 16 and not lost(kept)
+    if name == "train":
+        assert "going on after epoch" in again.stderr
+
+
+def appears(pattern: str, count: int = 1) -> None:
+    """Waits until so many files are there."""
+    deadline = time.monotonic() + 120
+    while len(list(Path().glob(pattern))) < count and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+def locked(folder: Path) -> list[Path]:
+    """The locks below a folder that a process holds."""
+    held = []
+    for lock in folder.rglob(".*.lock"):
+        with exclusive(lock, wait=False) as free:
+            if not free:
+                held.append(lock)
+    return held
+
+
+def stuck_in_c() -> None:
+    """Keeps this thread for good, where Python cannot raise."""
+    mutex = ctypes.create_string_buffer(64)  # of zeros, which is one that is free
+    for _ in range(2):
+        ctypes.CDLL(None).pthread_mutex_lock(mutex)
+
+
+def after_record(monkeypatch, number: int, action: Callable[[], object]) -> None:
+    """From now on an evaluation calls this once it has written so many records."""
+    count, write = iter(range(1, 10**9)), Store.write
+
+    def writing(store, record):
+        path = write(store, record)
+        if next(count) == number:
+            action()
+        return path
+
+    monkeypatch.setattr(Store, "write", writing)
+
+
+def own_process(monkeypatch, grace: float, *arguments: str) -> int:
+    """A command in a process that is its own, as `main` starts it; its pid. What it says goes to the file stderr."""
+
+    def work() -> int:
+        os.dup2(os.open("stderr", os.O_WRONLY | os.O_CREAT), sys.__stderr__.fileno())
+        sys.stderr = sys.__stderr__
+        monkeypatch.setattr(interruption, "GRACE", grace)
+        monkeypatch.setattr(sys, "argv", ["lst-robust", *arguments])
+        try:
+            main()
+        except SystemExit as end:
+            return end.code
+        return 0
+
+    return process(work)
+
+
+@pytest.mark.parametrize(
+    ("sent", "grace"),
+    [
+        ([signal.SIGTERM], 0.5),
+        ([signal.SIGINT], 0.5),
+        ([signal.SIGTERM, signal.SIGINT], 600),
+        ([signal.SIGINT, signal.SIGTERM], 600),
+    ],
+    ids=["SIGTERM", "Ctrl-C", "SIGTERM and Ctrl-C", "Ctrl-C and SIGTERM"],
+)
+def test_where_c_keeps_python_from_ending_it_the_process_exits_after_a_while_or_at_the_second_signal(
+    run, tiny, whole, monkeypatch, sent, grace
+):
+    with monkeypatch.context() as patched:
+        after_record(patched, 5, stuck_in_c)
+        pid = own_process(patched, grace, *EVAL, "out")
+        appears("out/**/*.json", 5)
+        os.kill(pid, sent[0])
+        for signum in sent[1:]:
+            time.sleep(1.5 * interruption.AGAIN)
+            os.kill(pid, signum)
+        code = ended(pid)
+    stderr = Path("stderr").read_text()
+    assert code == SIGNALS[sent[-1]][0], stderr
+    assert said_how_to_go_on(stderr, sent[-1]), stderr
+    finished = snapshot(Path("out"))
+    assert len(finished) == 5 and not locked(Path("out"))
+    assert parsed(run(*EVAL, "out")) == whole
+    assert not lost(finished)
+
+
+def test_a_signal_that_comes_twice_at_once_does_not_disturb_the_work_that_ends(run, tiny, monkeypatch):
+    """`timeout` sends it to the process and to its group, schedulers to all and torchrun once more."""
+
+    def tidy_up_slowly() -> None:
+        try:
+            time.sleep(600)
+        finally:
+            time.sleep(0.3)
+            Path("tidy").touch()
+
+    with monkeypatch.context() as patched:
+        after_record(patched, 5, tidy_up_slowly)
+        pid = own_process(patched, 600, *EVAL, "out")
+        appears("out/**/*.json", 5)
+        for _ in range(3):
+            os.kill(pid, signal.SIGTERM)
+            time.sleep(0.05)
+        assert ended(pid) == 143
+    assert said_how_to_go_on(Path("stderr").read_text(), signal.SIGTERM)
+    assert Path("tidy").exists()
+
+
+def test_a_process_that_the_command_forks_ends_alone(run, tiny, monkeypatch):
+    """Such as a worker of a loader in the user's own module: a signal to it must not end the command."""
+
+    def fork() -> None:
+        pid = os.fork()
+        if pid == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(98)
+        Path("child").write_text(str(ended(pid)))
+        time.sleep(0.5)  # of which the watcher would need a tenth
+
+    with monkeypatch.context() as patched:
+        after_record(patched, 5, fork)
+        assert ended(own_process(patched, 0.05, *EVAL, "out")) == 0, Path("stderr").read_text()
+    assert Path("child").read_text() == str(-signal.SIGTERM)
+    assert len(snapshot(Path("out"))) == 16
+
+
+@pytest.mark.parametrize("before", [signal.SIG_IGN, lambda *_: Path("theirs").touch()], ids=["ignored", "handled"])
+def test_a_signal_that_somebody_else_decides_on_stays_theirs(run, tiny, whole, monkeypatch, before):
+    monkeypatch.setattr(interruption.Interruption, "owns_process", True)
+    after_record(monkeypatch, 5, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    theirs = signal.signal(signal.SIGTERM, before)
+    try:
+        assert parsed(run(*EVAL, "out")) == whole
+        assert signal.getsignal(signal.SIGTERM) == before
+    finally:
+        signal.signal(signal.SIGTERM, theirs)
+    assert Path("theirs").exists() == (before is not signal.SIG_IGN)
+
+
+@pytest.mark.parametrize("owned", [False, True])
+def test_after_a_command_handlers_hook_and_threads_are_as_before(run, monkeypatch, owned):
+    def state() -> tuple[object, ...]:
+        wakeup = signal.set_wakeup_fd(-1)
+        handlers = [signal.getsignal(signum) for signum in SIGNALS]
+        return wakeup, *handlers, sys.unraisablehook, threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+    monkeypatch.setattr(interruption.Interruption, "owns_process", owned)
+    before = state()
+    assert run("suites").exit_code == 0 and run("suites", "nowhere").exit_code != 0
+    assert state() == before
+
+
+def test_in_another_thread_than_the_main_one_a_command_runs_and_leaves_the_signals_alone(run, monkeypatch):
+    monkeypatch.setattr(interruption.Interruption, "owns_process", True)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run, "suites").result().exit_code == 0
+    assert [signal.getsignal(signum) for signum in SIGNALS] == [signal.default_int_handler, signal.SIG_DFL]
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # nor does it print a traceback
@@ -344,29 +526,73 @@ def test_logits_that_are_no_numbers_fail_their_cell_by_name_and_the_run_goes_on(
 
 
 SHARED = """
-import os, signal
+import os, signal, time
 from lst_robust.cli import main
 from lst_robust.evaluation import runner
 
 measure = runner._Measurer.measure
 done = iter(range(100))
 
-def dying(self, *arguments):
-    if os.environ["RANK"] == "1" and next(done) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
+def slower(self, *arguments):
+    if next(done) == 3:
+        {action}
     return measure(self, *arguments)
 
-runner._Measurer.measure = dying
+if os.environ["RANK"] == "{rank}":
+    runner._Measurer.measure = slower
 main()
 """
 
 
+def torchrun() -> subprocess.Popen:
+    """`torchrun --nproc-per-node 2 script.py eval ...` on the cells of EVAL, into the folder shared."""
+    call = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "script.py"]
+    return subprocess.Popen(
+        [sys.executable, *call, *EVAL, "shared"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def said_by_all(process: subprocess.Popen) -> str:
+    """What torchrun and its ranks say on stderr; it must end."""
+    try:
+        return process.communicate(timeout=200)[1]
+    finally:
+        process.kill()
+
+
+def goes_on(run, whole: dict, finished: dict) -> bool:
+    """Whether the same command measures what is missing, and only that, and ends with the same numbers."""
+    return not locked(Path("shared")) and parsed(run(*EVAL, "shared")) == whole and not lost(finished)
+
+
+def own_lines(stderr: str) -> list[str]:
+    """What the ranks say of their end, without torchrun's own log."""
+    return [line for line in stderr.splitlines() if line.startswith("error: ")]
+
+
 def test_a_rank_that_is_killed_ends_the_others_and_no_cell_is_lost(run, tiny, whole, tmp_path):
-    (tmp_path / "script.py").write_text(SHARED)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "script.py"]
-    done = subprocess.run([*torchrun, *EVAL, "shared"], capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode != 0 and "SIGKILL" in done.stderr, done.stderr
+    """Rank 0 is kept busy until then."""
+    script = SHARED.replace('if os.environ["RANK"] == "{rank}":\n    ', "")
+    action = "os.kill(os.getpid(), signal.SIGKILL) if os.environ['RANK'] == '1' else time.sleep(600)"
+    (tmp_path / "script.py").write_text(script.format(action=action))
+    with torchrun() as process:
+        stderr = said_by_all(process)
+    assert process.returncode != 0 and "SIGKILL" in stderr, stderr
+    assert own_lines(stderr) == [f"error: {SIGNALS[signal.SIGTERM][1]}; {KEPT}"], "rank 0 speaks for all"
     finished = snapshot(tmp_path / "shared")
     assert 3 <= len(finished) < 16
-    assert parsed(run(*EVAL, "shared")) == whole
-    assert not lost(finished)
+    assert goes_on(run, whole, finished)
+
+
+def test_sigterm_to_torchrun_ends_its_ranks_and_no_cell_is_lost(run, tiny, whole, tmp_path):
+    """Rank 0 is stuck after three cells; rank 1 has measured its eight and waits for rank 0 in C."""
+    (tmp_path / "script.py").write_text(SHARED.format(rank=0, action="time.sleep(600)"))
+    with torchrun() as process:
+        appears("shared/**/*.json", 11)
+        process.send_signal(signal.SIGTERM)
+        stderr = said_by_all(process)
+    assert process.returncode != 0
+    assert own_lines(stderr) == [f"error: {SIGNALS[signal.SIGTERM][1]}; {KEPT}"], stderr
+    finished = snapshot(tmp_path / "shared")
+    assert len(finished) == 11
+    assert goes_on(run, whole, finished)
