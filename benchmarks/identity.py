@@ -5,7 +5,7 @@
 
 The first table gives the largest difference of two sets of answers to the probe images, over the standard deviation of
 the answers, for the committed checkpoints: between ways to compute the same network, and between networks. The
-tolerance (lst_robust/evaluation/probe.py) must lie above the former. The second table gives the time to hash image files,
+tolerance (lst_robust/evaluation/probe.py) must lie above the former. The second table gives the time to hash images,
 the first time and again, as a share of the time in which a network classifies them once, on the CPU.
 """
 

@@ -19,7 +19,7 @@ from lst_robust.models import create_model, fitting_options, model_info, without
 from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
 from lst_robust.progress import Observer
 from lst_robust.suites import PixelStatistics, Suite
-from lst_robust.training.trained import checkpoints_folder, ensure_trained, plan_training
+from lst_robust.training.trained import checkpoints_folder, ensure_trained, find_checkpoint, plan_training
 
 Options = Mapping[str, str | int | float | bool]
 MAX_NAME = 100  # characters: it names a folder
@@ -128,7 +128,7 @@ def trained_on_demand(
             f"{source.name}: the classes for training ({_some(training.source.classes)}) are not those for testing "
             f"({_some(source.classes)}): the class folders must have the same names in both"
         )
-    checkpoint = checkpoints_folder(results_dir, suite) / training.checkpoint
+    checkpoint = find_checkpoint(training, checkpoints_folder(results_dir, suite), observer.note)
     if not checkpoint.is_file():
         if not train:
             raise CheckpointError(

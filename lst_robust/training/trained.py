@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,14 @@ class Training:
     @property
     def checkpoint(self) -> Path:
         """File name of the checkpoint, without its folder."""
+        return self._named({"content": self.source.pixels_digest(available_cores())})
+
+    @property
+    def earlier_checkpoint(self) -> Path:
+        """The file name that releases before 0.2 gave to it, which did not look at the images' pixels."""
+        return self._named({})
+
+    def _named(self, more: Mapping[str, str]) -> Path:
         fields = {
             "model": self.model,
             "options": dict(self.options),
@@ -48,7 +56,7 @@ class Training:
             "pixels": self.suite.pixels.model_dump(mode="json"),
             "recipe": self.recipe.deciding(),
             "images": self.source.fingerprint(),
-            "content": self.source.pixels_digest(available_cores()),
+            **more,
         }
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:10]
         return Path(f"{file_safe(self.model)}-seed{self.recipe.seed}-{digest}.safetensors")
@@ -60,6 +68,18 @@ class Training:
             return create_model(
                 self.model, len(self.source.classes), None, image_size=self.suite.image_size, **self.options
             )
+
+
+def find_checkpoint(training: Training, folder: Path, note: Callable[[str], None]) -> Path:
+    """Where the checkpoint of a training is, or will be.
+
+    A checkpoint of an earlier release is used where there is no other; `note` receives a line that says so.
+    """
+    checkpoint, earlier = folder / training.checkpoint, folder / training.earlier_checkpoint
+    if checkpoint.is_file() or not earlier.is_file():
+        return checkpoint
+    note(f"{earlier} is used: an earlier release trained it, and did not note the pixels of its training images")
+    return earlier
 
 
 def plan_training(
