@@ -65,7 +65,7 @@ def check_command(
     from lst_robust.errors import DataError
     from lst_robust.evaluation.baseline import read_baseline
     from lst_robust.evaluation.gate import check
-    from lst_robust.files import write_atomic
+    from lst_robust.files import write_output
     from lst_robust.reporting.ci import github_annotations, junit_xml
 
     observer = RichObserver()
@@ -94,7 +94,7 @@ def check_command(
             typer.echo(line, err=json)
     if junit is not None:
         try:
-            write_atomic(junit, junit_xml(gate))
+            write_output(junit, junit_xml(gate))
         except DataError as error:  # what was found matters more
             print_error(str(error))
             raise typer.Exit(gate.exit_code or error.exit_code) from error

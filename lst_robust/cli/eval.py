@@ -101,7 +101,7 @@ def eval_command(
     from lst_robust.distributed import is_leader
     from lst_robust.evaluation.normalisers import resolve_normaliser, to_yaml
     from lst_robust.evaluation.runner import evaluate
-    from lst_robust.files import write_atomic
+    from lst_robust.files import write_output
     from lst_robust.models.allocator import keep_memory_mapped
     from lst_robust.suites import load_suite
 
@@ -137,7 +137,7 @@ def eval_command(
         first = ", ".join(evaluation.skipped_images[:3])
         print_note(f"left out {len(evaluation.skipped_images)} unreadable images, such as {first}")
     if write_normaliser is not None:
-        write_atomic(write_normaliser, to_yaml(evaluation, f"lst-robust eval --model {model} --suite {suite}").encode())
+        write_output(write_normaliser, to_yaml(evaluation, f"lst-robust eval --model {model} --suite {suite}").encode())
     summary = evaluation.summary()
     if json:
         print_json(summary)

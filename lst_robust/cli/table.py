@@ -51,7 +51,7 @@ def table_command(
     json: opt.Json = False,
 ) -> None:
     from lst_robust.evaluation.collect import collect_summaries
-    from lst_robust.files import write_atomic
+    from lst_robust.files import write_output
     from lst_robust.reporting import over_seeds, render, robustness_table, seed_notes
 
     observer = RichObserver()
@@ -71,7 +71,7 @@ def table_command(
             with out.capture() as capture:
                 out.print(rendered)
             rendered = capture.get()
-        write_atomic(out_file, rendered.encode(errors="backslashreplace"))  # a model's path may not be UTF-8
+        write_output(out_file, rendered.encode(errors="backslashreplace"))  # a model's path may not be UTF-8
         print_note(f"wrote {out_file}")
 
 

@@ -31,7 +31,7 @@ from lst_robust.evaluation.records import (
     unpacked,
 )
 from lst_robust.evaluation.selection import choices, select
-from lst_robust.files import write_atomic
+from lst_robust.files import write_output
 from lst_robust.suites import Normaliser
 
 SCHEMA: Literal[1] = 1
@@ -122,7 +122,7 @@ def make_baseline(
 def write_baseline(baseline: Baseline, path: str | Path) -> None:
     """Writes the file whole or not at all. Raises DataError when the disk refuses."""
     fields = baseline.model_dump(mode="json")
-    write_atomic(Path(path), (json.dumps(fields, indent=1, ensure_ascii=False) + "\n").encode())
+    write_output(Path(path), (json.dumps(fields, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def read_baseline(path: str | Path) -> Baseline:

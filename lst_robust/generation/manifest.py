@@ -21,7 +21,7 @@ from lst_robust.corruptions import ENGINE, ENGINE_VERSION
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES, constants
 from lst_robust.data import ImageSource
 from lst_robust.errors import DataError, UsageError
-from lst_robust.files import write_atomic
+from lst_robust.files import write_output
 from lst_robust.generation.arrays import ArrayLayout
 from lst_robust.generation.layout import Cell, Layout
 from lst_robust.generation.tree import JPEG_QUALITY, SUFFIXES, TreeLayout, tree_names
@@ -176,7 +176,7 @@ def _short(value: object) -> str:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    write_atomic(folder / MANIFEST, (manifest.model_dump_json(indent=2, exclude_none=True) + "\n").encode())
+    write_output(folder / MANIFEST, (manifest.model_dump_json(indent=2, exclude_none=True) + "\n").encode())
 
 
 def read(folder: Path) -> Manifest:

@@ -13,7 +13,7 @@ from lst_robust.corruptions import corrupt
 from lst_robust.corruptions.presets import GROUPS, SEVERITIES
 from lst_robust.data.decode import decode
 from lst_robust.errors import DataError
-from lst_robust.files import write_atomic
+from lst_robust.files import write_output
 from lst_robust.generation.inputs import cut_from, decode_whole
 
 SIZES = {"imagenet": 224, "tiny-imagenet": 64, "cifar": 32}  # what each preset's constants are made for
@@ -51,7 +51,7 @@ def draw_sheet(image: Path, png: Path, *, preset: str, style: str, seed: int, si
         sheet.end_group(group)
     content = io.BytesIO()
     sheet.finished().save(content, "PNG", optimize=True)
-    write_atomic(png, content.getvalue())
+    write_output(png, content.getvalue())
 
 
 class _Sheet:
