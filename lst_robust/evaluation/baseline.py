@@ -121,8 +121,13 @@ def make_baseline(
 
 def write_baseline(baseline: Baseline, path: str | Path) -> None:
     """Writes the file whole or not at all. Raises DataError when the disk refuses."""
+    write_output(Path(path), to_json(baseline))
+
+
+def to_json(baseline: Baseline) -> bytes:
+    """The content of its file."""
     fields = baseline.model_dump(mode="json")
-    write_output(Path(path), (json.dumps(fields, indent=1, ensure_ascii=False) + "\n").encode())
+    return (json.dumps(fields, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def read_baseline(path: str | Path) -> Baseline:
