@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from lst_robust.cli.console import err, out, print_note
-from lst_robust.errors import UsageError
+from lst_robust.errors import DataError, UsageError
 from lst_robust.files import check_output, write_output
 
 DASH = "-"  # the name of standard output; a file of that name is ./-
@@ -32,10 +32,16 @@ class Output:
             raise UsageError(f"{option} {path!r}: --json prints to standard output too: give a file, or leave one out")
 
     def write(self, document: bytes) -> None:
-        if self.is_stdout:
-            typer.echo(document, nl=False)
-        else:
+        """Raises DataError when the disk refuses, BrokenPipeError when a reader has gone."""
+        if not self.is_stdout:
             write_output(Path(self.path), document)
+            return
+        try:
+            typer.echo(document, nl=False)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise DataError(f"standard output cannot be written ({error.strerror}): give a file") from error
 
     def say_written(self) -> None:
         """One line on stderr, for files."""

@@ -133,13 +133,18 @@ def test_a_link_stays_and_its_target_gets_the_document(document, written, name):
     assert Path("link").is_symlink() and Path("folder/target").read_bytes() == written(name)
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_device_stays_a_device(document, name):
+def make_device(minor: int) -> int:
+    """A character device of the test's own, named "device", as a descriptor: 3 takes all, 7 is always full."""
     try:
-        os.mknod("device", stat.S_IFCHR | 0o666, os.makedev(1, 3))  # one that takes all, of the test's own
-        os.close(os.open("device", os.O_WRONLY))
+        os.mknod("device", stat.S_IFCHR | 0o666, os.makedev(1, minor))
+        return os.open("device", os.O_WRONLY)
     except PermissionError:
         pytest.skip("device nodes need root, and a file system that is not mounted with nodev")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_device_stays_a_device(document, name):
+    os.close(make_device(minor=3))
     result = document(name, "device")
     assert result.exit_code == 0, result.stderr
     assert stat.S_ISCHR(Path("device").lstat().st_mode)
@@ -272,6 +277,13 @@ def test_a_reader_that_has_gone_ends_the_command_as_elsewhere(document, tmp_path
     os.close(writer)
     assert (code, said) == (141, "")
     assert Path("pipe").is_symlink() and not Path("-").exists()
+
+
+def test_standard_output_that_is_full_is_said_in_one_line(document):
+    device = make_device(minor=7)
+    answer = "error: standard output cannot be written (No space left on device): give a file\n"
+    assert forked(BASELINE.replace("OUT", "-"), stdout=device) == (3, answer)
+    os.close(device)
 
 
 def test_standard_output_that_is_closed_cannot_take_a_document(document):
