@@ -9,6 +9,7 @@ import typer
 
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, guarded, print_json, print_line, print_note
+from lst_robust.cli.output import Output
 
 app = typer.Typer(help="Write the baseline that `lst-robust check` compares with.", no_args_is_help=True)
 
@@ -25,7 +26,9 @@ The file is JSON, some 15 kB a model and 500 images, and the same for the same r
 
 
 def write_command(
-    out_file: Annotated[Path, typer.Option("--out", "-o", help="The JSON file to write.")],
+    out_file: Annotated[
+        str, typer.Option("--out", "-o", metavar="FILE", help="The JSON file to write; - is standard output.")
+    ],
     results_dir: opt.ResultsDir = Path("results"),
     suite: opt.SuiteOrAll = None,
     model: opt.Models = None,
@@ -34,20 +37,22 @@ def write_command(
     ] = True,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.evaluation.baseline import make_baseline, write_baseline
+    from lst_robust.evaluation.baseline import make_baseline, to_json
     from lst_robust.evaluation.selection import label
 
+    output = Output("--out", out_file, json=json)
     observer = RichObserver()
     baseline = make_baseline(results_dir, suite=suite, models=model or (), bits=bits, warn=observer.warn)
-    write_baseline(baseline, out_file)
+    output.write(to_json(baseline))
     if json:
         runs = [
             {"suite": entry.protocol.suite, "run": label(entry.run), "cells": len(entry.errors)}
             for entry in baseline.entries
         ]
-        print_json({"baseline": str(out_file), "runs": runs})
+        print_json({"baseline": output.path, "runs": runs})
         return
-    print_line(str(out_file))
+    if not output.is_stdout:
+        print_line(output.path)
     for entry in baseline.entries:
         cells = f"{len(entry.errors)} cells, n {entry.protocol.n}"
         print_note(f"{label(entry.run)} on {entry.protocol.suite}: {cells}")

@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, out, plain_table, print_error, print_json
+from lst_robust.cli.console import RichObserver, plain_table, print_error, print_json
+from lst_robust.cli.output import Output, console_beside
 
 if TYPE_CHECKING:
     from lst_robust.evaluation.gate import Finding, Gate
@@ -57,17 +58,24 @@ def check_command(
         typer.Option("--tolerance", envvar="LST_ROBUST_TOLERANCE", help="Percent points that it may be worse."),
     ] = 0.5,
     json: opt.Json = False,
-    junit: Annotated[Path | None, typer.Option("--junit", metavar="XML", help="Also write a JUnit XML report.")] = None,
+    junit: Annotated[
+        str | None,
+        typer.Option("--junit", metavar="XML", help="Also write a JUnit XML report; - is standard output."),
+    ] = None,
     github: Annotated[
-        bool, typer.Option("--github/--no-github", help="Also print GitHub annotations (on stderr with --json).")
+        bool,
+        typer.Option(
+            "--github/--no-github", help="Also print GitHub annotations (on stderr with --json or --junit -)."
+        ),
     ] = False,
 ) -> None:
     from lst_robust.errors import DataError
     from lst_robust.evaluation.baseline import read_baseline
     from lst_robust.evaluation.gate import check
-    from lst_robust.files import write_atomic
     from lst_robust.reporting.ci import github_annotations, junit_xml
 
+    report = None if junit is None else Output("--junit", junit, json=json)
+    people = console_beside(report)
     observer = RichObserver()
     gate = check(
         read_baseline(baseline),
@@ -81,9 +89,9 @@ def check_command(
     if json:
         print_json(gate.to_dict())
     else:
-        out.print(_table(gate))
+        people.print(_table(gate))
         if any(finding.paired is False for finding in gate.findings):
-            out.print(UNPAIRED, style="dim")
+            people.print(UNPAIRED, style="dim")
     for note in gate.notes:
         observer.note(note)
     for finding in gate.findings:
@@ -91,10 +99,10 @@ def check_command(
             print_error(finding.message)
     if github:
         for line in github_annotations(gate):
-            typer.echo(line, err=json)
-    if junit is not None:
+            typer.echo(line, err=json or people.stderr)
+    if report is not None:
         try:
-            write_atomic(junit, junit_xml(gate))
+            report.write(junit_xml(gate))
         except DataError as error:  # what was found matters more
             print_error(str(error))
             raise typer.Exit(gate.exit_code or error.exit_code) from error

@@ -38,8 +38,10 @@ def convert_command(
     set_: opt.Set = None,
     json: opt.Json = False,
 ) -> None:
+    from lst_robust.files import check_output
     from lst_robust.models import checkpoint_sha256, convert_checkpoint
 
+    check_output("DST", destination, regular=True)
     names = None if classes is None else [name.strip() for name in classes.split(",")]
     options = opt.parse_options(set_) or {}
     path = convert_checkpoint(source, destination, model, num_classes=num_classes, classes=names, **options)

@@ -9,6 +9,7 @@ import typer
 
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, print_json, print_line, print_note
+from lst_robust.cli.output import Output
 from lst_robust.cores import worker_count
 from lst_robust.errors import UsageError
 
@@ -80,14 +81,18 @@ def corrupt_command(
         bool, typer.Option("--verify/--no-verify", help="Only check the set in DST against its MANIFEST.json.")
     ] = False,
     sheet: Annotated[
-        Path | None,
-        typer.Option("--sheet", metavar="PNG", help="Only draw all corruptions of an image, given as the argument."),
+        str | None,
+        typer.Option(
+            "--sheet",
+            metavar="PNG",
+            help="Only draw all corruptions of an image, given as the argument; - is standard output.",
+        ),
     ] = None,
     json: opt.Json = False,
 ) -> None:
     if sheet is not None:
         (image,) = _exactly(paths, 1, "--sheet OUT.png IMAGE")
-        _draw(image, sheet, preset or "imagenet", style or "hendrycks", seed or 0, size)
+        _draw(image, Output("--sheet", sheet, json=json), preset or "imagenet", style or "hendrycks", seed or 0, size)
         return
     workers = worker_count(workers)
     if verify:
@@ -164,12 +169,13 @@ def _verify(folder: Path, workers: int, json: bool) -> None:
         print_line(f"{folder}: all {cells} cells of {images} images are as they were made")
 
 
-def _draw(image: Path, png: Path, preset: str, style: str, seed: int, size: str | None) -> None:
+def _draw(image: Path, png: Output, preset: str, style: str, seed: int, size: str | None) -> None:
     from lst_robust.generation import parse_size
     from lst_robust.reporting.sheet import SIZES, draw_sheet
 
-    draw_sheet(image, png, preset=preset, style=style, seed=seed, size=parse_size(size) if size else SIZES.get(preset))
-    print_note(f"wrote {png}")
+    side = parse_size(size) if size else SIZES.get(preset)
+    png.write(draw_sheet(image, preset=preset, style=style, seed=seed, size=side))
+    png.say_written()
 
 
 corrupt_command.__doc__ = HELP

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, out, print_error, print_json, print_note
+from lst_robust.cli.console import RichObserver, print_error, print_json, print_note
+from lst_robust.cli.output import Output, console_beside
 
 HELP = """Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.
 
@@ -86,8 +87,12 @@ def eval_command(
         ),
     ] = "suite",
     write_normaliser: Annotated[
-        Path | None,
-        typer.Option("--write-normaliser", help="Also write the measured errors as a normaliser's YAML file."),
+        str | None,
+        typer.Option(
+            "--write-normaliser",
+            metavar="FILE",
+            help="Also write the measured errors as a normaliser's YAML file; - is standard output.",
+        ),
     ] = None,
     skip_unreadable: opt.SkipUnreadable = False,
     amp: opt.Amp = False,
@@ -102,10 +107,10 @@ def eval_command(
     from lst_robust.distributed import is_leader
     from lst_robust.evaluation.normalisers import resolve_normaliser, to_yaml
     from lst_robust.evaluation.runner import evaluate
-    from lst_robust.files import write_atomic
     from lst_robust.models.allocator import keep_memory_mapped
     from lst_robust.suites import load_suite
 
+    output = None if write_normaliser is None else Output("--write-normaliser", write_normaliser, json=json)
     resolved = load_suite(suite)
     keep_memory_mapped()
     with RichObserver() as observer:
@@ -138,13 +143,13 @@ def eval_command(
     if evaluation.skipped_images:
         first = ", ".join(evaluation.skipped_images[:3])
         print_note(f"left out {len(evaluation.skipped_images)} unreadable images, such as {first}")
-    if write_normaliser is not None:
-        write_atomic(write_normaliser, to_yaml(evaluation, f"lst-robust eval --model {model} --suite {suite}").encode())
+    if output is not None:
+        output.write(to_yaml(evaluation, f"lst-robust eval --model {model} --suite {suite}").encode())
     summary = evaluation.summary()
     if json:
         print_json(summary)
     else:
-        print_evaluation(summary, out)
+        print_evaluation(summary, console_beside(output))
     if evaluation.failed:
         print_error(f"{len(evaluation.failed)} cells failed: {', '.join(cell.name for cell in evaluation.failed)}")
         raise typer.Exit(3)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, out, print_json, print_note
+from lst_robust.cli.console import RichObserver, out, print_json
+from lst_robust.cli.output import Output
 
 if TYPE_CHECKING:
     from lst_robust.evaluation.statistics import Spread
@@ -33,7 +34,10 @@ Means have their 95 % intervals (bootstrap over images); below the table stands 
 def table_command(
     suite: opt.SuiteOrAll = None,
     format_: Annotated[Format, typer.Option("--format", "-f", help="rich, csv, md, latex or html.")] = "rich",
-    out_file: Annotated[Path | None, typer.Option("--out", "-o", help="Write to a file instead of stdout.")] = None,
+    out_file: Annotated[
+        str | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write to a file; - is standard output, as without it."),
+    ] = None,
     paper: Annotated[
         bool, typer.Option("--paper/--no-paper", help="Also show the paper's printed Table 4, another protocol.")
     ] = False,
@@ -51,28 +55,29 @@ def table_command(
     json: opt.Json = False,
 ) -> None:
     from lst_robust.evaluation.collect import collect_summaries
-    from lst_robust.files import write_atomic
     from lst_robust.reporting import over_seeds, render, robustness_table, seed_notes
 
+    output = None if out_file is None else Output("--out", out_file, json=json)
     observer = RichObserver()
     summaries = collect_summaries(results_dir, suite, normaliser, observer.warn, intervals=intervals)
     if json:
         spreads = over_seeds(summaries)
         print_json([summary | {"over_seeds": _plain(found)} for summary, found in zip(summaries, spreads, strict=True)])
-        return
+        if output is None:
+            return
     table = robustness_table(summaries, paper=paper, intervals=intervals, calibration=calibration)
     rendered = render(table, format_, notes=seed_notes(summaries))
-    if out_file is None and isinstance(rendered, str):
+    if output is None and isinstance(rendered, str):
         typer.echo(rendered, nl=not rendered.endswith("\n"))
-    elif out_file is None:
+    elif output is None:
         out.print(rendered)
     else:
         if not isinstance(rendered, str):
             with out.capture() as capture:
                 out.print(rendered)
             rendered = capture.get()
-        write_atomic(out_file, rendered.encode(errors="backslashreplace"))  # a model's path may not be UTF-8
-        print_note(f"wrote {out_file}")
+        output.write(rendered.encode(errors="backslashreplace"))  # a model's path may not be UTF-8
+        output.say_written()
 
 
 def _plain(spreads: Mapping[str, Spread] | None) -> dict[str, Any] | None:

@@ -72,14 +72,17 @@ def train_command(
     from lst_robust.devices import resolve_device
     from lst_robust.distributed import is_leader
     from lst_robust.errors import UsageError
+    from lst_robust.files import check_output
     from lst_robust.models.allocator import keep_memory_mapped
     from lst_robust.models.checkpoint import checkpoint_sha256
     from lst_robust.recipes import load_recipe, recipe_names
     from lst_robust.suites import load_suite
     from lst_robust.training.trained import checkpoints_folder, ensure_trained, plan_training
 
-    if out_file is not None and (out_file.suffix != ".safetensors" or out_file.is_dir()):
-        raise UsageError(f"--out {str(out_file)!r}: give a file that ends in .safetensors")
+    if out_file is not None:
+        if out_file.suffix != ".safetensors":
+            raise UsageError(f"--out {str(out_file)!r}: give a file that ends in .safetensors")
+        check_output("--out", out_file, regular=True)
     resolved = load_suite(suite)
     base = resolved.training if recipe is None else load_recipe(recipe)
     if base is None:

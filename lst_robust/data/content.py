@@ -21,7 +21,7 @@ import numpy as np
 
 from lst_robust.cache import cache_root
 from lst_robust.errors import DataError
-from lst_robust.files import write_atomic
+from lst_robust.files import write_output
 
 DIGITS = 32  # hexadecimal digits of a digest: 128 bits
 FILES_AT_ONCE = 256  # that a thread looks at before it takes others
@@ -63,7 +63,7 @@ def kept_digest(paths: Sequence[Path], compute: Callable[[], str], workers: int 
     digest = compute()
     if _in_threads(_state, paths, workers) == states and all(state and _settled(state, started) for state in states):
         with suppress(DataError):  # no room, or no home: it is computed again the next time
-            write_atomic(entry, digest.encode())
+            write_output(entry, digest.encode())
     return digest
 
 

@@ -33,7 +33,7 @@ from lst_robust.evaluation.records import (
     unpacked,
 )
 from lst_robust.evaluation.selection import choices, select
-from lst_robust.files import write_atomic
+from lst_robust.files import write_output
 from lst_robust.suites import Normaliser, Suite
 
 SCHEMA: Literal[2] = 2
@@ -125,8 +125,13 @@ def make_baseline(
 def write_baseline(baseline: Baseline, path: str | Path) -> None:
     """Writes the file whole or not at all. Raises DataError when the disk refuses."""
     file = arguments.path("path", path)
-    fields = instance("baseline", baseline, Baseline, "make one with make_baseline").model_dump(mode="json")
-    write_atomic(file, (json.dumps(fields, indent=1, ensure_ascii=False) + "\n").encode())
+    write_output(file, to_json(instance("baseline", baseline, Baseline, "make one with make_baseline")))
+
+
+def to_json(baseline: Baseline) -> bytes:
+    """The content of its file."""
+    fields = baseline.model_dump(mode="json")
+    return (json.dumps(fields, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def read_baseline(path: str | Path) -> Baseline:

@@ -20,7 +20,7 @@ from lst_robust.errors import DataError
 from lst_robust.evaluation.probe import same_answers
 from lst_robust.evaluation.records import ModelIdentity, Protocol, Run, Strict
 from lst_robust.evaluation.store import RUN_FILE, Store, parse_record, record_files
-from lst_robust.files import exclusive, write_atomic
+from lst_robust.files import exclusive, write_output
 
 SCHEMA: Literal[1] = 1
 ANSWERS = np.dtype("<f4")
@@ -85,7 +85,7 @@ def settle_run(store: Store, run: Run, answers: np.ndarray, note: Note, warn: No
             if found.answers is not None and _without_probe(found.run) == run and same_answers(found.answers, answers):
                 return found.run
         new = RunFile.of(run, answers)
-        write_atomic(store.run_folder(new.run) / RUN_FILE, (new.model_dump_json(indent=1) + "\n").encode())
+        write_output(store.run_folder(new.run) / RUN_FILE, (new.model_dump_json(indent=1) + "\n").encode())
     if reason := _why_new(run, earlier):
         note(reason)
     return new.run

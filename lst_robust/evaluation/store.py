@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from lst_robust.errors import DataError
 from lst_robust.evaluation.records import Cell, Record, Run, from_json, to_json
-from lst_robust.files import exclusive, file_safe, write_atomic
+from lst_robust.files import exclusive, file_safe, write_output
 
 Warn = Callable[[str], None]
 RUN_FILE = "run.json"  # of a run's folder: what the run is, see lst_robust/evaluation/runs.py
@@ -56,7 +56,7 @@ class Store:
     def write(self, record: Record) -> Path:
         """Writes one record atomically and returns its path. Raises DataError when the disk refuses."""
         path = self._path(record.run, record.cell)
-        write_atomic(path, to_json(record).encode())
+        write_output(path, to_json(record).encode())
         return path
 
     def claim(self, run: Run, cell: Cell, *, wait: bool) -> AbstractContextManager[bool]:

@@ -31,7 +31,7 @@ from lst_robust.corruptions.presets import (
 )
 from lst_robust.data import ImageSource
 from lst_robust.errors import DataError, UsageError
-from lst_robust.files import write_atomic
+from lst_robust.files import write_output
 from lst_robust.generation.arrays import ArrayLayout
 from lst_robust.generation.inputs import MAX_SIDE
 from lst_robust.generation.layout import Cell, Layout
@@ -193,7 +193,7 @@ def _short(value: object) -> str:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    write_atomic(folder / MANIFEST, (manifest.model_dump_json(indent=2, exclude_none=True) + "\n").encode())
+    write_output(folder / MANIFEST, (manifest.model_dump_json(indent=2, exclude_none=True) + "\n").encode())
 
 
 def read(folder: Path) -> Manifest:

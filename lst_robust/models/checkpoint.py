@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from lst_robust.errors import CheckpointError, DataError
-from lst_robust.files import write_atomic
+from lst_robust.files import write_output
 from lst_robust.models.formats import adapt_state_dict
 
 FORMAT = "lst-robust/1"
@@ -48,7 +48,7 @@ def save_checkpoint(model: nn.Module, path: str | Path, **metadata: Any) -> Path
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     content = save(tensors, {key: json.dumps(value) for key, value in header.items()})
     try:
-        write_atomic(path, _with_sorted_header(content))
+        write_output(path, _with_sorted_header(content))
     except DataError as error:
         raise CheckpointError(f"checkpoint {error}") from error
     return path

@@ -7,6 +7,7 @@ against a new count; `write_counts()` writes it anew.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -18,6 +19,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from lst_robust.files import write_output
 from lst_robust.models.config import ModelEntry
 from lst_robust.models.factory import create_model
 from lst_robust.models.lst.transforms import SoftThreshold, SpatialTransform
@@ -77,12 +79,13 @@ def _counts_on_file() -> dict[tuple[str, str], Counts]:
 
 def write_counts() -> None:
     """Counts every registered network, and every form of it that a printed row is compared with, into the file."""
-    with COUNTS_FILE.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["name", "options", *Counts._fields])
-        for name in model_names():
-            for options in {json.dumps(o): o for o in ({}, dict(model_info(name).paper_options))}.values():
-                writer.writerow([name, json.dumps(options), *count_anew(name, **options)])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", "options", *Counts._fields])
+    for name in model_names():
+        for options in {json.dumps(o): o for o in ({}, dict(model_info(name).paper_options))}.values():
+            writer.writerow([name, json.dumps(options), *count_anew(name, **options)])
+    write_output(COUNTS_FILE, text.getvalue().encode())
 
 
 def describe_models(names: Iterable[str]) -> list[dict[str, Any]]:

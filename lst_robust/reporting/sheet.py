@@ -13,7 +13,6 @@ from lst_robust.corruptions import corrupt
 from lst_robust.corruptions.presets import GROUPS, SEVERITIES
 from lst_robust.data.decode import decode
 from lst_robust.errors import DataError
-from lst_robust.files import write_atomic
 from lst_robust.generation.inputs import cut_from, decode_whole
 from lst_robust.geometry import centre_crop
 
@@ -30,8 +29,8 @@ PAPER, INK, FAINT = "#ffffff", "#1d2733", "#6b7785"
 COLOURS = {"noise": "#b5483a", "blur": "#2f6f9f", "weather": "#3d7f6f", "digital": "#7a5a9e", "extra": "#8a6d3b"}
 
 
-def draw_sheet(image: Path, png: Path, *, preset: str, style: str, seed: int, size: int | None) -> None:
-    """Writes the contact sheet of an image file.
+def draw_sheet(image: Path, *, preset: str, style: str, seed: int, size: int | None) -> bytes:
+    """The contact sheet of an image file, as the content of a PNG file.
 
     size: side of the square cut from its centre, as for generated sets; None takes the whole image. Raises DataError
     for an image that cannot be read, UsageError for one that a corruption cannot take, unknown presets and styles.
@@ -52,7 +51,7 @@ def draw_sheet(image: Path, png: Path, *, preset: str, style: str, seed: int, si
         sheet.end_group(group)
     content = io.BytesIO()
     sheet.finished().save(content, "PNG", optimize=True)
-    write_atomic(png, content.getvalue())
+    return content.getvalue()
 
 
 class _Sheet:

@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 
 from lst_robust.errors import CheckpointError, UsageError
-from lst_robust.files import write_atomic
+from lst_robust.files import write_output
 from lst_robust.recipes import Recipe
 
 LOG_FIELDS = ("epoch", "loss", "train_error", "learning_rate", "images_per_second", "seconds")
@@ -71,7 +71,7 @@ class TrainingState:
         buffer = io.BytesIO()
         parts = {name: part.state_dict() for name, part in self._parts().items()}
         torch.save(parts | {"log": self.log, "best": self.best}, buffer)
-        write_atomic(path, buffer.getvalue())
+        write_output(path, buffer.getvalue())
 
     def restore(self, path: Path) -> None:
         """Reads what `save` wrote; CheckpointError with the mend when the file is damaged or of another model."""

@@ -16,7 +16,7 @@ from lst_robust.cores import available_cores
 from lst_robust.data import ImageSource, cached, open_source
 from lst_robust.distributed import joined
 from lst_robust.errors import UsageError
-from lst_robust.files import exclusive, file_safe, remove, write_atomic
+from lst_robust.files import exclusive, file_safe, remove, write_output
 from lst_robust.models import create_model, fitting_options, without_image_size
 from lst_robust.models.checkpoint import save_checkpoint
 from lst_robust.progress import Observer, Silent
@@ -191,7 +191,7 @@ def run_training(
             ranks=ranks,
         )
         if ranks.leader:
-            write_atomic(checkpoint.with_suffix(".csv"), fitted.log.encode())
+            write_output(checkpoint.with_suffix(".csv"), fitted.log.encode())
             if fitted.best is None:
                 _save(training, model, checkpoint, half)
             else:

@@ -19,7 +19,7 @@ from lst_robust.evaluation import runner
 from lst_robust.evaluation.collect import collect_summaries
 from lst_robust.evaluation.records import Run
 from lst_robust.evaluation.store import RUN_FILE, Store
-from lst_robust.files import write_atomic
+from lst_robust.files import write_output
 from lst_robust.models import save_checkpoint
 from lst_robust.progress import Silent
 from lst_robust.suites import load_suite
@@ -227,7 +227,7 @@ def test_records_of_earlier_releases_are_read_and_shown_and_not_gone_on_with(eva
         del fields["pixels"]
         protocol, network = type(record.protocol)(**fields["protocol"]), type(record.model)(**fields["model"])
         folder = store.run_folder(Run(protocol, network))
-        write_atomic(folder / f"{record.cell.name}.json", json.dumps(fields | {"schema_version": 2}).encode())
+        write_output(folder / f"{record.cell.name}.json", json.dumps(fields | {"schema_version": 2}).encode())
     assert folder.name.endswith("c8a174968155"), "the digest that the earlier release gave this run"
     runs = list(store.scan(None, pytest.fail))
     assert [len(records) for _, records in runs] == [2] and runs[0][0].protocol.pixels is None

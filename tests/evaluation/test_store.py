@@ -14,7 +14,7 @@ from lst_robust.errors import DataError
 from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.evaluation.records import Cell, ModelIdentity, Protocol, Provenance, Record, Run, make_record
 from lst_robust.evaluation.store import Store
-from lst_robust.files import file_safe, write_atomic
+from lst_robust.files import file_safe, write_output
 
 N = 21
 PROTOCOL = Protocol(
@@ -135,14 +135,14 @@ def test_what_cannot_be_trusted_is_named_and_left_out(store, warnings, damage, m
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
-    write_atomic(path, b"old")
+    write_output(path, b"old")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DataError, match="No space left"):
-        write_atomic(path, b"new")
+        write_output(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

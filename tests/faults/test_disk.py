@@ -87,7 +87,8 @@ def test_what_cannot_be_written_is_one_line_with_the_mend(run, tiny, unwritable,
     if name == "table":
         assert run("eval", *ALEXNET, "-s", str(tiny), *CELLS).exit_code == 0
     arguments = [word.replace("DST", str(unwritable)) for word in WRITING[name]]
-    line = refused(run(*arguments), 3, str(unwritable))
+    before_the_work = name in ("train", "convert", "table") and unwritable.is_file()  # looked at, not tried
+    line = refused(run(*arguments), 2 if before_the_work else 3, str(unwritable))
     assert any(mend in line for mend in ("choose", "--results-dir", "make room")), line
 
 
@@ -96,7 +97,8 @@ def test_a_sheet_that_cannot_be_written(run, unwritable, photographs, monkeypatc
 
     monkeypatch.setattr("lst_robust.reporting.sheet.corrupt", lambda image, *_, **__: image)
     Image.fromarray(photographs[0]).save("a.png")
-    refused(run("corrupt", "--sheet", str(unwritable / "sheet.png"), "a.png", "--preset", "cifar"), 3, "sheet.png")
+    asked = ("corrupt", "--sheet", str(unwritable / "sheet.png"), "a.png", "--preset", "cifar")
+    refused(run(*asked), 2 if unwritable.is_file() else 3, "sheet.png")
 
 
 def test_finished_results_on_a_read_only_disk_can_be_read(run, tiny, tmp_path, mount):

@@ -504,7 +504,7 @@ def test_a_damaged_record_is_named_and_measured_again_and_the_others_are_not(run
     again = run(*EVAL, "results")
     assert "contrast-3.json" in again.stderr
     if damage == "folder":  # nothing can be put in its place
-        assert again.exit_code == 3 and "contrast-3.json: cannot be written (Is a directory)" in again.stderr
+        assert again.exit_code == 3 and "contrast-3.json: cannot be written (it is a folder)" in again.stderr
     else:
         assert parsed(again) == whole
         assert len({line for line in again.stderr.splitlines() if line.startswith("warning: ")}) == 1
