@@ -137,7 +137,7 @@ def test_a_sheet_has_every_corruption_in_its_place(run, photo, monkeypatch):
         ([".", "out", "--size", "large"], 2, "'keep' or a number of pixels"),
         ([".", "out", "--size", "8"], 2, "from 16"),
         ([".", "out", "--preset", "mnist"], 2, "choose from cifar"),
-        ([".", "out", "--corruptions", ""], 2, "no corruption"),
+        ([".", "out", "--corruptions", ""], 2, "corruptions is empty"),
         ([".", "out", "-j", "0"], 2, "workers is 0"),
         (["--verify", "nowhere"], 3, "MANIFEST.json cannot be read"),
         (["--sheet", "x.png", "nowhere.jpg"], 3, "nowhere.jpg cannot be read as an image"),
