@@ -26,7 +26,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from lst_robust.evaluation.inference import Predictor
+from lst_robust.evaluation.inference import Predictor, compute_logits
 from lst_robust.evaluation.probe import probe_images
 from lst_robust.models import create_model, optimize_for_inference
 from lst_robust.preprocess import Preprocess
@@ -40,13 +40,18 @@ CHECKPOINTS = {
     )
 }
 SAME = {
-    "threads": ["--threads", "2"],
-    "plain kernels": ["--plain"],
-    "as defined": ["--as-defined"],
-    "bfloat16": ["--amp"],
+    "two threads for one": ["--threads", "2"],
+    "plain kernels for compiled": ["--plain"],
+    "as defined for folded": ["--as-defined"],
+    "bfloat16 for float32": ["--amp"],
 }
-OTHERS = {"tau": ["--set", "tau=0.1"], "activation": ["--set", "activation=leaky_relu"]}
-"""Changes that keep the weights, for the networks that have the option."""
+OTHERS = {
+    "tau 1e-3 for 1e-4": ["--set", "tau=1e-3"],
+    "tau 0.1 for 1e-4": ["--set", "tau=0.1"],
+    "leaky ReLU for ST-ReLU": ["--set", "activation=leaky_relu"],
+}
+"""Changes that keep the weights, for the networks that have the options."""
+WITH_OPTIONS = ("lst18", "lst20")
 TABLES = ROOT / "results" / "published" / "identity.csv"
 IMAGES, SIZE = 2000, 224  # of the drawn set for the cost
 
@@ -63,22 +68,21 @@ def answers(name: str, *flags: str) -> np.ndarray:
 def write_answers(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     chosen = dict(setting.split("=") for setting in options.set)
-    model = create_model(options.answers, checkpoint=CHECKPOINTS[options.name or options.answers], **chosen).eval()
+    model = create_model(options.answers, checkpoint=CHECKPOINTS[options.answers], **chosen).eval()
     network = model if options.as_defined else optimize_for_inference(model)
     preprocess = Preprocess(model.config.mean, model.config.std, torch.device("cpu"))
-    predictor = Predictor(network, preprocess, model.config.num_classes, amp=False, warn=print)
-    with torch.autocast("cpu", enabled=options.amp):
-        np.save(options.out, predictor.logits(probe_images(model.config.input_size)))
+    images = probe_images(model.config.input_size)
+    logits = compute_logits(network, preprocess, images, model.config.num_classes, amp=options.amp)
+    np.save(options.out, logits.numpy())
 
 
 def distances() -> pd.DataFrame:
     rows = []
     for name in CHECKPOINTS:
-        model = name.removesuffix("-relu")
-        reference = answers(model, "--name", name)
-        changes = SAME if name.endswith("-relu") or not model.startswith("lst") else SAME | OTHERS
+        reference = answers(name)
+        changes = SAME | OTHERS if name in WITH_OPTIONS else SAME
         for change, flags in changes.items():
-            other = answers(model, *flags, "--name", name)
+            other = answers(name, *flags)
             distance = float(np.abs(other - reference).max() / reference.std())
             rows.append({"table": "distance", "network": name, "what": change, "value": distance})
             print(f"{name}, {change}: {distance:.2g} of the standard deviation", flush=True)
@@ -132,7 +136,7 @@ def cost(data_dir: Path | None) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, help="ImageNet; only the cost is measured, and nothing is written")
-    for flag in ("--answers", "--name", "--out"):
+    for flag in ("--answers", "--out"):
         parser.add_argument(flag, help=argparse.SUPPRESS)
     for flag in ("--plain", "--as-defined", "--amp"):
         parser.add_argument(flag, action="store_true", help=argparse.SUPPRESS)
