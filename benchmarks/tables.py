@@ -1,0 +1,70 @@
+"""Writes the tables of docs/ from the results files that the benchmarks wrote.
+
+python -m benchmarks.tables
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).parents[1]
+DOCS, PUBLISHED = ROOT / "docs", ROOT / "results" / "published"
+
+
+def distances() -> str:
+    found = _identity("distance")
+    wide = found.pivot(index="what", columns="network", values="value")
+    wide = wide.loc[list(dict.fromkeys(found["what"]))]
+    return wide.map(lambda value: "" if pd.isna(value) else f"{value:.1g}").rename_axis(None).to_markdown()
+
+
+def cost() -> str:
+    found = _identity("cost").set_index("what")
+    images = found["network"].iloc[0].removeprefix("n = ")
+    cell = found["value"]["one cell of resnet18"]
+    first, again = (found["value"][what] for what in ("hashed the first time", "hashed again"))
+    return (
+        f"{images} drawn JPEG files of the size of ImageNet's are hashed in {first:.2f} s. When they are known, they are\n"
+        f"looked at in {again:.3f} s. ResNet-18 decodes and classifies them once in {cell:.0f} s. Of an evaluation of\n"
+        f"96 such cells the hashing is {first / cell / 96:.3%}; of each cell of an official set, which is hashed by\n"
+        f"itself, {first / cell:.2%} (two CPU cores, one round)."
+    )
+
+
+def preprocess() -> str:
+    counts = pd.read_csv(PUBLISHED / "preprocess.csv").rename(columns=lambda name: name.replace("_", " "))
+    return counts.to_markdown(index=False)
+
+
+def _identity(table: str) -> pd.DataFrame:
+    found = pd.read_csv(PUBLISHED / "identity.csv")
+    return found[found["table"] == table]
+
+
+BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
+    "distances": ("identity.md", distances),
+    "cost": ("identity.md", cost),
+    "preprocess": ("identity.md", preprocess),
+}
+"""Name of a block -> the file in docs/, and what makes its text."""
+
+
+def with_block(text: str, name: str, block: str) -> str:
+    """The text with another content of one of its marked blocks."""
+    marked = rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)"
+    return re.sub(marked, lambda found: f"{found[1]}{block}\n{found[2]}", text, flags=re.DOTALL)
+
+
+def main() -> None:
+    for name, (file, make) in BLOCKS.items():
+        path = DOCS / file
+        path.write_text(with_block(path.read_text(), name, make()))
+        print(f"wrote the block {name} of {path}")
+
+
+if __name__ == "__main__":
+    main()
