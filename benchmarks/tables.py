@@ -28,8 +28,8 @@ def cost() -> str:
     cell = found["value"]["one cell of resnet18"]
     first, again = (found["value"][what] for what in ("hashed the first time", "hashed again"))
     return (
-        f"{images} drawn JPEG files of the size of ImageNet's are hashed in {first:.2f} s. When they are known, they are\n"
-        f"looked at in {again:.3f} s. ResNet-18 decodes and classifies them once in {cell:.0f} s. Of an evaluation of\n"
+        f"{images} drawn JPEG files of the size of ImageNet's are hashed in {first:.2f} s. When they are known, they\n"
+        f"are looked at in {again:.3f} s. ResNet-18 decodes and classifies them in {cell:.0f} s. Of an evaluation of\n"
         f"96 such cells the hashing is {first / cell / 96:.3%}; of each cell of an official set, which is hashed by\n"
         f"itself, {first / cell:.2%} (two CPU cores, one round)."
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -34,11 +32,8 @@ from lst_robust.evaluation.normalisers import resolve_normaliser
 from lst_robust.evaluation.subject import MAX_NAME, Options
 from lst_robust.models import model_info, require_options
 from lst_robust.normaliser import Normaliser
-from lst_robust.progress import Observer, checked_observer
+from lst_robust.progress import Observer, Silent, checked_observer
 from lst_robust.suites import Preprocessing, Suite, resolve_suite
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 MAX_MODEL = 200  # characters of a model's name, which may be a file's path: it names a folder and a checkpoint
 MOST_TRAIN_SEED = 2**32 - 1  # as of recipes
@@ -61,16 +56,16 @@ class EvalRequest:
     limit: int | None
     seed: int | None
     normaliser: Normaliser | None
-    batch_size: int | None
+    batch_size: int
     workers: int
-    device: str | torch.device
+    device: torch.device
     amp: bool
     train: bool
     train_seed: int | None
     skip_unreadable: bool
     results_dir: Path
     overwrite: bool
-    observer: Observer | None
+    observer: Observer
 
 
 def checked_request(given: Mapping[str, Any]) -> EvalRequest:
@@ -91,7 +86,7 @@ def checked_request(given: Mapping[str, Any]) -> EvalRequest:
         limit=optional(whole_number, "limit", given["limit"], least=1),
         seed=optional(whole_number, "seed", given["seed"], least=0),
         normaliser=resolve_normaliser(given["normaliser"], suite),
-        batch_size=optional(whole_number, "batch_size", given["batch_size"], least=1),
+        batch_size=optional(whole_number, "batch_size", given["batch_size"], least=1) or suite.batch_size,
         workers=worker_count(given["workers"]),
         device=resolve_device(given["device"]),
         amp=yes_or_no("amp", given["amp"]),
@@ -100,24 +95,10 @@ def checked_request(given: Mapping[str, Any]) -> EvalRequest:
         skip_unreadable=yes_or_no("skip_unreadable", given["skip_unreadable"]),
         results_dir=path("results_dir", given["results_dir"]),
         overwrite=yes_or_no("overwrite", given["overwrite"]),
-        observer=optional(checked_observer, "observer", given["observer"]),
+        observer=optional(checked_observer, "observer", given["observer"]) or Silent(),
     )
     _require_fitting(request)
     return request
-
-
-def with_checked_request(evaluate: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: `evaluate` gets the fields of an `EvalRequest` in place of what it was given."""
-    signature = inspect.signature(evaluate)
-    run: Callable[..., R] = evaluate
-
-    @functools.wraps(evaluate)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        given = signature.bind(*args, **kwargs)
-        given.apply_defaults()
-        return run(**vars(checked_request(given.arguments)))
-
-    return checked
 
 
 def _require_fitting(request: EvalRequest) -> None:

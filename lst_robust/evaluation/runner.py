@@ -5,44 +5,37 @@ A cell is finished when its record is on disk. Whatever stops the run, the next 
 
 from __future__ import annotations
 
-import platform
-import subprocess
-import time
-from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from statistics import fmean
 
-import numpy as np
-import torch
 from torch import nn
 
-from lst_robust._version import __version__
 from lst_robust.arguments import optional
-from lst_robust.cores import worker_count
 from lst_robust.corruptions.presets import checked_corruptions, checked_severities
-from lst_robust.devices import resolve_device
+from lst_robust.data import ImageSource
 from lst_robust.distributed import Ranks, joined
-from lst_robust.errors import DataError, NonFiniteError, UsageError
-from lst_robust.evaluation.confidence import Outcomes
+from lst_robust.errors import DataError, UsageError
 from lst_robust.evaluation.images import CellImages, open_cell_images
-from lst_robust.evaluation.inference import Classifier, Predictor
-from lst_robust.evaluation.normalisers import Choice, resolve_normaliser
+from lst_robust.evaluation.measurer import Measurer
+from lst_robust.evaluation.normalisers import Choice
 from lst_robust.evaluation.preprocessing import note_other_geometry, require_stated_geometry
-from lst_robust.evaluation.probe import probe_images, same_answers
-from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Provenance, Record, Run, make_record, utc_now
-from lst_robust.evaluation.request import with_checked_request
+from lst_robust.evaluation.probe import same_answers
+from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Record, Run
+from lst_robust.evaluation.request import EvalRequest, checked_request
 from lst_robust.evaluation.results import Summary, summarise
 from lst_robust.evaluation.runs import settle_run
 from lst_robust.evaluation.store import Store
-from lst_robust.evaluation.subject import Options, from_checkpoint, from_library, from_module, trained_on_demand
-from lst_robust.models.inference import optimize_for_inference
-from lst_robust.preprocess import Preprocess
+from lst_robust.evaluation.subject import (
+    Options,
+    Subject,
+    from_checkpoint,
+    from_library,
+    from_module,
+    trained_on_demand,
+)
 from lst_robust.progress import Observer, Silent
-from lst_robust.suites import Normaliser, PixelStatistics, Preprocessing, Suite, resolve_suite
+from lst_robust.suites import Normaliser, Preprocessing, Suite
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,6 @@ class Evaluation:
         return summarise(self.run, self.records, self.normaliser)
 
 
-@with_checked_request
 def evaluate(
     model: str | nn.Module,
     suite: str | Path | Suite = "digits-c",
@@ -123,70 +115,98 @@ def evaluate(
         UsageError (before any work), DataError, CheckpointError, NothingToEvaluateError: one line each, see
             `lst_robust.errors`.
     """
-    suite = resolve_suite(suite)
-    cells = wanted_cells(suite, corruptions, severities)
-    where = resolve_device(device)
-    workers = worker_count(workers)
-    batch_size = suite.batch_size if batch_size is None else batch_size
-    store = Store(results_dir)
+    return _evaluation(checked_request(locals()))  # the arguments by their names, before anything else has one
+
+
+def _evaluation(request: EvalRequest) -> Evaluation:
+    store = Store(request.results_dir)
     store.check_writable()  # before any work is done
-    preprocess = suite.preprocess if preprocess is None else preprocess
-    stated = None if preprocess == "suite" else require_stated_geometry(model, suite, checkpoint, model_options)
-    images = open_cell_images(
-        suite,
-        cells,
-        folder=store.results_dir,
-        own_geometry=stated,
-        data_dir=data_dir,
-        corrupted_dir=corrupted_dir,
-        limit=limit,
-        seed=seed,
-        skip_unreadable=skip_unreadable,
-        workers=workers,
-    )
-    skipped = images.clean.skipped
+    cells = wanted_cells(request.suite, request.corruptions, request.severities)
+    images = _open_images(request, cells)
     with joined() as ranks:
-        observer = observer if observer is not None and ranks.leader else Silent()
-        if isinstance(model, nn.Module):
-            subject = from_module(model, name, len(images.clean.classes))
-        elif checkpoint is not None:
-            subject = from_checkpoint(model, checkpoint, suite, images.clean, model_options)
-        elif (options := suite.model_options if model_options is None else model_options).get("weights"):
-            subject = from_library(model, suite, images.clean, options)
-        else:
-            subject = trained_on_demand(
-                model,
-                suite,
-                images.clean,
-                model_options,
-                data_dir=data_dir,
-                results_dir=results_dir,
-                train=train,
-                train_seed=train_seed,
-                skip_unreadable=skip_unreadable,
-                device=where,
-                workers=workers,
-                observer=observer,
-            )
-        if preprocess == "suite":
-            note_other_geometry(model, suite, images.clean.geometry, checkpoint, model_options, observer.note)
-        identity = subject.identity.model_copy(update={"geometry": stated and images.clean.geometry})
-        pixels = subject.pixels or suite.pixels
-        measurer = _Measurer(subject.model, pixels, images, where, batch_size, workers, amp, observer)
-        del subject  # the measurer has a faster copy of the network, and one is enough
-        unsettled = Run(_protocol(suite, images, preprocess, workers), identity)
-        run = _agreed_run(unsettled, measurer, store, ranks, observer)
+        observer = request.observer if ranks.leader else Silent()
+        measurer, run = _prepared(request, images, store, ranks, observer)
         finished = store.load(run, observer.warn)
-        _require_same_files(finished, images, set(cells) if overwrite else set(), workers)
-        finished = {} if overwrite else {cell: finished[cell] for cell in cells if cell in finished}
+        _require_same_files(finished, images, set(cells) if request.overwrite else set(), request.workers)
+        finished = {} if request.overwrite else {cell: finished[cell] for cell in cells if cell in finished}
         # Rank 0's list, and everybody has it before anybody writes.
         missing = ranks.gather([cell for cell in cells if cell not in finished])[0]
         measured, failed = 0, dict[Cell, str]()
         if missing:
-            measured, failed = measurer.measure_all(run, missing, finished, store, ranks, overwrite)
+            measured, failed = measurer.measure_all(run, missing, finished, store, ranks, request.overwrite)
     found = store.load(run, Silent().warn) if missing else finished  # those of all ranks
     records = {cell: found[cell] for cell in cells if cell in found and cell not in failed}
-    return Evaluation(run, records, resolve_normaliser(normaliser, suite), measured, failed, skipped)
+    return Evaluation(run, records, request.normaliser, measured, failed, images.clean.skipped)
+
+
+def _open_images(request: EvalRequest, cells: list[Cell]) -> CellImages:
+    """The images of the wanted cells, in the suite's geometry or in the network's own."""
+    own = None
+    if request.preprocess == "model":
+        own = require_stated_geometry(request.model, request.suite, request.checkpoint, request.model_options)
+    return open_cell_images(
+        request.suite,
+        cells,
+        folder=request.results_dir,
+        own_geometry=own,
+        data_dir=request.data_dir,
+        corrupted_dir=request.corrupted_dir,
+        limit=request.limit,
+        seed=request.seed,
+        skip_unreadable=request.skip_unreadable,
+        workers=request.workers,
+    )
+
+
+def _prepared(
+    request: EvalRequest, images: CellImages, store: Store, ranks: Ranks, observer: Observer
+) -> tuple[Measurer, Run]:
+    """The network, ready to measure, and the run that its cells belong to."""
+    suite, own = request.suite, request.preprocess == "model"
+    subject = _subject(request, images.clean, observer)
+    if not own:
+        note_other_geometry(
+            request.model, suite, images.clean.geometry, request.checkpoint, request.model_options, observer.note
+        )
+    measurer = Measurer(
+        subject.model,
+        subject.pixels or suite.pixels,
+        images,
+        device=request.device,
+        batch_size=request.batch_size,
+        workers=request.workers,
+        amp=request.amp,
+        observer=observer,
+    )
+    identity = subject.identity.model_copy(update={"geometry": images.clean.geometry if own else None})
+    protocol = _protocol(suite, images, request.preprocess, request.workers)
+    return measurer, _agreed_run(Run(protocol, identity), measurer, store, ranks, observer)
+
+
+def _subject(request: EvalRequest, clean: ImageSource, observer: Observer) -> Subject:
+    """The network: as it was given, with given weights, with its library's, or trained on the suite."""
+    model, suite, given = request.model, request.suite, request.model_options
+    if isinstance(model, nn.Module):
+        return from_module(model, request.name, len(clean.classes))
+    if request.checkpoint is not None:
+        return from_checkpoint(model, request.checkpoint, suite, clean, given)
+    options = suite.model_options if given is None else given
+    if options.get("weights"):
+        return from_library(model, suite, clean, options)
+    return trained_on_demand(
+        model,
+        suite,
+        clean,
+        given,
+        data_dir=request.data_dir,
+        results_dir=request.results_dir,
+        train=request.train,
+        train_seed=request.train_seed,
+        skip_unreadable=request.skip_unreadable,
+        device=request.device,
+        workers=request.workers,
+        observer=observer,
+    )
 
 
 def wanted_cells(
@@ -199,7 +219,7 @@ def wanted_cells(
     return [CLEAN_CELL, *(Cell(name, severity) for name in names for severity in levels)]
 
 
-def _agreed_run(run: Run, measurer: _Measurer, store: Store, ranks: Ranks, observer: Observer) -> Run:
+def _agreed_run(run: Run, measurer: Measurer, store: Store, ranks: Ranks, observer: Observer) -> Run:
     """The run that today's measurement belongs to, with the probe: rank 0 decides, and all ranks hold it.
 
     Raises UsageError when a rank has other images or another network than rank 0.
@@ -237,107 +257,6 @@ def _require_same_files(records: Mapping[Cell, Record], images: CellImages, repl
         )
 
 
-class _Measurer:
-    """Holds the network and measures one cell after the other."""
-
-    def __init__(
-        self,
-        model: nn.Module,
-        pixels: PixelStatistics,
-        images: CellImages,
-        device: torch.device,
-        batch_size: int,
-        workers: int,
-        amp: bool,
-        observer: Observer,
-    ) -> None:
-        self.images, self.observer, self.workers = images, observer, workers
-        model = optimize_for_inference(model) if device.type == "cpu" else model.eval()
-        model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        preprocess = Preprocess(pixels.mean, pixels.std, device)
-        self.predict = Predictor(model, preprocess, len(images.clean.classes), amp=amp, warn=observer.warn)
-        self.classify = Classifier(self.predict, images.clean.image_size, batch_size, workers)
-        self.device, self.transform = device, f"{images.transform}, {pixels.described()}"
-
-    def probe_answers(self) -> np.ndarray:
-        """float32 (4, classes): the logits of the probe images, always in full precision."""
-        return self.predict.logits(probe_images(self.images.clean.image_size))
-
-    def measure_all(
-        self,
-        run: Run,
-        cells: list[Cell],
-        finished: Mapping[Cell, Record],
-        store: Store,
-        ranks: Ranks,
-        overwrite: bool,
-    ) -> tuple[int, dict[Cell, str]]:
-        """Measures this rank's share of `cells` and writes each as soon as it is there. Returns, when all ranks are
-        through, how many all of them measured, and the cells that failed, with the reason.
-
-        A cell that another process is measuring comes last: mostly its record is there by then.
-        """
-        mine = cells[ranks.rank :: ranks.world]
-        records, failed, measured = dict(finished), dict[Cell, str](), 0
-        share = f" (its share of {ranks.world} processes)" if ranks.world > 1 else ""
-        name = f"evaluating {run.model.name} on {run.protocol.suite}{share}"
-        self.observer.start(name, len(mine) + len(finished), len(finished))
-        waiting = deque((cell, False) for cell in mine)
-        while waiting:
-            cell, held_elsewhere = waiting.popleft()
-            with store.claim(run, cell, wait=held_elsewhere) as claimed:
-                if not claimed:
-                    waiting.append((cell, True))
-                    continue
-                record = None if overwrite else store.find(run, cell)
-                if record is not None:
-                    self.observer.advance(1)
-                else:
-                    try:
-                        record = self.measure(run, cell)
-                    except NonFiniteError as error:  # other cells may be fine
-                        failed[cell] = str(error)
-                        self.observer.warn(f"{cell.name}: {error}; the cell is left out")
-                        continue
-                    store.write(record)
-                    measured += 1
-            records[cell] = record
-            self.observer.advance(0, _running_result(records))
-        self.observer.finish()
-        everywhere = ranks.gather((measured, failed))
-        return sum(n for n, _ in everywhere), {cell: why for _, part in everywhere for cell, why in part.items()}
-
-    def measure(self, run: Run, cell: Cell) -> Record:
-        """Classifies all images of a cell, and compares with their labels."""
-        started = time.perf_counter()
-        pixels = self.images.pixels_digest(cell, self.workers)
-        labels = self.images.clean.labels
-        parts: list[Outcomes] = []
-        with closing(self.classify(self.images.loader(cell), labels)) as outcomes:
-            for part in outcomes:
-                parts.append(part)
-                self.observer.advance(len(part.correct) / len(labels))
-        seconds = time.perf_counter() - started
-        return make_record(run, cell, Outcomes.joined(parts), self._provenance(seconds, len(labels)), pixels)
-
-    def _provenance(self, seconds: float, n: int) -> Provenance:
-        device = self.device
-        return Provenance(
-            versions={
-                "lst_robust": __version__,
-                "torch": torch.__version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
-            git_revision=_git_revision(),
-            device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
-            transform=self.transform,
-            seconds=round(seconds, 4),
-            images_per_second=round(n / seconds, 1),
-            finished=utc_now(),
-        )
-
-
 def _protocol(suite: Suite, images: CellImages, preprocess: Preprocessing, workers: int) -> Protocol:
     return Protocol(
         suite=suite.name,
@@ -356,26 +275,3 @@ def _protocol(suite: Suite, images: CellImages, preprocess: Preprocessing, worke
         geometry=images.clean.geometry if preprocess == "suite" else None,
         pixels=images.clean.pixels_digest(workers),
     )
-
-
-@cache
-def _git_revision() -> str | None:
-    """Revision of the checkout this package runs from, or None when it is installed elsewhere."""
-    folder = Path(__file__).parent
-    try:
-        answer = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip() or None
-
-
-def _running_result(records: dict[Cell, Record]) -> str:
-    corrupted = [record.top1_error for cell, record in records.items() if cell != CLEAN_CELL]
-    clean = f"clean error {records[CLEAN_CELL].top1_error:.2f} %" if CLEAN_CELL in records else ""
-    return clean + (f", mean corruption error so far {fmean(corrupted):.2f} %" if corrupted else "")

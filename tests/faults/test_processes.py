@@ -528,9 +528,9 @@ def test_logits_that_are_no_numbers_fail_their_cell_by_name_and_the_run_goes_on(
 SHARED = """
 import os, signal, time
 from lst_robust.cli import main
-from lst_robust.evaluation import runner
+from lst_robust.evaluation.measurer import Measurer
 
-measure = runner._Measurer.measure
+measure = Measurer.measure
 done = iter(range(100))
 
 def slower(self, *arguments):
@@ -539,7 +539,7 @@ def slower(self, *arguments):
     return measure(self, *arguments)
 
 if os.environ["RANK"] == "{rank}":
-    runner._Measurer.measure = slower
+    Measurer.measure = slower
 main()
 """
 
