@@ -144,7 +144,8 @@ def test_a_p_value_counts_the_flips_that_reach_the_observed():
 
 
 @pytest.mark.parametrize(
-    ("rows", "n", "expected"), [(10, 4, [3, 3, 3, 1]), (9, 4, [3, 3, 3]), (12, 1, [12]), (13, 0, [12, 1]), (2, 99, [1, 1])]
+    ("rows", "n", "expected"),
+    [(10, 4, [3, 3, 3, 1]), (9, 4, [3, 3, 3]), (12, 1, [12]), (13, 0, [12, 1]), (2, 99, [1, 1])],
 )
 def test_chunks_fill_the_memory_they_may_have(monkeypatch, rows, n, expected):
     monkeypatch.setattr(statistics, "CHUNK_BYTES", 12 * 8)
