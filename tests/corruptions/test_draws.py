@@ -59,6 +59,17 @@ def test_impulse_noise_hits_with_its_probability_and_odd_words_are_salt():
     np.testing.assert_array_equal(draws["pepper"], (word < 2**30) & (word % 2 == 0))
 
 
+def test_a_word_at_the_threshold_of_impulse_noise_is_no_hit():
+    class Fixed(Streams):
+        def words(self, stream: int, count: int) -> np.ndarray:
+            first = np.array([2**30 - 2, 2**30 - 1, 2**30, 2**30 + 1], np.uint32)
+            return np.resize(first, (len(self), count))
+
+    draws = CORRUPTIONS["impulse_noise"].draw(Fixed(STREAMS.keys), 2, 2, Noise(0.25))
+    assert draws["pepper"].ravel()[:4].tolist() == [True, False, False, False]
+    assert draws["salt"].ravel()[:4].tolist() == [False, True, False, False]
+
+
 @pytest.mark.parametrize(
     ("amount", "threshold"), [(0.0, 0), (2**-32, 0), (2**-31, 2), (0.03, 128849018), (0.25, 2**30), (0.5, 2**31)]
 )
@@ -107,7 +118,8 @@ def test_fog_has_a_number_for_each_point_of_its_map_but_the_first():
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "map_size", "expected"), [(64, 16, None, 64), (65, 16, None, 128), (16, 16, 1, 16)]
+    ("height", "width", "map_size", "expected"),
+    [(64, 16, None, 64), (65, 16, None, 128), (16, 16, 1, 16), (1, 1, None, 1)],
 )
 def test_the_map_of_fog_is_the_smallest_that_covers_the_longer_side(height, width, map_size, expected):
     assert fog_map_size(height, width, Fog(1, 2, map_size)) == expected

@@ -22,6 +22,8 @@ def test_names_are_in_the_order_of_table_4():
     assert set(engine.CORRUPTIONS) == set(corruption_names())
     with pytest.raises(UsageError, match="unknown corruption group 'nois': did you mean noise"):
         corruption_names("nois")
+    with pytest.raises(UsageError, match="unknown corruption group 'standrd': did you mean standard"):
+        corruption_names("standrd")
 
 
 @pytest.mark.parametrize("preset", PRESETS)

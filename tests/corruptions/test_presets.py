@@ -129,7 +129,7 @@ def test_the_names_are_those_of_table_4_in_its_order():
         "gaussian_noise shot_noise impulse_noise defocus_blur glass_blur motion_blur zoom_blur snow frost fog "
         "brightness contrast elastic_transform pixelate jpeg_compression"
     )
-    assert CORRUPTIONS == (*STANDARD_15, "saturate", "spatter", "gaussian_blur", "speckle_noise")
+    assert (*STANDARD_15, "saturate", "spatter", "gaussian_blur", "speckle_noise") == CORRUPTIONS
     assert set(CORRUPTIONS) == set(SCRIPTS) and SEVERITIES == (1, 2, 3, 4, 5)
 
 

@@ -76,6 +76,16 @@ def test_uniform_and_integers():
     assert stats.chisquare(np.bincount(k.ravel() + 3)).pvalue > 1e-3
 
 
+def test_draws_have_the_shape_of_one_image_s_behind_the_images():
+    source = streams(3)
+    for method in (source.normal, source.uniform, lambda stream, shape: source.integers(stream, shape, 0, 9)):
+        assert method(0, ()).shape == (3,)
+        assert method(0, 5).shape == (3, 5)
+        np.testing.assert_array_equal(method(0, (2, 7)).reshape(3, 14), method(0, 14))
+    assert source.normal(0, 5).dtype == np.float32
+    assert source.words(0, 5).dtype == np.uint32
+
+
 def test_normals_are_normal():
     z = streams(8).normal(0, (512, 512)).astype(np.float64)
     assert stats.kstest(z.ravel(), "norm").pvalue > 1e-3

@@ -122,5 +122,5 @@ def test_a_bin_may_be_full():
     full = {"count": 2, "correct": 2, "confidence": 2 + 1e-6}
     bins = {name: (value,) + (0,) * (BINS - 1) for name, value in full.items()}
     assert Calibration(**bins, brier=0.0).ece() == pytest.approx(0, abs=1e-4)
-    with pytest.raises(ValidationError, match="a bin of 2 images cannot hold 2 correct ones or a sum of 2.1"):
+    with pytest.raises(ValidationError, match=r"a bin of 2 images cannot hold 2 correct ones or a sum of 2\.1"):
         Calibration(**bins | {"confidence": (2.1,) + (0,) * (BINS - 1)}, brier=0.0)

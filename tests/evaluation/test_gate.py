@@ -451,7 +451,19 @@ def test_the_interval_without_bits_is_that_of_two_independent_samples(before, no
     half = 100 * 1.96 * np.sqrt(2 * 0.25 * 0.75 / n)
     assert (finding.low, finding.high) == pytest.approx((5 - half, 5 + half), abs=0.12)
     assert finding.paired is False and finding.status == "regression"
+    assert one(check(baseline, results_dir=now.results_dir, **METRIC)) == finding  # the same numbers again
     assert finding.corruptions == pytest.approx({"fog": 5})
+
+
+def test_a_corruption_error_without_bits_is_that_with_bits(before, now):
+    stored(before, measured("lst18", WRONG))
+    stored(now, measured("lst18", worse(("fog",), 0.5), weights="1"))
+    paired, unpaired = (
+        one(check(make_baseline(before.results_dir, bits=bits), results_dir=now.results_dir)) for bits in (True, False)
+    )
+    assert unpaired.baseline == pytest.approx(paired.baseline)
+    assert unpaired.difference == pytest.approx(paired.difference)
+    assert unpaired.high - unpaired.low > paired.high - paired.low
 
 
 def refusal(baseline, store: Store, error: type[Exception] = UsageError, **asked) -> str:

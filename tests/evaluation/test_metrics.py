@@ -75,7 +75,7 @@ def test_five_errors_are_needed_on_both_sides(errors, normaliser_errors):
 
 
 def test_no_corruption_error_against_a_normaliser_without_an_error():
-    with pytest.raises(UsageError, match="^the normaliser's errors sum to 0, so no corruption error is defined"):
+    with pytest.raises(UsageError, match=r"^the normaliser's errors sum to 0, so no corruption error is defined"):
         metrics.corruption_error([1] * 5, [0] * 5)
     assert metrics.corruption_error([1] * 5, [0, 0, 0, 0, 0.5]) == pytest.approx(1000)
 

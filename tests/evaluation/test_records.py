@@ -76,7 +76,7 @@ def test_a_record_is_text_with_a_field_a_line():
 
 @pytest.mark.parametrize("data", [None, 3, "fog", [], [("schema_version", 2)]])
 def test_what_is_no_mapping_is_no_record(data):
-    with pytest.raises(ValueError, match="^not a record$"):
+    with pytest.raises(ValueError, match=r"^not a record$"):
         from_json(data)
 
 

@@ -96,7 +96,7 @@ def test_scores_and_their_names_are_as_many():
 def test_scores_of_no_name_have_no_columns():
     none = weighted(random_wrong(), HALF, [])
     assert none.names == () and none.values.shape == (0, 0)
-    run, records, _ = measured("a", random_wrong())
+    records = measured("a", random_wrong()).records
     assert image_scores(records, HALF, ["mce15", "ce.fog"]).names == ("ce.fog", "mce15")
 
 
