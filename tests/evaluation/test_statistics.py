@@ -108,6 +108,18 @@ def test_the_unit_of_the_scores_does_not_matter():
     assert statistics.paired_p_values(differences / 1e6).tolist() == statistics.paired_p_values(differences).tolist()
 
 
+def test_resamples_that_tie_with_the_mean_count_half():
+    """Ten of twenty images are wrong: nothing distinguishes wrong from right, so the interval lies around 50 %."""
+    scores = np.repeat([[0.0], [100.0]], 10, axis=0)
+    drawn = statistics.resampled_means(scores, resamples=20_000)
+    assert 0.1 < (drawn == 50).mean() < 0.25
+    assert statistics.intervals(scores, resamples=20_000).tolist() == [[30, 70]]
+
+
+def test_as_many_resamples_as_documented():
+    assert statistics.resampled_means(SKEWED).shape == (2000, 2)
+
+
 def test_ends_have_six_decimals():
     scores = np.array([[0.0], [1 / 3], [2 / 3]])
     drawn = statistics.resampled_means(scores)
