@@ -2,6 +2,7 @@
 
     make mutants                                # all of it
     make mutants ARGS="evaluation.gate"         # one module, or several
+    make mutants ARGS="--only functions"
     .venv/bin/mutmut show NAME                  # what a survivor changes
 
 mutmut changes one thing in one function at a time and runs the tests that call it; which tests, pyproject.toml says.
@@ -12,6 +13,7 @@ are known, with the reason.
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -58,11 +60,11 @@ def function_mutants(modules: Iterable[str]) -> list[Score]:
     """Runs mutmut on the functions of these modules and reads what became of each mutant."""
     patterns = [f"lst_robust.{module}.{name}" for module in modules for name in FUNCTIONS[module].split()]
     mutmut = Path(sys.executable).with_name("mutmut")
-    subprocess.run([str(mutmut), "run", *patterns], check=True, stdout=subprocess.DEVNULL)
-    return [score(module) for module in modules]
+    subprocess.run([str(mutmut), "run", *patterns], check=True, stdout=sys.stderr)  # its progress
+    return [outcome(module) for module in modules]
 
 
-def score(module: str) -> Score:
+def outcome(module: str) -> Score:
     path = Path("mutants", "lst_robust", *module.split(".")).with_suffix(".py.meta")
     patterns = [f"lst_robust.{module}.{name}" for name in FUNCTIONS[module].split()]
     outcomes = {
@@ -74,30 +76,36 @@ def score(module: str) -> Score:
 
 
 def report(title: str, scores: list[Score]) -> None:
-    print(f"\n{title:28}  mutants  killed  survived  score")
-    for module, mutants, survivors in scores:
-        line = Score(module, mutants, survivors)
-        print(f"{module:28}  {mutants:7}  {mutants - len(survivors):6}  {len(survivors):8}  {line.percent:5.1f}")
-    for line in scores:
-        for survivor in line.survivors:
-            print(f"  survived: {survivor}")
+    print(f"\n{title:24}  mutants  killed  survived  score")
+    for score in scores:
+        survived = len(score.survivors)
+        numbers = f"{score.mutants:7}  {score.mutants - survived:6}  {survived:8}  {score.percent:5.1f}"
+        print(f"{score.module:24}  {numbers}")
+    for survivor in [survivor for score in scores for survivor in score.survivors]:
+        print(f"survived: {survivor}", flush=True)
 
 
-def main(modules: list[str]) -> int:
-    unknown = set(modules) - set(FUNCTIONS) - set(constant_mutants.TESTS)
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as evaluation.gate; all by default")
+    parser.add_argument("--only", choices=["functions", "constants"], help="one of the two parts")
+    arguments = parser.parse_args()
+    unknown = set(arguments.modules) - set(FUNCTIONS)
     if unknown:
-        print(f"unknown module {min(unknown)}: choose from {', '.join(FUNCTIONS)}", file=sys.stderr)
-        return 2
-    constants = [
-        Score(module, *constant_mutants.run(module))
-        for module in constant_mutants.TESTS
-        if module in modules or not modules
-    ]
-    report("constants", constants)
-    functions = function_mutants([module for module in FUNCTIONS if module in modules or not modules])
-    report("functions", functions)
-    return int(any(line.percent < WANTED for line in functions + constants))
+        parser.error(f"unknown module {min(unknown)}: choose from {', '.join(FUNCTIONS)}")
+    modules = [module for module in FUNCTIONS if module in arguments.modules or not arguments.modules]
+    scores = []
+    if arguments.only != "functions":
+        scores += [
+            Score(module, *constant_mutants.run(module)) for module in modules if module in constant_mutants.TESTS
+        ]
+        report("constants", scores)
+    if arguments.only != "constants":
+        functions = function_mutants(modules)
+        report("functions", functions)
+        scores += functions
+    return int(any(score.percent < WANTED for score in scores))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
