@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -124,3 +126,42 @@ def test_a_bin_may_be_full():
     assert Calibration(**bins, brier=0.0).ece() == pytest.approx(0, abs=1e-4)
     with pytest.raises(ValidationError, match=r"a bin of 2 images cannot hold 2 correct ones or a sum of 2\.1"):
         Calibration(**bins | {"confidence": (2.1,) + (0,) * (BINS - 1)}, brier=0.0)
+
+
+GOOD = {"count": (2,) * BINS, "confidence": (1.5,) * BINS, "correct": (1,) * BINS, "brier": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("count", (-1, *(2,) * (BINS - 1))),
+        ("count", (2,) * (BINS + 1)),
+        ("count", (2,) * (BINS - 1)),
+        ("count", ("2",) * BINS),
+        ("confidence", (-0.5, *(1.5,) * (BINS - 1))),
+        ("confidence", (np.nan, *(1.5,) * (BINS - 1))),
+        ("confidence", (1.5,) * (BINS - 1)),
+        ("correct", (-1, *(1,) * (BINS - 1))),
+        ("correct", (1,) * (BINS + 1)),
+        ("brier", -0.5),
+        ("brier", 2.5),
+        ("brier", "0.5"),
+        ("bins", 15),
+    ],
+)
+def test_each_field_of_a_calibration_keeps_its_bounds(field, value):
+    with pytest.raises(ValidationError) as refused:
+        Calibration(**GOOD | {field: value})
+    assert {error["loc"][0] for error in refused.value.errors()} == {field}
+
+
+def test_a_calibration_comes_back_from_json_and_cannot_be_changed():
+    for brier in (0.0, 0.5, 2.0):
+        good = Calibration(**GOOD | {"brier": brier})
+        assert Calibration.model_validate(json.loads(good.model_dump_json())) == good
+    with pytest.raises(ValidationError, match="frozen"):
+        good.brier = 0.1
+
+
+def test_there_are_15_bins():
+    assert BINS == 15 and len(Calibration(**GOOD).count) == 15

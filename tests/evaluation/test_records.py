@@ -8,9 +8,11 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from lst_robust.evaluation.confidence import Calibration, Outcomes
 from lst_robust.evaluation.records import (
+    CLEAN_CELL,
     Cell,
     from_json,
     make_record,
@@ -105,3 +107,81 @@ def test_a_migrated_record_keeps_its_other_fields():
     assert migrated.provenance.seconds == record().provenance.seconds
     assert (migrated.run, migrated.cell, migrated.correct) == (RUN, FOG, record().correct)
     assert json.dumps(old) == before
+
+
+def test_the_clean_images_are_a_cell_of_severity_0():
+    assert Cell("clean", 0) == CLEAN_CELL
+    assert (CLEAN_CELL.name, Cell("fog", 3).name) == ("clean", "fog-3")
+    assert record(CLEAN_CELL).cell == CLEAN_CELL
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("top1_error", -0.5),
+        ("top1_error", 100.5),
+        ("top5_error", -0.5),
+        ("top5_error", 100.5),
+        ("severity", "3"),
+        ("top1_error", "33"),
+        ("surprise", 1),
+    ],
+)
+def test_each_field_of_a_record_keeps_its_bounds(field, value):
+    with pytest.raises(ValidationError) as refused:
+        from_json(json.loads(to_json(record())) | {field: value})
+    assert {error["loc"] for error in refused.value.errors()} == {(field,)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"top1_error": 100 * 7 / 21 + 0.5}, "top1_error does not follow from the correctness bits"),
+        ({"top1_error": 100 * 7 / 21 + 2e-9}, "top1_error does not follow from the correctness bits"),
+        ({"top5_error": 100 * 7 / 21 + 0.5}, "top5_error is larger than top1_error"),
+        ({"corruption": "fogg"}, "no such cell: 'fogg' at severity 3"),
+        ({"severity": 0}, "no such cell: 'fog' at severity 0"),
+        ({"severity": 6}, "no such cell: 'fog' at severity 6"),
+        ({"corruption": "clean"}, "no such cell: 'clean' at severity 3"),
+    ],
+)
+def test_what_contradicts_itself_is_no_record(changes, message):
+    with pytest.raises(ValidationError, match=message):
+        from_json(json.loads(to_json(record())) | changes)
+
+
+def test_a_calibration_of_other_images_is_refused():
+    fields = json.loads(to_json(record()))
+    for wrong in (6, 8):  # as many images, and not as many right
+        other = json.loads(to_json(record(wrong=wrong)))["calibration"]
+        with pytest.raises(ValidationError, match="counts do not follow from the correctness bits"):
+            from_json(fields | {"calibration": other})
+    correct = np.arange(20) < 14  # as many right, of fewer images
+    of_20 = Calibration.of(Outcomes(correct, None, np.full(20, 0.5), np.full(20, 0.5)))
+    with pytest.raises(ValidationError, match="counts do not follow from the correctness bits"):
+        from_json(fields | {"calibration": of_20.model_dump()})
+
+
+def test_all_images_may_be_wrong_or_right():
+    for wrong, error in ((0, 0), (21, 100)):
+        assert record(wrong=wrong).top1_error == error
+    nothing_right = Outcomes(np.zeros(21, bool), np.zeros(21, bool), np.full(21, 0.5), np.full(21, 0.5))
+    made = make_record(RUN, FOG, nothing_right, PROVENANCE)
+    assert (made.top1_error, made.top5_error) == (100, 100)
+
+
+def test_a_protocol_is_of_one_image_or_more():
+    fields = PROTOCOL.model_dump()
+    assert type(PROTOCOL)(**fields | {"n": 1}).n == 1
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        type(PROTOCOL)(**fields | {"n": 0})
+    with pytest.raises(ValidationError, match="frozen"):
+        PROTOCOL.n = 3
+
+
+def test_the_digest_of_a_run_has_12_digits_and_does_not_depend_on_the_order_of_options():
+    def digest(**options: object) -> str:
+        return RUN._replace(model=RUN.model.model_copy(update={"options": options})).digest
+
+    assert re.fullmatch("[0-9a-f]{12}", digest())
+    assert digest(a=1, b=2) == digest(b=2, a=1) != digest(a=2, b=1)
