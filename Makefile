@@ -2,7 +2,8 @@
 # make test   the same environment and the tests
 # make gate   measure the published LST-Net-18 and hold it against the published baseline
 # make lint   ruff and mypy
-# Only python3 (3.10 or newer), make and pip are needed; ARGS="..." goes to lst-robust or pytest.
+# make mutants   do the tests notice a wrong engine? half an hour or more; see docs/mutants.md
+# Only python3 (3.10 or newer), make and pip are needed; ARGS="..." goes to lst-robust, pytest or tools/mutants.py.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ ARGS ?=
 PUBLISHED := results/published/digits-c
 GATE := build/gate
 
-.PHONY: eval test gate lint clean
+.PHONY: eval test gate lint mutants clean
 
 eval: $(VENV)/.installed
 	$(BIN)/lst-robust eval --model lst18 $(ARGS)
@@ -34,6 +35,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The tester's copy of the sources is made anew, so that no outcome of an older state of the tests is taken for today's.
+mutants: $(VENV)/.installed-mutants
+	rm -rf mutants
+	$(BIN)/python tools/mutants.py $(ARGS)
+
 # The stamps keep a second call from installing again; a changed pyproject.toml installs anew.
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -50,5 +56,9 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
 	touch $@ $(VENV)/.installed $(VENV)/.installed-test
 
+$(VENV)/.installed-mutants: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[mutants]'
+	touch $@ $(VENV)/.installed $(VENV)/.installed-test
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) mutants

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 
 import lst_robust.corruptions.engine as engine
 from lst_robust.corruptions import corrupt, corruption_names
-from lst_robust.corruptions.presets import PRESETS
+from lst_robust.corruptions.base import Corruption
+from lst_robust.corruptions.presets import PRESETS, constants
+from lst_robust.corruptions.random import Streams
 from lst_robust.errors import UsageError
 
 
@@ -22,6 +25,8 @@ def test_names_are_in_the_order_of_table_4():
     assert set(engine.CORRUPTIONS) == set(corruption_names())
     with pytest.raises(UsageError, match="unknown corruption group 'nois': did you mean noise"):
         corruption_names("nois")
+    with pytest.raises(UsageError, match="unknown corruption group 'standrd': did you mean standard"):
+        corruption_names("standrd")
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -149,6 +154,11 @@ IMAGE = np.zeros((2, 32, 32, 3), dtype=np.uint8)
         ({"ids": [True, 2]}, r"ids\[0\] is True: give a whole number or a text"),
         ({"seed": 1.5}, "seed is 1.5: give a whole number"),
         ({"workers": 0}, "workers is 0: give a whole number of at least 1"),
+        ({"ids": 5}, "ids is 5: give a list"),
+        ({"ids": b"ab"}, "ids is b'ab': give a list"),
+        ({"seed": True}, "seed is True: give a whole number"),
+        ({"workers": True}, "workers is True: give a whole number of at least 1"),
+        ({"workers": 1.5}, "workers is 1.5: give a whole number of at least 1"),
     ],
 )
 def test_refusals_are_one_clear_line(arguments, message):
@@ -162,3 +172,107 @@ def test_a_wrong_choice_of_kernels_is_refused(monkeypatch):
     monkeypatch.setenv("LST_ROBUST_KERNELS", "turbo")
     with pytest.raises(UsageError, match="LST_ROBUST_KERNELS is 'turbo': set it to 'fast' or 'plain'"):
         corrupt(IMAGE, "fog", 1, preset="cifar")
+
+
+@pytest.fixture
+def recorded(monkeypatch) -> list[tuple[int, int, int, bool]]:
+    """fog stands for a corruption without a kernel; of each part of the work: images, height, width, and whether it
+    is done in the calling thread."""
+    parts, caller = [], threading.get_ident()
+
+    def draw(streams: Streams, height: int, width: int, c: object) -> dict[str, np.ndarray]:
+        parts.append((len(streams), height, width, threading.get_ident() == caller))
+        return {"word": streams.words(0, 1)[:, 0]}
+
+    def apply(images: np.ndarray, draws: dict[str, np.ndarray], c: object) -> np.ndarray:
+        assert c == constants("fog", 2, "cifar") and len(images) == len(draws["word"])
+        return images + draws["word"].astype(np.uint8)[:, None, None, None]
+
+    monkeypatch.setitem(engine.CORRUPTIONS, "fog", Corruption("fog", draw, apply))
+    return parts
+
+
+SEVEN = np.arange(7 * 16 * 20 * 3, dtype=np.uint8).reshape(7, 16, 20, 3)
+IMAGE_BYTES = 16 * 20 * 3
+
+
+@pytest.mark.parametrize(
+    ("chunk_images", "workers", "sizes"),
+    [
+        (9, 1, [7]),
+        (4, 1, [4, 3]),
+        (2, 1, [2, 2, 2, 1]),
+        (0, 1, [1] * 7),  # larger than a chunk: one at a time all the same
+        (9, 2, [4, 3]),
+        (9, 3, [3, 3, 1]),
+        (2, 3, [2, 2, 2, 1]),
+        (9, 10, [1] * 7),
+    ],
+)
+def test_the_work_is_cut_into_chunks_and_shared_among_the_workers(monkeypatch, recorded, chunk_images, workers, sizes):
+    monkeypatch.setattr(engine, "CHUNK_BYTES", 9 * IMAGE_BYTES)
+    whole = corrupt(SEVEN, "fog", 2, preset="cifar")
+    recorded.clear()
+    monkeypatch.setattr(engine, "CHUNK_BYTES", chunk_images * IMAGE_BYTES)
+    np.testing.assert_array_equal(corrupt(SEVEN, "fog", 2, preset="cifar", workers=workers), whole)
+    assert sorted((part[0] for part in recorded), reverse=True) == sizes
+    assert {part[1:] for part in recorded} == {(16, 20, workers == 1)}
+
+
+def test_one_worker_is_the_caller_and_more_are_as_many_threads(monkeypatch, recorded):
+    asked = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, workers: int) -> None:
+            asked.append(workers)
+            super().__init__(workers)
+
+    monkeypatch.setattr(engine, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(engine, "CHUNK_BYTES", 3 * IMAGE_BYTES)
+    corrupt(SEVEN, "fog", 2, preset="cifar")
+    assert asked == [] and {part[3] for part in recorded} == {True}
+    for workers in (2, 50):
+        corrupt(SEVEN, "fog", 2, preset="cifar", workers=workers)
+    assert asked == [2, 7]
+
+
+def test_the_plain_definitions_may_be_asked_for(monkeypatch):
+    kernel_calls = []
+
+    def kernel(images: np.ndarray, streams: Streams, c: object) -> np.ndarray:
+        kernel_calls.append(c)
+        return images + 1
+
+    def draw(streams: Streams, height: int, width: int, c: object) -> dict[str, np.ndarray]:
+        assert (len(streams), height, width) == (7, 16, 20)
+        return {"of": np.array(c)}
+
+    def apply(images: np.ndarray, draws: dict[str, np.ndarray], c: object) -> np.ndarray:
+        assert draws["of"].tolist() == list(c)
+        return images + 2
+
+    monkeypatch.setitem(engine.CORRUPTIONS, "contrast", Corruption("contrast", draw, apply, kernel))
+    for choice, added in (("fast", 1), ("plain", 2)):
+        monkeypatch.setenv("LST_ROBUST_KERNELS", choice)
+        np.testing.assert_array_equal(corrupt(SEVEN, "contrast", 1, preset="cifar"), SEVEN + added)
+    monkeypatch.delenv("LST_ROBUST_KERNELS")
+    corrupt(SEVEN, "contrast", 1, preset="cifar")
+    assert kernel_calls == [constants("contrast", 1, "cifar")] * 2
+
+
+def test_a_batch_is_copied_only_where_it_must_be():
+    assert np.shares_memory(engine.checked_batch(SEVEN), SEVEN)
+    assert engine.checked_batch(SEVEN[0]).shape == (1, 16, 20, 3)
+    read_only = SEVEN.copy()
+    read_only.setflags(write=False)
+    assert engine.checked_batch(read_only).flags.writeable
+    turned = engine.checked_batch(SEVEN[:, :, ::-1])
+    assert turned.flags.c_contiguous
+    np.testing.assert_array_equal(turned, SEVEN[:, :, ::-1])
+
+
+def test_the_smallest_image_and_no_smaller():
+    assert engine.checked_batch(np.zeros((16, 16, 3), np.uint8)).shape == (1, 16, 16, 3)
+    for shape in ((15, 16, 3), (16, 15, 3)):
+        with pytest.raises(UsageError, match=f"images of {shape[1]}x{shape[0]} pixels are too small: each side needs"):
+            engine.checked_batch(np.zeros(shape, np.uint8))

@@ -24,6 +24,7 @@ def streams(count: int = 3, **changes) -> Streams:
         ("243f6a8885a308d313198a2e03707344", "a4093822299f31d0", "d16cfe0994fdcceb5001e42024126ea1"),
     ],
 )
+@pytest.mark.filterwarnings("error")  # a sum that goes round is meant, and says nothing
 def test_philox_gives_the_published_vectors(counter, key, expected):
     def words(text):
         return np.frombuffer(bytes.fromhex(text), dtype=">u4").astype(np.uint32)
@@ -74,6 +75,16 @@ def test_uniform_and_integers():
     k = source.integers(1, 50000, -3, 4)
     assert k.dtype == np.int64 and set(np.unique(k)) == set(range(-3, 4))
     assert stats.chisquare(np.bincount(k.ravel() + 3)).pvalue > 1e-3
+
+
+def test_draws_have_the_shape_of_one_image_s_behind_the_images():
+    source = streams(3)
+    for method in (source.normal, source.uniform, lambda stream, shape: source.integers(stream, shape, 0, 9)):
+        assert method(0, ()).shape == (3,)
+        assert method(0, 5).shape == (3, 5)
+        np.testing.assert_array_equal(method(0, (2, 7)).reshape(3, 14), method(0, 14))
+    assert source.normal(0, 5).dtype == np.float32
+    assert source.words(0, 5).dtype == np.uint32
 
 
 def test_normals_are_normal():

@@ -65,9 +65,36 @@ def test_relative_ce_has_no_meaning_where_the_normaliser_does_not_degrade():
     assert metrics.relative_corruption_error([50] * 5, 40, [30] * 5, 30) is None
 
 
-def test_five_errors_are_needed():
-    with pytest.raises(UsageError, match="five errors"):
-        metrics.corruption_error([1, 2, 3], [1, 2, 3])
+@pytest.mark.parametrize(("errors", "normaliser_errors"), [(3, 3), (5, 4), (6, 5)])
+def test_five_errors_are_needed_on_both_sides(errors, normaliser_errors):
+    message = f"five errors, severities 1 to 5, on both sides, not {errors} and {normaliser_errors}"
+    with pytest.raises(UsageError, match=message):
+        metrics.corruption_error([1] * errors, [1] * normaliser_errors)
+    with pytest.raises(UsageError, match=message):
+        metrics.relative_corruption_error([1] * errors, 0, [1] * normaliser_errors, 0)
+
+
+def test_no_corruption_error_against_a_normaliser_without_an_error():
+    with pytest.raises(UsageError, match=r"^the normaliser's errors sum to 0, so no corruption error is defined"):
+        metrics.corruption_error([1] * 5, [0] * 5)
+    assert metrics.corruption_error([1] * 5, [0, 0, 0, 0, 0.5]) == pytest.approx(1000)
+
+
+def test_a_corruption_that_the_normaliser_lacks_has_no_ce():
+    part = ALEXNET.model_copy(update={"errors": {"fog": (50.0,) * 5}})
+    assert metrics.corruption_errors({"fog": [10.0] * 5, "snow": [10.0] * 5}, part) == {"fog": 20, "snow": None}
+    assert metrics.relative_mce(flat(40.0), 30.0, part) is None
+
+
+def test_a_corruption_that_was_not_measured_leaves_no_relative_mce():
+    assert metrics.relative_mce({"fog": [40.0] * 5}, 30.0, ALEXNET) is None
+
+
+@pytest.mark.parametrize(("error", "expected"), [(30 + 0.8e-7, 0), (30 + 2e-7, 1e-6), (30 - 2e-7, -1e-6)])
+def test_a_rise_is_known_to_a_millionth(error, expected):
+    """What a sum of five errors leaves behind in float64 is no rise."""
+    normaliser = ALEXNET.model_copy(update={"clean_error": 30.0, "errors": {"fog": (error,) * 5}})
+    assert metrics.rise(normaliser, "fog") == pytest.approx(expected, abs=1e-12)
 
 
 def test_published_alexnet_has_the_means_its_authors_print():

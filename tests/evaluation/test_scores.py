@@ -9,8 +9,8 @@ from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.evaluation import metrics
 from lst_robust.evaluation.records import CLEAN_CELL, Cell
 from lst_robust.evaluation.results import summarise
-from lst_robust.evaluation.scores import METRICS, PARTS, cell_weights, image_scores, part, weighted
-from lst_robust.normaliser import published_normaliser
+from lst_robust.evaluation.scores import METRICS, PARTS, Scores, cell_weights, image_scores, part, weighted
+from lst_robust.normaliser import Normaliser, published_normaliser
 from tests.evaluation.simulated import ALL_CELLS, HALF, SUITE, measured
 
 N = 60
@@ -54,6 +54,50 @@ def test_what_is_not_complete_has_no_score():
     without = cell_weights(ALL_CELLS, None)
     assert {name.partition(".")[0] for name in without} == {"clean_error", "mean_corruption_error", "error"}
     assert cell_weights([], HALF) == {}
+
+
+def normaliser(**errors: tuple[float, ...]) -> Normaliser:
+    """With a clean error of 10 %, and of these corruptions only."""
+    return Normaliser(name="some", clean_error=10.0, errors=errors, made_with={})
+
+
+def test_weights_by_hand():
+    cells = [CLEAN_CELL, *(Cell("fog", severity) for severity in SEVERITIES), Cell("snow", 2), Cell("snow", 4)]
+    weights = cell_weights(cells, normaliser(fog=(20.0, 20.0, 20.0, 20.0, 20.0), snow=(20.0,) * 5))
+    assert weights["clean_error"].tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert weights["mean_corruption_error"] == pytest.approx([0, *[1 / 7] * 7])
+    assert weights["error.fog"] == pytest.approx([0, *[0.2] * 5, 0, 0])
+    assert weights["error.snow"] == pytest.approx([0] * 6 + [0.5, 0.5])
+    assert weights["ce.fog"] == pytest.approx([0, *[1] * 5, 0, 0])  # 100 / (5 · 20 %)
+    assert weights["relative_ce.fog"] == pytest.approx([-10, *[2] * 5, 0, 0])  # 100 / (5 · 10 %)
+    assert set(weights) == {
+        "clean_error", "mean_corruption_error", "error.fog", "error.snow", "ce.fog", "relative_ce.fog"
+    }  # fmt: skip
+
+
+def test_a_relative_ce_needs_a_normaliser_that_gets_worse():
+    same = cell_weights(ALL_CELLS, normaliser(fog=(10.0,) * 5, snow=(10.1,) * 5, frost=(9.0,) * 5))
+    assert "relative_ce.fog" not in same and "relative_ce.frost" not in same
+    assert same["relative_ce.snow"].max() == pytest.approx(100 / 0.5)
+
+
+def test_a_corruption_that_the_normaliser_lacks_leaves_the_others():
+    weights = cell_weights(ALL_CELLS, normaliser(spatter=(50.0,) * 5))
+    assert {name for name in weights if name.startswith("ce.")} == {"ce.spatter"}
+    assert {name for name in weights if name.startswith("error.")} == {f"error.{name}" for name in CORRUPTIONS}
+
+
+def test_scores_and_their_names_are_as_many():
+    assert Scores(("a", "b"), np.array([[1.0, 2.0], [3.0, 6.0]])).means() == {"a": 2, "b": 4}
+    with pytest.raises(ValueError):
+        Scores(("a",), np.zeros((3, 2))).means()
+
+
+def test_scores_of_no_name_have_no_columns():
+    none = weighted(random_wrong(), HALF, [])
+    assert none.names == () and none.values.shape == (0, 0)
+    records = measured("a", random_wrong()).records
+    assert image_scores(records, HALF, ["mce15", "ce.fog"]).names == ("ce.fog", "mce15")
 
 
 def test_only_the_wanted_scores():

@@ -90,8 +90,78 @@ def test_models_without_a_difference_have_p_1_and_no_p_is_0():
 
 def test_holm_steps_down():
     assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert statistics.holm([0.5, 0.9]) == pytest.approx([1, 1])
+    assert statistics.holm([0.6, 0.9]) == pytest.approx([1, 1])  # 1.2 is no probability
+    assert statistics.holm([0.2, 0.2, 0.2]) == pytest.approx([0.6] * 3)
     assert statistics.holm([]) == []
+
+
+def test_p_values_are_corrected_in_float64():
+    tenth = np.float32(0.1)  # 0.100000001490116...
+    assert statistics.holm([tenth] * 3) == [3 * float(tenth)] * 3
+
+
+def test_the_unit_of_the_scores_does_not_matter():
+    """A 1024th of the scores has a 1024th of the interval, and the same p-value."""
+    ends, small = statistics.intervals(SKEWED), statistics.intervals(SKEWED / 1024)
+    assert small * 1024 == pytest.approx(ends, abs=1e-3)
+    differences = SKEWED - 20
+    assert statistics.paired_p_values(differences / 1e6).tolist() == statistics.paired_p_values(differences).tolist()
+
+
+def test_resamples_that_tie_with_the_mean_count_half():
+    """Ten of twenty images are wrong: nothing distinguishes wrong from right, so the interval lies around 50 %."""
+    scores = np.repeat([[0.0], [100.0]], 10, axis=0)
+    drawn = statistics.resampled_means(scores, resamples=20_000)
+    assert 0.1 < (drawn == 50).mean() < 0.25
+    assert statistics.intervals(scores, resamples=20_000).tolist() == [[30, 70]]
+
+
+def test_as_many_resamples_as_documented():
+    assert statistics.resampled_means(SKEWED).shape == (2000, 2)
+
+
+def test_ends_have_six_decimals():
+    scores = np.array([[0.0], [1 / 3], [2 / 3]])
+    drawn = statistics.resampled_means(scores)
+    low, high = (sorted(drawn[:, 0])[place] for place in (0, -1))
+    assert (low, high) == pytest.approx((0, 2 / 3))
+    assert statistics.paired_intervals(scores).tolist() == [[0, 0.666667]]
+    assert statistics.intervals(np.full((5, 1), 1 / 3)).tolist() == [[0.333333, 0.333333]]
+
+
+def test_where_no_resample_lies_on_both_sides_the_interval_is_a_point():
+    """Of one resample, all lies above the mean or all below it: there is no bias that could be corrected."""
+    scores = np.stack([SKEWED[:, 0], 100 - SKEWED[:, 0]], axis=1)
+    ends = statistics.intervals(scores, resamples=1)
+    assert ends[:, 0] == pytest.approx(scores.mean(axis=0), abs=1e-6)
+    assert ends[:, 1] == pytest.approx(scores.mean(axis=0), abs=1e-6)
+
+
+def test_a_resample_is_of_as_many_images_and_the_seed_decides_which():
+    scores = np.eye(7)  # column j: how often image j was drawn
+    drawn = statistics.resampled_means(scores, resamples=3) * 7
+    expected = np.random.default_rng(0)
+    for row in drawn:
+        assert np.bincount(expected.integers(7, size=7), minlength=7).tolist() == pytest.approx(row.tolist())
+    assert not np.array_equal(statistics.resampled_means(scores, resamples=3, seed=1) * 7, drawn)
+
+
+def test_a_p_value_counts_the_flips_that_reach_the_observed():
+    """Three images, eight flips: the two in which all signs agree, so p is near a quarter; with no flips it is 1."""
+    differences = np.full((3, 1), 5.0)
+    assert statistics.paired_p_values(differences, flips=0).tolist() == [1]
+    assert statistics.paired_p_values(differences, flips=20_000)[0] == pytest.approx(0.25, abs=0.015)
+    mixed = np.array([[3.0], [2.0], [-1.0]])  # |4| is reached by ±(3, 2, 1) and ±(3, 2, -1): four of eight
+    assert statistics.paired_p_values(mixed, flips=20_000)[0] == pytest.approx(0.5, abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("rows", "n", "expected"),
+    [(10, 4, [3, 3, 3, 1]), (9, 4, [3, 3, 3]), (12, 1, [12]), (13, 0, [12, 1]), (2, 99, [1, 1])],
+)
+def test_chunks_fill_the_memory_they_may_have(monkeypatch, rows, n, expected):
+    monkeypatch.setattr(statistics, "CHUNK_BYTES", 12 * 8)
+    assert list(statistics._chunks(rows, n)) == expected
 
 
 def test_spread_over_seeds():
