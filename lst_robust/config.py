@@ -74,6 +74,13 @@ def validated(data: Any, kind: type[AnyConfig], where: Path | str) -> AnyConfig:
         raise UsageError(*lines) from error
 
 
+def first_mistake(error: ValidationError) -> str:
+    """The first mistake of a file that a program wrote, in one line: its key, and what is wrong."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    return f"{key + ': ' if key else ''}{first['msg'].removeprefix('Value error, ')}"
+
+
 class _Loader(yaml.SafeLoader):
     """Plain data only: no aliases (a few lines of them expand to gigabytes), no key twice (one would win silently)."""
 

@@ -36,6 +36,8 @@ class FileState(NamedTuple):
     size: int
     modified: int
     changed: int
+    device: int
+    inode: int
 
 
 def digest_of_rows(rows: np.ndarray) -> str:
@@ -90,7 +92,7 @@ def _state(path: Path) -> FileState | None:
         found = os.stat(path)
     except OSError:
         return None
-    return FileState(found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return FileState(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino)
 
 
 def _content(path: Path) -> bytes:

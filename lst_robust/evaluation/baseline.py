@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from lst_robust import arguments
 from lst_robust.arguments import instance, names, optional, yes_or_no
-from lst_robust.config import Config
+from lst_robust.config import Config, first_mistake
 from lst_robust.corruptions.presets import CORRUPTIONS, SEVERITIES
 from lst_robust.errors import DataError, UsageError
 from lst_robust.evaluation.collect import MeasuredRun, Warn, collect_runs, run_normaliser
@@ -42,13 +42,15 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 
 class BaselineEntry(Config):
     """One run. `errors`: top-1 error in percent by cell, `clean` or `fog-3`; `correct`: of the same cells, one bit an
-    image in the order of the ids, big-endian, base64; None where the file was written without."""
+    image in the order of the ids, big-endian, base64; None where the file was written without. `pixels`: of cells that
+    were read from official files, the hash of these files."""
 
     protocol: Protocol
     model: ModelIdentity
     normaliser: Normaliser | None
     errors: Annotated[dict[str, Percent], Field(min_length=1)]
     correct: dict[str, str] | None
+    pixels: dict[str, str] = Field(default={})
 
     @model_validator(mode="after")
     def _consistent(self) -> BaselineEntry:
@@ -143,9 +145,7 @@ def read_baseline(path: str | Path) -> Baseline:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); {mend}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: not a valid baseline ({key + ': ' if key else ''}{first['msg']}); {mend}") from error
+        raise DataError(f"{path}: not a valid baseline ({first_mistake(error)}); {mend}") from error
 
 
 def _entry(measured: MeasuredRun, bits: bool, warn: Warn) -> BaselineEntry:
@@ -157,6 +157,7 @@ def _entry(measured: MeasuredRun, bits: bool, warn: Warn) -> BaselineEntry:
         normaliser=run_normaliser("suite", measured, warn),
         errors={cell.name: measured.records[cell].top1_error for cell in cells},
         correct=correct,
+        pixels={cell.name: pixels for cell in cells if (pixels := measured.records[cell].pixels) is not None},
     )
 
 

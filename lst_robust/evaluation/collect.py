@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from lst_robust.arguments import function, path, yes_or_no
 from lst_robust.errors import NothingToEvaluateError
 from lst_robust.evaluation.normalisers import Choice, chosen_normaliser
-from lst_robust.evaluation.records import Cell, Record, Run
+from lst_robust.evaluation.records import Cell, Protocol, Record, Run, other_files
 from lst_robust.evaluation.results import Summary, summarise
 from lst_robust.evaluation.store import Store
 from lst_robust.suites import Normaliser, Suite, load_suite, resolve_suite, suite_names
@@ -68,10 +70,39 @@ def collect_summaries(
     """
     intervals, chosen = yes_or_no("intervals", intervals), chosen_normaliser(normaliser)
     summaries = []
-    for measured in collect_runs(results_dir, suite, warn):
+    runs = collect_runs(results_dir, suite, warn)
+    for measured, pixels in zip(runs, _pixels_of_sets(runs), strict=True):
         divisor = run_normaliser(chosen, measured, warn)
-        summaries.append(summarise(measured.run, measured.records, divisor, intervals=intervals))
+        summaries.append(summarise(measured.run, measured.records, divisor, intervals=intervals) | {"pixels": pixels})
     return sorted(_told_apart(summaries), key=lambda summary: (summary["suite"], summary["model"]))
+
+
+def _pixels_of_sets(runs: Sequence[MeasuredRun]) -> list[str | None]:
+    """For each run a hash of its clean images, and where its cells were read from official files, of these as well.
+
+    Runs whose common cells have the same files are of one set, also where each has cells that the other lacks.
+    """
+    sets: list[tuple[Protocol, dict[str, str]]] = []
+    places = []
+    for measured in runs:
+        files = {cell.name: record.pixels for cell, record in measured.records.items() if record.pixels is not None}
+        fitting = (
+            place
+            for place, (protocol, known) in enumerate(sets)
+            if protocol == measured.run.protocol and not other_files(known, files)
+        )
+        place = next(fitting, len(sets))
+        if place == len(sets):
+            sets.append((measured.run.protocol, {}))
+        sets[place][1].update(files)
+        places.append(place)
+    return [_with_files(*sets[place]) for place in places]
+
+
+def _with_files(protocol: Protocol, files: Mapping[str, str]) -> str | None:
+    if not files:
+        return protocol.pixels
+    return hashlib.sha256(json.dumps([protocol.pixels, sorted(files.items())]).encode()).hexdigest()[:32]
 
 
 def shipped_suite(name: str) -> Suite | None:

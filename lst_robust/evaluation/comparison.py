@@ -24,7 +24,7 @@ from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.evaluation import statistics
 from lst_robust.evaluation.collect import MeasuredRun, Warn, collect_runs, run_normaliser
 from lst_robust.evaluation.normalisers import Choice, chosen_normaliser
-from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Record
+from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Record, other_files
 from lst_robust.evaluation.scores import METRICS, Scores, image_scores, part
 from lst_robust.evaluation.selection import choices, label, protocol_differences, select
 from lst_robust.suites import Normaliser, Suite
@@ -166,6 +166,12 @@ def _comparable_pair(one: MeasuredRun, other: MeasuredRun) -> tuple[MeasuredRun,
         raise DataError(
             f"{label(one.run)} and {label(other.run)} were measured under different protocols, which cannot be "
             f"compared: {', '.join(differences)}; measure both in the same way"
+        )
+    files = [{cell.name: record.pixels for cell, record in run.records.items()} for run in (one, other)]
+    if different := other_files(*files):
+        raise DataError(
+            f"{label(one.run)} and {label(other.run)} were measured on two official sets: {len(different)} cells have "
+            f"other pixels, such as {different[0]}; measure both on the same files"
         )
     if one.run == other.run:
         raise UsageError(f"both are the same run, {label(one.run)}: name two")

@@ -21,7 +21,7 @@ from lst_robust.evaluation import statistics
 from lst_robust.evaluation.baseline import Baseline, BaselineEntry
 from lst_robust.evaluation.collect import MeasuredRun, Warn, shipped_suite
 from lst_robust.evaluation.comparison import compare_scores
-from lst_robust.evaluation.records import CLEAN_CELL, Cell
+from lst_robust.evaluation.records import CLEAN_CELL, Cell, other_files
 from lst_robust.evaluation.scores import METRICS, NORMALISED, PARTS, cell_weights, image_scores, part, weighted
 from lst_robust.evaluation.selection import choices, label, matches, model_name, protocol_differences
 from lst_robust.evaluation.store import Store
@@ -188,6 +188,10 @@ def _finding(
         where = f"{model} on {suite_name} with training seed {entry.model.train_seed}"
         return Finding(name, suite_name, "missing", f"no records of {where}: run lst-robust eval first")
     measured = _one(candidates)
+    other = other_files(entry.pixels, {cell.name: record.pixels for cell, record in measured.records.items()})
+    if other:
+        reason = f"{len(other)} cells were read from other official files than the baseline's, such as {other[0]}"
+        return Finding(name, suite_name, "incomparable", f"{name} on {suite_name}: {reason}: give the same set")
     missing = [cell.name for cell in entry.cells if cell not in measured.records]
     if missing:
         reason = (

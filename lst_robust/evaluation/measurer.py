@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import platform
 import subprocess
 import time
@@ -18,17 +19,19 @@ from torch import nn
 
 from lst_robust._version import __version__
 from lst_robust.distributed import Ranks
-from lst_robust.errors import NonFiniteError
+from lst_robust.errors import DataError, LstRobustError, NonFiniteError, UsageError
 from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.evaluation.images import CellImages
 from lst_robust.evaluation.inference import Classifier, Predictor
-from lst_robust.evaluation.probe import probe_images
+from lst_robust.evaluation.probe import full_precision, probe_images
 from lst_robust.evaluation.records import CLEAN_CELL, Cell, Provenance, Record, Run, make_record, utc_now
 from lst_robust.evaluation.store import Store
 from lst_robust.models.inference import optimize_for_inference
 from lst_robust.preprocess import Preprocess
 from lst_robust.progress import Observer
 from lst_robust.suites import PixelStatistics
+
+MAX_REASON = 300  # characters of another's error
 
 
 class Measurer:
@@ -47,16 +50,30 @@ class Measurer:
         observer: Observer,
     ) -> None:
         self.images, self.observer, self.workers = images, observer, workers
-        model = optimize_for_inference(model) if device.type == "cpu" else model.eval()
-        model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._clean_is_sure = False  # that the clean images are those that were hashed
+        model = _ready(model, device)
         preprocess = Preprocess(pixels.mean, pixels.std, device)
         self.predict = Predictor(model, preprocess, len(images.clean.classes), amp=amp, warn=observer.warn)
         self.classify = Classifier(self.predict, images.clean.image_size, batch_size, workers)
         self.device, self.transform = device, f"{images.transform}, {pixels.described()}"
 
-    def probe_answers(self) -> np.ndarray:
-        """float32 (4, classes): the logits of the probe images, always in full precision."""
-        return self.predict.logits(probe_images(self.images.clean.image_size))
+    def probe_answers(self, name: str) -> np.ndarray:
+        """float32 (4, classes): the logits of the probe images, always in full precision.
+
+        Raises UsageError when the network, called `name` in the message, cannot take them.
+        """
+        images = probe_images(self.images.clean.image_size)
+        try:
+            with full_precision(self.device):
+                return self.predict.logits(images)
+        except (LstRobustError, MemoryError):
+            raise
+        except Exception as error:  # the network's own code: anything can happen in it
+            reason = " ".join(str(error).split())[:MAX_REASON]
+            raise UsageError(
+                f"{name} cannot classify {len(images)} float32 images of {images.shape[1]} pixels "
+                f"({type(error).__name__}: {reason}): mend its code, or give it weights of float32"
+            ) from error
 
     def measure_all(
         self,
@@ -103,7 +120,10 @@ class Measurer:
         return sum(n for n, _ in everywhere), {cell: why for _, part in everywhere for cell, why in part.items()}
 
     def measure(self, run: Run, cell: Cell) -> Record:
-        """Classifies all images of a cell, and compares with their labels."""
+        """Classifies all images of a cell, and compares with their labels.
+
+        Raises DataError when the files have changed since they were hashed.
+        """
         started = time.perf_counter()
         pixels = self.images.pixels_digest(cell, self.workers)
         labels = self.images.clean.labels
@@ -113,7 +133,20 @@ class Measurer:
                 parts.append(part)
                 self.observer.advance(len(part.correct) / len(labels))
         seconds = time.perf_counter() - started
+        self._require_unchanged(run, cell, pixels)
         return make_record(run, cell, Outcomes.joined(parts), self._provenance(seconds, len(labels)), pixels)
+
+    def _require_unchanged(self, run: Run, cell: Cell, pixels: str | None) -> None:
+        """The clean images are looked at once, because they are decoded once; official files after each cell."""
+        unchanged = self.images.pixels_digest(cell, self.workers) == pixels
+        if not self._clean_is_sure:
+            unchanged &= self.images.clean.pixels_digest(self.workers) == run.protocol.pixels
+            self._clean_is_sure = True
+        if not unchanged:
+            raise DataError(
+                f"the images of {self.images.clean.place} changed while {cell.name} was measured: wait until nobody "
+                "writes there, and run again"
+            )
 
     def _provenance(self, seconds: float, n: int) -> Provenance:
         device = self.device
@@ -131,6 +164,22 @@ class Measurer:
             images_per_second=round(n / seconds, 1),
             finished=utc_now(),
         )
+
+
+def _ready(model: nn.Module, device: torch.device) -> nn.Module:
+    """A copy of the network in evaluation mode on its device: the caller's stays as it is. UsageError where it cannot
+    be copied or moved."""
+    try:
+        copied = optimize_for_inference(model) if device.type == "cpu" else copy.deepcopy(model).eval()
+        return copied.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:MAX_REASON]
+        raise UsageError(
+            f"the network cannot be copied to {device} ({type(error).__name__}: {reason}): give it weights, and detach "
+            "the tensors that it keeps"
+        ) from error
 
 
 @cache

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from lst_robust.errors import UsageError
-from lst_robust.evaluation.subject import Options
+from lst_robust.evaluation.subject import Options, unwrapped
 from lst_robust.geometry import Geometry
 from lst_robust.models.checkpoint import read_metadata
 from lst_robust.models.external import stated_geometry
@@ -55,7 +55,8 @@ def _stated(
 ) -> Geometry | None:
     """None also for weights that were trained by this tool, which saw the suite's images, and for weights to come."""
     if isinstance(model, nn.Module):
-        return stated_geometry(model)
-    weights = (suite.model_options if options is None else options).get("weights")
-    theirs = "format" not in read_metadata(checkpoint) if checkpoint is not None else bool(weights)
-    return stated_geometry(model, str(weights or "")) if theirs else None
+        return stated_geometry(unwrapped(model))
+    weights = str((suite.model_options if options is None else options).get("weights") or "")
+    if checkpoint is not None:
+        return None if "format" in read_metadata(checkpoint) else stated_geometry(model, Path(checkpoint).name)
+    return stated_geometry(model, weights) if weights else None

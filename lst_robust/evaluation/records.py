@@ -186,6 +186,12 @@ def make_record(run: Run, cell: Cell, outcomes: Outcomes, provenance: Provenance
     )
 
 
+def other_files(first: Mapping[str, str | None], second: Mapping[str, str | None]) -> list[str]:
+    """The cells that both have, by name, but from official files of other pixels; each side: name -> hash, or None
+    where a cell was made from the clean images."""
+    return [name for name, pixels in first.items() if name in second and second[name] != pixels]
+
+
 def packed(correct: np.ndarray) -> str:
     """bool (n,) as text: one bit an image, big-endian, base64."""
     return base64.b64encode(np.packbits(correct).tobytes()).decode("ascii")

@@ -129,7 +129,8 @@ def _model(value: object) -> str | nn.Module:
     model_info(value)  # which knows the names
     if len(value) > MAX_MODEL:
         raise wrong("model", value, f"give a path of at most {MAX_MODEL} characters, such as a relative one")
-    return plain(value)
+    file, colon, function = plain(value).rpartition(":")
+    return f"{Path(file)}:{function}" if colon and file.endswith(".py") else plain(value)  # ./net.py:f is net.py:f
 
 
 def _preprocess(value: object, suite: Suite) -> Preprocessing:

@@ -5,7 +5,7 @@ A cell is finished when its record is on disk. Whatever stops the run, the next 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,9 +33,12 @@ from lst_robust.evaluation.subject import (
     from_library,
     from_module,
     trained_on_demand,
+    unwrapped,
+    with_statistics,
 )
+from lst_robust.models.external import stated_statistics
 from lst_robust.progress import Observer, Silent
-from lst_robust.suites import Normaliser, Preprocessing, Suite
+from lst_robust.suites import Normaliser, PixelStatistics, Preprocessing, Suite
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ def evaluate(
         UsageError (before any work), DataError, CheckpointError, NothingToEvaluateError: one line each, see
             `lst_robust.errors`.
     """
-    return _evaluation(checked_request(locals()))  # the arguments by their names, before anything else has one
+    # This must be the first statement: the local variables are then the arguments, by their names.
+    return _evaluation(checked_request(locals()))
 
 
 def _evaluation(request: EvalRequest) -> Evaluation:
@@ -127,7 +131,8 @@ def _evaluation(request: EvalRequest) -> Evaluation:
         observer = request.observer if ranks.leader else Silent()
         measurer, run = _prepared(request, images, store, ranks, observer)
         finished = store.load(run, observer.warn)
-        _require_same_files(finished, images, set(cells) if request.overwrite else set(), request.workers)
+        replaced = set(cells) if request.overwrite else set()
+        _require_same_files(finished, images, replaced, request.workers, observer.warn)
         finished = {} if request.overwrite else {cell: finished[cell] for cell in cells if cell in finished}
         # Rank 0's list, and everybody has it before anybody writes.
         missing = ranks.gather([cell for cell in cells if cell not in finished])[0]
@@ -168,6 +173,9 @@ def _prepared(
         note_other_geometry(
             request.model, suite, images.clean.geometry, request.checkpoint, request.model_options, observer.note
         )
+    elif isinstance(request.model, nn.Module) and (stated := stated_statistics(unwrapped(request.model))):
+        pixels = PixelStatistics.model_validate(dict(zip(("mean", "std"), stated, strict=True)))
+        subject = subject if pixels == suite.pixels else with_statistics(subject, pixels)
     measurer = Measurer(
         subject.model,
         subject.pixels or suite.pixels,
@@ -224,14 +232,14 @@ def _agreed_run(run: Run, measurer: Measurer, store: Store, ranks: Ranks, observ
 
     Raises UsageError when a rank has other images or another network than rank 0.
     """
-    answers = measurer.probe_answers()
-    if not same_answers(answers, measurer.probe_answers()):
+    answers = measurer.probe_answers(run.model.name)
+    if not same_answers(answers, measurer.probe_answers(run.model.name)):
         observer.warn(
             f"{run.model.name} gives other answers each time it sees the same images (is dropout on?): its numbers "
             "cannot be repeated, and an interrupted evaluation starts anew"
         )
-    everywhere = ranks.gather(run)
-    if run != everywhere[0]:
+    first_run, first_answers = ranks.gather((run, answers))[0]
+    if run != first_run or not same_answers(first_answers, answers):
         raise UsageError(
             f"rank {ranks.rank} evaluates another network or other images than rank 0: give all ranks the same files"
         )
@@ -239,21 +247,35 @@ def _agreed_run(run: Run, measurer: Measurer, store: Store, ranks: Ranks, observ
     return ranks.gather(settled)[0]
 
 
-def _require_same_files(records: Mapping[Cell, Record], images: CellImages, replaced: set[Cell], workers: int) -> None:
+def _require_same_files(
+    records: Mapping[Cell, Record],
+    images: CellImages,
+    replaced: set[Cell],
+    workers: int,
+    warn: Callable[[str], None],
+) -> None:
     """DataError when official files have changed since their cells were measured: a run would mix two sets.
 
-    records: all of the run; replaced: the cells that are measured again anyway.
+    records: all of the run; replaced: the cells that are measured again anyway; warn: receives a line about cells whose
+    files are not there, which nobody can check.
     """
-    changed = []
+    changed, absent = [], []
     for cell, record in records.items():
         if cell not in replaced and record.pixels is not None:
             now = images.pixels_digest(cell, workers)
-            if now is not None and now != record.pixels:
+            if now is None:
+                absent.append(cell.name)
+            elif now != record.pixels:
                 changed.append(cell.name)
     if changed:
         raise DataError(
             f"the files of {len(changed)} measured cells hold other pixels than when they were measured, such as "
             f"{changed[0]}: give the files from then, another --results-dir, or measure all cells with --overwrite"
+        )
+    if absent:
+        warn(
+            f"{len(absent)} measured cells, such as {absent[0]}, are not in the set that is given now: make sure that "
+            "they come from the same set, or give another --results-dir"
         )
 
 

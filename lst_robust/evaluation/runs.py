@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
+from lst_robust.config import first_mistake
 from lst_robust.errors import DataError
 from lst_robust.evaluation.probe import same_answers
 from lst_robust.evaluation.records import ModelIdentity, Protocol, Run, Strict
@@ -86,7 +87,7 @@ def settle_run(store: Store, run: Run, answers: np.ndarray, note: Note, warn: No
                 return found.run
         new = RunFile.of(run, answers)
         write_output(store.run_folder(new.run) / RUN_FILE, (new.model_dump_json(indent=1) + "\n").encode())
-    if reason := _why_new(run, earlier):
+    if all(found.run != new.run for found in earlier) and (reason := _why_new(run, earlier)):
         note(reason)
     return new.run
 
@@ -112,8 +113,7 @@ def read_run_file(path: Path) -> RunFile:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{path}: damaged ({first['msg'].removeprefix('Value error, ')})") from error
+        raise DataError(f"{path}: damaged ({first_mistake(error)})") from error
 
 
 def _earlier_run(folder: Path) -> EarlierRun | None:
@@ -132,36 +132,37 @@ def _earlier_run(folder: Path) -> EarlierRun | None:
 
 def _why_new(run: Run, earlier: list[EarlierRun]) -> str | None:
     """Why a measurement does not go on with an earlier run that has its name, images and weights, if there is one."""
-    alike = [found for found in earlier if _alike(found.run, run)]
-    if not alike:
-        return None
-    name = run.model.name
-    if any(_without_probe(found.run) == run for found in alike):
-        return (
-            f"{name} gives other answers to the probe images than an earlier run with the same weights: its code has "
-            "changed, so this is a run of its own"
-        )
-    if any(found.run.protocol == run.protocol for found in alike):
-        return f"{name} has the weights of an earlier run, but it is another network: this is a run of its own"
-    if any(found.run.protocol.pixels not in (None, run.protocol.pixels) for found in alike):
-        return f"the images have the same names as in an earlier run of {name}, but other pixels: all is measured anew"
-    if all(found.run.protocol.pixels is None for found in alike):
-        return (
+    alike = [found for found in earlier if _looks_like(found.run, run)]
+    name, pixels = run.model.name, run.protocol.pixels
+    other_answers = (
+        f"{name} gives other answers to the probe images than an earlier run with the same weights: its code has "
+        "changed, so this is a run of its own"
+    )
+    reasons: list[tuple[Callable[[EarlierRun], bool], str]] = [  # the first that fits an earlier run
+        (lambda found: found.answers is not None and _without_probe(found.run) == run, other_answers),
+        (
+            lambda found: found.answers is not None and found.run.protocol == run.protocol,
+            f"{name} has the weights of an earlier run, but it is another network: this is a run of its own",
+        ),
+        (
+            lambda found: found.run.protocol.pixels not in (None, pixels),
+            f"the images have the same names as in an earlier run of {name}, but other pixels: all is measured anew",
+        ),
+        (
+            lambda found: found.run.protocol.pixels is None,
             f"the records of {name} from an earlier release do not say of which pixels they are: they are kept, and "
-            "all is measured anew"
-        )
-    return None
+            "all is measured anew",
+        ),
+    ]
+    return next((reason for fits, reason in reasons if any(map(fits, alike))), None)
 
 
-def _alike(earlier: Run, run: Run) -> bool:
+def _looks_like(earlier: Run, run: Run) -> bool:
     """Whether two runs could be taken for one: the same images by name, seed of the noise, and weights."""
     first, second = earlier.protocol, run.protocol
     same_protocol = (first.images, first.suite_digest, first.seed) == (second.images, second.suite_digest, second.seed)
-    return same_protocol and first.preprocess in (None, second.preprocess) and _weights(earlier) == _weights(run)
-
-
-def _weights(run: Run) -> str:
-    return run.model.checkpoint_sha256
+    same_weights = earlier.model.checkpoint_sha256 == run.model.checkpoint_sha256
+    return same_protocol and same_weights and first.preprocess in (None, second.preprocess)
 
 
 def _without_probe(run: Run) -> Run:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lst_robust.config import first_mistake
 from lst_robust.errors import DataError
 from lst_robust.evaluation.records import Cell, Record, Run, from_json, to_json
 from lst_robust.files import exclusive, file_safe, write_output
@@ -130,9 +131,6 @@ def parse_record(path: Path) -> Record:
     try:
         return from_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        reason = f"{key + ': ' if key else ''}{first['msg'].removeprefix('Value error, ')}"
-        raise DataError(f"{path}: not a valid record ({reason})") from error
+        raise DataError(f"{path}: not a valid record ({first_mistake(error)})") from error
     except ValueError as error:
         raise DataError(f"{path}: not a valid record ({error})") from error

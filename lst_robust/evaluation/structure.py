@@ -7,10 +7,12 @@ inside an installed package) shows in the answers to the probe images, see lst_r
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import enum
 import functools
 import hashlib
-import inspect
+import re
 import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,11 +22,15 @@ import numpy as np
 import torch
 from torch import nn
 
-PACKAGES = ("torch", "torchvision", "timm", "lst_robust")  # whose code has a version, and is not read here
-DESCRIPTIVE = {"training", "config", "pretrained_cfg", "default_cfg"}  # attributes that say what a network is, not does
-OF_EVERY_MODULE = set(vars(nn.Module()))
+from lst_robust.evaluation.code import code_of, is_packaged
+from lst_robust.models.config import ModelConfig
+
+TIMM_DESCRIPTIONS = {"pretrained_cfg", "default_cfg"}  # attributes with which timm says where weights come from
+ATTRIBUTES_OF_ALL = {*vars(nn.Module()), "training"}
 HOOKS = ("_forward_pre_hooks", "_forward_hooks")
-PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size, range, slice)
+PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.Size, range, slice)
+DEPTH = 8  # of settings inside settings
+ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
 
 def structure_digest(model: nn.Module) -> str:
@@ -35,15 +41,23 @@ def structure_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def weights_digest(model: nn.Module) -> str:
+    """SHA-256 of a network's weights, with their names, shapes and types."""
+    digest = hashlib.sha256()
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(f"{key}: {described(value)}\n".encode("utf-8", "backslashreplace"))
+    return digest.hexdigest()
+
+
 def code_digest(path: Path) -> str:
     """SHA-256 of a file of code."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _lines(model: nn.Module) -> Iterator[str]:
-    stored = set(model.state_dict())  # whose values are the weights' identity
-    for name, module in model.named_modules():
-        yield f"{name}: {_type_name(type(module))}({module.extra_repr()})"
+    stored = set(model.state_dict())  # whose values are the weights' digest
+    for name, module in model.named_modules(remove_duplicate=False):
+        yield f"{name}: {_type_name(type(module))}({ADDRESS.sub('', module.extra_repr())}) {code_of(type(module))}"
         yield from (f"{name}.{key} = {value}" for key, value in _settings(module))
     for name, buffer in model.named_buffers():
         if name not in stored:
@@ -51,12 +65,13 @@ def _lines(model: nn.Module) -> Iterator[str]:
 
 
 def _settings(module: nn.Module) -> Iterator[tuple[str, str]]:
-    """A module's own attributes and hooks, and its code where that is in no installed package."""
-    attributes = vars(module)
-    ours = _in_package(type(module).__module__)
-    for key in sorted(attributes):
-        internal = ours and key.startswith("_")
-        if key not in OF_EVERY_MODULE and key not in DESCRIPTIVE and not internal:
+    """A module's own attributes and hooks. What the class of a package keeps for itself is left out."""
+    attributes, packaged = vars(module), is_packaged(type(module))
+    of_timm = type(module).__module__.startswith("timm.")
+    for key in sorted(set(attributes) - ATTRIBUTES_OF_ALL):
+        internal = packaged and key.startswith("_")
+        descriptive = isinstance(attributes[key], ModelConfig) or (of_timm and key in TIMM_DESCRIPTIONS)
+        if not internal and not descriptive:
             yield key, described(attributes[key])
     for key in HOOKS:
         if attributes.get(key):
@@ -65,65 +80,52 @@ def _settings(module: nn.Module) -> Iterator[tuple[str, str]]:
         text = getattr(module, key, None)
         if isinstance(text, str):
             yield key, text
-    yield "class", source_text(type(module))
 
 
-def described(value: Any, depth: int = 4) -> str:
-    """A setting in words that are the same in every process: no addresses."""
+def described(value: Any, depth: int = DEPTH) -> str:
+    """A setting in words that are the same in every process: no addresses, and no device."""
     if isinstance(value, PLAIN):
         return repr(value)
     if isinstance(value, (torch.Tensor, np.ndarray)):
         return _described_array(value)
     if isinstance(value, enum.Enum):
         return f"{_type_name(type(value))}.{value.name}"
-    if isinstance(value, functools.partial) and depth:
-        return f"partial({described([value.func, list(value.args), value.keywords], depth - 1)})"
-    if isinstance(value, Mapping) and depth:
-        items = [f"{described(key, 0)}: {described(item, depth - 1)}" for key, item in value.items()]
+    if not depth or isinstance(value, (nn.Module, torch.device)):
+        return _type_name(type(value))
+    if isinstance(value, Mapping):
+        items = [f"{described(key, 1)}: {described(item, depth - 1)}" for key, item in value.items()]
         return "{" + ", ".join(items) + "}"
-    if isinstance(value, (list, tuple, set, frozenset)) and depth:
+    if isinstance(value, (list, tuple, set, frozenset)):
         items = [described(item, depth - 1) for item in value]
         return f"{type(value).__name__}({', '.join(sorted(items) if isinstance(value, (set, frozenset)) else items)})"
+    if isinstance(value, functools.partial):
+        return f"partial({described([value.func, list(value.args), value.keywords], depth - 1)})"
     if isinstance(value, type):
-        return f"{_type_name(value)} {source_text(value)}"
-    if callable(value) and hasattr(value, "__qualname__"):
-        return f"{getattr(value, '__module__', '')}.{value.__qualname__} {source_text(value)}{_bound(value, depth)}"
-    return _type_name(type(value))
+        return f"{_type_name(value)} {code_of(value)}"
+    return _described_object(value, depth)
 
 
-def _bound(function: Any, depth: int) -> str:
-    """What a function of the user's holds besides its text: defaults and the variables around it. Of a lambda also its
-    compiled code, because several can stand on one line."""
-    if not isinstance(function, types.FunctionType) or _in_package(function.__module__) or not depth:
-        return ""
-    around = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]
-    code = [function.__code__.co_code] if function.__name__ == "<lambda>" else []
-    return described([function.__defaults__, function.__kwdefaults__, *around, *code], depth - 1)
+def _described_object(value: Any, depth: int) -> str:
+    """Functions and methods by their code; objects that hold settings, or can be called, also by their attributes."""
+    if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+        owner = getattr(value, "__self__", None)
+        bound = "" if owner is None or isinstance(owner, types.ModuleType) else f" of {described(owner, depth - 1)}"
+        return f"{getattr(value, '__module__', '')}.{value.__qualname__} {code_of(value)}{bound}"
+    holds_settings = isinstance(value, (types.SimpleNamespace, argparse.Namespace)) or dataclasses.is_dataclass(value)
+    attributes = ""
+    if (holds_settings or callable(value)) and hasattr(value, "__dict__"):
+        attributes = described(vars(value), depth - 1)
+    return f"{_type_name(type(value))} {code_of(type(value))}{attributes}"
 
 
 def _described_array(value: torch.Tensor | np.ndarray) -> str:
     try:
         values = torch.as_tensor(value).detach().cpu().contiguous().reshape(-1)
         content = values.view(torch.uint8).numpy().tobytes()
-    except (TypeError, RuntimeError, NotImplementedError):  # of objects, sparse, quantised, without values
-        return f"{_type_name(type(value))} {tuple(value.shape)}"
+    except (TypeError, ValueError, RuntimeError, NotImplementedError):  # of objects, sparse, quantised, without values
+        return _type_name(type(value))
     return f"{value.dtype} {tuple(value.shape)} {hashlib.sha256(content).hexdigest()}"
 
 
 def _type_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _in_package(module: str | None) -> bool:
-    return (module or "").partition(".")[0] in PACKAGES
-
-
-def source_text(thing: Any) -> str:
-    """The source text of a class or function that belongs to no installed package; "" where there is none."""
-    if _in_package(getattr(thing, "__module__", None)):
-        return ""
-    try:
-        file = inspect.getsourcefile(thing) or ""
-        return "" if {"site-packages", "dist-packages"} & set(Path(file).parts) else inspect.getsource(thing)
-    except (OSError, TypeError):  # typed at a prompt, or compiled
-        return ""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import nn
 from lst_robust.data import ImageSource
 from lst_robust.errors import CheckpointError, DataError, UsageError
 from lst_robust.evaluation.records import ModelIdentity
-from lst_robust.evaluation.structure import code_digest, structure_digest
+from lst_robust.evaluation.structure import code_digest, structure_digest, weights_digest
 from lst_robust.models import create_model, fitting_options, model_info, without_image_size
 from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
 from lst_robust.progress import Observer
@@ -35,19 +34,38 @@ class Subject:
 
 
 def from_module(model: nn.Module, name: str | None, num_classes: int) -> Subject:
-    """A network the caller has built; identified by the SHA-256 of its weights and by its structure."""
-    config = getattr(model, "config", None)
+    """A network the caller has built; identified by the SHA-256 of its weights and by its structure.
+
+    A network that torch.compile or DataParallel has wrapped is the network inside.
+    """
+    inside = unwrapped(model)
+    config = getattr(inside, "config", None)
     outputs = getattr(config, "num_classes", num_classes)
     if outputs != num_classes:
         raise UsageError(f"the network has {outputs} outputs, the data {num_classes} classes")
     known = getattr(config, "name", None)  # of another's network it may be anything
     known = known if isinstance(known, str) and known.isprintable() and len(known) <= MAX_NAME else None
     identity = ModelIdentity(
-        name=name or known or type(model).__name__,
-        checkpoint_sha256=_sha256(model),
-        structure=structure_digest(model),
+        name=name or known or type(inside).__name__,
+        checkpoint_sha256=weights_digest(inside),
+        structure=structure_digest(inside),
     )
     return Subject(identity, model)
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network inside of torch.compile's or DataParallel's wrapper, or the network itself."""
+    if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        return unwrapped(model.module)
+    compiled = getattr(model, "_orig_mod", None)
+    return unwrapped(compiled) if isinstance(compiled, nn.Module) else model
+
+
+def with_statistics(subject: Subject, pixels: PixelStatistics) -> Subject:
+    """The same network with its input normalised in another way, which becomes part of its identity."""
+    note = _noted(pixels)
+    identity = subject.identity.model_copy(update={"options": {**subject.identity.options, **note}})
+    return replace(subject, identity=identity, pixels=pixels)
 
 
 def from_library(name: str, suite: Suite, source: ImageSource, options: Options) -> Subject:
@@ -58,7 +76,7 @@ def from_library(name: str, suite: Suite, source: ImageSource, options: Options)
     identity = ModelIdentity(
         name=name,
         options=built | note,
-        checkpoint_sha256=_sha256(model),
+        checkpoint_sha256=weights_digest(model),
         structure=structure_digest(model),
         code=_code(name),
     )
@@ -128,7 +146,7 @@ def trained_on_demand(
             f"{source.name}: the classes for training ({_some(training.source.classes)}) are not those for testing "
             f"({_some(source.classes)}): the class folders must have the same names in both"
         )
-    checkpoint = find_checkpoint(training, checkpoints_folder(results_dir, suite), observer.note)
+    checkpoint = find_checkpoint(training, checkpoints_folder(results_dir, suite))
     if not checkpoint.is_file():
         if not train:
             raise CheckpointError(
@@ -150,22 +168,17 @@ def _own_pixels(name: str, suite: Suite) -> tuple[PixelStatistics | None, dict[s
     stated = PixelStatistics(mean=entry.mean, std=entry.std)
     if entry.family not in ("torchvision", "timm") or stated == suite.pixels:
         return None, {}
-    return stated, {key: ", ".join(map(str, value)) for key, value in stated.model_dump().items()}
+    return stated, _noted(stated)
+
+
+def _noted(pixels: PixelStatistics) -> dict[str, str]:
+    return {key: ", ".join(map(str, value)) for key, value in pixels.model_dump().items()}
 
 
 def _code(name: str) -> str | None:
     """The digest of the file of a network `path/to/file.py:function`; None for the others."""
     file = name.rpartition(":")[0]
     return code_digest(Path(file)) if file.endswith(".py") else None
-
-
-def _sha256(model: nn.Module) -> str:
-    """SHA-256 of a network's weights, with their names."""
-    digest = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _some(names: tuple[str, ...] | list[str]) -> str:

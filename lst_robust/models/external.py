@@ -40,16 +40,17 @@ def external_entry(name: str) -> ModelEntry:
 
 
 def stated_geometry(model: str | nn.Module, weights: str = "") -> Geometry | None:
-    """How the library of a network cuts and scales images for it: for names of torchvision (of the weights named) and
-    timm, and for networks that timm has built. None for all others, which state nothing.
+    """How the library of a network cuts and scales images for it: for names of torchvision and timm, and for networks
+    that timm has built. None for all others, which state nothing.
+
+    weights: of torchvision's, their name, or the name of the file that holds them.
 
     Of timm it is what `timm.data.resolve_model_data_config` gives. Raises UsageError for a geometry that this package
     cannot apply: no square, a border, or a crop that is larger than the image.
     """
     if isinstance(model, nn.Module):
-        stated = getattr(model, "pretrained_cfg", None)
-        stated = stated if isinstance(stated, Mapping) or stated is None else getattr(stated, "to_dict", dict)()
-        return _timm_geometry(type(model).__name__, stated) if stated and "input_size" in stated else None
+        stated = _timm_statement(model)
+        return None if stated is None else _timm_geometry(type(model).__name__, stated)
     library, _, name = model.rpartition(":")
     entry = external_entry(model) if library in ("torchvision", "timm") else None
     if entry is None:
@@ -57,14 +58,45 @@ def stated_geometry(model: str | nn.Module, weights: str = "") -> Geometry | Non
     if library == "timm":
         from timm import get_pretrained_cfg
 
-        stated = get_pretrained_cfg(name)
-        return _timm_geometry(model, stated.to_dict() if stated else {})
+        cfg = get_pretrained_cfg(name)
+        return _timm_geometry(model, cfg.to_dict() if cfg else {})
     from torchvision import models
 
     known = models.get_model_weights(name)
-    transform = known.__members__.get(weights, known.DEFAULT).transforms()
+    if weights in known.__members__ or weights == "DEFAULT":
+        return _torchvision_geometry(model, known[weights] if weights != "DEFAULT" else known.DEFAULT)
+    by_file = {_torchvision_geometry(model, one): one for one in known if Path(one.url).name == weights}
+    possible = by_file or {_torchvision_geometry(model, one): one for one in known}
+    if len(possible) > 1:
+        raise UsageError(
+            f"torchvision states another preprocessing for each of {model}'s weights ({', '.join(known.__members__)}), "
+            f"and {weights or 'the checkpoint'} has not the name of one of their files, such as "
+            f"{Path(known.DEFAULT.url).name}: rename it, or give --preprocess suite"
+        )
+    return next(iter(possible))
+
+
+def _torchvision_geometry(model: str, weights: Any) -> Geometry:
+    transform = weights.transforms()
     [size], [resize] = transform.crop_size, transform.resize_size
     return _geometry(model, (size, size), resize, transform.interpolation.value, "center")
+
+
+def stated_statistics(model: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """The mean and standard deviation that timm states for a network it has built; None for others."""
+    stated = _timm_statement(model)
+    if stated is None:
+        return None
+    from timm.data import resolve_data_config
+
+    data = resolve_data_config(pretrained_cfg=dict(stated))
+    return tuple(data["mean"]), tuple(data["std"])
+
+
+def _timm_statement(model: nn.Module) -> Mapping[str, Any] | None:
+    stated = getattr(model, "pretrained_cfg", None)
+    stated = stated if isinstance(stated, Mapping) or stated is None else getattr(stated, "to_dict", dict)()
+    return stated if stated and "input_size" in stated else None
 
 
 def _timm_geometry(name: str, stated: Mapping[str, Any]) -> Geometry:

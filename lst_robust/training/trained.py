@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import nn
 from lst_robust.cores import available_cores
 from lst_robust.data import ImageSource, cached, open_source
 from lst_robust.distributed import joined
-from lst_robust.errors import UsageError
+from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.files import exclusive, file_safe, remove, write_output
 from lst_robust.models import create_model, fitting_options, without_image_size
 from lst_robust.models.checkpoint import save_checkpoint
@@ -70,16 +70,19 @@ class Training:
             )
 
 
-def find_checkpoint(training: Training, folder: Path, note: Callable[[str], None]) -> Path:
+def find_checkpoint(training: Training, folder: Path) -> Path:
     """Where the checkpoint of a training is, or will be.
 
-    A checkpoint of an earlier release is used where there is no other; `note` receives a line that says so.
+    Raises CheckpointError where there is only one of an earlier release: nobody knows of which pixels it is, and
+    another training may take days.
     """
     checkpoint, earlier = folder / training.checkpoint, folder / training.earlier_checkpoint
-    if checkpoint.is_file() or not earlier.is_file():
-        return checkpoint
-    note(f"{earlier} is used: an earlier release trained it, and did not note the pixels of its training images")
-    return earlier
+    if not checkpoint.is_file() and earlier.is_file():
+        raise CheckpointError(
+            f"{earlier} was trained by an earlier release, which did not note the pixels of its training images: give "
+            "it with --checkpoint, or move it away to train anew"
+        )
+    return checkpoint
 
 
 def plan_training(

@@ -14,7 +14,7 @@ from torch import nn
 
 import lst_robust
 from lst_robust.data import digits as digits_module
-from lst_robust.errors import DataError, UsageError
+from lst_robust.errors import CheckpointError, DataError, UsageError
 from lst_robust.evaluation import runner
 from lst_robust.evaluation.collect import collect_summaries
 from lst_robust.evaluation.records import Run
@@ -254,8 +254,9 @@ def test_a_damaged_run_file_is_named_and_written_again(evaluate, model, tmp_path
 def test_ranks_with_different_networks_are_refused(evaluate, model, monkeypatch):
     class Two(runner.Ranks):
         def gather(self, value):
-            if isinstance(value, Run):
-                return [value._replace(model=value.model.model_copy(update={"name": "other"})), value]
+            if isinstance(value, tuple) and isinstance(value[0], Run):
+                other = value[0]._replace(model=value[0].model.model_copy(update={"name": "other"}))
+                return [(other, value[1]), value]
             return [value]
 
     monkeypatch.setattr(runner, "joined", lambda: nullcontext(Two(1, 2)))
@@ -289,3 +290,125 @@ def test_the_run_says_what_it_is(evaluate, model):
     assert run.protocol.preprocess == "suite" and len(run.protocol.pixels) == 32
     assert run.protocol.geometry.described() == "scaled to 32 x 32 (bicubic)"
     assert len(run.model.structure) == 64 and len(run.model.probe) == 32 and run.model.code is None
+
+
+class Masked(nn.Module):
+    """Most of its classes always answer -1e4, as masked ones do."""
+
+    def __init__(self, activation: nn.Module) -> None:
+        super().__init__()
+        self.classify = classifier(activation)
+        self.register_buffer("masked", torch.arange(10) >= 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.classify(images).masked_fill(self.masked, -1e4)
+
+
+def test_masked_classes_do_not_hide_other_answers(evaluate, monkeypatch):
+    model = Masked(nn.Hardtanh())
+    evaluate(model)
+    monkeypatch.setattr(nn.Hardtanh, "forward", lambda self, x: 1.01 * x)
+    after, lines = evaluate(model)
+    assert after.measured == 2
+    assert [line for line in lines if "other answers to the probe images" in line]
+
+
+def test_ranks_whose_networks_answer_otherwise_are_refused(evaluate, model, monkeypatch):
+    class Two(runner.Ranks):
+        def gather(self, value):
+            if isinstance(value, tuple) and isinstance(value[0], Run):
+                return [(value[0], value[1] + 1), value]
+            return [value]
+
+    monkeypatch.setattr(runner, "joined", lambda: nullcontext(Two(1, 2)))
+    with pytest.raises(UsageError, match="rank 1 evaluates another network"):
+        evaluate(model)
+
+
+def test_a_lost_run_file_is_written_again_without_a_word(evaluate, model, tmp_path):
+    first, _ = evaluate(model)
+    path = Store(tmp_path / "results").run_folder(first.run) / RUN_FILE
+    path.unlink()
+    again, lines = evaluate(model)
+    assert (again.measured, again.run, lines) == (0, first.run, []) and path.is_file()
+
+
+def test_wrappers_of_torch_are_the_network_inside(evaluate):
+    model = classifier(nn.ReLU())
+    first, _ = evaluate(model)
+    again, _ = evaluate(nn.DataParallel(model))
+    assert again.measured == 0 and again.run == first.run
+
+
+def test_a_counter_that_an_evaluation_moves_starts_no_new_run(evaluate):
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls, self.classify = 0, classifier(nn.ReLU())
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return self.classify(images)
+
+    model = Counting()
+    assert [evaluate(model)[0].measured for _ in range(2)] == [2, 0]
+    assert model.calls == 0, "it is a copy that is evaluated"
+
+
+def test_a_hook_that_collects_starts_no_new_run(evaluate):
+    model, seen = classifier(nn.ReLU()), []
+    model[2].register_forward_hook(lambda module, inputs, output: seen.append(output.shape) or None)
+    assert [evaluate(model)[0].measured for _ in range(2)] == [2, 0] and seen
+
+
+def fails(images: torch.Tensor) -> torch.Tensor:
+    raise AssertionError("only\ntwo images")
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (lambda: classifier(nn.ReLU()).half(), "RuntimeError: .*dtype"),
+        (lambda: classifier(nn.ReLU()).to("meta"), "NotImplementedError"),
+        (lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(10)), "cannot be copied to cpu|cannot classify"),
+        (lambda: type("Net", (nn.Module,), {"forward": lambda self, x: fails(x)})(), "AssertionError: only two images"),
+    ],
+)
+def test_a_network_that_cannot_be_evaluated_is_one_line(evaluate, network, words):
+    with pytest.raises(UsageError, match=words) as refused:
+        evaluate(network())
+    assert "\n" not in str(refused.value)
+
+
+def test_images_that_change_while_they_are_measured_are_noticed(evaluate, photographs_folder, tmp_path):
+    class Changing(nn.Module):
+        """Replaces the images behind the evaluation's back, once."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.classify = nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(192, 2))
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            if len(images) == 12:
+                photographs_folder(1)
+            return self.classify(images)
+
+    suite = load_suite("imagefolder").model_copy(update={"training": None})
+    folder = photographs_folder(0)
+    with pytest.raises(DataError, match="changed while clean was measured"):
+        evaluate(Changing(), suite=suite, data_dir=folder)
+    assert [path.name for path in (tmp_path / "results").rglob("*.json")] == [RUN_FILE]
+
+
+def test_a_checkpoint_of_an_earlier_release_is_named_and_not_taken(photographs_folder, tmp_path):
+    from lst_robust.training.trained import find_checkpoint, plan_training
+
+    folder = photographs_folder(0)
+    (folder / "test").rename(folder / "train")
+    training = plan_training("resnet18", load_suite("imagefolder"), data_dir=folder)
+    assert find_checkpoint(training, tmp_path) == tmp_path / training.checkpoint
+    (tmp_path / training.earlier_checkpoint).write_text("")
+    with pytest.raises(CheckpointError, match="--checkpoint, or move it away"):
+        find_checkpoint(training, tmp_path)
+    (tmp_path / training.checkpoint).write_text("")
+    assert find_checkpoint(training, tmp_path) == tmp_path / training.checkpoint

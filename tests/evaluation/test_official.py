@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,10 @@ from PIL import Image
 import lst_robust
 from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS
 from lst_robust.errors import DataError, UsageError
+from lst_robust.evaluation.collect import collect_summaries
 from lst_robust.evaluation.records import CLEAN_CELL, Cell
+from lst_robust.progress import Silent
+from lst_robust.reporting.tables import groups
 from lst_robust.suites import PixelStatistics, Suite, load_suite
 from tests.data.test_cifar import write_cifar
 
@@ -140,6 +145,40 @@ def test_files_that_have_changed_since_are_not_taken_for_those_from_then(imagene
     assert again.records[Cell("snow", 1)].pixels == before.records[Cell("snow", 1)].pixels
 
 
+def test_networks_measured_on_two_sets_are_never_held_against_each_other(imagenet_c, suite, tmp_path):
+    results = {"results_dir": tmp_path / "both", "data_dir": imagenet_c, "corruptions": ["fog", "snow"]}
+    other = Guesser(999, 0, classes=1000)
+    one = lst_robust.evaluate(MODEL, suite, name="one", **results)
+    same = lst_robust.evaluate(other, suite, name="same", **results)
+    path = tmp_path / "suite.json"
+    path.with_suffix(".yaml").write_text(json.dumps(suite.model_dump(mode="json")))
+    asked = {"suite": path.with_suffix(".yaml"), "results_dir": results["results_dir"]}
+    baseline = lst_robust.make_baseline(asked["results_dir"], suite=asked["suite"], models=["one"])
+    replace_fog(imagenet_c)
+    another = lst_robust.evaluate(other, suite, name="another", **results)
+    assert lst_robust.compare(one, same).corruptions
+    for pair in ((one, another), ("one", "another")):
+        options = {} if isinstance(pair[0], lst_robust.Evaluation) else asked
+        with pytest.raises(DataError, match="two official sets: 1 cells have other pixels, such as fog-1"):
+            lst_robust.compare(*pair, **options)
+    summaries = collect_summaries(asked["results_dir"], asked["suite"], "none", pytest.fail)
+    table = groups(lst_robust.robustness_table(summaries))
+    assert sorted(sorted(group.frame.index) for group in table) == [["another"], ["one", "same"]]
+    elsewhere = lst_robust.evaluate(MODEL, suite, name="one", **results | {"results_dir": tmp_path / "new"})
+    gate = lst_robust.check(baseline, results_dir=tmp_path / "new", suite=asked["suite"], metric="clean_error")
+    assert elsewhere.measured == 5 and gate.exit_code == 3
+    assert "1 cells were read from other official files" in gate.findings[0].message
+
+
+def test_cells_of_a_set_that_is_not_there_any_more_are_said(imagenet_c, suite):
+    watcher = Silent()
+    evaluate(MODEL, suite, imagenet_c, data_dir=imagenet_c, corruptions=["fog"])
+    (imagenet_c / "ImageNet-C" / "fog").rename(imagenet_c / "fog")
+    evaluate(MODEL, suite, imagenet_c, data_dir=imagenet_c, corruptions=["snow"], observer=watcher)
+    (line,) = watcher.warnings
+    assert "2 measured cells, such as fog-1, are not in the set that is given now" in line
+
+
 def test_other_clean_images_of_the_same_names_are_another_run(imagenet_c, suite):
     asked = {"data_dir": imagenet_c, "corruptions": ["fog"]}
     before = evaluate(MODEL, suite, imagenet_c, **asked)
@@ -154,7 +193,8 @@ def test_a_network_of_another_size_gets_the_squares_scaled(imagenet_c, suite, ph
     """The files stay as they are; clean images are cut as they were, and both are scaled in the same way."""
 
     model = Guesser(0, 999, classes=1000)
-    model.pretrained_cfg = {"input_size": (3, 80, 80), "interpolation": "bicubic", "crop_pct": 0.5}
+    stated = {"interpolation": "bicubic", "crop_pct": 0.5, "mean": PIXELS.mean, "std": PIXELS.std}
+    model.pretrained_cfg = stated | {"input_size": (3, 80, 80)}
     asked = {"data_dir": imagenet_c, "corruptions": ["fog"]}
     result = evaluate(model, suite, imagenet_c, preprocess="model", **asked)
 
@@ -167,7 +207,7 @@ def test_a_network_of_another_size_gets_the_squares_scaled(imagenet_c, suite, ph
     assert result.run.model.geometry.described() == "scaled to 80 x 80 (bicubic)"
     transform = result.records[CLEAN_CELL].provenance.transform
     assert "corrupted: files as they are; both scaled to 80 x 80 (bicubic)" in transform
-    model.pretrained_cfg = {"input_size": (3, 64, 64), "interpolation": "bicubic", "crop_pct": 0.5}
+    model.pretrained_cfg = stated | {"input_size": (3, 64, 64)}
     fitting = evaluate(model, suite, imagenet_c / "fitting", preprocess="model", **asked)
     as_they_are = evaluate(MODEL, suite, imagenet_c / "suite", **asked)
     assert [r.correct for r in fitting.records.values()] == [r.correct for r in as_they_are.records.values()]

@@ -103,6 +103,8 @@ def test_a_network_with_its_own_preprocessing_is_right_about_the_same_images_as_
     # The same module, brought by hand, states the same.
     again = lst_robust.evaluate(module, suite, preprocess="model", name="by-hand", **asked)
     assert again.run.model.geometry == run.model.geometry
+    assert again.run.model.options == run.model.options
+    assert [record.correct for record in again.records.values()] == [r.correct for r in evaluation.records.values()]
 
 
 def test_the_suites_preprocessing_is_the_default_and_a_line_says_what_the_network_states(
@@ -178,12 +180,14 @@ def test_what_cannot_be_applied_is_refused_by_name_and_no_hindrance_to_the_suite
 
 
 def test_torchvision_states_it_for_each_of_its_weights():
-    described = {
-        weights: stated_geometry("torchvision:resnet50", weights).described()
-        for weights in ("", "IMAGENET1K_V1", "IMAGENET1K_V2")
-    }
-    first, second = (f"shorter side to {resize} (bilinear), centre 224 x 224" for resize in (256, 232))
-    assert described == {"": second, "IMAGENET1K_V1": first, "IMAGENET1K_V2": second}
+    files = {"resnet50-0676ba61.pth": 256, "resnet50-11ad3fa6.pth": 232}
+    names = {"IMAGENET1K_V1": 256, "IMAGENET1K_V2": 232, "DEFAULT": 232}
+    for weights, resize in {**names, **files}.items():
+        described = stated_geometry("torchvision:resnet50", weights).described()
+        assert described == f"shorter side to {resize} (bilinear), centre 224 x 224", weights
+    with pytest.raises(UsageError, match=r"mine.pth has not the name of one of their files, such as resnet50-11ad3fa6"):
+        stated_geometry("torchvision:resnet50", "mine.pth")
+    assert stated_geometry("torchvision:alexnet", "mine.pth").resize == 256  # all of its weights state the same
     assert stated_geometry("lst18") is None and stated_geometry("some/file.py:build") is None
 
 

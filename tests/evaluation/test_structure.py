@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
+import timm
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -57,7 +59,51 @@ def times(gain: float):
 
 
 LEAKY = [functools.partial(F.leaky_relu, negative_slope=slope) for slope in (0.1, 0.2)]
+
+
+def from_text(text: str) -> nn.Module:
+    """A network whose class was typed at a prompt: there is no file of its code."""
+    names: dict = {"nn": nn, "__name__": "prompt"}
+    exec(text, names)
+    return names["Typed"]()
+
+
+def typed(**changes: object) -> nn.Module:
+    return from_text(TYPED.format(**{"gain": 1, "factor": 1, "sign": "+"} | changes))
+
+
+TYPED = """
+import math
+GAIN = {gain}
+def scale(x): return x * {factor}
+class Base(nn.Module):
+    def forward(self, x): return scale(x) {sign} GAIN
+class Typed(Base): pass
+"""
+SHARED = nn.ReLU()
+
+
+class Adding:
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __call__(self, x):
+        return x + self.value
+
+    def add(self, x):
+        return x + self.value
+
+
 DIFFERENT = {
+    "a configuration of one's own": (Net(config={"act": "relu"}), Net(config={"act": "gelu"})),
+    "a namespace": (Net(opt=types.SimpleNamespace(p=1)), Net(opt=types.SimpleNamespace(p=2))),
+    "an object that is called": (Net(act=Adding(1)), Net(act=Adding(2))),
+    "a method's object": (Net(act=Adding(1).add), Net(act=Adding(2).add)),
+    "how often a module is used": (nn.Sequential(SHARED), nn.Sequential(SHARED, SHARED)),
+    "a base class": (typed(sign="+"), typed(sign="-")),
+    "a global": (typed(gain=1), typed(gain=2)),
+    "a helper": (typed(factor=1), typed(factor=2)),
+    "deep settings": (Net(a=[[[[[1]]]]]), Net(a=[[[[[2]]]]])),
     "a number": (Net(gain=1.0), Net(gain=1.5)),
     "a flag": (Net(_flag=True), Net(_flag=False)),
     "a list": (Net(gains=[1, 2]), Net(gains=[1, 3])),
@@ -87,11 +133,22 @@ def test_it_tells_apart(what):
     assert first != second and len(first) == 64
 
 
+def collecting() -> nn.Module:
+    net, seen = Net(), []
+    net.linear.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    return net
+
+
+FULL = collecting()
+FULL.linear(torch.zeros(1, 2))
 EQUAL = {
+    "the process's memory": (typed(), typed()),
+    "what a hook has collected": (collecting(), FULL),
+    "the device": (Net(device=torch.device("cpu")), Net(device=torch.device("cuda"))),
     "other weights": (Net(), Net()),
     "training or evaluation": (Net().train(), Net().eval()),
     "frozen weights": (Net(), Net().requires_grad_(False)),
-    "a description": (Net(), Net(pretrained_cfg={"url": "https://example.org"})),
+    "a description": (timm.create_model("test_resnet"), timm.create_model("test_resnet.r160_in1k")),
     "what has no description": (Net(thing=object()), Net(thing=object())),
     "a set in any order": (Net(names={"a", "b", "c"}), Net(names={"c", "b", "a"})),
     "the registry's networks": (create_model("cbam20", 2), create_model("cbam20", 2)),
