@@ -450,6 +450,7 @@ def test_the_interval_without_bits_is_that_of_two_independent_samples(before, no
     assert (finding.baseline, finding.current, finding.difference) == pytest.approx((20, 25, 5))
     half = 100 * 1.96 * np.sqrt(2 * 0.25 * 0.75 / n)
     assert (finding.low, finding.high) == pytest.approx((5 - half, 5 + half), abs=0.12)
+    assert (finding.low, finding.high) == pytest.approx((2.4, 7.6), abs=0.06)  # with our seeds, to a step of 100 / n
     assert finding.paired is False and finding.status == "regression"
     assert one(check(baseline, results_dir=now.results_dir, **METRIC)) == finding  # the same numbers again
     assert finding.corruptions == pytest.approx({"fog": 5})
