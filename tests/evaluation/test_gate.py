@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -465,6 +466,13 @@ def test_a_corruption_error_without_bits_is_that_with_bits(before, now):
     assert unpaired.baseline == pytest.approx(paired.baseline)
     assert unpaired.difference == pytest.approx(paired.difference)
     assert unpaired.high - unpaired.low > paired.high - paired.low
+
+
+def test_what_was_found_cannot_be_changed(baseline, before):
+    gate = check(baseline, results_dir=before.results_dir, **METRIC)
+    for found, field in ((gate, "tolerance"), (one(gate), "difference")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(found, field, 0.1)
 
 
 def refusal(baseline, store: Store, error: type[Exception] = UsageError, **asked) -> str:
