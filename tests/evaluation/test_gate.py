@@ -332,6 +332,15 @@ def test_an_interval_that_begins_at_zero_is_no_regression(before, now):
     assert finding.corruptions == {}
 
 
+def test_a_corruption_whose_interval_begins_just_above_zero_is_named(before, now):
+    for store, wrong in ((before, 100), (now, 108)):
+        bits = {Cell("fog", severity): np.arange(1000) < wrong for severity in SEVERITIES}
+        stored(store, measured("lst18", bits))
+    finding = one(gate_of(before, now))
+    assert 0 < finding.low < 1 and finding.status == "regression"
+    assert finding.corruptions == pytest.approx({"fog": 0.8})
+
+
 def test_what_is_missing_is_said(before, now):
     old = measured("lst18", few({}))
     stored(before, old)
