@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -32,7 +33,8 @@ TESTS = {
     "evaluation.baseline": "tests/evaluation/test_baseline.py tests/evaluation/test_gate.py",
 }
 AT_IMPORT = ("_noise", "_shift", "_snow_small")
-SECONDS = 300  # for the tests of one mutant
+SECONDS = 120  # for the tests of one mutant
+MEMORY = 4 << 30  # bytes that they may take beside what is loaded: a loop without an end may fill a list
 OPERATORS = (
     "NumberReplacer",
     "ReplaceTrueWithFalse",
@@ -54,14 +56,17 @@ def run(module: str) -> tuple[int, list[str]]:
     output = os.dup(1)
     os.dup2(quiet, 1)
     try:
-        if pytest.main(arguments) != 0:  # it also imports everything that the mutants' tests need
+        pytest.main(arguments)  # imports everything that the mutants' tests need
+        name, unchanged = f"lst_robust.{module}", path.read_text(encoding="utf-8")
+        if not finished({fork(name, path, unchanged, arguments): 0}):
             raise SystemExit(f"{TESTS[module]} fails without any mutant")
         mutants = list(mutated(path))
-        survivors, running = [], {}
+        survivors: list[int] = []
+        running: dict[int, int] = {}
         for place, (_, source) in enumerate(mutants):
             if len(running) == (os.cpu_count() or 1):
                 survivors += finished(running)
-            running[fork(f"lst_robust.{module}", path, source, arguments)] = place
+            running[fork(name, path, source, arguments)] = place
         while running:
             survivors += finished(running)
     finally:
@@ -77,14 +82,22 @@ def fork(name: str, path: Path, source: str, arguments: list[str]) -> int:
     if child == 0:
         code = 1
         try:
-            signal.alarm(SECONDS)  # whose default is to end the process: an endless loop is noticed
-            for loaded in [key for key in sys.modules if key.partition(".")[0] in ("lst_robust", "tests")]:
-                del sys.modules[loaded]
+            signal.alarm(SECONDS)  # whose default is to end the process
+            limit_memory()
+            for module in [key for key in sys.modules if key.partition(".")[0] in ("lst_robust", "tests")]:
+                del sys.modules[module]
             sys.meta_path.insert(0, Mutant(name, path, source))
             code = int(pytest.main(arguments))
         finally:
             os._exit(code)
     return child
+
+
+def limit_memory() -> None:
+    sizes = Path("/proc/self/statm")  # of Linux
+    if sizes.exists():
+        loaded = int(sizes.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (loaded + MEMORY, resource.RLIM_INFINITY))
 
 
 def finished(running: dict[int, int]) -> list[int]:

@@ -75,8 +75,18 @@ def outcome(module: str) -> Score:
     return Score(module, len(outcomes), [name for name, code in outcomes.items() if code in SURVIVED + NO_TESTS])
 
 
-def report(title: str, scores: list[Score]) -> None:
-    print(f"\n{title:24}  mutants  killed  survived  score")
+def summed(scores: Iterable[Score]) -> list[Score]:
+    """One score a module, of its functions and its constants."""
+    modules: dict[str, Score] = {}
+    for score in scores:
+        before = modules.get(score.module, Score(score.module, 0, []))
+        survivors = before.survivors + score.survivors
+        modules[score.module] = Score(score.module, before.mutants + score.mutants, survivors)
+    return list(modules.values())
+
+
+def report(scores: list[Score]) -> None:
+    print(f"{'module':24}  mutants  killed  survived  score")
     for score in scores:
         survived = len(score.survivors)
         numbers = f"{score.mutants:7}  {score.mutants - survived:6}  {survived:8}  {score.percent:5.1f}"
@@ -94,16 +104,12 @@ def main() -> int:
     if unknown:
         parser.error(f"unknown module {min(unknown)}: choose from {', '.join(FUNCTIONS)}")
     modules = [module for module in FUNCTIONS if module in arguments.modules or not arguments.modules]
-    scores = []
+    scores = function_mutants(modules) if arguments.only != "constants" else []
     if arguments.only != "functions":
-        scores += [
-            Score(module, *constant_mutants.run(module)) for module in modules if module in constant_mutants.TESTS
-        ]
-        report("constants", scores)
-    if arguments.only != "constants":
-        functions = function_mutants(modules)
-        report("functions", functions)
-        scores += functions
+        with_constants = [module for module in modules if module in constant_mutants.TESTS]
+        scores += [Score(module, *constant_mutants.run(module)) for module in with_constants]
+    scores = summed(scores)
+    report(scores)
     return int(any(score.percent < WANTED for score in scores))
 
 

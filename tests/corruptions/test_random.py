@@ -112,7 +112,7 @@ def test_normals_match_box_muller_in_double_precision():
     z0, z1 = normals_from_words(radius, angle)
     r = np.sqrt(-2 * np.log(((radius >> 1) + 0.5) / 2**31))
     turn = np.pi / 4 * (1 + ((angle & 0x3FFFFFFF).astype(np.float64) - 2**29) / 2**29)
-    assert z0.dtype == np.float32
+    assert z0.dtype == z1.dtype == np.float32
     assert np.isfinite(z0).all() and 6.6 < abs(np.concatenate([z0, z1])).max() < 6.67
     np.testing.assert_allclose(abs(z0), abs(r * np.sin(turn)), rtol=2e-6, atol=1e-3 / 2)
     np.testing.assert_allclose(abs(z1), abs(r * np.cos(turn)), rtol=2e-6, atol=1e-3 / 2)

@@ -123,12 +123,23 @@ def test_the_reason_why_a_file_is_no_baseline_is_one_line_with_the_mend(store, t
             f"{path}: not a valid baseline (entries.0: Value error, no such cell: {damaged!r}); {MEND}"
         )
     assert changed(errors={"fog-1": 101.0}).startswith(f"{path}: not a valid baseline (entries.0.errors.fog-1: ")
+    assert changed(errors={"fog-1": -0.5}).startswith(f"{path}: not a valid baseline (entries.0.errors.fog-1: ")
+    assert changed(errors={}).startswith(f"{path}: not a valid baseline (entries.0.errors: ")
+    path.write_text(json.dumps(good | {"entries": []}))
+    assert refusal(path).startswith(f"{path}: not a valid baseline (entries: ")
     path.write_text("{")
     assert refusal(path).startswith(f"{path}: not a valid baseline (Invalid JSON: ")
     path.write_text(json.dumps(good | {"entries": good["entries"] * 2}))
     assert refusal(path) == (
         f"{path}: not a valid baseline (Value error, two entries of one model, protocol and training seed); {MEND}"
     )
+
+
+def test_all_images_of_a_cell_may_be_right_or_wrong(store, tmp_path):
+    path = tmp_path / "baseline.json"
+    stored(store, measured("lst18", {Cell("fog", 1): np.zeros(9, bool), Cell("fog", 2): np.ones(9, bool)}))
+    write_baseline(make_baseline(store.results_dir), path)
+    assert read_baseline(path).entries[0].errors == {"fog-1": 0, "fog-2": 100}
 
 
 def test_bits_and_errors_must_agree(store, tmp_path):

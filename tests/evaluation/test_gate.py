@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -331,6 +332,15 @@ def test_an_interval_that_begins_at_zero_is_no_regression(before, now):
     assert finding.corruptions == {}
 
 
+def test_a_corruption_whose_interval_begins_just_above_zero_is_named(before, now):
+    for store, wrong in ((before, 100), (now, 108)):
+        bits = {Cell("fog", severity): np.arange(1000) < wrong for severity in SEVERITIES}
+        stored(store, measured("lst18", bits))
+    finding = one(gate_of(before, now))
+    assert 0 < finding.low < 1 and finding.status == "regression"
+    assert finding.corruptions == pytest.approx({"fog": 0.8})
+
+
 def test_what_is_missing_is_said(before, now):
     old = measured("lst18", few({}))
     stored(before, old)
@@ -450,6 +460,7 @@ def test_the_interval_without_bits_is_that_of_two_independent_samples(before, no
     assert (finding.baseline, finding.current, finding.difference) == pytest.approx((20, 25, 5))
     half = 100 * 1.96 * np.sqrt(2 * 0.25 * 0.75 / n)
     assert (finding.low, finding.high) == pytest.approx((5 - half, 5 + half), abs=0.12)
+    assert (finding.low, finding.high) == pytest.approx((2.4, 7.6), abs=0.06)  # with our seeds, to a step of 100 / n
     assert finding.paired is False and finding.status == "regression"
     assert one(check(baseline, results_dir=now.results_dir, **METRIC)) == finding  # the same numbers again
     assert finding.corruptions == pytest.approx({"fog": 5})
@@ -464,6 +475,13 @@ def test_a_corruption_error_without_bits_is_that_with_bits(before, now):
     assert unpaired.baseline == pytest.approx(paired.baseline)
     assert unpaired.difference == pytest.approx(paired.difference)
     assert unpaired.high - unpaired.low > paired.high - paired.low
+
+
+def test_what_was_found_cannot_be_changed(baseline, before):
+    gate = check(baseline, results_dir=before.results_dir, **METRIC)
+    for found, field in ((gate, "tolerance"), (one(gate), "difference")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(found, field, 0.1)
 
 
 def refusal(baseline, store: Store, error: type[Exception] = UsageError, **asked) -> str:
