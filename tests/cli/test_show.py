@@ -29,7 +29,7 @@ def test_a_record_with_everything_that_led_to_it(run, record):
         "provenance.git_revision",
         "provenance.versions",
         "provenance.images_per_second",
-        "shorter side to 32 px",
+        "scaled to 32 x 32 (bicubic)",
         "lst-robust 1",
     ):
         assert words in shown.stdout

@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 
+from lst_robust.evaluation.store import RUN_FILE
 from lst_robust.models import read_checkpoint
 from lst_robust.suites import suites_folder
 from tests.cli.conftest import parsed
@@ -36,7 +37,9 @@ def together(*arguments: str, folder: Path, program: tuple[str, ...] = ("-m", "l
 
 def records(folder: Path) -> dict[str, str]:
     """Correctness bits by cell; timings differ from run to run."""
-    return {path.stem: json.loads(path.read_text())["correct"] for path in folder.rglob("*.json")}
+    return {
+        path.stem: json.loads(path.read_text())["correct"] for path in folder.rglob("*.json") if path.name != RUN_FILE
+    }
 
 
 @pytest.fixture

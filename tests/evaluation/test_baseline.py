@@ -120,7 +120,7 @@ def test_the_reason_why_a_file_is_no_baseline_is_one_line_with_the_mend(store, t
 
     for damaged in ("fog-x", "fog", "fog-9", "fogg-1"):
         assert changed(errors={damaged: 10.0}) == (
-            f"{path}: not a valid baseline (entries.0: Value error, no such cell: {damaged!r}); {MEND}"
+            f"{path}: not a valid baseline (entries.0: no such cell: {damaged!r}); {MEND}"
         )
     assert changed(errors={"fog-1": 101.0}).startswith(f"{path}: not a valid baseline (entries.0.errors.fog-1: ")
     assert changed(errors={"fog-1": -0.5}).startswith(f"{path}: not a valid baseline (entries.0.errors.fog-1: ")
@@ -131,7 +131,7 @@ def test_the_reason_why_a_file_is_no_baseline_is_one_line_with_the_mend(store, t
     assert refusal(path).startswith(f"{path}: not a valid baseline (Invalid JSON: ")
     path.write_text(json.dumps(good | {"entries": good["entries"] * 2}))
     assert refusal(path) == (
-        f"{path}: not a valid baseline (Value error, two entries of one model, protocol and training seed); {MEND}"
+        f"{path}: not a valid baseline (two entries of one model, protocol and training seed); {MEND}"
     )
 
 
@@ -159,4 +159,4 @@ def test_bits_and_errors_must_agree(store, tmp_path):
         ),
     ]:
         path.write_text(json.dumps(good | {"entries": [entry | changes]}))
-        assert refusal(path) == f"{path}: not a valid baseline (entries.0: Value error, {reason}); {MEND}"
+        assert refusal(path) == f"{path}: not a valid baseline (entries.0: {reason}); {MEND}"

@@ -139,6 +139,7 @@ GOOD = {"count": (2,) * BINS, "confidence": (1.5,) * BINS, "correct": (1,) * BIN
         ("count", (2,) * (BINS - 1)),
         ("count", ("2",) * BINS),
         ("confidence", (-0.5, *(1.5,) * (BINS - 1))),
+        ("confidence", (np.inf, *(1.5,) * (BINS - 1))),
         ("confidence", (np.nan, *(1.5,) * (BINS - 1))),
         ("confidence", (1.5,) * (BINS - 1)),
         ("correct", (-1, *(1,) * (BINS - 1))),

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from lst_robust.evaluation.store import RUN_FILE
+
 FAULTS = ("test_disk", "test_processes")  # things that happen to a run
 CONTROLS = (  # that the tests around them could fail; no fault and no bad input
     "test_the_payload_would_have_run",
@@ -21,7 +23,8 @@ counts: Counter[str] = Counter()
 
 def snapshot(folder: Path) -> dict[Path, tuple[int, bytes]]:
     """Every record below a folder: when it was written and what it holds."""
-    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*.json") if path.is_file()}
+    records = (path for path in folder.rglob("*.json") if path.is_file() and path.name != RUN_FILE)
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in records}
 
 
 def lost(finished: dict[Path, tuple[int, bytes]]) -> list[Path]:
