@@ -105,13 +105,16 @@ def eval_command(
 ) -> None:
     from lst_robust.cli.report import print_evaluation
     from lst_robust.distributed import is_leader
-    from lst_robust.evaluation.normalisers import resolve_normaliser, to_yaml
-    from lst_robust.evaluation.runner import evaluate
+    from lst_robust.evaluation.normalisers import require_all_cells, resolve_normaliser, to_yaml
+    from lst_robust.evaluation.runner import evaluate, wanted_cells
     from lst_robust.models.allocator import keep_memory_mapped
     from lst_robust.suites import load_suite
 
     output = None if write_normaliser is None else Output("--write-normaliser", write_normaliser, json=json)
     resolved = load_suite(suite)
+    names, levels = opt.parse_corruptions(corruptions), opt.parse_severities(severities)
+    if output is not None:
+        require_all_cells(wanted_cells(resolved, names, levels))
     keep_memory_mapped()
     with RichObserver() as observer:
         evaluation = evaluate(
@@ -121,8 +124,8 @@ def eval_command(
             model_options=opt.parse_options(set_),
             data_dir=data_dir,
             corrupted_dir=corrupted_dir,
-            corruptions=opt.parse_corruptions(corruptions),
-            severities=opt.parse_severities(severities),
+            corruptions=names,
+            severities=levels,
             preprocess=preprocess,
             limit=limit,
             seed=seed,

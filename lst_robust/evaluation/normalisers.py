@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 OF_SUITE: Literal["suite"] = "suite"
 NAMES = f"{OF_SUITE}, none, {PUBLISHED}"
+ALL_CELLS = (CLEAN_CELL, *(Cell(name, severity) for name in CORRUPTIONS for severity in SEVERITIES))
 Choice = Normaliser | str | Path | None
 """What may be given: a normaliser, None or "none" for none, "suite" for the suite's, a known name, or a YAML file."""
 
@@ -49,14 +51,22 @@ def chosen_normaliser(choice: Choice) -> Normaliser | Literal["suite"] | None:
     return load_normaliser(path("normaliser", choice))
 
 
+def require_all_cells(cells: Collection[Cell]) -> None:
+    """UsageError for a request whose measurement cannot become a normaliser."""
+    if len(cells) < len(ALL_CELLS):
+        raise UsageError(
+            f"a normaliser needs all {len(ALL_CELLS)} cells, and {len(cells)} are asked for: leave out --corruptions "
+            "and --severities"
+        )
+
+
 def to_yaml(evaluation: Evaluation, command: str) -> str:
     """The measured errors as a normaliser's YAML, for a suite's `normaliser` key or a file of its own.
 
     command: how it was made. Raises NothingToEvaluateError unless every corruption was measured at every severity.
     """
     records, run = evaluation.records, evaluation.run
-    wanted = [CLEAN_CELL, *(Cell(name, severity) for name in CORRUPTIONS for severity in SEVERITIES)]
-    missing = [cell.name for cell in wanted if cell not in records]
+    missing = [cell.name for cell in ALL_CELLS if cell not in records]
     if missing:
         raise NothingToEvaluateError(
             f"a normaliser needs all 96 cells; {len(missing)} are missing, such as {missing[0]}"

@@ -14,6 +14,8 @@ from lst_robust.models.checkpoint import read_metadata
 from lst_robust.models.external import stated_geometry
 from lst_robust.suites import Suite
 
+OF_ONE_SIZE = ("digits", "cifar")  # data sets whose images cannot be cut in another way
+
 
 def require_stated_geometry(
     model: str | nn.Module, suite: Suite, checkpoint: str | Path | None, options: Options | None
@@ -23,7 +25,8 @@ def require_stated_geometry(
     if geometry is None:
         name = model if isinstance(model, str) else type(model).__name__
         raise UsageError(
-            f"{name} states no preprocessing of its own (weights of torchvision and timm do): give --preprocess suite"
+            f"{name} states no preprocessing of its own, as weights of torchvision and timm do (--set weights=..., or "
+            "--checkpoint with their file): give --preprocess suite"
         )
     return geometry
 
@@ -36,7 +39,9 @@ def note_other_geometry(
     options: Options | None,
     note: Callable[[str], None],
 ) -> None:
-    """One line when the suite's geometry is not the one that the network's library states."""
+    """One line when the suite's geometry is not the one that the network's library states, and could be."""
+    if suite.dataset.kind in OF_ONE_SIZE:
+        return
     try:
         own = _stated(model, suite, checkpoint, options)
     except UsageError:  # it states one that cannot be applied here; nobody asked for it

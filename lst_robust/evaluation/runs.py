@@ -86,8 +86,9 @@ def settle_run(store: Store, run: Run, answers: np.ndarray, note: Note, warn: No
             if found.answers is not None and _without_probe(found.run) == run and same_answers(found.answers, answers):
                 return found.run
         new = RunFile.of(run, answers)
+        begun = store.run_folder(new.run).is_dir()  # only its run.json was lost
         write_output(store.run_folder(new.run) / RUN_FILE, (new.model_dump_json(indent=1) + "\n").encode())
-    if all(found.run != new.run for found in earlier) and (reason := _why_new(run, earlier)):
+    if not begun and (reason := _why_new(run, earlier)):
         note(reason)
     return new.run
 
@@ -142,7 +143,8 @@ def _why_new(run: Run, earlier: list[EarlierRun]) -> str | None:
         (lambda found: found.answers is not None and _without_probe(found.run) == run, other_answers),
         (
             lambda found: found.answers is not None and found.run.protocol == run.protocol,
-            f"{name} has the weights of an earlier run, but it is another network: this is a run of its own",
+            f"{name} has the weights of an earlier run, but is another network ({_differences(run, alike)}): this is "
+            "a run of its own",
         ),
         (
             lambda found: found.run.protocol.pixels not in (None, pixels),
@@ -155,6 +157,14 @@ def _why_new(run: Run, earlier: list[EarlierRun]) -> str | None:
         ),
     ]
     return next((reason for fits, reason in reasons if any(map(fits, alike))), None)
+
+
+def _differences(run: Run, earlier: list[EarlierRun]) -> str:
+    """What of the network's identity is not as in the last of the earlier runs, in words."""
+    words = {"options": "other options", "code": "its file has changed", "structure": "other modules or settings"}
+    last = earlier[-1].run.model if earlier else run.model
+    named = [text for field, text in words.items() if getattr(last, field) != getattr(run.model, field)]
+    return ", ".join(named) or "another preprocessing"
 
 
 def _looks_like(earlier: Run, run: Run) -> bool:

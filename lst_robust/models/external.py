@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -18,7 +20,7 @@ from typing import Any, get_args
 import torch
 from torch import nn
 
-from lst_robust.errors import UsageError, unknown_name
+from lst_robust.errors import CheckpointError, UsageError, unknown_name
 from lst_robust.geometry import Geometry, Interpolation
 from lst_robust.models.config import ModelEntry
 
@@ -131,9 +133,12 @@ def _torchvision_entry(name: str, model: str) -> ModelEntry:
 
     def build(num_classes: int, image_size: int, weights: str) -> nn.Module:
         try:
-            built = models.get_model(model, weights=weights or None, num_classes=num_classes)
+            with redirect_stdout(sys.stderr):  # torch prints what it downloads
+                built = models.get_model(model, weights=weights or None, num_classes=num_classes)
+        except OSError as error:
+            raise _not_downloaded(name, error) from error
         except (ValueError, KeyError) as error:
-            known = ", ".join(models.get_model_weights(model).__members__)
+            known = ", ".join(member.name for member in models.get_model_weights(model))
             raise UsageError(
                 f"{name} with weights={weights!r} and {num_classes} classes cannot be ({error}): it has {known} and "
                 f"DEFAULT, of {len(default.meta['categories'])} classes"
@@ -171,7 +176,11 @@ def _timm_entry(name: str, model: str) -> ModelEntry:
         if weights not in ("", "pretrained"):
             raise UsageError(f"option 'weights' of {name} is {weights!r}: timm knows pretrained, or leave it empty")
         sized: dict[str, Any] = {"img_size": image_size} if stated and stated.fixed_input_size else {}
-        built = timm.create_model(model, pretrained=bool(weights), num_classes=num_classes, **sized)
+        try:
+            with redirect_stdout(sys.stderr):
+                built = timm.create_model(model, pretrained=bool(weights), num_classes=num_classes, **sized)
+        except OSError as error:
+            raise _not_downloaded(name, error) from error
         return _taking(built, name, image_size)
 
     return ModelEntry(
@@ -186,6 +195,14 @@ def _timm_entry(name: str, model: str) -> ModelEntry:
         std=tuple(data["std"]),
         interpolation=data["interpolation"],
         crop_pct=data["crop_pct"],
+    )
+
+
+def _not_downloaded(name: str, error: OSError) -> CheckpointError:
+    reason = " ".join(str(error).split())[:200]
+    return CheckpointError(
+        f"the weights of {name} cannot be downloaded ({reason}): fetch them where there is a network, or give their "
+        "file with --checkpoint"
     )
 
 
@@ -208,8 +225,9 @@ def _build_from_file(path: Path, function: str, *, num_classes: int, image_size:
     assert spec and spec.loader  # a .py file always has them
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
-        model = getattr(module, function)(num_classes=num_classes, image_size=image_size, **options)
+        with redirect_stdout(sys.stderr):  # standard output is for results
+            spec.loader.exec_module(module)
+            model = getattr(module, function)(num_classes=num_classes, image_size=image_size, **options)
         if not isinstance(model, nn.Module):
             raise UsageError(f"{path}:{function} returned a {type(model).__name__}: it must return an nn.Module")
         found = _output(model, image_size)

@@ -77,11 +77,11 @@ def assert_another_run(evaluate, first, second, words: str, **options) -> None:
 def test_the_same_weights_with_another_threshold_are_another_network(evaluate):
     options = {"checkpoint": PUBLISHED / "lst18.safetensors", "image_size": 32}
     networks = [lst_robust.create_model("lst18", 10, **options, tau=tau) for tau in (1e-4, 0.5)]
-    assert_another_run(evaluate, *networks, "it is another network", name="lst18")
+    assert_another_run(evaluate, *networks, "is another network (", name="lst18")
 
 
 def test_networks_that_differ_in_an_activation_are_two(evaluate):
-    assert_another_run(evaluate, classifier(nn.ReLU()), classifier(nn.Tanh()), "it is another network")
+    assert_another_run(evaluate, classifier(nn.ReLU()), classifier(nn.Tanh()), "is another network (")
 
 
 class Scaled(nn.Module):
@@ -97,7 +97,7 @@ class Scaled(nn.Module):
 
 
 def test_a_setting_that_no_weight_shows_makes_another_network(evaluate):
-    assert_another_run(evaluate, Scaled(1.0), Scaled(1.0001), "it is another network")
+    assert_another_run(evaluate, Scaled(1.0), Scaled(1.0001), "is another network (")
 
 
 CODE = """
@@ -126,7 +126,7 @@ def test_code_of_a_file_that_has_changed_makes_another_network(evaluate, tmp_pat
     file.write_text(CODE.format(sign="-"))
     after, lines = evaluate(name, **options)
     assert after.measured == 2 and errors(after) != errors(before)
-    assert [line for line in lines if "it is another network" in line]
+    assert [line for line in lines if "is another network (" in line]
     file.write_text(CODE.format(sign=""))
     assert evaluate(name, **options)[0].measured == 0
 

@@ -151,7 +151,7 @@ def test_a_network_that_states_nothing_is_refused_before_any_work(suite, folder,
     ours = tmp_path / "ours.safetensors"
     save_checkpoint(lst_robust.create_model("timm:test_resnet", 2, image_size=64), ours)
     for model, options in ((plain, {}), ("lst18", {}), ("timm:test_resnet", {"checkpoint": ours})):
-        with pytest.raises(UsageError, match=r"states no preprocessing of its own .*--preprocess suite"):
+        with pytest.raises(UsageError, match=r"states no preprocessing of its own.*--preprocess suite"):
             lst_robust.evaluate(model, suite, **asked, **options)
 
 

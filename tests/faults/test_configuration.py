@@ -178,7 +178,7 @@ FLAGS = [
     ((*EVAL, "--set", "stem=7x7"), 2, "choose from auto"),
     ((*EVAL, "--normaliser", ""), 2, "choose suite, none, alexnet-imagenet-c, or give a YAML file"),
     ((*EVAL, "--normaliser", "no.yaml"), 2, "no.yaml: cannot be read"),
-    ((*EVAL, *CELLS, "--write-normaliser", "n.yaml"), 5, "a normaliser needs all 96 cells"),
+    ((*EVAL, *CELLS, "--write-normaliser", "n.yaml"), 2, "a normaliser needs all 96 cells"),
     (("eval", "-m", "alexnet", "-s", "tiny.yaml", "--train-seed", "-1"), 2, "train_seed is -1"),
     (
         ("eval", "-m", "alexnet", "-s", "tiny.yaml", "--train-seed", str(2**70)),

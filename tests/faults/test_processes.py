@@ -145,14 +145,15 @@ STAGES = ("opened", "half written", "flushed", "in its place")
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_killed_while_it_writes_a_record_it_goes_on_and_ends_with_the_same_numbers(
-    run, tiny, whole, monkeypatch, stage
+@pytest.mark.parametrize(("at", "records"), [(1, 0), (7, 5)], ids=["the run's file", "the sixth record"])
+def test_killed_while_it_writes_it_goes_on_and_ends_with_the_same_numbers(
+    run, tiny, whole, monkeypatch, stage, at, records
 ):
     with monkeypatch.context() as patched:
-        dying_write(patched, stage, at=6)
+        dying_write(patched, stage, at)
         assert ended(process(lambda: run(*EVAL, "killed").exit_code)) == -signal.SIGKILL
     finished = snapshot(Path("killed"))
-    assert len(finished) == (6 if stage == "in its place" else 5)
+    assert len(finished) == records + (stage == "in its place" and at > 1)
     resumed = run(*EVAL, "killed")
     assert parsed(resumed) == whole and "warning" not in resumed.stderr
     assert not lost(finished)

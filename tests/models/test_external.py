@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lst_robust.errors import UsageError
+from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.models import create_model, describe_models, model_info
 
 torch.set_num_threads(1)
@@ -69,3 +69,20 @@ def test_they_are_counted_too() -> None:
     [record] = describe_models(["torchvision:resnet50"])
     assert (record["params"], record["paper_params"]) == (25_557_032, None)
     assert record["macs"] == 4_089_184_256
+
+
+def test_what_a_file_prints_is_no_result(tmp_path, capsys):
+    path = tmp_path / "net.py"
+    path.write_text(f"{OWN_CODE}\n\ndef loud(**options):\n    print('hello')\n    return tiny(**options)\n")
+    create_model(f"{path}:loud", num_classes=5, image_size=16)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "hello\n")
+
+
+def test_weights_that_cannot_be_downloaded_are_one_line(monkeypatch):
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("no\nnetwork")
+
+    monkeypatch.setattr("torchvision.models.get_model", offline)
+    with pytest.raises(CheckpointError, match=r"weights of torchvision:resnet18 cannot be downloaded \(no network\)"):
+        create_model("torchvision:resnet18", weights="DEFAULT")
