@@ -40,6 +40,20 @@ def preprocess() -> str:
     return counts.to_markdown(index=False)
 
 
+def mutants() -> str:
+    """Mutants of functions and of constants together, a row a module."""
+    counts = pd.read_csv(PUBLISHED / "mutants.csv").set_index("module")
+    table = pd.DataFrame(
+        {
+            "mutants": counts["function_mutants"] + counts["constant_mutants"],
+            "survived": counts["function_survivors"] + counts["constant_survivors"],
+        }
+    )
+    table.loc["all"] = table.sum()
+    table["killed"] = (100 * (1 - table["survived"] / table["mutants"])).map("{:.1f} %".format)
+    return table.to_markdown()
+
+
 def _identity(table: str) -> pd.DataFrame:
     found = pd.read_csv(PUBLISHED / "identity.csv")
     return found[found["table"] == table]
@@ -49,6 +63,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "distances": ("identity.md", distances),
     "cost": ("identity.md", cost),
     "preprocess": ("identity.md", preprocess),
+    "mutants": ("mutants.md", mutants),
 }
 """Name of a block -> the file in docs/, and what makes its text."""
 
