@@ -2,7 +2,7 @@
 # make test   the same environment and the tests
 # make gate   measure the published LST-Net-18 and hold it against the published baseline
 # make lint   ruff and mypy
-# make mutants   do the tests notice a wrong engine? half an hour or more; see docs/mutants.md
+# make mutants   do the tests notice a wrong engine? takes an hour or more; see docs/mutants.md
 # Only python3 (3.10 or newer), make and pip are needed; ARGS="..." goes to lst-robust, pytest or tools/mutants.py.
 
 PYTHON ?= python3

@@ -1,6 +1,6 @@
 """The constants, each against the figure that the references' scripts print; written down here a second time by hand.
 
-Nothing but presets.py is imported, so that the mutation tester can run this file a thousand times.
+No image is corrupted here, so that the mutation tester can run this file a thousand times.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from tests.evaluation.simulated import SUITE, measured, stored
 MEND = "write it with lst-robust baseline write --out FILE"
 WRONG = {  # of 10 images
     Cell("snow", 2): np.arange(10) < 3,
+    Cell("brightness", 5): np.arange(10) < 4,
     Cell("fog", 3): np.arange(10) < 2,
     CLEAN_CELL: np.arange(10) < 1,
     Cell("fog", 1): np.arange(10) >= 5,
@@ -31,10 +32,10 @@ def store(tmp_path) -> Store:
 def test_an_entry_has_its_cells_in_order_with_the_clean_one_first(store):
     stored(store, measured("lst18", WRONG))
     (entry,) = make_baseline(store.results_dir).entries
-    assert entry.errors == {"clean": 10, "fog-1": 50, "fog-3": 20, "snow-2": 30}
-    assert list(entry.errors) == list(entry.correct) == ["clean", "fog-1", "fog-3", "snow-2"]
+    assert entry.errors == {"clean": 10, "brightness-5": 40, "fog-1": 50, "fog-3": 20, "snow-2": 30}
+    assert list(entry.errors) == list(entry.correct) == ["clean", "brightness-5", "fog-1", "fog-3", "snow-2"]
     assert entry.correct["fog-1"] == packed(np.arange(10) < 5)
-    assert entry.cells == [CLEAN_CELL, Cell("fog", 1), Cell("fog", 3), Cell("snow", 2)]
+    assert entry.cells == [CLEAN_CELL, Cell("brightness", 5), Cell("fog", 1), Cell("fog", 3), Cell("snow", 2)]
     assert {cell: bits.tolist() for cell, bits in entry.wrong().items()} == {
         cell: bits.tolist() for cell, bits in WRONG.items()
     }
@@ -96,7 +97,7 @@ def test_the_file_is_made_for_people_who_read_a_diff(store, tmp_path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith('{\n "schema_version": 2,\n "entries": [\n  {\n   "protocol": {\n    "suite": "digits-c",\n')
     assert '"name": "größe"' in text
-    assert '   "errors": {\n    "clean": 10.0,\n    "fog-1": 50.0,\n' in text
+    assert '   "errors": {\n    "clean": 10.0,\n    "brightness-5": 40.0,\n' in text
     assert text.endswith("}\n") and not text.endswith("\n\n")
     assert read_baseline(str(path)) == make_baseline(store.results_dir, bits=False)
 

@@ -398,6 +398,16 @@ def test_an_outdated_baseline_is_said_with_both_versions(before, tmp_path):
     assert finding.message == ("lst18 on digits-c: the suite's normaliser is not the baseline's: write a new baseline")
 
 
+def test_a_baseline_of_an_older_state_of_a_shipped_suite_is_outdated_without_being_asked(before, now):
+    stored(before, measured("lst18", few({})))
+    stored(now, measured("lst18", few({}), suite_digest="old"))
+    baseline = make_baseline(before.results_dir)
+    (entry,) = baseline.entries
+    older = entry.model_copy(update={"protocol": entry.protocol.model_copy(update={"suite_digest": "old"})})
+    finding = one(check(baseline.model_copy(update={"entries": (older,)}), results_dir=now.results_dir, **METRIC))
+    assert finding.status == "incomparable" and "the suite is now version 1" in finding.message
+
+
 def test_of_several_runs_one_must_be_chosen(before):
     runs = [stored(before, measured("lst18", few({}), weights=weights)) for weights in ("1", "2")]
     baseline = make_baseline(before.results_dir, models=[label(runs[0].run)])
@@ -477,6 +487,13 @@ def test_a_corruption_error_without_bits_is_that_with_bits(before, now):
     assert unpaired.high - unpaired.low > paired.high - paired.low
 
 
+def test_the_records_are_sought_in_the_folder_results(before, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stored(before, measured("lst18", few({})))
+    stored(Store(tmp_path / "results"), measured("lst18", few({})))
+    assert check(make_baseline(before.results_dir), **METRIC).exit_code == 0
+
+
 def test_what_was_found_cannot_be_changed(baseline, before):
     gate = check(baseline, results_dir=before.results_dir, **METRIC)
     for found, field in ((gate, "tolerance"), (one(gate), "difference")):
@@ -511,6 +528,9 @@ def test_why_a_metric_is_not_defined_is_said(before, now, tmp_path):
     assert refusal(partial, third, metric="mce19") == (
         f"the baseline of lst18 on digits-c lacks 5 cells that mce19 needs, such as spatter-1: {choose}"
     )
+    fourth = Store(tmp_path / "fourth")  # what a metric does not need is not missed
+    stored(fourth, measured("lst18", {cell: bits for cell, bits in WRONG.items() if cell.corruption == "snow"}))
+    assert "lacks 70 cells that mce15 needs" in refusal(make_baseline(fourth.results_dir), fourth, metric="mce15")
     mine = Store(tmp_path / "mine")
     stored(mine, measured("lst18", WRONG, suite="mine", suite_digest="mine"))
     without = make_baseline(mine.results_dir)

@@ -200,6 +200,10 @@ def test_the_reason_names_the_field_and_leaves_out_whose_word_it_is(store):
     assert str(refused.value) == (
         f"{path}: not a valid record (calibration: a bin of 1 images cannot hold 2 correct ones or a sum of 0.5)"
     )
+    path = store.write(record())
+    edited(path, provenance=PROVENANCE.model_dump() | {"seconds": "soon"})
+    with pytest.raises(DataError, match=r"record \(provenance\.seconds: Input should be a valid number\)$"):
+        parse_record(path)
     with pytest.raises(DataError, match=r"record \(top1_error does not follow from the correctness bits\)$"):
         edited(store.write(record()), top1_error=1.0)
         parse_record(path)
