@@ -161,3 +161,22 @@ def test_bits_and_errors_must_agree(store, tmp_path):
     ]:
         path.write_text(json.dumps(good | {"entries": [entry | changes]}))
         assert refusal(path) == f"{path}: not a valid baseline (entries.0: {reason}); {MEND}"
+
+
+def test_an_argument_that_cannot_be_meant_is_called_by_its_name(store, tmp_path):
+    stored(store, measured("lst18", WRONG))
+    baseline = make_baseline(store.results_dir)
+    calls = {
+        "path is 3: give a path, as text or Path": (lambda: read_baseline(3), lambda: write_baseline(baseline, 3)),
+        "baseline is 'x': make one with make_baseline": (lambda: write_baseline("x", tmp_path / "b.json"),),
+        "results_dir is 3: give a path, as text or Path": (lambda: make_baseline(3),),
+        "bits is 'no': give True or False": (lambda: make_baseline(store.results_dir, bits="no"),),
+        "warn is 3: give a function": (lambda: make_baseline(store.results_dir, warn=3),),
+    }
+    for message, refused in calls.items():
+        for call in refused:
+            with pytest.raises(UsageError) as caught:
+                call()
+            assert str(caught.value) == message
+    with pytest.raises(UsageError, match=r"^models is 'lst18': give a list, such as models=\[\"lst18\"\]"):
+        make_baseline(store.results_dir, models="lst18")
