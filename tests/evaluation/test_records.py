@@ -16,6 +16,7 @@ from lst_robust.evaluation.records import (
     Cell,
     from_json,
     make_record,
+    other_files,
     packed,
     to_json,
     top1_error,
@@ -185,3 +186,9 @@ def test_the_digest_of_a_run_has_12_digits_and_does_not_depend_on_the_order_of_o
 
     assert re.fullmatch("[0-9a-f]{12}", digest())
     assert digest(a=1, b=2) == digest(b=2, a=1) != digest(a=2, b=1)
+
+
+def test_cells_of_other_official_files_are_named():
+    assert other_files({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "9", "d": "4"}) == ["b"]
+    assert other_files({"a": None, "b": "1"}, {"a": None, "b": None}) == ["b"]
+    assert other_files({}, {"a": "1"}) == other_files({"a": "1"}, {}) == []
