@@ -180,3 +180,10 @@ def test_an_argument_that_cannot_be_meant_is_called_by_its_name(store, tmp_path)
             assert str(caught.value) == message
     with pytest.raises(UsageError, match=r"^models is 'lst18': give a list, such as models=\[\"lst18\"\]"):
         make_baseline(store.results_dir, models="lst18")
+
+
+def test_the_files_that_cells_were_read_from_are_kept(store):
+    run = measured("lst18", WRONG)
+    cell = next(iter(run.records))
+    stored(store, run._replace(records=run.records | {cell: run.records[cell].model_copy(update={"pixels": "abc"})}))
+    assert make_baseline(store.results_dir).entries[0].pixels == {cell.name: "abc"}

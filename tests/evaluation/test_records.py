@@ -192,3 +192,17 @@ def test_cells_of_other_official_files_are_named():
     assert other_files({"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "9", "d": "4"}) == ["b"]
     assert other_files({"a": None, "b": "1"}, {"a": None, "b": None}) == ["b"]
     assert other_files({}, {"a": "1"}) == other_files({"a": "1"}, {}) == []
+
+
+def test_the_hash_of_official_files_is_kept_with_the_cell():
+    outcomes = Outcomes(NINE, None, np.full(9, 0.5), np.full(9, 0.5))
+    run = RUN._replace(protocol=PROTOCOL.model_copy(update={"n": 9}))
+    assert make_record(run, FOG, outcomes, PROVENANCE, "abc").pixels == "abc"
+    assert make_record(run, FOG, outcomes, PROVENANCE).pixels is None
+
+
+def test_a_run_of_an_earlier_schema_keeps_its_name():
+    assert RUN.digest == "aa87b2e241da", "as the release before had it, which knew no pixels"
+    assert RUN._replace(protocol=PROTOCOL.model_copy(update={"pixels": "abc"})).digest != RUN.digest
+    assert RUN._replace(model=RUN.model.model_copy(update={"probe": "abc"})).digest != RUN.digest
+    assert RUN._replace(model=RUN.model.model_copy(update={"train_seed": 1})).digest != RUN.digest
