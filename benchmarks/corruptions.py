@@ -33,9 +33,9 @@ from sklearn.datasets import load_sample_images
 from lst_robust.corruptions import ENGINE_VERSION, corrupt, corruption_names
 from lst_robust.corruptions.engine import CORRUPTIONS
 from lst_robust.corruptions.presets import constants
-from lst_robust.corruptions.random import Streams
 from lst_robust.corruptions.reference import reference_corrupt
-from lst_robust.models.allocator import keep_memory_mapped
+from lst_robust.corruptions.streams import Streams
+from lst_robust.runtime.allocator import keep_memory_mapped
 
 SEVERITIES = (1, 3, 5)
 ALL_CELLS = """

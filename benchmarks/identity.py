@@ -5,8 +5,8 @@
 
 The first table gives the largest difference of two sets of answers to the probe images, over the standard deviation of
 the median class, for the committed checkpoints: between ways to compute the same network, and between networks. The
-tolerance (lst_robust/evaluation/probe.py) must lie above the former. The second table gives the time to hash images,
-the first time and again, as a share of the time in which a network classifies them once, on the CPU.
+tolerance (lst_robust/evaluation/identity/probe.py) must lie above the former. The second table gives the time to hash
+images, the first time and again, as a share of the time in which a network classifies them once, on the CPU.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from lst_robust.evaluation.identity.probe import probe_images
 from lst_robust.evaluation.inference import Predictor, compute_logits
-from lst_robust.evaluation.probe import probe_images
 from lst_robust.models import create_model, optimize_for_inference
-from lst_robust.preprocess import Preprocess
+from lst_robust.models.preprocess import Preprocess
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINTS = {

@@ -35,9 +35,9 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lst_robust.models import create_model, describe_models, optimize_for_inference
-from lst_robust.models.allocator import keep_memory_mapped
-from lst_robust.models.lst import building
 from lst_robust.models.lst.blocks import LSTII, GroupedShortcut, authors_order
+from lst_robust.models.lst.kernels import building
+from lst_robust.runtime.allocator import keep_memory_mapped
 
 CASES = {"lst20": ("resnet20", 32, 128), "lst56": ("resnet56", 32, 128), "lst18": ("resnet18", 224, 8)}
 

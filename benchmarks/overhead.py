@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import lst_robust
 from lst_robust.data import open_source
 from lst_robust.evaluation.inference import Classifier, Predictor
-from lst_robust.models.allocator import keep_memory_mapped
-from lst_robust.models.inference import optimize_for_inference
-from lst_robust.preprocess import Preprocess
+from lst_robust.models.optimize import optimize_for_inference
+from lst_robust.models.preprocess import Preprocess
+from lst_robust.runtime.allocator import keep_memory_mapped
 
 SIZE = 32
 

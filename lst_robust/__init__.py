@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from lst_robust._version import __version__
 
 if TYPE_CHECKING:
-    from lst_robust.corruptions import corrupt, corruption_names
-    from lst_robust.evaluation.baseline import Baseline, make_baseline, read_baseline, write_baseline
-    from lst_robust.evaluation.comparison import Comparison, compare
-    from lst_robust.evaluation.gate import Gate, check
-    from lst_robust.evaluation.metrics import (
+    from lst_robust.analysis.baseline import Baseline, make_baseline, read_baseline, write_baseline
+    from lst_robust.analysis.comparison import Comparison, compare
+    from lst_robust.analysis.gate import Gate, check
+    from lst_robust.analysis.metrics import (
         corruption_error,
         corruption_errors,
         mce15,
@@ -29,42 +28,43 @@ if TYPE_CHECKING:
         relative_corruption_error,
         relative_mce,
     )
-    from lst_robust.evaluation.results import bootstrap_intervals
+    from lst_robust.analysis.results import bootstrap_intervals
+    from lst_robust.corruptions import corrupt, corruption_names
     from lst_robust.evaluation.runner import Evaluation, evaluate
     from lst_robust.models import create_model, model_names
-    from lst_robust.normaliser import Normaliser, load_normaliser, published_normaliser
     from lst_robust.reporting import render, robustness_table
     from lst_robust.suites import Suite, load_suite, suite_names
+    from lst_robust.suites.normaliser import Normaliser, load_normaliser, published_normaliser
 
 _HOME = {
     "corrupt": "corruptions",
     "corruption_names": "corruptions",
-    "Baseline": "evaluation.baseline",
-    "make_baseline": "evaluation.baseline",
-    "read_baseline": "evaluation.baseline",
-    "write_baseline": "evaluation.baseline",
-    "Comparison": "evaluation.comparison",
-    "compare": "evaluation.comparison",
-    "Gate": "evaluation.gate",
-    "check": "evaluation.gate",
-    "bootstrap_intervals": "evaluation.results",
-    "corruption_error": "evaluation.metrics",
-    "corruption_errors": "evaluation.metrics",
-    "mce15": "evaluation.metrics",
-    "mce19": "evaluation.metrics",
-    "mean_corruption_error": "evaluation.metrics",
-    "relative_corruption_error": "evaluation.metrics",
-    "relative_mce": "evaluation.metrics",
-    "published_normaliser": "normaliser",
+    "Baseline": "analysis.baseline",
+    "make_baseline": "analysis.baseline",
+    "read_baseline": "analysis.baseline",
+    "write_baseline": "analysis.baseline",
+    "Comparison": "analysis.comparison",
+    "compare": "analysis.comparison",
+    "Gate": "analysis.gate",
+    "check": "analysis.gate",
+    "bootstrap_intervals": "analysis.results",
+    "corruption_error": "analysis.metrics",
+    "corruption_errors": "analysis.metrics",
+    "mce15": "analysis.metrics",
+    "mce19": "analysis.metrics",
+    "mean_corruption_error": "analysis.metrics",
+    "relative_corruption_error": "analysis.metrics",
+    "relative_mce": "analysis.metrics",
+    "published_normaliser": "suites.normaliser",
     "Evaluation": "evaluation.runner",
     "evaluate": "evaluation.runner",
     "create_model": "models",
     "model_names": "models",
     "render": "reporting",
     "robustness_table": "reporting",
-    "Normaliser": "normaliser",
+    "Normaliser": "suites.normaliser",
     "Suite": "suites",
-    "load_normaliser": "normaliser",
+    "load_normaliser": "suites.normaliser",
     "load_suite": "suites",
     "suite_names": "suites",
 }

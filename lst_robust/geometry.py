@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lst_robust.config import Config
+from lst_robust.schema import Config
 
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 """PIL's filters, by the names that torchvision and timm use. All of them shrink with antialiasing, but `nearest`."""

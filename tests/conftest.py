@@ -17,7 +17,7 @@ os.environ.pop("COLUMNS", None)  # of pytest-xdist's workers: the command line's
 import numpy as np
 import pytest
 
-pytest_plugins = ["tests.faults.tally"]
+pytest_plugins = ["tests.faults.tally", "tests.fixtures.commands", "tests.fixtures.networks"]
 
 
 @pytest.fixture(scope="session")

@@ -13,17 +13,17 @@ import yaml
 
 import lst_robust
 from lst_robust import arguments
+from lst_robust.analysis.collect import collect_summaries
+from lst_robust.analysis.normalisers import resolve_normaliser
+from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import UsageError
 from lst_robust.evaluation import inference
-from lst_robust.evaluation.collect import collect_summaries
-from lst_robust.evaluation.normalisers import resolve_normaliser
-from lst_robust.evaluation.records import CLEAN_CELL, Cell
-from lst_robust.evaluation.store import Store
 from lst_robust.generation import generate, open_images, open_suite_images, parse_size, settings_for, verify
-from lst_robust.progress import Silent
+from lst_robust.records.store import Store
+from lst_robust.runtime.progress import Silent
 from lst_robust.suites import load_suite
-from tests.evaluation.conftest import PixelSum
-from tests.evaluation.simulated import ALL_CELLS, HALF, measured, simulated, stored
+from tests.analysis.simulated import ALL_CELLS, HALF, measured, simulated, stored
+from tests.fixtures.networks import PixelSum
 
 NAN = float("nan")
 SUITE = load_suite("digits-c").model_copy(update={"limit": 40, "training": None})

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.cli import app
-from lst_robust.evaluation.records import CLEAN_CELL, Cell, Record, Run
-from lst_robust.evaluation.store import Store
 from lst_robust.models.checkpoint import checkpoint_sha256
+from lst_robust.records.record import Record, Run
+from lst_robust.records.store import Store
 from lst_robust.suites import load_suite
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -13,7 +13,6 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lst_robust.cli import app
-from tests.cli.conftest import run, tiny  # noqa: F401 (fixtures)
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```(bash|python)\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
@@ -51,7 +50,7 @@ def workspace(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("command", RUNNABLE)
-def test_command(command, workspace, tiny, monkeypatch):  # noqa: F811
+def test_command(command, workspace, tiny, monkeypatch):
     name, *arguments = shlex.split(command)
     assert name == "lst-robust"
     suite = workspace / "tiny.yaml"

@@ -21,16 +21,16 @@ from types import ModuleType
 
 TESTS = {
     "corruptions.presets": "tests/corruptions/test_presets.py",
-    "corruptions.random": "tests/corruptions/test_random.py",
+    "corruptions.streams": "tests/corruptions/test_random.py",
     "corruptions.engine": "tests/corruptions/test_engine.py",
     "corruptions.noise": "tests/corruptions/test_draws.py tests/corruptions/test_noise.py",
     "corruptions.blur": "tests/corruptions/test_draws.py",
     "corruptions.weather": "tests/corruptions/test_draws.py tests/corruptions/test_reference.py",
-    "evaluation.statistics": "tests/evaluation/test_statistics.py",
-    "evaluation.confidence": "tests/evaluation/test_confidence.py",
-    "evaluation.records": "tests/evaluation/test_records.py tests/evaluation/test_store.py",
-    "evaluation.gate": "tests/evaluation/test_gate.py",
-    "evaluation.baseline": "tests/evaluation/test_baseline.py tests/evaluation/test_gate.py",
+    "analysis.statistics": "tests/evaluation/test_statistics.py",
+    "records.confidence": "tests/evaluation/test_confidence.py",
+    "records.record": "tests/evaluation/test_records.py tests/evaluation/test_store.py",
+    "analysis.gate": "tests/evaluation/test_gate.py",
+    "analysis.baseline": "tests/evaluation/test_baseline.py tests/evaluation/test_gate.py",
 }
 AT_IMPORT = ("_noise", "_shift", "_snow_small")
 SECONDS = 120  # for the tests of one mutant

@@ -1,7 +1,7 @@
 """Do the tests notice when the engine is wrong? Mutants of its functions, by mutmut, and of its constants.
 
     make mutants                                # all of it
-    make mutants ARGS="evaluation.gate"         # one module, or several
+    make mutants ARGS="analysis.gate"         # one module, or several
     make mutants ARGS="--only functions"
     .venv/bin/mutmut show NAME                  # what a survivor changes
 
@@ -27,15 +27,15 @@ import constant_mutants
 
 WANTED = 90  # percent
 FUNCTIONS = {  # what of each module; of the corruptions only the draws, for what they do to pixels has its references
-    "evaluation.metrics": "*",
-    "evaluation.scores": "*",
-    "evaluation.statistics": "*",
-    "evaluation.confidence": "*",
-    "evaluation.records": "*",
-    "evaluation.store": "*",
-    "evaluation.gate": "*",
-    "evaluation.baseline": "*",
-    "corruptions.random": "*",
+    "analysis.metrics": "*",
+    "analysis.scores": "*",
+    "analysis.statistics": "*",
+    "records.confidence": "*",
+    "records.record": "*",
+    "records.store": "*",
+    "analysis.gate": "*",
+    "analysis.baseline": "*",
+    "corruptions.streams": "*",
     "corruptions.presets": "x_constants__*",  # the others run when the module is imported: constant_mutants.py
     "corruptions.engine": "*",
     "corruptions.noise": "x__draw_* x_impulse_threshold__*",
@@ -97,7 +97,7 @@ def report(scores: list[Score]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as evaluation.gate; all by default")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as analysis.gate; all by default")
     parser.add_argument("--only", choices=["functions", "constants"], help="one of the two parts")
     arguments = parser.parse_args()
     unknown = set(arguments.modules) - set(FUNCTIONS)

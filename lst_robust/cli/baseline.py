@@ -37,8 +37,8 @@ def write_command(
     ] = True,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.evaluation.baseline import make_baseline, to_json
-    from lst_robust.evaluation.selection import label
+    from lst_robust.analysis.baseline import make_baseline, to_json
+    from lst_robust.analysis.selection import label
 
     output = Output("--out", out_file, json=json)
     observer = RichObserver()

@@ -14,7 +14,7 @@ from lst_robust.cli.console import RichObserver, plain_table, print_error, print
 from lst_robust.cli.output import Output, console_beside
 
 if TYPE_CHECKING:
-    from lst_robust.evaluation.gate import Finding, Gate
+    from lst_robust.analysis.gate import Finding, Gate
 
 HELP = """Hold the current records against a committed baseline, and fail when a model got worse.
 
@@ -69,9 +69,9 @@ def check_command(
         ),
     ] = False,
 ) -> None:
+    from lst_robust.analysis.baseline import read_baseline
+    from lst_robust.analysis.gate import check
     from lst_robust.errors import DataError
-    from lst_robust.evaluation.baseline import read_baseline
-    from lst_robust.evaluation.gate import check
     from lst_robust.reporting.ci import github_annotations, junit_xml
 
     report = None if junit is None else Output("--junit", junit, json=json)

@@ -9,13 +9,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from lst_robust.benchmark import GROUPS
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, err, out, plain_table, print_json
 from lst_robust.cli.report import TITLES
-from lst_robust.corruptions.presets import GROUPS
 
 if TYPE_CHECKING:
-    from lst_robust.evaluation.comparison import Comparison, Difference
+    from lst_robust.analysis.comparison import Comparison, Difference
 
 HELP = """Compare two measured models, image by image: mCE and every CE, with interval and p-value.
 
@@ -41,7 +41,7 @@ def compare_command(
     results_dir: opt.ResultsDir = Path("results"),
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.evaluation.comparison import compare
+    from lst_robust.analysis.comparison import compare
 
     observer = RichObserver()
     comparison = compare(a, b, suite=suite, normaliser=normaliser, results_dir=results_dir, warn=observer.warn)

@@ -38,8 +38,8 @@ def convert_command(
     set_: opt.Set = None,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.files import check_output
     from lst_robust.models import checkpoint_sha256, convert_checkpoint
+    from lst_robust.runtime.files import check_output
 
     check_output("DST", destination, regular=True)
     names = None if classes is None else [name.strip() for name in classes.split(",")]

@@ -10,8 +10,8 @@ import typer
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, print_json, print_line, print_note
 from lst_robust.cli.output import Output
-from lst_robust.cores import worker_count
 from lst_robust.errors import UsageError
+from lst_robust.runtime.cores import worker_count
 
 HELP = """Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`).
 

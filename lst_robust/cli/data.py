@@ -54,8 +54,8 @@ def verify_command(
     workers: opt.Workers = None,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.cores import worker_count
-    from lst_robust.data.verify import Finding, verify
+    from lst_robust.data.checks import Finding, verify
+    from lst_robust.runtime.cores import worker_count
     from lst_robust.suites import load_suite
 
     resolved = load_suite(suite)

@@ -103,11 +103,11 @@ def eval_command(
     ] = False,
     json: opt.Json = False,
 ) -> None:
+    from lst_robust.analysis.normalisers import require_all_cells, resolve_normaliser, to_yaml
     from lst_robust.cli.report import print_evaluation
-    from lst_robust.distributed import is_leader
-    from lst_robust.evaluation.normalisers import require_all_cells, resolve_normaliser, to_yaml
     from lst_robust.evaluation.runner import evaluate, wanted_cells
-    from lst_robust.models.allocator import keep_memory_mapped
+    from lst_robust.runtime.allocator import keep_memory_mapped
+    from lst_robust.runtime.process_group import is_leader
     from lst_robust.suites import load_suite
 
     output = None if write_normaliser is None else Output("--write-normaliser", write_normaliser, json=json)

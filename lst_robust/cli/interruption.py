@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, ClassVar
 
-from lst_robust.distributed import is_leader
+from lst_robust.runtime.process_group import is_leader
 
 GRACE = 5.0  # seconds for the work to end by itself; schedulers and torchrun kill after ten to thirty
 AGAIN = 1.0  # seconds before a further signal counts: `timeout` and schedulers send the same to process and group

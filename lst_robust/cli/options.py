@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS, SEVERITIES, STANDARD_15
+from lst_robust.benchmark import CORRUPTIONS, GROUPS, SEVERITIES, STANDARD_15
 from lst_robust.errors import UsageError
 
 Suite = Annotated[

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from lst_robust.cli.console import err, out, print_note
 from lst_robust.errors import DataError, UsageError
-from lst_robust.files import check_output, write_output
+from lst_robust.runtime.files import check_output, write_output
 
 DASH = "-"  # the name of standard output; a file of that name is ./-
 

@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from lst_robust.benchmark import GROUPS, SEVERITIES
 from lst_robust.cli.console import plain_table
-from lst_robust.corruptions.presets import GROUPS, SEVERITIES
 
 TITLES = {
     "clean_error": "clean error",

@@ -27,7 +27,7 @@ def show_command(
     json: opt.Json = False,
 ) -> None:
     from lst_robust.errors import DataError
-    from lst_robust.evaluation.store import parse_record
+    from lst_robust.records.store import parse_record
 
     if path.is_dir():
         raise DataError(f"{path} is a folder: give one of its records, such as {path / 'clean.json'}")

@@ -13,7 +13,7 @@ from lst_robust.cli.console import RichObserver, out, print_json
 from lst_robust.cli.output import Output
 
 if TYPE_CHECKING:
-    from lst_robust.evaluation.statistics import Spread
+    from lst_robust.analysis.statistics import Spread
 
 Format = Literal["rich", "csv", "md", "latex", "html"]
 
@@ -54,7 +54,7 @@ def table_command(
     results_dir: opt.ResultsDir = Path("results"),
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.evaluation.collect import collect_summaries
+    from lst_robust.analysis.collect import collect_summaries
     from lst_robust.reporting import over_seeds, render, robustness_table, seed_notes
 
     output = None if out_file is None else Output("--out", out_file, json=json)

@@ -68,15 +68,15 @@ def train_command(
     ] = False,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.cores import worker_count
-    from lst_robust.devices import resolve_device
-    from lst_robust.distributed import is_leader
     from lst_robust.errors import UsageError
-    from lst_robust.files import check_output
-    from lst_robust.models.allocator import keep_memory_mapped
     from lst_robust.models.checkpoint import checkpoint_sha256
-    from lst_robust.recipes import load_recipe, recipe_names
+    from lst_robust.runtime.allocator import keep_memory_mapped
+    from lst_robust.runtime.cores import worker_count
+    from lst_robust.runtime.devices import resolve_device
+    from lst_robust.runtime.files import check_output
+    from lst_robust.runtime.process_group import is_leader
     from lst_robust.suites import load_suite
+    from lst_robust.suites.recipe import load_recipe, recipe_names
     from lst_robust.training.trained import checkpoints_folder, ensure_trained, plan_training
 
     if out_file is not None:

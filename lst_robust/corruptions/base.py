@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.streams import Streams
 
 Draws = Mapping[str, np.ndarray]
 """All the randomness of N images: arrays whose leading axis is N; empty for a deterministic corruption."""
@@ -56,10 +56,10 @@ def to_uint8(x: np.ndarray) -> np.ndarray:
 
 
 def compiled(module: str, name: str) -> Kernel:
-    """The kernel `name` of `lst_robust.corruptions.<module>`, imported (and with it numba) on its first call
+    """The kernel `name` of `lst_robust.corruptions.kernels.<module>`, imported (and with it numba) on its first call
     only."""
 
     def kernel(images: np.ndarray, streams: Streams, c: Any) -> np.ndarray:
-        return getattr(import_module(f"lst_robust.corruptions.{module}"), name)(images, streams, c)
+        return getattr(import_module(f"lst_robust.corruptions.kernels.{module}"), name)(images, streams, c)
 
     return kernel

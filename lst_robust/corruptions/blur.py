@@ -21,7 +21,7 @@ from lst_robust.corruptions.filters import (
     zoom,
 )
 from lst_robust.corruptions.presets import DefocusBlur, GaussianBlur, GlassBlur, MotionBlur, ZoomBlur
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.streams import Streams
 
 Images = NDArray[np.uint8]
 
@@ -109,9 +109,9 @@ def apply_zoom_blur(images: Images, draws: Draws, c: ZoomBlur) -> Images:
 
 
 CORRUPTIONS = (
-    Corruption("gaussian_blur", no_draws, apply_gaussian_blur, compiled("kernels_blur", "gaussian_blur")),
-    Corruption("defocus_blur", no_draws, apply_defocus_blur, compiled("kernels_blur", "defocus_blur")),
-    Corruption("glass_blur", draw_glass_blur, apply_glass_blur, compiled("kernels_blur", "glass_blur")),
-    Corruption("motion_blur", draw_motion_blur, apply_motion_blur, compiled("kernels_blur", "motion_blur")),
-    Corruption("zoom_blur", no_draws, apply_zoom_blur, compiled("kernels_blur", "zoom_blur")),
+    Corruption("gaussian_blur", no_draws, apply_gaussian_blur, compiled("blur", "gaussian_blur")),
+    Corruption("defocus_blur", no_draws, apply_defocus_blur, compiled("blur", "defocus_blur")),
+    Corruption("glass_blur", draw_glass_blur, apply_glass_blur, compiled("blur", "glass_blur")),
+    Corruption("motion_blur", draw_motion_blur, apply_motion_blur, compiled("blur", "motion_blur")),
+    Corruption("zoom_blur", no_draws, apply_zoom_blur, compiled("blur", "zoom_blur")),
 )

@@ -14,7 +14,7 @@ from skimage.color import hsv2rgb, rgb2hsv
 
 from lst_robust.corruptions.base import Corruption, Draws, compiled, no_draws, to_uint8, to_unit
 from lst_robust.corruptions.presets import Elastic, Jpeg, Pixelate, Saturate, Shift
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.streams import Streams
 
 
 def _brightness(images: np.ndarray, draws: Draws, c: Shift) -> np.ndarray:
@@ -158,12 +158,10 @@ def _elastic_transform(images: np.ndarray, draws: Draws, c: Elastic) -> np.ndarr
 
 
 CORRUPTIONS = (
-    Corruption("brightness", no_draws, _brightness, compiled("kernels_color", "brightness")),
-    Corruption("contrast", no_draws, _contrast, compiled("kernels_color", "contrast")),
-    Corruption("saturate", no_draws, _saturate, compiled("kernels_color", "saturate")),
-    Corruption("pixelate", no_draws, _pixelate, compiled("kernels_digital", "pixelate")),
-    Corruption("jpeg_compression", no_draws, jpeg_compression, compiled("kernels_digital", "jpeg_compression")),
-    Corruption(
-        "elastic_transform", _draw_elastic, _elastic_transform, compiled("kernels_elastic", "elastic_transform")
-    ),
+    Corruption("brightness", no_draws, _brightness, compiled("color", "brightness")),
+    Corruption("contrast", no_draws, _contrast, compiled("color", "contrast")),
+    Corruption("saturate", no_draws, _saturate, compiled("color", "saturate")),
+    Corruption("pixelate", no_draws, _pixelate, compiled("digital", "pixelate")),
+    Corruption("jpeg_compression", no_draws, jpeg_compression, compiled("digital", "jpeg_compression")),
+    Corruption("elastic_transform", _draw_elastic, _elastic_transform, compiled("elastic", "elastic_transform")),
 )

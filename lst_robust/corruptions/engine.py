@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from lst_robust import benchmark
 from lst_robust.arguments import choice, items, plain, whole_number, wrong
 from lst_robust.corruptions import blur, digital, noise, presets, weather
 from lst_robust.corruptions.base import Corruption
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.streams import Streams
 from lst_robust.errors import UsageError
 
 ENGINE = "lst-robust"
@@ -32,10 +33,10 @@ def corruption_names(group: str | None = None) -> tuple[str, ...]:
     """Names in the order of the paper's Table 4: all 19, "standard" (the 15 of ImageNet-C), or one group of
     them ("noise", "blur", "weather", "digital", "extra"). UsageError (a ValueError) for another group."""
     if group is None:
-        return presets.CORRUPTIONS
+        return benchmark.CORRUPTIONS
     if isinstance(group, str) and group == "standard":
-        return presets.STANDARD_15
-    return presets.GROUPS[choice("corruption group", group, [*presets.GROUPS, "standard"])]
+        return benchmark.STANDARD_15
+    return benchmark.GROUPS[choice("corruption group", group, [*benchmark.GROUPS, "standard"])]
 
 
 def corrupt(

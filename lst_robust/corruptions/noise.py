@@ -9,7 +9,7 @@ import numpy as np
 
 from lst_robust.corruptions.base import Corruption, Draws, compiled, to_uint8, to_unit
 from lst_robust.corruptions.presets import Noise
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.streams import Streams
 
 WORD = 2**32
 
@@ -92,8 +92,8 @@ def _impulse_noise(images: np.ndarray, draws: Draws, c: Noise) -> np.ndarray:
 
 
 CORRUPTIONS = (
-    Corruption("gaussian_noise", _draw_normal, _gaussian_noise, compiled("kernels_noise", "gaussian_noise")),
-    Corruption("shot_noise", _draw_words, _shot_noise, compiled("kernels_noise", "shot_noise")),
-    Corruption("impulse_noise", _draw_impulse, _impulse_noise, compiled("kernels_noise", "impulse_noise")),
-    Corruption("speckle_noise", _draw_normal, _speckle_noise, compiled("kernels_noise", "speckle_noise")),
+    Corruption("gaussian_noise", _draw_normal, _gaussian_noise, compiled("noise", "gaussian_noise")),
+    Corruption("shot_noise", _draw_words, _shot_noise, compiled("noise", "shot_noise")),
+    Corruption("impulse_noise", _draw_impulse, _impulse_noise, compiled("noise", "impulse_noise")),
+    Corruption("speckle_noise", _draw_normal, _speckle_noise, compiled("noise", "speckle_noise")),
 )

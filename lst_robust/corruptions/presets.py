@@ -14,21 +14,10 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from lst_robust.arguments import choice, choices, whole_number, whole_numbers
+from lst_robust.arguments import choice, whole_number
+from lst_robust.benchmark import CORRUPTIONS, SEVERITIES
 from lst_robust.errors import UsageError
 
-GROUPS: dict[str, tuple[str, ...]] = {
-    "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
-    "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
-    "weather": ("snow", "frost", "fog", "brightness"),
-    "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
-    "extra": ("saturate", "spatter", "gaussian_blur", "speckle_noise"),
-}
-"""The groups in the order of the paper's Table 4; `extra` holds ImageNet-C's four validation corruptions."""
-
-CORRUPTIONS: tuple[str, ...] = tuple(name for names in GROUPS.values() for name in names)
-STANDARD_15: tuple[str, ...] = tuple(name for g, names in GROUPS.items() if g != "extra" for name in names)
-SEVERITIES: tuple[int, ...] = (1, 2, 3, 4, 5)
 PRESETS: tuple[str, ...] = ("imagenet", "tiny-imagenet", "cifar")
 STYLES: tuple[str, ...] = ("hendrycks", "imagecorruptions")
 
@@ -325,13 +314,3 @@ def constants(corruption: str, severity: int, preset: str, style: str = "hendryc
     if preset != "imagenet":
         raise UsageError(f"style 'imagecorruptions' has constants for preset 'imagenet' only, not {preset!r}")
     return IMAGECORRUPTIONS[corruption][severity - 1]
-
-
-def checked_corruptions(name: str, value: object, *, also: str = "") -> tuple[str, ...]:
-    """Names of corruptions, each once, from an argument of that name; UsageError for others, and for none."""
-    return choices(name, value, CORRUPTIONS, kind="corruption", also=also)
-
-
-def checked_severities(name: str, value: object, *, also: str = "") -> tuple[int, ...]:
-    """Severities in ascending order, each once, from an argument of that name; UsageError for others, and for none."""
-    return tuple(sorted(set(whole_numbers(name, value, least=SEVERITIES[0], most=SEVERITIES[-1], also=also))))

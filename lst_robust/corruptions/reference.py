@@ -32,7 +32,7 @@ from scipy.ndimage import map_coordinates
 
 from lst_robust.corruptions import presets
 from lst_robust.corruptions.engine import checked_batch, checked_ids
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.streams import Streams
 from lst_robust.errors import DataError, UsageError
 
 REFERENCE_ENGINE = "imagecorruptions"

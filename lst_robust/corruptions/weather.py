@@ -13,8 +13,8 @@ from lst_robust.corruptions.base import Corruption, Draws, compiled, to_uint8, t
 from lst_robust.corruptions.filters import axis_zoom, gaussian, motion_blur, motion_taps, round_16_bit, zoom
 from lst_robust.corruptions.plasma import plasma
 from lst_robust.corruptions.presets import Fog, Frost, Snow, Spatter
-from lst_robust.corruptions.random import Streams
 from lst_robust.corruptions.splashes import splashes
+from lst_robust.corruptions.streams import Streams
 from lst_robust.corruptions.textures import frost_textures_for
 
 Images = NDArray[np.uint8]
@@ -122,8 +122,8 @@ def apply_spatter(images: Images, draws: Draws, c: Spatter) -> Images:
 
 
 CORRUPTIONS = (
-    Corruption("snow", draw_snow, apply_snow, compiled("kernels_weather", "snow")),
-    Corruption("frost", draw_frost, apply_frost, compiled("kernels_weather", "frost")),
-    Corruption("fog", draw_fog, apply_fog, compiled("kernels_weather", "fog")),
-    Corruption("spatter", draw_spatter, apply_spatter, compiled("kernels_weather", "spatter")),
+    Corruption("snow", draw_snow, apply_snow, compiled("weather", "snow")),
+    Corruption("frost", draw_frost, apply_frost, compiled("weather", "frost")),
+    Corruption("fog", draw_fog, apply_fog, compiled("weather", "fog")),
+    Corruption("spatter", draw_spatter, apply_spatter, compiled("weather", "spatter")),
 )

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lst_robust.data.class_folders import require_folder
 from lst_robust.data.content import digest_of_rows
-from lst_robust.data.files import require_folder
 from lst_robust.data.image_folder import ImageFolderSource
 from lst_robust.data.source import ImageSource
 from lst_robust.errors import DataError, UsageError

@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lst_robust.cache import cache_root
 from lst_robust.errors import DataError
-from lst_robust.files import write_output
+from lst_robust.runtime.cache import cache_root
+from lst_robust.runtime.files import write_output
 
 DIGITS = 32  # hexadecimal digits of a digest: 128 bits
 FILES_AT_ONCE = 256  # that a thread looks at before it takes others

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS, SEVERITIES
+from lst_robust.benchmark import CORRUPTIONS, GROUPS, SEVERITIES
 from lst_robust.data.cifar import SIZE, CifarName, require_size
+from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
 from lst_robust.data.content import digest_of_rows, kept_digest
-from lst_robust.data.files import FileSource, class_folders, files_by_class, require_folder
 from lst_robust.data.imagenet import wnids
 from lst_robust.data.source import ImageSource
 from lst_robust.errors import DataError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from lst_robust.data.files import FileSource, class_folders, files_by_class, require_folder
+from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
 from lst_robust.errors import DataError
 
 SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val")}

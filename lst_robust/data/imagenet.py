@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from lst_robust.data.files import FileSource, class_folders, files_by_class, image_files, require_folder
+from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, image_files, require_folder
 from lst_robust.errors import DataError
 
 LAYOUT = "images must lie as val/<wnid>/*.JPEG, such as val/n01440764/ILSVRC2012_val_00000293.JPEG (image-net.org)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from lst_robust.data.files import FileSource, require_folder
+from lst_robust.data.class_folders import FileSource, require_folder
 from lst_robust.errors import DataError, UsageError
 
 CATEGORIES, LIST = "categories_places365.txt", "places365_val.txt"

@@ -1,6 +1,6 @@
 """What every data set looks like from outside: labels and ids at once, uint8 pixels only when they are read.
 
-The id of an image keys its noise (lst_robust/corruptions/random.py), so it must not depend on the order of a
+The id of an image keys its noise (lst_robust/corruptions/streams.py), so it must not depend on the order of a
 listing, on the machine or on what else is evaluated.
 """
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from lst_robust.data.files import FileSource, class_folders, files_by_class, image_files, readable_name, require_folder
+from lst_robust.data.class_folders import (
+    FileSource,
+    class_folders,
+    files_by_class,
+    image_files,
+    readable_name,
+    require_folder,
+)
 from lst_robust.errors import DataError
 
 FOLDER = "tiny-imagenet-200"

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
-from lst_robust.evaluation.confidence import Outcomes
-from lst_robust.preprocess import Load, Preprocess, ahead
+from lst_robust.models.preprocess import Load, Preprocess
+from lst_robust.records.confidence import Outcomes
+from lst_robust.runtime.prefetch import prefetch
 
 Result = TypeVar("Result")
 
@@ -78,7 +79,7 @@ class Predictor:
         def outcomes(some: slice) -> Outcomes:
             return predict(self.model, self.preprocess, images[some], labels[some], self.classes, amp=self.amp)
 
-        return Outcomes.joined(self._in_parts(outcomes, len(images)))
+        return Outcomes.concatenated(self._in_parts(outcomes, len(images)))
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """float32 (n, classes), always in full precision."""
@@ -140,7 +141,7 @@ class Classifier:
 
     def _one_by_one(self, load: Load, labels: np.ndarray) -> Generator[Outcomes, None, None]:
         batches = _batches(len(labels), self.batch_size)
-        with closing(ahead(load, batches, self.workers)) as loaded:
+        with closing(prefetch(load, batches, self.workers)) as loaded:
             for batch, images in zip(batches, loaded, strict=True):
                 yield self.predict(images, labels[batch.start : batch.stop])
 
@@ -155,7 +156,8 @@ class Classifier:
         n = len(labels)
         batches = _batches(n, min(self.share, -(-n // self.threads)))
         try:
-            with closing(ahead(load_and_predict, batches, self.workers, lambda: torch.set_num_threads(1))) as outcomes:
+            outcomes = prefetch(load_and_predict, batches, self.workers, lambda: torch.set_num_threads(1))
+            with closing(outcomes):
                 yield from outcomes
         finally:
             torch.set_num_threads(self.threads)

@@ -18,17 +18,18 @@ import torch
 from torch import nn
 
 from lst_robust._version import __version__
-from lst_robust.distributed import Ranks
+from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError, LstRobustError, NonFiniteError, UsageError
-from lst_robust.evaluation.confidence import Outcomes
-from lst_robust.evaluation.images import CellImages
+from lst_robust.evaluation.cell_images import CellImages
+from lst_robust.evaluation.identity.probe import full_precision, probe_images
 from lst_robust.evaluation.inference import Classifier, Predictor
-from lst_robust.evaluation.probe import full_precision, probe_images
-from lst_robust.evaluation.records import CLEAN_CELL, Cell, Provenance, Record, Run, make_record, utc_now
-from lst_robust.evaluation.store import Store
-from lst_robust.models.inference import optimize_for_inference
-from lst_robust.preprocess import Preprocess
-from lst_robust.progress import Observer
+from lst_robust.models.optimize import optimize_for_inference
+from lst_robust.models.preprocess import Preprocess
+from lst_robust.records.confidence import Outcomes
+from lst_robust.records.record import Provenance, Record, Run, make_record, utc_now
+from lst_robust.records.store import Store
+from lst_robust.runtime.process_group import Ranks
+from lst_robust.runtime.progress import Observer
 from lst_robust.suites import PixelStatistics
 
 MAX_REASON = 300  # characters of another's error
@@ -134,7 +135,7 @@ class Measurer:
                 self.observer.advance(len(part.correct) / len(labels))
         seconds = time.perf_counter() - started
         self._require_unchanged(run, cell, pixels)
-        return make_record(run, cell, Outcomes.joined(parts), self._provenance(seconds, len(labels)), pixels)
+        return make_record(run, cell, Outcomes.concatenated(parts), self._provenance(seconds, len(labels)), pixels)
 
     def _require_unchanged(self, run: Run, cell: Cell, pixels: str | None) -> None:
         """The clean images are looked at once, because they are decoded once; official files after each cell."""

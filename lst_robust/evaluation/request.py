@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from lst_robust.analysis.normalisers import resolve_normaliser
 from lst_robust.arguments import (
     OR_NONE,
     choice,
@@ -24,16 +25,15 @@ from lst_robust.arguments import (
     wrong,
     yes_or_no,
 )
-from lst_robust.cores import worker_count
-from lst_robust.corruptions.presets import checked_corruptions, checked_severities
-from lst_robust.devices import resolve_device
+from lst_robust.benchmark import checked_corruptions, checked_severities
 from lst_robust.errors import UsageError
-from lst_robust.evaluation.normalisers import resolve_normaliser
-from lst_robust.evaluation.subject import MAX_NAME, Options
+from lst_robust.evaluation.model_under_test import MAX_NAME, Options
 from lst_robust.models import model_info, require_options
-from lst_robust.normaliser import Normaliser
-from lst_robust.progress import Observer, Silent, checked_observer
+from lst_robust.runtime.cores import worker_count
+from lst_robust.runtime.devices import resolve_device
+from lst_robust.runtime.progress import Observer, Silent, checked_observer
 from lst_robust.suites import Preprocessing, Suite, resolve_suite
+from lst_robust.suites.normaliser import Normaliser
 
 MAX_MODEL = 200  # characters of a model's name, which may be a file's path: it names a folder and a checkpoint
 MOST_TRAIN_SEED = 2**32 - 1  # as of recipes

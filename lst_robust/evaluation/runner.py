@@ -11,24 +11,18 @@ from pathlib import Path
 
 from torch import nn
 
+from lst_robust.analysis.normalisers import Choice
+from lst_robust.analysis.results import Summary, summarise
 from lst_robust.arguments import optional
-from lst_robust.corruptions.presets import checked_corruptions, checked_severities
+from lst_robust.benchmark import CLEAN_CELL, Cell, checked_corruptions, checked_severities
 from lst_robust.data import ImageSource
-from lst_robust.distributed import Ranks, joined
 from lst_robust.errors import DataError, UsageError
-from lst_robust.evaluation.images import CellImages, open_cell_images
+from lst_robust.evaluation.cell_images import CellImages, open_cell_images
+from lst_robust.evaluation.identity.probe import same_answers
 from lst_robust.evaluation.measurer import Measurer
-from lst_robust.evaluation.normalisers import Choice
-from lst_robust.evaluation.preprocessing import note_other_geometry, require_stated_geometry
-from lst_robust.evaluation.probe import same_answers
-from lst_robust.evaluation.records import CLEAN_CELL, Cell, Protocol, Record, Run
-from lst_robust.evaluation.request import EvalRequest, checked_request
-from lst_robust.evaluation.results import Summary, summarise
-from lst_robust.evaluation.runs import settle_run
-from lst_robust.evaluation.store import Store
-from lst_robust.evaluation.subject import (
+from lst_robust.evaluation.model_under_test import (
+    ModelUnderTest,
     Options,
-    Subject,
     from_checkpoint,
     from_library,
     from_module,
@@ -36,8 +30,14 @@ from lst_robust.evaluation.subject import (
     unwrapped,
     with_statistics,
 )
+from lst_robust.evaluation.own_geometry import note_other_geometry, require_stated_geometry
+from lst_robust.evaluation.request import EvalRequest, checked_request
 from lst_robust.models.external import stated_statistics
-from lst_robust.progress import Observer, Silent
+from lst_robust.records.record import Protocol, Record, Run
+from lst_robust.records.runs import settle_run
+from lst_robust.records.store import Store
+from lst_robust.runtime.process_group import Ranks, process_group
+from lst_robust.runtime.progress import Observer, Silent
 from lst_robust.suites import Normaliser, PixelStatistics, Preprocessing, Suite
 
 
@@ -127,7 +127,7 @@ def _evaluation(request: EvalRequest) -> Evaluation:
     store.check_writable()  # before any work is done
     cells = wanted_cells(request.suite, request.corruptions, request.severities)
     images = _open_images(request, cells)
-    with joined() as ranks:
+    with process_group() as ranks:
         observer = request.observer if ranks.leader else Silent()
         measurer, run = _prepared(request, images, store, ranks, observer)
         finished = store.load(run, observer.warn)
@@ -191,7 +191,7 @@ def _prepared(
     return measurer, _agreed_run(Run(protocol, identity), measurer, store, ranks, observer)
 
 
-def _subject(request: EvalRequest, clean: ImageSource, observer: Observer) -> Subject:
+def _subject(request: EvalRequest, clean: ImageSource, observer: Observer) -> ModelUnderTest:
     """The network: as it was given, with given weights, with its library's, or trained on the suite."""
     model, suite, given = request.model, request.suite, request.model_options
     if isinstance(model, nn.Module):

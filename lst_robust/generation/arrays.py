@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
-from lst_robust.generation.layout import Cell, Layout, not_written, place
+from lst_robust.generation.layout import Layout, not_written, place
 
 LABELS = "labels.npy"
 BLOCK = 2**20  # bytes hashed at once: a file may be larger than memory

@@ -1,7 +1,7 @@
 """Writes a corrupted set: each image is decoded once, all its corrupted versions are made and put in their places.
 
 The work is cut into chunks of images whatever the number of workers and ranks. Noise belongs to the image (see
-lst_robust/corruptions/random.py), so who does which chunk, and when, changes nothing.
+lst_robust/corruptions/streams.py), so who does which chunk, and when, changes nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import numpy as np
 from lst_robust.arguments import instance, optional, path, whole_number
 from lst_robust.corruptions import corrupt
 from lst_robust.data import ImageSource
-from lst_robust.distributed import Ranks, joined
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.generation import manifest
 from lst_robust.generation.inputs import image_shapes, require_outside
 from lst_robust.generation.layout import Layout
 from lst_robust.generation.manifest import Settings
-from lst_robust.progress import Observer, Silent, checked_observer
+from lst_robust.runtime.process_group import Ranks, process_group
+from lst_robust.runtime.progress import Observer, Silent, checked_observer
 
 CHUNK_BYTES = 2**20  # of decoded images a worker holds at once; at least one image
 CHUNK_IMAGES = 128
@@ -87,7 +87,7 @@ def generate(
     started = time.perf_counter()
     plan = manifest.planned(source, settings, workers)
     files = plan.files(folder)
-    with joined() as ranks:
+    with process_group() as ranks:
         was_complete = False
         if ranks.rank == 0:
             was_complete = manifest.begin(folder, plan)

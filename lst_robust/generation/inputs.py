@@ -12,8 +12,8 @@ import numpy as np
 from lst_robust.arguments import instance, optional, path, whole_number, wrong, yes_or_no
 from lst_robust.corruptions.engine import MIN_SIDE
 from lst_robust.data import ImageSource, open_source
+from lst_robust.data.class_folders import FileSource, class_folders, files_by_class
 from lst_robust.data.decode import decode_whole, opened
-from lst_robust.data.files import FileSource, class_folders, files_by_class
 from lst_robust.data.image_folder import SPLIT_FOLDERS
 from lst_robust.data.source import without_unreadable
 from lst_robust.errors import DataError, UsageError

@@ -13,24 +13,14 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 from uuid import uuid4
 
 import numpy as np
 
+from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
 
 UNFINISHED = ".unfinished"
-
-
-class Cell(NamedTuple):
-    """All images of a set under one corruption at one severity."""
-
-    corruption: str
-    severity: int
-
-    def __str__(self) -> str:
-        return f"{self.corruption}/{self.severity}"
 
 
 class Layout(ABC):

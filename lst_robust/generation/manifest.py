@@ -18,25 +18,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lst_robust._version import __version__
 from lst_robust.arguments import choice, optional, path, whole_number
+from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell, checked_corruptions, checked_severities
 from lst_robust.corruptions import ENGINE, ENGINE_VERSION
 from lst_robust.corruptions.engine import MIN_SIDE
-from lst_robust.corruptions.presets import (
-    CORRUPTIONS,
-    PRESETS,
-    SEVERITIES,
-    STYLES,
-    checked_corruptions,
-    checked_severities,
-    constants,
-)
+from lst_robust.corruptions.presets import PRESETS, STYLES, constants
 from lst_robust.data import ImageSource
 from lst_robust.errors import DataError, UsageError
-from lst_robust.files import write_output
 from lst_robust.generation.arrays import ArrayLayout
 from lst_robust.generation.inputs import MAX_SIDE
-from lst_robust.generation.layout import Cell, Layout
+from lst_robust.generation.layout import Layout
 from lst_robust.generation.tree import JPEG_QUALITY, SUFFIXES, TreeLayout, tree_names
-from lst_robust.progress import Observer, Silent
+from lst_robust.runtime.files import write_output
+from lst_robust.runtime.progress import Observer, Silent
 
 MANIFEST = "MANIFEST.json"
 
@@ -215,7 +208,7 @@ def completed(folder: Path, plan: Manifest, workers: int, observer: Observer) ->
     digests, wrong = digest_cells(files, workers, observer)
     if wrong:
         raise DataError(f"{_listed(wrong)}: remove what does not belong there, and run the same command again")
-    cells = {str(cell): CellDigest(images=len(plan.images), sha256=digest) for cell, digest in digests.items()}
+    cells = {cell.folder: CellDigest(images=len(plan.images), sha256=digest) for cell, digest in digests.items()}
     return plan.model_copy(update={"cells": cells, "labels_sha256": files.labels_digest()})
 
 
@@ -229,13 +222,13 @@ def verify(folder: str | Path, *, workers: int = 1, observer: Observer | None = 
     if manifest.cells is None:
         raise DataError(f"{folder} is not finished: run the command that makes it again, and it goes on from there")
     files = manifest.files(folder)
-    if set(manifest.cells) != set(map(str, files.cells)):
+    if set(manifest.cells) != set(cell.folder for cell in files.cells):
         raise DataError(f"{folder / MANIFEST} is damaged (cells): generate the set again in a new folder")
     digests, wrong = digest_cells(files, workers, observer or Silent())
     wrong += [
-        f"{cell} has changed (its digest is not that of {MANIFEST})"
+        f"{cell.folder} has changed (its digest is not that of {MANIFEST})"
         for cell, digest in digests.items()
-        if manifest.cells.get(str(cell)) != CellDigest(images=len(manifest.images), sha256=digest)
+        if manifest.cells.get(cell.folder) != CellDigest(images=len(manifest.images), sha256=digest)
     ]
     if not wrong and files.labels_digest() != manifest.labels_sha256:
         wrong.append(f"the labels have changed (their digest is not that of {MANIFEST})")
@@ -254,7 +247,7 @@ def digest_cells(files: Layout, workers: int, observer: Observer) -> tuple[Mappi
                 digests[cell] = future.result()
             except DataError as error:
                 wrong.append(str(error))
-            observer.advance(1, str(cell))
+            observer.advance(1, cell.folder)
     observer.finish()
     return digests, wrong
 

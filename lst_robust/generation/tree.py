@@ -11,11 +11,12 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
+from lst_robust.benchmark import Cell
 from lst_robust.data import ImageSource
+from lst_robust.data.class_folders import readable_name
 from lst_robust.data.decode import EXTENSIONS
-from lst_robust.data.files import readable_name
 from lst_robust.errors import DataError
-from lst_robust.generation.layout import Cell, Layout, place
+from lst_robust.generation.layout import Layout, place
 
 JPEG_QUALITY = 85  # make_imagenet_c.py saves with PIL's quality=85, optimize=True; OpenCV gives the same bytes, sooner
 SUFFIXES = {"jpeg": ".JPEG", "png": ".png"}
@@ -40,7 +41,7 @@ class TreeLayout(Layout):
         self._encoder = _ENCODERS[image_format]
 
     def _path(self, cell: Cell, row: int) -> Path:
-        return self.folder / str(cell) / self.names[row]
+        return self.folder / cell.folder / self.names[row]
 
     def missing(self, cell: Cell, rows: np.ndarray) -> np.ndarray:
         return np.array([row for row in rows.tolist() if not self._path(cell, row).is_file()], dtype=np.int64)
@@ -54,7 +55,7 @@ class TreeLayout(Layout):
 
     def digest(self, cell: Cell) -> str:
         """Over the files sorted by name: "<class>/<file name>", zero byte, length in decimal, zero byte, content."""
-        folder = self.folder / str(cell)
+        folder = self.folder / cell.folder
         found, expected = set(_files_below(folder)), set(self.names)
         if lacking := sorted(expected - found):
             raise DataError(f"{folder / lacking[0]} is missing{_more(lacking)}")

@@ -16,8 +16,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from lst_robust.errors import CheckpointError, DataError
-from lst_robust.files import write_output
 from lst_robust.models.formats import adapt_state_dict
+from lst_robust.runtime.files import write_output
 
 FORMAT = "lst-robust/1"
 PICKLES = (".pth", ".pt", ".pth.tar", ".ckpt", ".bin")

@@ -22,7 +22,7 @@ from torch import nn
 
 from lst_robust.errors import CheckpointError, UsageError, unknown_name
 from lst_robust.geometry import Geometry, Interpolation
-from lst_robust.models.config import ModelEntry
+from lst_robust.models.entry import ModelEntry
 
 ON_META = "meta"  # torch's device of tensors without values
 

@@ -11,7 +11,7 @@ from torch import nn
 from lst_robust.arguments import finite_number, optional, path, plain, whole_number, wrong
 from lst_robust.errors import UsageError
 from lst_robust.models.checkpoint import load_checkpoint, read_metadata
-from lst_robust.models.config import CIFAR100_MEAN, CIFAR100_STD, ModelConfig, ModelEntry
+from lst_robust.models.entry import CIFAR100_MEAN, CIFAR100_STD, ModelConfig, ModelEntry
 from lst_robust.models.registry import model_info
 from lst_robust.models.stems import SMALLEST_IMAGENET_SIZE, STEMS, resolve_stem
 

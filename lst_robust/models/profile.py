@@ -11,7 +11,6 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,11 +18,12 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lst_robust.files import write_output
-from lst_robust.models.config import ModelEntry
+from lst_robust.models.entry import ModelEntry
 from lst_robust.models.factory import create_model
 from lst_robust.models.lst.transforms import SoftThreshold, SpatialTransform
 from lst_robust.models.registry import model_info, model_names
+from lst_robust.paper import printed_table
+from lst_robust.runtime.files import write_output
 
 COUNTS_FILE = Path(__file__).with_name("counts.csv")
 WITHOUT_MACS = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, SoftThreshold)  # keep the shape, and are slow on the meta device
@@ -120,10 +120,8 @@ def printed_row(entry: ModelEntry) -> Mapping[str, str]:
 @cache
 def _printed_tables() -> dict[str, dict[tuple[str, ...], dict[str, str]]]:
     tables: dict[str, dict[tuple[str, ...], dict[str, str]]] = {}
-    for table, file in (("table2", "table2_cifar.csv"), ("table3", "table3_imagenet.csv")):
-        text = resources.files("lst_robust.reporting").joinpath(f"paper/{file}").read_text(encoding="utf-8")
-        rows = csv.DictReader(text.splitlines())
-        tables[table] = {(r["family"], r["depth"], r["width"], r["model"]): r for r in rows}
+    for table in ("table2", "table3"):
+        tables[table] = {(r["family"], r["depth"], r["width"], r["model"]): r for r in printed_table(table)}
     return tables
 
 

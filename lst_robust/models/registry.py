@@ -7,7 +7,7 @@ from typing import Any
 
 from lst_robust.arguments import wrong
 from lst_robust.errors import unknown_name
-from lst_robust.models.config import CIFAR10_MEAN, CIFAR10_STD, IMAGENET_MEAN, IMAGENET_STD, Factory, ModelEntry
+from lst_robust.models.entry import CIFAR10_MEAN, CIFAR10_STD, IMAGENET_MEAN, IMAGENET_STD, Factory, ModelEntry
 from lst_robust.models.external import external_entry
 
 _ENTRIES: dict[str, ModelEntry] = {}

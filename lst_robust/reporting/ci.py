@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from lst_robust.evaluation.gate import Finding, Gate
+from lst_robust.analysis.gate import Finding, Gate
 
 
 def junit_xml(gate: Gate) -> bytes:

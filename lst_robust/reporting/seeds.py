@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lst_robust.evaluation.statistics import Spread, spread
+from lst_robust.analysis.statistics import Spread, spread
 from lst_robust.reporting.tables import PROTOCOL
 
 QUANTITIES = {"mce19": "mCE (19)", "mce15": "mCE (15)", "clean_error": "clean", "mean_corruption_error": "corrupted"}

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from lst_robust.benchmark import GROUPS, SEVERITIES
 from lst_robust.corruptions import corrupt
-from lst_robust.corruptions.presets import GROUPS, SEVERITIES
 from lst_robust.data.decode import decode
 from lst_robust.errors import DataError
 from lst_robust.generation.inputs import cut_from, decode_whole

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from statistics import fmean
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from lst_robust.arguments import items, wrong, yes_or_no
-from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS, SEVERITIES
+from lst_robust.benchmark import CORRUPTIONS, GROUPS, SEVERITIES
+from lst_robust.paper import printed_table
 
 SUMMARY: dict[str, tuple[str, ...]] = {
     "mCE": ("mce19", "mce15"),
@@ -208,12 +208,11 @@ def _paper_rows() -> list[tuple[tuple[str, ...], str, dict[str, float | None]]]:
         "severities": "1-5", "measure": "ce",
     }  # fmt: skip
     protocol = tuple(stated.get(field, "") for field in PROTOCOL)
-    with files("lst_robust.reporting").joinpath("paper/table4_imagenet_c.csv").open() as file:
-        printed = pd.read_csv(file).rename(columns={"mce": "mce19"})
-    return [
-        (protocol, str(row.pop("network")), {str(name): float(value) for name, value in row.items()})
-        for row in printed.to_dict("records")
-    ]
+    rows: list[tuple[tuple[str, ...], str, dict[str, float | None]]] = []
+    for printed in printed_table("table4"):
+        numbers = {"mce19" if name == "mce" else name: printed[name] for name in printed if name != "network"}
+        rows.append((protocol, printed["network"], {name: float(value) for name, value in numbers.items()}))
+    return rows
 
 
 def _caption(protocol: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as transforms
 
 from lst_robust.data import ImageSource
-from lst_robust.recipes import Augmentation
+from lst_robust.suites.recipe import Augmentation
 
 LOG_RATIOS = (math.log(3 / 4), math.log(4 / 3))  # of width to height of a random part (Szegedy et al. 2015)
 ATTEMPTS = 10

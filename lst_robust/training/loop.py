@@ -24,16 +24,17 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from lst_robust.data import ImageSource
-from lst_robust.distributed import Ranks
 from lst_robust.errors import NonFiniteError
-from lst_robust.preprocess import Preprocess, ahead
-from lst_robust.progress import Observer
-from lst_robust.recipes import Recipe
+from lst_robust.models.preprocess import Preprocess
+from lst_robust.runtime.prefetch import prefetch
+from lst_robust.runtime.process_group import Ranks
+from lst_robust.runtime.progress import Observer
 from lst_robust.suites import PixelStatistics
+from lst_robust.suites.recipe import Recipe
 from lst_robust.training.augmentation import Draws, augment, random_parts
-from lst_robust.training.plan import Plan
+from lst_robust.training.batches import Plan
 from lst_robust.training.state import Best, TrainingState
-from lst_robust.training.testing import measure_error
+from lst_robust.training.test_set import measure_error
 
 RANKS_APART = 2**40  # between the seeds of two ranks' dropout, farther apart than any two epochs' seeds
 
@@ -207,7 +208,7 @@ class _Trainer:
             return random_parts(self.source, indices, augmentation.random_resized_crop, self.recipe.seed, epoch)
 
         shares = [order[start:stop][rank::world] for start, stop in batches]
-        loaded = ahead(load, [share.tolist() for share in shares], self.workers)
+        loaded = prefetch(load, [share.tolist() for share in shares], self.workers)
         for (start, stop), share, images in zip(batches, shares, loaded, strict=True):
             draws = Draws.of(stop - start, augmentation, generator).share(rank, world)
             batch = augment(torch.from_numpy(images).permute(0, 3, 1, 2), draws, augmentation.crop_padding)

@@ -13,8 +13,8 @@ from torch import nn
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 
 from lst_robust.errors import CheckpointError, UsageError
-from lst_robust.files import write_output
-from lst_robust.recipes import Recipe
+from lst_robust.runtime.files import write_output
+from lst_robust.suites.recipe import Recipe
 
 LOG_FIELDS = ("epoch", "loss", "train_error", "learning_rate", "images_per_second", "seconds")
 

@@ -12,16 +12,17 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lst_robust.cores import available_cores
 from lst_robust.data import ImageSource, cached, open_source
-from lst_robust.distributed import joined
 from lst_robust.errors import CheckpointError, UsageError
-from lst_robust.files import exclusive, file_safe, remove, write_output
 from lst_robust.models import create_model, fitting_options, without_image_size
 from lst_robust.models.checkpoint import save_checkpoint
-from lst_robust.progress import Observer, Silent
-from lst_robust.recipes import Recipe, recipe_names
+from lst_robust.runtime.cores import available_cores
+from lst_robust.runtime.file_lock import file_lock
+from lst_robust.runtime.files import file_safe, remove, write_output
+from lst_robust.runtime.process_group import process_group
+from lst_robust.runtime.progress import Observer, Silent
 from lst_robust.suites import Suite
+from lst_robust.suites.recipe import Recipe, recipe_names
 from lst_robust.training.loop import fit
 
 Options = Mapping[str, str | int | float | bool]
@@ -139,7 +140,7 @@ def ensure_trained(
     interrupted training, where there is one.
     """
     lock = checkpoint.parent / f".{checkpoint.name}.lock"
-    with joined() as ranks, exclusive(lock, wait=True) if ranks.leader else nullcontext():
+    with process_group() as ranks, file_lock(lock, wait=True) if ranks.leader else nullcontext():
         wanted = ranks.gather(overwrite or not checkpoint.is_file())[0]
         if wanted:
             run_training(
@@ -173,7 +174,7 @@ def run_training(
     """
     resume_file = checkpoint.with_suffix(".resume")
     recipe = training.recipe
-    with joined() as ranks:
+    with process_group() as ranks:
         observer = observer if ranks.leader else Silent()
         if start_over and ranks.leader:
             remove(resume_file)

@@ -12,7 +12,7 @@ import pytest
 from lst_robust import __version__
 from lst_robust.models import read_checkpoint
 from lst_robust.suites import suite_names
-from tests.cli.conftest import PUBLISHED, parsed
+from tests.fixtures.commands import PUBLISHED, parsed
 
 COMMANDS = ("eval", "train", "table", "compare", "check", "models", "suites", "convert")
 ALEXNET = ("--model", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))

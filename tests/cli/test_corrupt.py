@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lst_robust.corruptions.presets import CORRUPTIONS
-from tests.cli.conftest import command, parsed
+from lst_robust.benchmark import CORRUPTIONS
+from tests.fixtures.commands import command, parsed
 from tests.generation.conftest import contents
 
 CHEAP = ("--corruptions", "gaussian_noise,contrast")

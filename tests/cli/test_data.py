@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.cli.conftest import parsed
+from tests.fixtures.commands import parsed
 
 
 @pytest.mark.parametrize("name", ["verify", "get"])

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from lst_robust.corruptions.presets import CORRUPTIONS
+from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.suites import load_suite
-from tests.cli.conftest import PUBLISHED, command, parsed
+from tests.fixtures.commands import PUBLISHED, command, parsed
 
 ALEXNET = ("--model", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
 
@@ -221,7 +221,7 @@ def test_two_evaluations_at_once_share_the_cells(tiny, tmp_path):
     (tmp_path / "logged.py").write_text(
         "import sys\n"
         "from lst_robust.cli import main\n"
-        "from lst_robust.evaluation.store import Store\n"
+        "from lst_robust.records.store import Store\n"
         "write, log = Store.write, open(sys.argv.pop(1), 'a', buffering=1)\n"
         "Store.write = lambda self, record: (print(record.cell.name, file=log), write(self, record))[1]\n"
         "main()\n"

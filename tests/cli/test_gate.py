@@ -15,7 +15,7 @@ from lst_robust import evaluate
 from lst_robust.models import create_model
 from lst_robust.models.checkpoint import read_metadata, save_checkpoint
 from lst_robust.suites import suites_folder
-from tests.cli.conftest import PUBLISHED, parsed
+from tests.fixtures.commands import PUBLISHED, parsed
 
 ALEXNET = PUBLISHED / "alexnet.safetensors"
 

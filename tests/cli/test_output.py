@@ -21,7 +21,7 @@ from typer.testing import Result
 from lst_robust import evaluate, make_baseline, write_baseline
 from lst_robust.cli import app
 from lst_robust.suites import suites_folder
-from tests.cli.conftest import PUBLISHED
+from tests.fixtures.commands import PUBLISHED
 
 ALEXNET = ("-m", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
 DOCUMENTS = {  # a command, with OUT where its document goes, and words that it says to people beside it

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.cli.conftest import PUBLISHED, parsed
+from tests.fixtures.commands import PUBLISHED, parsed
 
 ALEXNET = ("--model", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
 

@@ -14,10 +14,10 @@ import pytest
 import torch
 import yaml
 
-from lst_robust.evaluation.store import RUN_FILE
 from lst_robust.models import read_checkpoint
+from lst_robust.records.store import RUN_FILE
 from lst_robust.suites import suites_folder
-from tests.cli.conftest import parsed
+from tests.fixtures.commands import parsed
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from lst_robust.models import read_checkpoint
 from lst_robust.suites import suites_folder
-from tests.cli.conftest import command, parsed
+from tests.fixtures.commands import command, parsed
 
 
 @pytest.fixture

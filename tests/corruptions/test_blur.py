@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions.engine import CORRUPTIONS
 from lst_robust.corruptions.filters import (
     axis_zoom,
@@ -20,8 +21,8 @@ from lst_robust.corruptions.filters import (
     round_16_bit,
     zoom,
 )
-from lst_robust.corruptions.presets import PRESETS, SEVERITIES, GlassBlur, MotionBlur, constants
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.presets import PRESETS, GlassBlur, MotionBlur, constants
+from lst_robust.corruptions.streams import Streams
 from tests.corruptions.legacy_draws import legacy_draws
 
 EXACT = ["gaussian_blur", "glass_blur", "motion_blur", "zoom_blur"]

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corrupt
 from lst_robust.corruptions.digital import elastic_affine, elastic_matrix
 from lst_robust.corruptions.engine import CORRUPTIONS
-from lst_robust.corruptions.presets import SEVERITIES, Pixelate, constants
+from lst_robust.corruptions.presets import Pixelate, constants
 
 
 def no_legacy_draws(image, c):

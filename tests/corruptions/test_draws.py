@@ -12,7 +12,7 @@ from lst_robust.corruptions.base import no_draws
 from lst_robust.corruptions.engine import CORRUPTIONS
 from lst_robust.corruptions.noise import impulse_threshold
 from lst_robust.corruptions.presets import Elastic, Fog, Frost, GlassBlur, MotionBlur, Noise, Snow, Spatter
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.streams import Streams
 from lst_robust.corruptions.textures import frost_textures_for
 from lst_robust.corruptions.weather import fog_map_size
 

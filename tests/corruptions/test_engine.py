@@ -14,7 +14,7 @@ import lst_robust.corruptions.engine as engine
 from lst_robust.corruptions import corrupt, corruption_names
 from lst_robust.corruptions.base import Corruption
 from lst_robust.corruptions.presets import PRESETS, constants
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.streams import Streams
 from lst_robust.errors import UsageError
 
 

@@ -9,9 +9,10 @@ import sys
 import numpy as np
 import pytest
 
+from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions.engine import CORRUPTIONS, corrupt
-from lst_robust.corruptions.presets import HENDRYCKS, IMAGECORRUPTIONS, PRESETS, SEVERITIES, constants
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.presets import HENDRYCKS, IMAGECORRUPTIONS, PRESETS, constants
+from lst_robust.corruptions.streams import Streams
 
 COMPILED = [name for name, corruption in CORRUPTIONS.items() if corruption.kernel is not None]
 SHAPES = {"imagenet": (1, 224, 224), "tiny-imagenet": (3, 64, 64), "cifar": (5, 32, 32)}
@@ -59,7 +60,7 @@ def test_kernel_is_the_definition_on_pure_noise_and_on_flat_images(name):
 
 
 def test_a_division_by_255_without_dividing():
-    from lst_robust.corruptions.kernels_pixels import unit
+    from lst_robust.corruptions.kernels.pixels import unit
 
     assert [unit(v) for v in np.arange(256, dtype=np.uint8)] == [v / 255.0 for v in range(256)]
 

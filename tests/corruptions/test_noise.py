@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corrupt
 from lst_robust.corruptions.engine import CORRUPTIONS
 from lst_robust.corruptions.noise import poisson_thresholds
-from lst_robust.corruptions.presets import PRESETS, SEVERITIES, Noise, constants
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.presets import PRESETS, Noise, constants
+from lst_robust.corruptions.streams import Streams
 
 
 def legacy_normal(image, c):

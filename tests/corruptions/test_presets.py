@@ -7,15 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from lst_robust.corruptions.presets import (
-    CORRUPTIONS,
-    GROUPS,
-    PRESETS,
-    SEVERITIES,
-    STANDARD_15,
-    STYLES,
-    constants,
-)
+from lst_robust.benchmark import CORRUPTIONS, GROUPS, SEVERITIES, STANDARD_15
+from lst_robust.corruptions.presets import PRESETS, STYLES, constants
 from lst_robust.errors import UsageError
 
 SCRIPTS = {

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corruption_names, reference
 from lst_robust.corruptions.engine import CORRUPTIONS
-from lst_robust.corruptions.presets import SEVERITIES, constants
+from lst_robust.corruptions.presets import constants
 from lst_robust.corruptions.reference import (
     impulse_generator,
     legacy_generator,

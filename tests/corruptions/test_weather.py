@@ -8,12 +8,13 @@ from importlib import metadata
 import numpy as np
 import pytest
 
+from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corrupt, textures
 from lst_robust.corruptions.engine import CORRUPTIONS
 from lst_robust.corruptions.plasma import plasma
-from lst_robust.corruptions.presets import SEVERITIES, Fog, Snow, Spatter, constants
-from lst_robust.corruptions.random import Streams
+from lst_robust.corruptions.presets import Fog, Snow, Spatter, constants
 from lst_robust.corruptions.splashes import splashes
+from lst_robust.corruptions.streams import Streams
 from lst_robust.corruptions.weather import fog_map_size, snow_layer
 from lst_robust.errors import DataError, UsageError
 from tests.corruptions.legacy_draws import legacy_draws

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lst_robust.corruptions.presets import CORRUPTIONS, GROUPS
+from lst_robust.benchmark import CORRUPTIONS, GROUPS
 from lst_robust.data import open_corrupted
 from lst_robust.errors import DataError, UsageError
 

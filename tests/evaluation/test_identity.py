@@ -13,15 +13,15 @@ from PIL import Image
 from torch import nn
 
 import lst_robust
+from lst_robust.analysis.collect import collect_summaries
 from lst_robust.data import digits as digits_module
 from lst_robust.errors import CheckpointError, DataError, UsageError
 from lst_robust.evaluation import runner
-from lst_robust.evaluation.collect import collect_summaries
-from lst_robust.evaluation.records import Run
-from lst_robust.evaluation.store import RUN_FILE, Store
-from lst_robust.files import write_output
 from lst_robust.models import save_checkpoint
-from lst_robust.progress import Silent
+from lst_robust.records.record import Run
+from lst_robust.records.store import RUN_FILE, Store
+from lst_robust.runtime.files import write_output
+from lst_robust.runtime.progress import Silent
 from lst_robust.suites import load_suite
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "digits-c"
@@ -259,7 +259,7 @@ def test_ranks_with_different_networks_are_refused(evaluate, model, monkeypatch)
                 return [(other, value[1]), value]
             return [value]
 
-    monkeypatch.setattr(runner, "joined", lambda: nullcontext(Two(1, 2)))
+    monkeypatch.setattr(runner, "process_group", lambda: nullcontext(Two(1, 2)))
     with pytest.raises(UsageError, match="rank 1 evaluates another network or other images than rank 0"):
         evaluate(model)
 
@@ -320,7 +320,7 @@ def test_ranks_whose_networks_answer_otherwise_are_refused(evaluate, model, monk
                 return [(value[0], value[1] + 1), value]
             return [value]
 
-    monkeypatch.setattr(runner, "joined", lambda: nullcontext(Two(1, 2)))
+    monkeypatch.setattr(runner, "process_group", lambda: nullcontext(Two(1, 2)))
     with pytest.raises(UsageError, match="rank 1 evaluates another network"):
         evaluate(model)
 

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from lst_robust.errors import NonFiniteError
-from lst_robust.evaluation.confidence import Outcomes
 from lst_robust.evaluation.inference import Classifier, Predictor, keeps_no_state
 from lst_robust.models import create_model
-from lst_robust.models.inference import optimize_for_inference
-from lst_robust.preprocess import Preprocess
+from lst_robust.models.optimize import optimize_for_inference
+from lst_robust.models.preprocess import Preprocess
+from lst_robust.records.confidence import Outcomes
 
 CLASSES = 10
 
@@ -67,7 +67,7 @@ def images(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def outcomes(classify: Classifier, pixels: np.ndarray, labels: np.ndarray) -> Outcomes:
     with closing(classify(lambda batch: pixels[batch.start : batch.stop], labels)) as parts:
-        return Outcomes.joined(list(parts))
+        return Outcomes.concatenated(list(parts))
 
 
 @pytest.mark.parametrize("name", ["resnet20", "lst20"])

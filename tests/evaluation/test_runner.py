@@ -10,14 +10,13 @@ import pytest
 import torch
 
 import lst_robust
-from lst_robust.corruptions.presets import CORRUPTIONS
+from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
 from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
 from lst_robust.evaluation import inference
 from lst_robust.evaluation.inference import Predictor, predict
-from lst_robust.evaluation.records import CLEAN_CELL, Cell
 from lst_robust.evaluation.runner import wanted_cells
-from lst_robust.preprocess import Preprocess
-from lst_robust.progress import Silent
+from lst_robust.models.preprocess import Preprocess
+from lst_robust.runtime.progress import Silent
 
 
 def test_all_96_cells_with_the_clean_one_first(suite):

@@ -15,14 +15,14 @@ from typer.testing import Result
 
 from lst_robust.models import create_model, save_checkpoint
 from lst_robust.suites import suites_folder
-from tests.cli.conftest import PUBLISHED, run, tiny  # noqa: F401 - fixtures
+from tests.fixtures.commands import PUBLISHED
 
 ALEXNET = ("-m", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))  # for digits
 CELLS = ("--corruptions", "contrast", "--severities", "1")  # the clean cell and one that draws no noise
 
 
 @pytest.fixture(autouse=True)
-def plain_kernels(run, monkeypatch):  # noqa: F811 - which clears the variables, and goes to a temporary folder
+def plain_kernels(run, monkeypatch):  # run clears the variables, and goes to a temporary folder
     """Nothing is compiled."""
     monkeypatch.setenv("LST_ROBUST_KERNELS", "plain")
 
@@ -51,7 +51,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def evaluate(run, pets, weights) -> Callable[..., Result]:  # noqa: F811
+def evaluate(run, pets, weights) -> Callable[..., Result]:
     """evaluate(options...) -> Result of `lst-robust eval` on the pets."""
 
     def call(*options: str) -> Result:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lst_robust.evaluation.store import RUN_FILE
+from lst_robust.records.store import RUN_FILE
 
 FAULTS = ("test_disk", "test_processes")  # things that happen to a run
 CONTROLS = (  # that the tests around them could fail; no fault and no bad input

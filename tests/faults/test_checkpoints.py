@@ -15,8 +15,8 @@ from safetensors.torch import load, save
 from torch import nn
 
 from lst_robust.models import create_model
-from tests.cli.conftest import parsed
 from tests.faults.conftest import CELLS, refused
+from tests.fixtures.commands import parsed
 
 
 class Payload:

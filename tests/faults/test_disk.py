@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.conftest import command, parsed
 from tests.faults.conftest import ALEXNET, CELLS, refusal, refused
 from tests.faults.tally import lost, snapshot
+from tests.fixtures.commands import command, parsed
 from tests.generation.conftest import contents
 
 
@@ -112,7 +112,7 @@ def test_finished_results_on_a_read_only_disk_can_be_read(run, tiny, tmp_path, m
 KERNEL = """
 import sys
 import numpy as np
-from lst_robust.corruptions.compiling import jit
+from lst_robust.corruptions.kernels.compiling import jit
 
 @jit
 def twice(x):
@@ -158,7 +158,7 @@ def test_a_kernels_cache_that_cannot_be_used_only_costs_time(tmp_path, mount, ca
 def test_without_a_folder_for_it_the_lst_kernel_is_left_out_with_a_note(tmp_path):
     place = tmp_path / "cache"
     place.write_text("")
-    code = "from lst_robust.models.lst.building import library; print(library())"
+    code = "from lst_robust.models.lst.kernels.building import library; print(library())"
     environment = {key: value for key, value in os.environ.items() if key != "LST_ROBUST_KERNELS"}
     done = subprocess.run(
         [sys.executable, "-c", code],

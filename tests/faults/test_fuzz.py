@@ -21,11 +21,11 @@ from hypothesis.extra import numpy as arrays
 from lst_robust.corruptions import corrupt, corruption_names
 from lst_robust.corruptions.presets import PRESETS
 from lst_robust.errors import UsageError
-from lst_robust.evaluation.records import Record, to_json
-from lst_robust.evaluation.store import read_record
+from lst_robust.records.record import Record, to_json
+from lst_robust.records.store import read_record
 from lst_robust.suites import Suite, load_suite, suites_folder
-from tests.evaluation.test_store import record
 from tests.faults.tally import counts
+from tests.records.test_store import record
 
 FEW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -16,9 +16,9 @@ from PIL import Image
 
 from lst_robust.data.decode import decode
 from lst_robust.geometry import centre_crop
-from tests.cli.conftest import parsed
 from tests.faults.conftest import refused
 from tests.faults.tally import lost, snapshot
+from tests.fixtures.commands import parsed
 
 
 def png_that_claims(width: int, height: int) -> bytes:

@@ -19,15 +19,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import lst_robust.files
+import lst_robust.runtime.files
 from lst_robust.cli import interruption, main
 from lst_robust.corruptions import engine
-from lst_robust.evaluation.store import RUN_FILE, Store
-from lst_robust.files import exclusive
+from lst_robust.records.store import RUN_FILE, Store
+from lst_robust.runtime.file_lock import file_lock
 from lst_robust.training.state import TrainingState
-from tests.cli.conftest import parsed
 from tests.faults.conftest import ALEXNET, refused
 from tests.faults.tally import lost, snapshot
+from tests.fixtures.commands import parsed
 from tests.generation.conftest import contents
 
 CHEAP = ("--corruptions", "contrast,pixelate,brightness")
@@ -138,7 +138,7 @@ def dying_write(monkeypatch, stage: str, at: int) -> None:
 
         return call
 
-    monkeypatch.setattr(lst_robust.files.os, "fdopen", opened)
+    monkeypatch.setattr(lst_robust.runtime.files.os, "fdopen", opened)
 
 
 STAGES = ("opened", "half written", "flushed", "in its place")
@@ -269,7 +269,7 @@ def locked(folder: Path) -> list[Path]:
     """The locks below a folder that a process holds."""
     held = []
     for lock in folder.rglob(".*.lock"):
-        with exclusive(lock, wait=False) as free:
+        with file_lock(lock, wait=False) as free:
             if not free:
                 held.append(lock)
     return held

@@ -17,7 +17,7 @@ from lst_robust.data.decode import decode
 from lst_robust.errors import DataError, UsageError
 from lst_robust.generation import generate, open_images, settings_for
 from lst_robust.geometry import centre_crop
-from lst_robust.progress import Silent
+from lst_robust.runtime.progress import Silent
 from tests.generation.conftest import CHEAP, contents
 
 IDS = ("cat/0.png", "cat/1.png", "cat/2.png", "dog/0.png", "dog/1.png", "dog/2.png")

@@ -28,7 +28,7 @@ SUITES = {
 
 
 def printed_methods() -> set[str]:
-    text = resources.files("lst_robust.reporting").joinpath("paper/table1_ablation_cifar100.csv").read_text()
+    text = resources.files("lst_robust.paper").joinpath("table1_ablation_cifar100.csv").read_text()
     return {row["method"] for row in csv.DictReader(text.splitlines())}
 
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from lst_robust.models.lst import threads
+from lst_robust.models.lst.kernels import threads
 
 WAYS = ("team", "pool")
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from lst_robust.models import create_model
-from lst_robust.models.lst import building, fused
 from lst_robust.models.lst.blocks import LSTII, LSTOptions
+from lst_robust.models.lst.kernels import building, fused
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.skipif(building.library() is None, reason="no C++ compiler, or LST_ROBUST_KERNELS=plain")

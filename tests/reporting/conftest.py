@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lst_robust.corruptions.presets import CORRUPTIONS
+from lst_robust.benchmark import CORRUPTIONS
 
 
 def make_result(model: str = "lst18", base: float = 40.0, missing: tuple[str, ...] = (), **stated: Any) -> dict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from lst_robust.evaluation.gate import Finding, Gate
+from lst_robust.analysis.gate import Finding, Gate
 from lst_robust.reporting.ci import github_annotations, junit_xml
 
 NUMBERS = (50.0, 60.0, 10.0, 8.0, 12.0, True)

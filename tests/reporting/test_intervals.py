@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from lst_robust.corruptions.presets import CORRUPTIONS
+from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.reporting import PROTOCOL, groups, render, robustness_table
 from lst_robust.reporting.tables import best
 

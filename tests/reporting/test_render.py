@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from lst_robust.corruptions.presets import CORRUPTIONS
+from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.errors import UsageError
 from lst_robust.reporting import PROTOCOL, render, robustness_table
 

@@ -8,12 +8,12 @@ from importlib.resources import files
 import pandas as pd
 import pytest
 
-from lst_robust.corruptions.presets import CORRUPTIONS
+from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.reporting.tables import COLUMNS, PROTOCOL, best, decimals, groups, robustness_table
 
 
 def test_columns_are_in_the_papers_order():
-    with files("lst_robust.reporting").joinpath("paper/table4_imagenet_c.csv").open() as file:
+    with files("lst_robust.paper").joinpath("table4_imagenet_c.csv").open() as file:
         printed = next(csv.reader(file))
     assert COLUMNS.get_level_values("quantity").tolist() == [
         "mce19", "mce15", "clean_error", "mean_corruption_error", "relative_mce", *printed[2:],

@@ -10,7 +10,7 @@ from PIL import Image
 from lst_robust.data import open_source
 from lst_robust.data.source import cached
 from lst_robust.errors import DataError
-from lst_robust.recipes import Augmentation
+from lst_robust.suites.recipe import Augmentation
 from lst_robust.training.augmentation import Draws, augment, random_box, random_parts
 
 BOTH = Augmentation(crop_padding=2, flip=True)

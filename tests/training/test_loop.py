@@ -10,7 +10,7 @@ from torch import nn
 
 from lst_robust.data import ImageSource, open_source
 from lst_robust.errors import CheckpointError, NonFiniteError
-from lst_robust.progress import Silent
+from lst_robust.runtime.progress import Silent
 from lst_robust.suites import Augmentation, PixelStatistics, Recipe
 from lst_robust.training.loop import fit
 

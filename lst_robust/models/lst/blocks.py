@@ -11,7 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lst_robust.errors import UsageError
-from lst_robust.models.lst.training import can_fuse, can_fuse_head, fused_head, fused_shortcut, fused_tail, kernel_takes
+from lst_robust.models.lst.kernels.autograd import (
+    can_fuse,
+    can_fuse_head,
+    fused_head,
+    fused_shortcut,
+    fused_tail,
+    kernel_takes,
+)
 from lst_robust.models.lst.transforms import (
     SoftThreshold,
     SpatialTransform,

@@ -1,0 +1,1 @@
+"""What the records say: metrics with intervals, comparisons of models, the gate for CI."""

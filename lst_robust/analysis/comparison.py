@@ -1,0 +1,234 @@
+"""Two models on the same images: the paired difference of every metric and of every corruption.
+
+    comparison = lst_robust.compare("lst18", "resnet18", suite="digits-c")
+    print(comparison.metrics["mce15"].difference, comparison.metrics["mce15"].p_value)
+
+Both models saw the same corrupted images, so the difference is taken image by image, which removes what makes an image
+hard for both. Interval: bootstrap over images of the mean difference. p-value: sign flips. Over corruptions: Holm.
+All of it is about these weights on other images; what another training would give shows in the spread over seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lst_robust.analysis import statistics
+from lst_robust.analysis.collect import MeasuredRun, Warn, collect_runs, run_normaliser
+from lst_robust.analysis.normalisers import Choice, chosen_normaliser
+from lst_robust.analysis.scores import METRICS, Scores, image_scores, part
+from lst_robust.analysis.selection import choices, label, protocol_differences, select
+from lst_robust.arguments import instance, text
+from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
+from lst_robust.records.record import Protocol, Record, other_files
+from lst_robust.suites import Normaliser, Suite
+
+if TYPE_CHECKING:
+    from lst_robust.evaluation.runner import Evaluation
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One number of two models, in percent. difference = a - b, so below 0 the first is the better; low, high: its 95 %
+    interval; p_holm: corrected over the corruptions compared; seeds: spread of the differences of several pairs."""
+
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    p_holm: float | None = None
+    seeds: statistics.Spread | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Model a against model b. `metrics`: those both have; `corruptions`: of each its CE, or (`quantity` is "error")
+    its mean error where there is no normaliser. With several training seeds all of these are means over the pairs of
+    runs, `pairs` are the comparisons of each, and the intervals are still over images."""
+
+    a: str
+    b: str
+    protocol: Protocol
+    normaliser: str | None
+    quantity: str
+    metrics: dict[str, Difference]
+    corruptions: dict[str, Difference]
+    notes: tuple[str, ...] = ()
+    pairs: tuple[Comparison, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `lst-robust compare --json` prints it."""
+        data = asdict(self) | {"protocol": self.protocol.model_dump(mode="json")}
+        for difference in (*data["metrics"].values(), *data["corruptions"].values()):
+            if difference["seeds"] is not None:
+                difference["seeds"] = difference["seeds"]._asdict()
+        return data | {"pairs": [pair.to_dict() for pair in self.pairs]}
+
+
+def compare(
+    a: str | Evaluation,
+    b: str | Evaluation,
+    *,
+    suite: str | Path | Suite | None = None,
+    normaliser: Choice = "suite",
+    results_dir: str | Path = "results",
+    warn: Warn = lambda _: None,
+) -> Comparison:
+    """The paired comparison of two measured models.
+
+    Args:
+        a, b: two evaluations (then the other arguments do not matter), or names of models with records: `lst18`,
+            `lst18@seed1`, `lst18@3fa9c1` (see `selection.matches`). Where a name means one run on each side, these are
+            compared. Where it means several training seeds, runs of equal seed are paired, each pair is compared, and
+            the mean difference is given with its spread over the pairs.
+        suite, results_dir: where the records are; suite: name, YAML file or `Suite`.
+        normaliser: what CE is divided by, as for `evaluate`.
+        warn: receives a line for each file that cannot be trusted.
+
+    Raises:
+        NothingToEvaluateError: a name without records, or no cell that both have. DataError: no common protocol (other
+        images, seed, suite version, ...). UsageError: names that mean several runs which cannot be paired by seed.
+    """
+    a, b = _side("a", a), _side("b", b)
+    chosen = chosen_normaliser(normaliser)
+    if not isinstance(a, str) and not isinstance(b, str):
+        runs = [MeasuredRun(evaluation.run, evaluation.records, None) for evaluation in (a, b)]
+        if a.normaliser != b.normaliser:
+            raise UsageError("the two evaluations have different normalisers: evaluate both against the same one")
+        return _compare([_comparable_pair(*runs)], a.normaliser)
+    if not isinstance(a, str) or not isinstance(b, str):
+        raise UsageError("compare two names or two evaluations, not one of each")
+    measured = collect_runs(results_dir, suite, warn)
+    pairs, notes = pair_runs(select(measured, a), select(measured, b), a, b)
+    return _compare(pairs, run_normaliser(chosen, pairs[0][0], warn), notes)
+
+
+def _side(name: str, value: str | Evaluation) -> str | Evaluation:
+    from lst_robust.evaluation.runner import Evaluation  # and with it torch
+
+    if isinstance(value, str):
+        return text(name, value)
+    return instance(name, value, Evaluation, "give a model's name, or what evaluate returned")
+
+
+def pair_runs(
+    first: Sequence[MeasuredRun], second: Sequence[MeasuredRun], a: str, b: str
+) -> tuple[list[tuple[MeasuredRun, MeasuredRun]], list[str]]:
+    """The pairs of runs that the names a and b mean, and notes on runs without a partner; see `compare`."""
+    fitting = [
+        (one, other)
+        for one, other in product(first, second)
+        if not protocol_differences(one.run.protocol, other.run.protocol)
+    ]
+    if not fitting:
+        return [_comparable_pair(first[0], second[0])], []  # which says why not
+    protocols = {one.run.protocol.model_dump_json(exclude={"data"}) for one, _ in fitting}
+    firsts = {one.run.digest: one for one, _ in fitting}
+    seconds = {other.run.digest: other for _, other in fitting}
+    if len(protocols) == len(firsts) == len(seconds) == 1:
+        return [_comparable_pair(*fitting[0])], []
+    sides = [{run.run.model.train_seed: run for run in side.values()} for side in (firsts, seconds)]
+    common = sorted(seed for seed in sides[0].keys() & sides[1].keys() if seed is not None)
+    distinct = [len(seeds) for seeds in sides] == [len(firsts), len(seconds)]
+    if len(protocols) > 1 or not distinct or not common:
+        several = [*firsts.values(), *(run for digest, run in seconds.items() if digest not in firsts)]
+        raise UsageError(
+            f"{a!r} and {b!r} mean several runs that no training seed pairs: choose from {choices(several)}"
+        )
+    alone = [label(run.run) for side in sides for seed, run in side.items() if seed not in common]
+    notes = [f"without a partner of the same training seed, left out: {', '.join(alone)}"] if alone else []
+    return [_comparable_pair(sides[0][seed], sides[1][seed]) for seed in common], notes
+
+
+def compare_scores(a: Scores, b: Scores) -> dict[str, Difference]:
+    """Paired differences of all scores that both have, (n, k) each, the same images in the same order."""
+    names = [name for name in a.names if name in b.names]
+    one = a.values[:, [a.names.index(name) for name in names]]
+    other = b.values[:, [b.names.index(name) for name in names]]
+    deltas = one - other
+    ends = statistics.paired_intervals(deltas)
+    columns = [one.mean(0), other.mean(0), deltas.mean(0), *ends.T, statistics.paired_p_values(deltas)]
+    rows = np.stack(columns, axis=1).tolist()
+    return {name: Difference(*row) for name, row in zip(names, rows, strict=True)}
+
+
+def _comparable_pair(one: MeasuredRun, other: MeasuredRun) -> tuple[MeasuredRun, MeasuredRun]:
+    differences = protocol_differences(one.run.protocol, other.run.protocol)
+    if differences:
+        raise DataError(
+            f"{label(one.run)} and {label(other.run)} were measured under different protocols, which cannot be "
+            f"compared: {', '.join(differences)}; measure both in the same way"
+        )
+    files = [{cell.name: record.pixels for cell, record in run.records.items()} for run in (one, other)]
+    if different := other_files(*files):
+        raise DataError(
+            f"{label(one.run)} and {label(other.run)} were measured on two official sets: {len(different)} cells have "
+            f"other pixels, such as {different[0]}; measure both on the same files"
+        )
+    if one.run == other.run:
+        raise UsageError(f"both are the same run, {label(one.run)}: name two")
+    return one, other
+
+
+def _compare(
+    pairs: Sequence[tuple[MeasuredRun, MeasuredRun]], normaliser: Normaliser | None, notes: Sequence[str] = ()
+) -> Comparison:
+    cells = set.intersection(*(set(run.records) for pair in pairs for run in pair))
+    everything = set.union(*(set(run.records) for pair in pairs for run in pair))
+    if not cells - {CLEAN_CELL}:
+        raise NothingToEvaluateError("no corrupted cell was measured of both: run lst-robust eval for both first")
+    notes = [*notes]
+    if cells != everything:
+        notes.append(f"only the {len(cells)} cells that all runs have are compared, of {len(everything)}")
+    sides = [[_scores(run.records, cells, normaliser) for run in side] for side in zip(*pairs, strict=True)]
+    compared = [
+        _comparison((label(one.run), label(other.run)), one.run.protocol, normaliser, compare_scores(x, y), notes)
+        for (one, other), x, y in zip(pairs, *sides, strict=True)
+    ]
+    if len(pairs) == 1:
+        return compared[0]
+    averaged = compare_scores(*(Scores(side[0].names, np.mean([s.values for s in side], axis=0)) for side in sides))
+    first, second = (run.run.model.name for run in pairs[0])
+    return _comparison((first, second), pairs[0][0].run.protocol, normaliser, averaged, notes, compared)
+
+
+def _scores(records: Mapping[Cell, Record], cells: set[Cell], normaliser: Normaliser | None) -> Scores:
+    wanted = {*METRICS, *(part(quantity, name) for quantity in ("ce", "error") for name in CORRUPTIONS)}
+    return image_scores({cell: record for cell, record in records.items() if cell in cells}, normaliser, wanted)
+
+
+def _comparison(
+    names: tuple[str, str],
+    protocol: Protocol,
+    normaliser: Normaliser | None,
+    differences: Mapping[str, Difference],
+    notes: Sequence[str],
+    pairs: Sequence[Comparison] = (),
+) -> Comparison:
+    """Sorts the differences into metrics and corruptions, corrects the latter, and adds the spread over pairs."""
+    quantity = "ce" if any(part("ce", name) in differences for name in CORRUPTIONS) else "error"
+    metrics = {name: differences[name] for name in METRICS if name in differences}
+    parts = {name: differences[part(quantity, name)] for name in CORRUPTIONS if part(quantity, name) in differences}
+    corrected = statistics.holm([difference.p_value for difference in parts.values()])
+    corruptions = {
+        name: replace(difference, p_holm=p) for (name, difference), p in zip(parts.items(), corrected, strict=True)
+    }
+    if pairs:
+        metrics = {
+            name: replace(value, seeds=statistics.spread([pair.metrics[name].difference for pair in pairs]))
+            for name, value in metrics.items()
+        }
+        corruptions = {
+            name: replace(value, seeds=statistics.spread([pair.corruptions[name].difference for pair in pairs]))
+            for name, value in corruptions.items()
+        }
+    divisor = normaliser.name if normaliser else None
+    return Comparison(*names, protocol, divisor, quantity, metrics, corruptions, tuple(notes), tuple(pairs))

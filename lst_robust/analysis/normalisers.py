@@ -1,0 +1,92 @@
+"""Where a normaliser comes from: the suite, the published AlexNet, a file, or a measurement made here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import yaml
+
+from lst_robust.arguments import path, shown, wrong
+from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
+from lst_robust.errors import NothingToEvaluateError, UsageError
+from lst_robust.suites import Suite
+from lst_robust.suites.normaliser import PUBLISHED, Normaliser, load_normaliser, published_normaliser
+
+if TYPE_CHECKING:
+    from lst_robust.evaluation.runner import Evaluation
+
+OF_SUITE: Literal["suite"] = "suite"
+NAMES = f"{OF_SUITE}, none, {PUBLISHED}"
+ALL_CELLS = (CLEAN_CELL, *(Cell(name, severity) for name in CORRUPTIONS for severity in SEVERITIES))
+Choice = Normaliser | str | Path | None
+"""What may be given: a normaliser, None or "none" for none, "suite" for the suite's, a known name, or a YAML file."""
+
+
+def resolve_normaliser(choice: Choice, suite: Suite) -> Normaliser | None:
+    """The normaliser that is meant (see `Choice`) for a suite."""
+    chosen = chosen_normaliser(choice)
+    return suite.normaliser if isinstance(chosen, str) else chosen
+
+
+def chosen_normaliser(choice: Choice) -> Normaliser | Literal["suite"] | None:
+    """The normaliser that is meant, before there is a suite: "suite" stays. Raises UsageError for what is none, and for
+    a file that is missing or not valid."""
+    if choice is None or isinstance(choice, Normaliser):
+        return choice
+    if not isinstance(choice, (str, os.PathLike)):
+        raise wrong("normaliser", choice, f"give a Normaliser, {NAMES}, a YAML file, or None")
+    name = os.fspath(choice)
+    if name == OF_SUITE:
+        return OF_SUITE
+    if name == "none":
+        return None
+    if name == PUBLISHED:
+        return published_normaliser()
+    if not isinstance(name, str) or Path(name).suffix not in (".yaml", ".yml"):
+        raise UsageError(f"unknown normaliser {shown(name)}: choose {NAMES}, or give a YAML file")
+    return load_normaliser(path("normaliser", choice))
+
+
+def require_all_cells(cells: Collection[Cell]) -> None:
+    """UsageError for a request whose measurement cannot become a normaliser."""
+    if len(cells) < len(ALL_CELLS):
+        raise UsageError(
+            f"a normaliser needs all {len(ALL_CELLS)} cells, and {len(cells)} are asked for: leave out --corruptions "
+            "and --severities"
+        )
+
+
+def to_yaml(evaluation: Evaluation, command: str) -> str:
+    """The measured errors as a normaliser's YAML, for a suite's `normaliser` key or a file of its own.
+
+    command: how it was made. Raises NothingToEvaluateError unless every corruption was measured at every severity.
+    """
+    records, run = evaluation.records, evaluation.run
+    missing = [cell.name for cell in ALL_CELLS if cell not in records]
+    if missing:
+        raise NothingToEvaluateError(
+            f"a normaliser needs all 96 cells; {len(missing)} are missing, such as {missing[0]}"
+        )
+    protocol = run.protocol
+    fields = {
+        "name": f"{run.model.name}-{protocol.suite}",
+        "clean_error": round(records[CLEAN_CELL].top1_error, 4),
+        "made_with": {
+            "command": command,
+            "n": protocol.n,
+            "seed": protocol.seed,
+            "train_seed": -1 if run.model.train_seed is None else run.model.train_seed,
+            "engine": protocol.engine,
+            "suite_version": protocol.suite_version,
+            "images": protocol.images,
+            "checkpoint_sha256": run.model.checkpoint_sha256,
+        },
+        "errors": {
+            name: [round(records[Cell(name, severity)].top1_error, 4) for severity in SEVERITIES]
+            for name in CORRUPTIONS
+        },
+    }
+    return yaml.safe_dump(fields, sort_keys=False, default_flow_style=None, width=120)

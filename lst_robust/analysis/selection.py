@@ -1,0 +1,80 @@
+"""Which runs a name means: `lst18`, or with what tells several runs apart, `lst18@seed1`, `lst18@3fa9c1`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from lst_robust.analysis.collect import MeasuredRun
+from lst_robust.errors import NothingToEvaluateError
+from lst_robust.geometry import Geometry
+from lst_robust.records.record import Protocol, Run
+
+HEX = re.compile(r"[0-9a-f]{4,64}")
+
+
+def label(run: Run) -> str:
+    """The name that selects this run and hardly any other: model, training seed if it is known, run digest."""
+    seed = "" if run.model.train_seed is None else f"@seed{run.model.train_seed}"
+    return f"{run.model.name}{seed}@{run.digest[:6]}"
+
+
+def model_name(selector: str) -> str:
+    """The model in a selector (see `matches`)."""
+    return selector.partition(" (")[0].partition("@")[0]
+
+
+def matches(run: Run, selector: str) -> bool:
+    """Whether a run is meant by MODEL[@PART]...; a part is `seed1` (of the training), `n500` (images), `key=value` (a
+    model option) or four or more hexadecimal digits that begin the checkpoint's SHA-256 or the run's digest. The names
+    that tables give to such runs, `lst18 (seed 1, 3fa9c1)`, mean the same."""
+    name, bracket, listed = selector.partition(" (")
+    if bracket and listed.endswith(")"):
+        parts = listed[:-1].replace("seed ", "seed").split(", ")
+    else:
+        name, *parts = selector.split("@")
+    return name == run.model.name and all(_fits(run, part) for part in parts)
+
+
+def select(runs: Iterable[MeasuredRun], selector: str) -> list[MeasuredRun]:
+    """The runs a selector means (see `matches`). Raises NothingToEvaluateError, with the choices, for none."""
+    runs = list(runs)
+    found = [measured for measured in runs if matches(measured.run, selector)]
+    if not found:
+        raise NothingToEvaluateError(f"no records of {selector!r}: choose from {choices(runs)}, or measure it first")
+    return found
+
+
+def choices(runs: Sequence[MeasuredRun]) -> str:
+    """The runs as one line, such as `lst18@seed0@3fa9c1 (digits-c, n 500)`; the first ten of many."""
+    lines = sorted(
+        f"{label(run)} ({run.protocol.suite}, n {run.protocol.n}, seed {run.protocol.seed})" for run, _, _ in runs
+    )
+    return ", ".join(lines[:10]) + (f" and {len(lines) - 10} more" if len(lines) > 10 else "")
+
+
+def protocol_differences(first: Protocol, second: Protocol) -> list[str]:
+    """What makes two protocols different ones, such as "n (500, 20)"; empty when their numbers may be compared."""
+    one, other = first.model_dump(exclude={"data"}), second.model_dump(exclude={"data"})  # data: a name for people
+    return [
+        f"{field} ({_stated(field, first)}, {_stated(field, second)})" for field in one if one[field] != other[field]
+    ]
+
+
+def _stated(field: str, protocol: Protocol) -> str:
+    """A field of a protocol in words."""
+    value = getattr(protocol, field)
+    if value is None:
+        return "not hashed" if field == "pixels" else "not noted"
+    return value.described() if isinstance(value, Geometry) else str(value)
+
+
+def _fits(run: Run, part: str) -> bool:
+    key, equals, value = part.partition("=")
+    if equals:
+        return key in run.model.options and str(run.model.options[key]) == value
+    if part == f"seed{run.model.train_seed}" or part == f"n{run.protocol.n}":
+        return True
+    return HEX.fullmatch(part) is not None and (
+        run.model.checkpoint_sha256.startswith(part) or run.digest.startswith(part)
+    )

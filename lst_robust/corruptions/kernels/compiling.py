@@ -1,0 +1,95 @@
+"""numba as this project uses it: releases the GIL, keeps IEEE arithmetic, is cached, and says when it compiles.
+
+No fastmath and no OpenMP: kernels must give the plain definition's bits, and threads are the engine's business.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numba
+from numba.core import event
+
+from lst_robust.runtime.cache import cache_root
+
+_lock = Lock()
+_config: Any = numba.config  # its settings are made at run time
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: one folder for each state of this package's sources.
+
+    numba looks only at the file of the function itself, so an edit to a helper in another file would go unnoticed.
+    """
+    digest = blake2b(digest_size=8)
+    for source in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(source.read_bytes())
+    return cache_root() / f"kernels-{digest.hexdigest()}"
+
+
+_folder = str(cache_folder())
+
+
+def jit(function: Any) -> Any:
+    """Compile `function` at its first call for each combination of argument types, or load it from the cache."""
+    with _lock:
+        previous = _config.CACHE_DIR
+        _config.CACHE_DIR = previous or _folder  # a user's NUMBA_CACHE_DIR stands
+        try:
+            dispatcher: Any = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+            dispatcher._cache = _Forgiving(dispatcher._cache)
+            return dispatcher
+        except RuntimeError:  # no folder can be written: compile in every process
+            return numba.njit(nogil=True, error_model="numpy")(function)
+        finally:
+            _config.CACHE_DIR = previous
+
+
+class _Forgiving:
+    """numba's cache of a function, whose failures only cost time: a full disk, or files that were cut short."""
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def load_overload(self, *arguments: Any) -> Any:
+        try:
+            return self._cache.load_overload(*arguments)
+        except Exception:  # what unpickling damaged data raises
+            return None
+
+    def save_overload(self, *arguments: Any) -> None:
+        try:
+            self._cache.save_overload(*arguments)
+        except OSError:
+            pass
+        except Exception:  # the index is damaged: begin it anew
+            with suppress(OSError):
+                self._cache.flush()
+                self._cache.save_overload(*arguments)
+
+
+class _Notice(event.Listener):
+    """One line on stderr for each kernel that is really compiled; not for its helpers, nor for one from the cache."""
+
+    depth = 0  # compilation runs under numba's global lock, so one counter will do
+
+    def on_start(self, event: event.Event) -> None:
+        function = event.data["dispatcher"].py_func
+        if self.depth == 0 and function.__module__.startswith(__package__):
+            name = function.__name__.strip("_")
+            print(f"lst-robust: compiling {name} for this machine (once, some seconds)", file=sys.stderr, flush=True)
+        self.depth += 1
+
+    def on_end(self, event: event.Event) -> None:
+        self.depth -= 1
+
+
+event.register("numba:compile", _Notice())

@@ -1,0 +1,139 @@
+"""pixelate and jpeg_compression of digital.py, fast: fixed-point box averages in numba, and OpenCV's JPEG."""
+
+# mypy: disallow-untyped-defs=False
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from lst_robust.corruptions import digital
+from lst_robust.corruptions.kernels.compiling import jit
+from lst_robust.corruptions.presets import Jpeg, Pixelate
+from lst_robust.corruptions.streams import Streams
+
+PRECISION, HALF = 22, 1 << 21
+"""Bits after the binary point in Pillow's 8-bit resampling (Resample.c: 32 - 8 - 2)."""
+
+
+@lru_cache(maxsize=64)
+def box_blocks(length: int, blocks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pillow's box filter from `length` to `blocks` pixels: each block's first source pixel and one past its last,
+    int64 (blocks,), and the fixed-point weight that all of them have, int32 (blocks,).
+
+    Where an edge falls on the middle of a pixel, rounding decides who owns it: hence Pillow's order of operations.
+    """
+    scale = length / blocks
+    centres = (np.arange(blocks) + 0.5) * scale
+    window_start = (centres - 0.5 * scale + 0.5).astype(np.int64)[:, None]
+    window_stop = (centres + 0.5 * scale + 0.5).astype(np.int64)[:, None]
+    places = np.arange(length)
+    distance = (places - centres[:, None] + 0.5) * (1 / scale)
+    inside = (distance > -0.5) & (distance <= 0.5) & (places >= window_start) & (places < window_stop)
+    first, count = inside.argmax(axis=1), inside.sum(axis=1)
+    return first, first + count, (0.5 + 1 / count * (1 << PRECISION)).astype(np.int32)
+
+
+@lru_cache(maxsize=64)
+def repeated(blocks: int, length: int, upsample: str) -> np.ndarray:
+    """The block that each of `length` pixels shows, as Pillow's own filter picks it: int64 (length,)."""
+    filter_ = Image.Resampling.BOX if upsample == "box" else Image.Resampling.NEAREST
+    row = Image.fromarray(np.arange(blocks, dtype=np.int32)[None])
+    return np.asarray(row.resize((length, 1), filter_))[0].astype(np.int64)
+
+
+@jit
+def _average_columns(row, first, stop, weights, out):
+    """One image row (width * 3) to (blocks * 3)."""
+    for block in range(len(first)):
+        red, green, blue = np.int32(0), np.int32(0), np.int32(0)
+        for place in range(3 * first[block], 3 * stop[block], 3):
+            red += np.int32(row[place])
+            green += np.int32(row[place + 1])
+            blue += np.int32(row[place + 2])
+        weight = weights[block]
+        out[3 * block] = np.uint8((red * weight + HALF) >> PRECISION)
+        out[3 * block + 1] = np.uint8((green * weight + HALF) >> PRECISION)
+        out[3 * block + 2] = np.uint8((blue * weight + HALF) >> PRECISION)
+
+
+@jit
+def _add_row(row, sums):
+    for i in range(len(sums)):
+        sums[i] += np.int32(row[i])
+
+
+@jit
+def _finish_row(sums, weight, out):
+    for i in range(len(sums)):
+        out[i] = np.uint8(np.int32(np.int32(sums[i] * weight) + np.int32(HALF)) >> np.int32(PRECISION))
+
+
+@jit
+def _spread_row(blocks, columns, out):
+    for x in range(len(columns)):
+        block = 3 * columns[x]
+        out[3 * x], out[3 * x + 1], out[3 * x + 2] = blocks[block], blocks[block + 1], blocks[block + 2]
+
+
+@jit
+def _pixelate(images, first_x, stop_x, weights_x, first_y, stop_y, weights_y, columns, rows, out):
+    narrow = np.empty((images.shape[1], 3 * len(first_x)), np.uint8)
+    small = np.empty((len(first_y), 3 * len(first_x)), np.uint8)
+    sums = np.empty(3 * len(first_x), np.int32)
+    for n in range(len(images)):
+        for y in range(len(narrow)):
+            _average_columns(images[n, y], first_x, stop_x, weights_x, narrow[y])
+        for block in range(len(small)):
+            sums[:] = 0
+            for y in range(first_y[block], stop_y[block]):
+                _add_row(narrow[y], sums)
+            _finish_row(sums, weights_y[block], small[block])
+        for y in range(len(rows)):
+            if y and rows[y] == rows[y - 1]:
+                out[n, y] = out[n, y - 1]
+            else:
+                _spread_row(small[rows[y]], columns, out[n, y])
+
+
+def pixelate(images: np.ndarray, streams: Streams, c: Pixelate) -> np.ndarray:
+    count, height, width = images.shape[:3]
+    small_height, small_width = int(height * c.factor), int(width * c.factor)
+    out = np.empty_like(images)
+    _pixelate(
+        images.reshape(count, height, width * 3),
+        *box_blocks(width, small_width),
+        *box_blocks(height, small_height),
+        repeated(small_width, width, c.upsample),
+        repeated(small_height, height, c.upsample),
+        out.reshape(count, height, width * 3),
+    )
+    return out
+
+
+@lru_cache(maxsize=1)
+def opencv_writes_pillow_s_jpeg() -> bool:
+    """Whether this OpenCV and this Pillow, each with its own libjpeg, agree on a picture of noise and edges."""
+    picture = np.random.default_rng(0).integers(0, 256, (1, 37, 53, 3), dtype=np.uint8)
+    picture[:, 10:30, 10:40] = 90
+    return all(
+        np.array_equal(_opencv_jpeg(picture, q), digital.jpeg_compression(picture, {}, Jpeg(q)))
+        for q in (7, 25, 50, 80)
+    )
+
+
+def _opencv_jpeg(images: np.ndarray, quality: int) -> np.ndarray:
+    out = np.empty_like(images)
+    for i, image in enumerate(images):
+        _, file = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality))
+        cv2.cvtColor(np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB, dst=out[i])
+    return out
+
+
+def jpeg_compression(images: np.ndarray, streams: Streams, c: Jpeg) -> np.ndarray:
+    if opencv_writes_pillow_s_jpeg():
+        return _opencv_jpeg(images, c.quality)
+    return digital.jpeg_compression(images, {}, c)

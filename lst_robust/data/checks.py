@@ -1,0 +1,115 @@
+"""Is the data what it should be: counts, classes, readable images, published checksums, cells of the same images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lst_robust.benchmark import CORRUPTIONS, SEVERITIES
+from lst_robust.data import DatasetConfig, dataset_options, open_corrupted, open_source
+from lst_robust.data.published import PUBLISHED, Published
+from lst_robust.data.source import ImageSource
+from lst_robust.errors import DataError
+
+SAMPLE = 20  # images decoded of each pre-generated cell; all of ImageNet-C would take hours
+
+
+class Finding(NamedTuple):
+    """One thing that was checked; `expected` is "" where nothing is published about it."""
+
+    what: str
+    expected: str
+    found: str
+    ok: bool
+
+
+def verify(
+    dataset: Mapping[str, Any] | DatasetConfig,
+    *,
+    image_size: int,
+    data_dir: Path | str | None = None,
+    corrupted_dir: Path | str | None = None,
+    official: bool = False,
+    workers: int = 1,
+) -> Iterator[Finding]:
+    """Findings about a suite's data, one by one as they are made (decoding everything can take minutes).
+
+    official: also the pre-generated corruptions in `corrupted_dir` (default: `data_dir`), of which every cell is opened
+    and SAMPLE images are decoded. What is missing or does not lie as it must is a finding, not an exception.
+    """
+    options = dataset_options(dataset)
+    published = PUBLISHED.get(options.get("name", options["kind"]))
+    folder = None if data_dir is None else Path(data_dir).expanduser()
+    own = ("train", "test") if folder and (folder / "train").is_dir() else ("test",)
+    clean = None
+    for split in published.images if published else own:
+        try:
+            source = open_source(dataset, split, image_size=image_size, data_dir=data_dir)  # type: ignore[arg-type]
+        except DataError as error:
+            yield Finding(f"{split} images", "", str(error), False)
+            continue
+        clean = source.fingerprint() if split == "test" else clean
+        yield from _source(source, split, published, workers)
+    corrupted = folder if corrupted_dir is None else Path(corrupted_dir).expanduser()
+    for place in dict.fromkeys((folder, corrupted)):
+        if published and place:
+            yield from _checksums(place, published.md5)
+    if official:
+        yield from _cells(dataset, image_size, corrupted, clean, workers)
+
+
+def _source(source: ImageSource, split: str, published: Published | None, workers: int) -> Iterator[Finding]:
+    yield _equal(f"{split} images", published.images[split] if published else None, len(source))
+    per_class = np.bincount(source.labels, minlength=len(source.classes))
+    yield _equal(f"{split} classes", published.classes if published else None, int((per_class > 0).sum()))
+    yield Finding(f"{split} images per class", "", f"{per_class.min()} to {per_class.max()}", True)
+    failed = source.check(workers)
+    named = ": " + "; ".join(f"{image.id} ({image.reason})" for image in failed[:3]) if failed else ""
+    yield Finding(f"{split} images unreadable", "0", f"{len(failed)}{named}", not failed)
+
+
+def _checksums(folder: Path, md5: Mapping[str, str]) -> Iterator[Finding]:
+    """Of the files that are there: an archive may be gone once it is unpacked."""
+    for name, expected in md5.items():
+        if (folder / name).is_file():
+            found = _md5(folder / name)
+            yield Finding(f"MD5 of {name}", expected, found, found == expected)
+
+
+def _md5(path: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with open(path, "rb") as file:
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _cells(
+    dataset: Mapping[str, Any] | DatasetConfig, image_size: int, folder: Path | None, clean: str | None, workers: int
+) -> Iterator[Finding]:
+    """clean: fingerprint of the clean test images, if they are there."""
+    try:
+        corrupted = open_corrupted(dataset, image_size=image_size, data_dir=folder)
+        there = corrupted.cells()
+    except DataError as error:
+        yield Finding("corrupted cells", "", str(error), False)
+        return
+    yield _equal("corrupted cells", len(CORRUPTIONS) * len(SEVERITIES), len(there))
+    for corruption, severity in there:
+        what = f"{corruption} {severity}"
+        try:
+            source = corrupted.cell(corruption, severity)
+            source.subset(SAMPLE).read(range(min(SAMPLE, len(source))), workers)
+        except DataError as error:
+            yield Finding(what, "", str(error), False)
+        else:
+            same = clean in (None, source.fingerprint())
+            yield Finding(what, "", f"{len(source)} images{'' if same else ', not those of the clean set'}", same)
+
+
+def _equal(what: str, expected: int | None, found: int) -> Finding:
+    return Finding(what, "" if expected is None else str(expected), str(found), expected in (None, found))

@@ -1,0 +1,183 @@
+"""The images of each cell: the clean ones, and their corruptions, made on the fly or read from official files."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lst_robust import corruptions as engine
+from lst_robust.benchmark import CLEAN_CELL, Cell
+from lst_robust.data import ImageSource, decoded_once, open_corrupted, open_source
+from lst_robust.data.decode import resize_and_crop
+from lst_robust.data.source import View, without_unreadable
+from lst_robust.errors import DataError
+from lst_robust.geometry import Geometry
+from lst_robust.models.preprocess import Load
+from lst_robust.suites import Suite
+
+
+class CellImages(ABC):
+    """`clean`: the clean test images, whose order and labels every cell has; `engine`: what corrupts them, for the
+    record; `seed`: of the noise; `transform`: how an image gets its size and its corruption, in words."""
+
+    clean: ImageSource
+    engine: str
+    seed: int
+    transform: str
+
+    def loader(self, cell: Cell) -> Load:
+        """Positions in `clean` -> the cell's images, uint8 (n, S, S, 3). May be called from several threads."""
+        return self.clean.read if cell == CLEAN_CELL else self.corrupted(cell)
+
+    @abstractmethod
+    def corrupted(self, cell: Cell) -> Load: ...
+
+    @abstractmethod
+    def pixels_digest(self, cell: Cell, workers: int) -> str | None:
+        """A hash of the files that a cell is read from; None for a cell that is made from the clean images."""
+
+
+class GeneratedImages(CellImages):
+    """Corrupted on the fly; each clean image is decoded once for all cells, and kept in `folder` if it is large."""
+
+    def __init__(self, suite: Suite, clean: ImageSource, seed: int, folder: Path) -> None:
+        self.clean, self.seed, self._suite = decoded_once(clean, folder), seed, suite
+        self.engine = f"{engine.ENGINE} {engine.ENGINE_VERSION}"
+        self.transform = f"{clean.geometry.described()}, then corruption"
+
+    def corrupted(self, cell: Cell) -> Load:
+        def load(indices: Sequence[int]) -> np.ndarray:
+            return engine.corrupt(
+                self.clean.read(indices),
+                cell.corruption,
+                cell.severity,
+                preset=self._suite.preset,
+                style=self._suite.style,
+                seed=self.seed,
+                ids=[self.clean.ids[i] for i in indices],
+            )
+
+        return load
+
+    def pixels_digest(self, cell: Cell, workers: int) -> str | None:
+        return None
+
+
+class OfficialImages(CellImages):
+    """Read from the files of a corrupted set, which must hold the clean images and no others.
+
+    whole: all clean images; clean: those that are evaluated, some or all of them, cut as the official files were.
+    scaled: what a network of another input size makes of these squares, the clean and the corrupted ones alike.
+    """
+
+    engine, seed = "official", 0
+
+    def __init__(
+        self,
+        suite: Suite,
+        clean: ImageSource,
+        whole: ImageSource,
+        folder: str | Path | None,
+        cells: Sequence[Cell],
+        scaled: Geometry | None,
+    ) -> None:
+        """Raises DataError when the set is not there, or lacks some of the `cells`."""
+        if folder is not None and not Path(folder).expanduser().is_dir():
+            raise DataError(f"no folder of corrupted images {folder}: give an existing one with --corrupted-dir")
+        self._set = open_corrupted(suite.dataset, image_size=suite.image_size, data_dir=folder)
+        self._present = {CLEAN_CELL} | {Cell(*cell) for cell in self._set.cells()}
+        missing = sorted(set(cells) - self._present)
+        if missing:
+            raise DataError(
+                f"{len(missing)} of the wanted cells are not in {self._set.folder}, such as {missing[0].name}: complete"
+                f" the download ({self._set.layout}), or choose others with --corruptions (standard: ImageNet-C's 15)"
+            )
+        self._whole, self._scaled = whole, scaled
+        self.transform = f"clean: {clean.geometry.described()}; corrupted: files as they are"
+        self.transform += f"; both {scaled.described()}" if scaled else ""
+        self.clean = self._as_the_network_sees(clean)
+        position = {image_id: i for i, image_id in enumerate(whole.ids)}
+        self._positions = np.array([position[image_id] for image_id in clean.ids], dtype=np.int64)
+
+    def corrupted(self, cell: Cell) -> Load:
+        return self._as_the_network_sees(self._cell(cell)).read
+
+    def pixels_digest(self, cell: Cell, workers: int) -> str | None:
+        """None also for a cell that is not in the set."""
+        if cell == CLEAN_CELL or cell not in self._present:
+            return None
+        return self._cell(cell).pixels_digest(workers)
+
+    def _cell(self, cell: Cell) -> ImageSource:
+        source = self._set.cell(cell.corruption, cell.severity)
+        if source.fingerprint() != self._whole.fingerprint():
+            raise DataError(
+                f"{source.place} holds other images than the clean ones in {self._whole.place} "
+                f"({len(source)} and {len(self._whole)}): both must be the complete test set, with the same file names"
+            )
+        return source.select(self._positions)
+
+    def _as_the_network_sees(self, source: ImageSource) -> ImageSource:
+        return Scaled(source, self._scaled) if self._scaled else source
+
+
+class Scaled(View):
+    """The squares of another source, scaled to another size."""
+
+    def __init__(self, source: ImageSource, geometry: Geometry) -> None:
+        super().__init__(source)
+        self.image_size, self._geometry = geometry.size, geometry
+
+    @property
+    def geometry(self) -> Geometry:
+        return self._geometry
+
+    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        squares, failed = self._source._load(indices, workers)
+        return np.stack([resize_and_crop(Image.fromarray(square), self._geometry) for square in squares]), failed
+
+
+def open_cell_images(
+    suite: Suite,
+    cells: Sequence[Cell],
+    *,
+    folder: Path,
+    own_geometry: Geometry | None = None,
+    data_dir: str | Path | None = None,
+    corrupted_dir: str | Path | None = None,
+    limit: int | None = None,
+    seed: int | None = None,
+    skip_unreadable: bool = False,
+    workers: int = 1,
+) -> CellImages:
+    """The images of a suite's cells. Nothing is decoded, except by `skip_unreadable`, which looks at every clean image.
+
+    folder: for temporary files. own_geometry: the network's, in place of the suite's. Official files stay as they are:
+    of a network's own geometry only the size and the interpolation count, by which the squares are scaled.
+    data_dir: folder of the clean images; corrupted_dir: of the official corrupted ones, by default `data_dir` too.
+    limit, seed: in place of the suite's. Raises DataError for data that is not there.
+    """
+    official = suite.protocol == "official"
+    whole = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=data_dir)
+    if own_geometry is not None and not official:
+        whole = whole.with_geometry(own_geometry)
+    clean = without_unreadable(whole, workers) if skip_unreadable else whole
+    limit = suite.limit if limit is None else limit
+    if limit is not None:
+        clean = clean.subset(limit)
+    if not official:
+        return GeneratedImages(suite, clean, suite.seed if seed is None else seed, folder)
+    corrupted_folder = data_dir if corrupted_dir is None else corrupted_dir
+    scaled = None if own_geometry is None else scaled_squares(own_geometry, suite.image_size)
+    return OfficialImages(suite, clean, whole, corrupted_folder, cells, scaled)
+
+
+def scaled_squares(own: Geometry, size: int) -> Geometry | None:
+    """How squares of `size` pixels become the input of a network of another size; None where they fit."""
+    if own.size == size:
+        return None
+    return Geometry(size=own.size, resize=own.size, interpolation=own.interpolation)

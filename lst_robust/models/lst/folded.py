@@ -1,0 +1,160 @@
+"""LST bottlenecks for inference: BN folded into the convolutions, and the fused kernel where it can run.
+
+Each class takes a trained bottleneck and computes the same function in evaluation mode, to float32 rounding.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lst_robust.models.lst.blocks import LSTI, LSTII, GroupedShortcut
+from lst_robust.models.lst.kernels import building, fused
+from lst_robust.models.lst.transforms import DiagonalTransform, SoftThreshold, SpatialTransform
+
+
+def bn_scale_and_shift(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """The affine map, (C,) each, that `bn` is in evaluation mode."""
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
+    scale = bn.weight / (bn.running_var + bn.eps).sqrt()
+    return scale.detach(), (bn.bias - bn.running_mean * scale).detach()
+
+
+def fold(weight: Tensor, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """A convolution's weight (without bias) with BN in it, and its new bias."""
+    scale, shift = bn_scale_and_shift(bn)
+    return (weight.detach() * scale[:, None, None, None]).contiguous(), shift
+
+
+class FoldedSpatial(nn.Module):
+    """T_s and its BN: each channel has its own filters now, (a²·c, 1, s, s), k-major."""
+
+    def __init__(self, t_s: SpatialTransform, bn: nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.channels, self.stride, self.padding, self.filters = t_s.channels, t_s.stride, t_s.padding, t_s.filters
+        weight, bias = fold(torch.cat(t_s.channel_weights()), bn)
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+
+    weight: Tensor
+    bias: Tensor
+
+    def forward(self, z: Tensor) -> Tensor:
+        parts = zip(self.weight.chunk(self.filters), self.bias.chunk(self.filters), strict=True)
+        return torch.cat([F.conv2d(z, w, b, self.stride, self.padding, groups=self.channels) for w, b in parts], 1)
+
+
+class FoldedPointwise(nn.Module):
+    """A 1x1 (or diagonal) convolution with its BN in it."""
+
+    def __init__(self, convolution: nn.Module, bn: nn.BatchNorm2d, stride: int = 1) -> None:
+        super().__init__()
+        weight: Tensor = convolution.weight  # type: ignore[assignment]
+        folded, bias = fold(weight, bn)
+        self.groups = weight.shape[0] if isinstance(convolution, (DiagonalTransform, GroupedShortcut)) else 1
+        self.stride = stride
+        self.register_buffer("weight", folded)
+        self.register_buffer("bias", bias)
+
+    weight: Tensor
+    bias: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
+
+
+class FoldedShortcut(nn.Module):
+    """`GroupedShortcut` with its BN in it: a choice of channels, scaled and shifted."""
+
+    source: Tensor
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, shortcut: GroupedShortcut) -> None:
+        super().__init__()
+        self.stride = shortcut.stride
+        scale, shift = fold(shortcut.weight, shortcut.bn)
+        self.register_buffer("source", shortcut.source.int())
+        self.register_buffer("scale", scale[:, 0])
+        self.register_buffer("shift", shift[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        chosen = x[:, :, :: self.stride, :: self.stride].index_select(1, self.source)
+        return torch.addcmul(self.shift, chosen, self.scale)
+
+    def fused(self, x: Tensor) -> Tensor:
+        """The same by the kernel: float32 on the CPU, channels last."""
+        n, _, height, width = x.shape
+        size = (n, len(self.source), (height - 1) // self.stride + 1, (width - 1) // self.stride + 1)
+        out = torch.empty(size, memory_format=torch.channels_last)
+        fused.shortcut(x, out, self.stride, self.source, self.scale, self.shift)
+        return out
+
+
+class InferenceLSTII(nn.Module):
+    """`LSTII` for inference. With the kernel an identity shortcut is overwritten by the output (input and output
+    share their memory), which is safe in a network where nobody else holds a block's input."""
+
+    def __init__(self, block: LSTII) -> None:
+        super().__init__()
+        self.t_r = FoldedPointwise(block.t_r, block.bn_r)
+        self.t_c = FoldedPointwise(block.t_c, block.bn_c)
+        self.t_s = FoldedSpatial(block.t_s, block.bn_s)
+        self.relu, self.threshold = block.relu, block.threshold
+        self.shortcut = FoldedShortcut(block.shortcut) if isinstance(block.shortcut, GroupedShortcut) else None
+        planes = block.t_s.channels
+        self.tau = block.threshold.tau if isinstance(block.threshold, SoftThreshold) else 0.0
+        self.fusible = (
+            type(block.relu) is nn.ReLU
+            and self.t_s.weight.shape[0] == 4 * planes
+            and self.t_s.weight.shape[-1] == 3
+            and planes % 8 == 0
+            and building.library() is not None
+        )
+        self.whole = self.fusible and self.t_c.groups == 1
+        self._block_weights: list[Tensor] = []
+        self._filters = self.t_s.weight
+        if self.fusible:
+            self._filters = fused.pack_spatial(self.t_s.weight)
+            building.library(fused.lanes(planes))  # compiled here, where one thread asks for it
+        if self.whole:
+            pointwise = [self.t_r, self.t_c]
+            packed = [t for layer in pointwise for t in (fused.pack_pointwise(layer.weight), layer.bias)]
+            self._block_weights = [*packed, self._filters, self.t_s.bias]
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not (self.fusible and x.device.type == "cpu" and x.dtype is torch.float32):
+            z = self.threshold(self.t_c(self.relu(self.t_r(x))))
+            return self.threshold(self.t_s(z) + (x if self.shortcut is None else self.shortcut(x)))
+        x = x.contiguous(memory_format=torch.channels_last)
+        if self.whole:
+            out = x if self.shortcut is None else self.shortcut.fused(x)
+            fused.block(x, out, self.t_s.stride, self._block_weights, self.tau)
+            return out
+        v = self.t_c(F.relu_(self.t_r(x))).contiguous(memory_format=torch.channels_last)
+        out = x if self.shortcut is None else self.shortcut.fused(x)
+        fused.tail(v, out, out, self.t_s.stride, None, self._filters, self.t_s.bias, self.tau)
+        return out
+
+
+class InferenceLSTI(nn.Module):
+    """`LSTI` for inference."""
+
+    def __init__(self, block: LSTI) -> None:
+        super().__init__()
+        self.t_c = FoldedPointwise(block.t_c, block.bn_c)
+        self.t_s = FoldedSpatial(block.t_s, block.bn_s)
+        self.t_r = FoldedPointwise(block.t_r, block.bn_r)
+        self.relu, self.threshold = block.relu, block.threshold
+        self.shortcut: nn.Module = nn.Identity()
+        if isinstance(block.shortcut, nn.Sequential):
+            convolution, bn = block.shortcut
+            assert isinstance(convolution, nn.Conv2d)
+            assert isinstance(bn, nn.BatchNorm2d)
+            self.shortcut = FoldedPointwise(convolution, bn, convolution.stride[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.t_s(self.threshold(self.t_c(x))))
+        return self.threshold(self.t_r(y) + self.shortcut(x))

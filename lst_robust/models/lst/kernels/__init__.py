@@ -1,0 +1,1 @@
+"""Compiled passes of the LST blocks: the same numbers as the plain definitions to rounding, faster."""

@@ -1,0 +1,1 @@
+"""What is kept of each measurement: cells, runs, and the folder they lie in."""

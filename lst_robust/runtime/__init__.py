@@ -1,0 +1,1 @@
+"""What all work runs on: files, locks, processes, threads, devices, caches, progress."""

@@ -1,0 +1,36 @@
+"""Work that runs ahead of its reader in threads, in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+Batch = TypeVar("Batch")
+Result = TypeVar("Result")
+
+
+def prefetch(
+    work: Callable[[Batch], Result],
+    batches: Iterable[Batch],
+    workers: int,
+    prepare_thread: Callable[[], object] | None = None,
+) -> Generator[Result, None, None]:
+    """What `work` makes of each batch, in order, by `workers` threads at most `workers + 1` batches ahead.
+
+    With `workers` 1 one thread works while the caller does. `prepare_thread` is called first in each of the threads. An
+    error in one of them surfaces here. Close the iterator (contextlib.closing) where it may not come to its end.
+    """
+    remaining = iter(batches)
+    with ThreadPoolExecutor(workers, thread_name_prefix="worker", initializer=prepare_thread) as pool:
+        pending: deque[Future[Result]] = deque(pool.submit(work, batch) for batch in islice(remaining, workers + 1))
+        try:
+            while pending:
+                done = pending.popleft().result()
+                pending.extend(pool.submit(work, batch) for batch in islice(remaining, 1))
+                yield done
+        finally:
+            for future in pending:
+                future.cancel()
