@@ -1,10 +1,13 @@
 """The words of the benchmark: corruptions and their groups, severities, cells.
 
-Everything that counts, names or sorts corruptions takes them from here.
+Everything that counts, names or sorts corruptions takes them from here. The sets of the papers (`STANDARD_15`,
+`CORRUPTIONS`) never change, so that mCE15 and mCE19 mean the same everywhere. Further corruptions, see
+`lst_robust.register_corruption`, come after them.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from lst_robust.arguments import choices, whole_numbers
@@ -22,6 +25,31 @@ CORRUPTIONS: tuple[str, ...] = tuple(name for names in GROUPS.values() for name 
 STANDARD_15: tuple[str, ...] = tuple(name for g, names in GROUPS.items() if g != "extra" for name in names)
 SEVERITIES: tuple[int, ...] = (1, 2, 3, 4, 5)
 CLEAN = "clean"
+OWN_GROUP = "own"
+NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+
+LABELS: dict[str, str] = {
+    "gaussian_noise": "Gauss.",
+    "shot_noise": "Shot",
+    "impulse_noise": "Impulse",
+    "defocus_blur": "Defocus",
+    "glass_blur": "Glass",
+    "motion_blur": "Motion",
+    "zoom_blur": "Zoom",
+    "snow": "Snow",
+    "frost": "Frost",
+    "fog": "Fog",
+    "brightness": "Bright.",
+    "contrast": "Contrast",
+    "elastic_transform": "Elastic",
+    "pixelate": "Pixelate",
+    "jpeg_compression": "JPEG",
+    "saturate": "Saturate",
+    "spatter": "Spatter",
+    "gaussian_blur": "Gauss. blur",
+    "speckle_noise": "Speckle",
+}
+_groups, _labels = dict(GROUPS), dict(LABELS)
 
 
 class Cell(NamedTuple):
@@ -46,7 +74,7 @@ class Cell(NamedTuple):
         if name == CLEAN:
             return CLEAN_CELL
         corruption, _, severity = name.rpartition("-")
-        if not corruption or not severity.isdecimal():
+        if not NAME.fullmatch(corruption) or severity not in map(str, SEVERITIES):
             raise ValueError(f"no such cell: {name!r}")
         return cls(corruption, int(severity))
 
@@ -54,9 +82,36 @@ class Cell(NamedTuple):
 CLEAN_CELL = Cell(CLEAN, 0)
 
 
+def add_corruption(name: str, group: str, label: str) -> None:
+    """Makes the name of a further corruption known; it comes last in its group, a new group after all others."""
+    _groups[group] = (*(known for known in _groups.get(group, ()) if known != name), name)
+    _labels[name] = label
+
+
+def groups() -> dict[str, tuple[str, ...]]:
+    """Group -> names, of all corruptions that are known, those of the papers first."""
+    return dict(_groups)
+
+
+def known_corruptions() -> tuple[str, ...]:
+    """The 19 of the papers, then the further ones that are known."""
+    own = [name for names in _groups.values() for name in names if name not in CORRUPTIONS]
+    return (*CORRUPTIONS, *own)
+
+
+def group_of(name: str) -> str:
+    """The group of a corruption; "own" for one that is not known here, such as of a record made elsewhere."""
+    return next((group for group, names in _groups.items() if name in names), OWN_GROUP)
+
+
+def label_of(name: str) -> str:
+    """The short name of a corruption, for the head of a column."""
+    return _labels.get(name, name.replace("_", " ").capitalize())
+
+
 def checked_corruptions(name: str, value: object, *, also: str = "") -> tuple[str, ...]:
     """Names of corruptions, each once, from an argument of that name; UsageError for others, and for none."""
-    return choices(name, value, CORRUPTIONS, kind="corruption", also=also)
+    return choices(name, value, known_corruptions(), kind="corruption", also=also)
 
 
 def checked_severities(name: str, value: object, *, also: str = "") -> tuple[int, ...]:
