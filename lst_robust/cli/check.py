@@ -93,7 +93,7 @@ def check_command(
         if any(finding.paired is False for finding in gate.findings):
             people.print(UNPAIRED, style="dim")
     for note in gate.notes:
-        observer.note(note)
+        print_note(note)
     for finding in gate.findings:
         if finding.status != "passed":
             print_error(finding.message)
