@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from lst_robust.analysis.results import bootstrap_intervals
     from lst_robust.corruptions import corrupt, corruption_names
+    from lst_robust.data import DatasetKind, register_dataset
     from lst_robust.evaluation.runner import Evaluation, evaluate
     from lst_robust.models import create_model, model_names
     from lst_robust.reporting import render, robustness_table
@@ -56,6 +57,8 @@ _HOME = {
     "relative_corruption_error": "analysis.metrics",
     "relative_mce": "analysis.metrics",
     "published_normaliser": "suites.normaliser",
+    "DatasetKind": "data",
+    "register_dataset": "data",
     "Evaluation": "evaluation.runner",
     "evaluate": "evaluation.runner",
     "create_model": "models",
@@ -72,6 +75,7 @@ _HOME = {
 __all__ = [
     "Baseline",
     "Comparison",
+    "DatasetKind",
     "Evaluation",
     "Gate",
     "Normaliser",
@@ -95,6 +99,7 @@ __all__ = [
     "model_names",
     "published_normaliser",
     "read_baseline",
+    "register_dataset",
     "relative_corruption_error",
     "relative_mce",
     "render",

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from torch import nn
 
+from lst_robust.data import dataset_kind
 from lst_robust.errors import UsageError
 from lst_robust.evaluation.model_under_test import Options, unwrapped
 from lst_robust.geometry import Geometry
 from lst_robust.models.checkpoint import read_metadata
 from lst_robust.models.external import stated_geometry
 from lst_robust.suites import Suite
-
-OF_ONE_SIZE = ("digits", "cifar")  # data sets whose images cannot be cut in another way
 
 
 def require_stated_geometry(
@@ -40,7 +39,7 @@ def note_other_geometry(
     note: Callable[[str], None],
 ) -> None:
     """One line when the suite's geometry is not the one that the network's library states, and could be."""
-    if suite.dataset.kind in OF_ONE_SIZE:
+    if dataset_kind(suite.dataset).fixed_size:
         return
     try:
         own = _stated(model, suite, checkpoint, options)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from lst_robust.data import open_source
+from lst_robust.data.image_folder import ImageFolderSource
 from lst_robust.errors import DataError, UsageError
 
 
@@ -90,9 +91,10 @@ def test_classes_must_agree_with_training_and_with_those_asked_for(image_tree):
     (image_tree / "test" / "dog").rename(image_tree / "test" / "wolf")
     with pytest.raises(DataError, match=r"differ from .*train: it lacks dog and adds wolf"):
         opened(image_tree)
-    assert opened(image_tree, classes=["wolf", "cat"]).classes == ("cat", "wolf")
+    asked = {"root": image_tree, "split": "test", "image_size": 32}
+    assert ImageFolderSource(**asked, classes=["wolf", "cat"]).classes == ("cat", "wolf")
     with pytest.raises(DataError, match="differ from the classes asked for: it lacks bird, cow, eel and 1 more"):
-        opened(image_tree, classes=["bird", "cat", "cow", "eel", "fox", "wolf"])
+        ImageFolderSource(**asked, classes=["bird", "cat", "cow", "eel", "fox", "wolf"])
 
 
 def test_a_resize_below_the_crop_is_refused(image_tree):
