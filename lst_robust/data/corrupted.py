@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lst_robust.benchmark import CORRUPTIONS, GROUPS, SEVERITIES
+from lst_robust.benchmark import SEVERITIES, group_of, known_corruptions
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
 from lst_robust.data.content import digest_of_rows, kept_digest
 from lst_robust.data.source import ImageSource
@@ -20,22 +20,23 @@ from lst_robust.errors import DataError
 
 
 class CorruptedSet(ABC):
-    """All cells of a pre-generated benchmark. `layout`: where it comes from and how it must lie."""
+    """All cells of published corrupted images. `layout`: where they come from and how they must lie."""
 
     layout: str
 
     def __init__(self, root: Path | None, names: Sequence[str]) -> None:
-        """root: the benchmark's folder, or the one that holds it under one of `names`."""
+        """root: the folder of the corrupted images, or the folder above, in which it has one of these `names`."""
         top = require_folder(root, self.layout)
         self.folder = next((top / name for name in names if (top / name).is_dir()), top)
         self._reference: tuple[str, ImageSource] | None = None
 
     def cells(self) -> list[tuple[str, int]]:
-        """(corruption, severity) of the cells that are there; DataError when there is none."""
-        there = [(name, severity) for name in CORRUPTIONS for severity in SEVERITIES if self._has(name, severity)]
-        if not there:
+        """(corruption, severity) of the cells that the folder has; DataError when it has none."""
+        known = known_corruptions()
+        present = [(name, severity) for name in known for severity in SEVERITIES if self._has(name, severity)]
+        if not present:
             raise DataError(f"no corruption in {self.folder}: {self.layout}")
-        return there
+        return present
 
     def cell(self, corruption: str, severity: int) -> ImageSource:
         """The images of one cell; DataError when it is not there or holds other images than the cells before it."""
@@ -79,8 +80,7 @@ class CorruptionTree(CorruptedSet):
         self._image_size, self._classes, self._name = image_size, classes, names[0]
 
     def _path(self, corruption: str, severity: int) -> Path:
-        group = next(group for group, names in GROUPS.items() if corruption in names)
-        nested = self.folder / group / corruption / str(severity)
+        nested = self.folder / group_of(corruption) / corruption / str(severity)
         return nested if nested.is_dir() else self.folder / corruption / str(severity)
 
     def _has(self, corruption: str, severity: int) -> bool:

@@ -32,7 +32,7 @@ class Published(NamedTuple):
     """What is published about a data set: the number of images of each split, the number of classes, and MD5 sums of
     archives and files by their path below the data folder."""
 
-    images: Mapping[str, int]
+    images: Mapping[Split, int]
     classes: int
     md5: Mapping[str, str]
 

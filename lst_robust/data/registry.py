@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from threading import RLock
+from types import ModuleType
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 
 from lst_robust.arguments import choice, instance
 from lst_robust.data.kind import DatasetConfig, DatasetKind
-from lst_robust.errors import UsageError
+from lst_robust.errors import UsageError, one_line
 from lst_robust.schema import first_mistake
 
 logger = logging.getLogger(__name__)
@@ -33,13 +34,15 @@ MODULES = (
 ENTRY_POINTS = "lst_robust.datasets"
 
 
-def _shipped() -> dict[str, DatasetKind[Any]]:
+def shipped_kinds() -> dict[str, DatasetKind[Any]]:
+    """Name -> the record at the bottom of each file in `MODULES`."""
     found = [import_module(f"lst_robust.data.{module}").KIND for module in MODULES]
     return {kind.name: kind for kind in found}
 
 
-SHIPPED = _shipped()
+SHIPPED = shipped_kinds()
 _registered: dict[str, DatasetKind[Any]] = {}
+_loading, _entry_points_loaded = RLock(), False
 
 
 def register_dataset(kind: DatasetKind[Any]) -> DatasetKind[Any]:
@@ -97,14 +100,24 @@ Dataset = Annotated[SerializeAsAny[DatasetConfig], BeforeValidator(checked_datas
 """The type of a suite's field: any kind that is known when the suite is read."""
 
 
-@cache
 def _register_entry_points() -> None:
-    """Registers what installed packages offer, once. What is broken there costs a warning, and nothing else."""
-    for entry in entry_points(group=ENTRY_POINTS):
-        try:
-            register_dataset(entry.load())
-        except Exception as error:  # other people's code may raise anything
-            reason = " ".join(str(error).split())
-            logger.warning(
-                "the data set %s of %s cannot be used (%s: %s)", entry.name, entry.value, type(error).__name__, reason
-            )
+    """Registers what installed packages offer, once a process: a record, or a module that registers its own.
+
+    A package that is broken is named in a warning and left out.
+    """
+    global _entry_points_loaded
+    with _loading:  # other threads wait; a package that asks for kinds while it is imported gets those known so far
+        if _entry_points_loaded:
+            return
+        _entry_points_loaded = True
+        for entry in entry_points(group=ENTRY_POINTS):
+            try:
+                offered = entry.load()
+                if not isinstance(offered, ModuleType):
+                    register_dataset(offered)
+            except Exception as error:  # other people's code may raise anything
+                reason = one_line(" ".join(str(error).split()))
+                logger.warning(
+                    "the data set %s (%s) is left out, because it cannot be used (%s: %s)",
+                    *(entry.name, entry.value, type(error).__name__, reason),
+                )
