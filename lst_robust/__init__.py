@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from lst_robust.analysis.results import bootstrap_intervals
     from lst_robust.corruptions import corrupt, corruption_names
+    from lst_robust.data import DatasetKind, register_dataset
     from lst_robust.models import create_model, model_names
     from lst_robust.reporting import render, robustness_table
     from lst_robust.suites import Suite, load_suite, suite_names
@@ -57,6 +58,8 @@ _HOME = {
     "relative_corruption_error": "analysis.metrics",
     "relative_mce": "analysis.metrics",
     "published_normaliser": "suites.normaliser",
+    "DatasetKind": "data",
+    "register_dataset": "data",
     "Evaluation": "analysis.evaluation",
     "evaluate": "workflow",
     "create_model": "models",
@@ -73,6 +76,7 @@ _HOME = {
 __all__ = [
     "Baseline",
     "Comparison",
+    "DatasetKind",
     "Evaluation",
     "Gate",
     "Normaliser",
@@ -96,6 +100,7 @@ __all__ = [
     "model_names",
     "published_normaliser",
     "read_baseline",
+    "register_dataset",
     "relative_corruption_error",
     "relative_mce",
     "render",
