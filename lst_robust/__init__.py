@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         relative_mce,
     )
     from lst_robust.analysis.results import bootstrap_intervals
-    from lst_robust.corruptions import corrupt, corruption_names
+    from lst_robust.corruptions import corrupt, corruption_names, register_corruption
     from lst_robust.evaluation.runner import Evaluation, evaluate
     from lst_robust.models import create_model, model_names
     from lst_robust.reporting import render, robustness_table
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _HOME = {
     "corrupt": "corruptions",
     "corruption_names": "corruptions",
+    "register_corruption": "corruptions",
     "Baseline": "analysis.baseline",
     "make_baseline": "analysis.baseline",
     "read_baseline": "analysis.baseline",
@@ -95,6 +96,7 @@ __all__ = [
     "model_names",
     "published_normaliser",
     "read_baseline",
+    "register_corruption",
     "relative_corruption_error",
     "relative_mce",
     "render",

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lst_robust.benchmark import CORRUPTIONS, GROUPS, SEVERITIES
+from lst_robust.benchmark import SEVERITIES, group_of, known_corruptions
 from lst_robust.data.cifar import SIZE, CifarName, require_size
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
 from lst_robust.data.content import digest_of_rows, kept_digest
@@ -35,7 +35,8 @@ class CorruptedSet(ABC):
 
     def cells(self) -> list[tuple[str, int]]:
         """(corruption, severity) of the cells that are there; DataError when there is none."""
-        there = [(name, severity) for name in CORRUPTIONS for severity in SEVERITIES if self._has(name, severity)]
+        known = known_corruptions()
+        there = [(name, severity) for name in known for severity in SEVERITIES if self._has(name, severity)]
         if not there:
             raise DataError(f"no corruption in {self.folder}: {self.layout}")
         return there
@@ -82,8 +83,7 @@ class CorruptionTree(CorruptedSet):
         self._image_size, self._classes, self._name = image_size, classes, names[0]
 
     def _path(self, corruption: str, severity: int) -> Path:
-        group = next(group for group, names in GROUPS.items() if corruption in names)
-        nested = self.folder / group / corruption / str(severity)
+        nested = self.folder / group_of(corruption) / corruption / str(severity)
         return nested if nested.is_dir() else self.folder / corruption / str(severity)
 
     def _has(self, corruption: str, severity: int) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 
 from lst_robust.benchmark import SEVERITIES
-from lst_robust.corruptions.engine import CORRUPTIONS
+from lst_robust.corruptions.blur import GlassBlur, MotionBlur
 from lst_robust.corruptions.filters import (
     axis_zoom,
     correlate_disk,
@@ -21,7 +21,8 @@ from lst_robust.corruptions.filters import (
     round_16_bit,
     zoom,
 )
-from lst_robust.corruptions.presets import PRESETS, GlassBlur, MotionBlur, constants
+from lst_robust.corruptions.presets import PRESETS
+from lst_robust.corruptions.registry import built_in, constants
 from lst_robust.corruptions.streams import Streams
 from tests.corruptions.legacy_draws import legacy_draws
 
@@ -78,7 +79,7 @@ def test_defocus_keeps_flat_areas_as_the_float32_weights_do(preset, severity):
     flat = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None, None], (256, 16, 16, 3))
     total = reference_disk(c.radius, c.alias_sigma).astype(np.float64).sum()
     expected = np.minimum(np.arange(256) * total, 255).astype(np.uint8)
-    result = CORRUPTIONS["defocus_blur"].apply(flat, {}, c)
+    result = built_in()["defocus_blur"].apply(flat, {}, c)
     np.testing.assert_array_equal(result, np.broadcast_to(expected[:, None, None, None], flat.shape))
 
 
@@ -87,7 +88,7 @@ def test_defocus_keeps_flat_areas_as_the_float32_weights_do(preset, severity):
 def test_glass_blur_is_the_sequential_scan(any_images, height, width, c):
     """The definition followed pixel by pixel, with OpenCV-free smoothing."""
     images, d = any_images(2, height, width), c.max_delta
-    draws = CORRUPTIONS["glass_blur"].draw(Streams.for_images("1", 0, "glass_blur", 1, [5, 6]), height, width, c)
+    draws = built_in()["glass_blur"].draw(Streams.for_images("1", 0, "glass_blur", 1, [5, 6]), height, width, c)
     assert draws["offsets"].min() >= -d
     assert draws["offsets"].max() < d
 
@@ -95,7 +96,7 @@ def test_glass_blur_is_the_sequential_scan(any_images, height, width, c):
         return ndimage.gaussian_filter(x / 255.0, (c.sigma, c.sigma, 0), mode="nearest")
 
     for image, offsets, result in zip(
-        images, draws["offsets"], CORRUPTIONS["glass_blur"].apply(images, draws, c), strict=True
+        images, draws["offsets"], built_in()["glass_blur"].apply(images, draws, c), strict=True
     ):
         x = (smooth(image) * 255).astype(np.uint8)
         for scan in offsets:
@@ -108,7 +109,7 @@ def test_glass_blur_is_the_sequential_scan(any_images, height, width, c):
 
 def test_glass_offsets_are_uniform():
     c = GlassBlur(1, 3, 1)
-    draws = CORRUPTIONS["glass_blur"].draw(Streams.for_images("1", 0, "glass_blur", 1, range(8)), 66, 66, c)
+    draws = built_in()["glass_blur"].draw(Streams.for_images("1", 0, "glass_blur", 1, range(8)), 66, 66, c)
     counts = np.unique(draws["offsets"].reshape(-1, 2), axis=0, return_counts=True)[1]
     assert counts.size == 36
     chi2 = ((counts - counts.mean()) ** 2 / counts.mean()).sum() / 35
@@ -141,7 +142,7 @@ def test_the_two_roundings_of_motion_blur():
     assert round_16_bit(np.array([9.9, 9.999, 10.0 - 1e-12, 255.0])).tolist() == [9, 10, 10, 255]
     images = np.full((1, 32, 32, 3), 77, dtype=np.uint8)
     draws = {"angle": np.array([13.0])}
-    apply = CORRUPTIONS["motion_blur"].apply
+    apply = built_in()["motion_blur"].apply
     assert (apply(images, draws, MotionBlur(6, 2, "16-bit")) == 77).all()
     assert abs(apply(images, draws, MotionBlur(6, 2, "truncate")).astype(int) - 77).max() <= 1
 

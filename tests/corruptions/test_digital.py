@@ -10,9 +10,9 @@ from PIL import Image
 
 from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corrupt
-from lst_robust.corruptions.digital import elastic_affine, elastic_matrix
-from lst_robust.corruptions.engine import CORRUPTIONS
-from lst_robust.corruptions.presets import Pixelate, constants
+from lst_robust.corruptions.digital import Pixelate
+from lst_robust.corruptions.elastic import elastic_affine, elastic_matrix
+from lst_robust.corruptions.registry import built_in, constants
 
 
 def no_legacy_draws(image, c):
@@ -61,7 +61,7 @@ def test_saturate_turns_grey_reddish_only_with_a_shift():
 )
 def test_pixelate_keeps_odd_sizes(any_images, upsample, filter_):
     images = any_images(2, 33, 47)
-    result = CORRUPTIONS["pixelate"].apply(images, {}, Pixelate(0.3, upsample))
+    result = built_in()["pixelate"].apply(images, {}, Pixelate(0.3, upsample))
     small = Image.fromarray(images[1]).resize((14, 9), Image.Resampling.BOX)
     np.testing.assert_array_equal(result[1], np.asarray(small.resize((47, 33), filter_)))
 
@@ -79,7 +79,7 @@ def test_elastic_without_displacement_is_the_affine_alone():
     image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
     field = np.ones((1, 32, 32))
     draws = {"affine": np.zeros((1, 3, 2)), "dx": field, "dy": field}
-    assert abs(CORRUPTIONS["elastic_transform"].apply(image, draws, c).astype(int) - image).max() <= 1
+    assert abs(built_in()["elastic_transform"].apply(image, draws, c).astype(int) - image).max() <= 1
 
 
 def test_the_affine_moves_the_three_corners_as_asked():

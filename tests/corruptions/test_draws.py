@@ -9,19 +9,20 @@ import numpy as np
 import pytest
 
 from lst_robust.corruptions.base import no_draws
-from lst_robust.corruptions.engine import CORRUPTIONS
-from lst_robust.corruptions.noise import impulse_threshold
-from lst_robust.corruptions.presets import Elastic, Fog, Frost, GlassBlur, MotionBlur, Noise, Snow, Spatter
+from lst_robust.corruptions.blur import GlassBlur, MotionBlur
+from lst_robust.corruptions.elastic import Elastic
+from lst_robust.corruptions.noise import Noise, impulse_threshold
+from lst_robust.corruptions.registry import built_in
 from lst_robust.corruptions.streams import Streams
 from lst_robust.corruptions.textures import frost_textures_for
-from lst_robust.corruptions.weather import fog_map_size
+from lst_robust.corruptions.weather import Fog, Frost, Snow, Spatter, fog_map_size
 
 HEIGHT, WIDTH = 32, 40
 STREAMS = Streams.for_images("1", 7, "any", 3, ["a", "b"])
 
 
 def drawn(name: str, c: object) -> dict[str, np.ndarray]:
-    return dict(CORRUPTIONS[name].draw(STREAMS, HEIGHT, WIDTH, c))
+    return dict(built_in()[name].draw(STREAMS, HEIGHT, WIDTH, c))
 
 
 def words(stream: int, *shape: int) -> np.ndarray:
@@ -65,7 +66,7 @@ def test_a_word_at_the_threshold_of_impulse_noise_is_no_hit():
             first = np.array([2**30 - 2, 2**30 - 1, 2**30, 2**30 + 1], np.uint32)
             return np.resize(first, (len(self), count))
 
-    draws = CORRUPTIONS["impulse_noise"].draw(Fixed(STREAMS.keys), 2, 2, Noise(0.25))
+    draws = built_in()["impulse_noise"].draw(Fixed(STREAMS.keys), 2, 2, Noise(0.25))
     assert draws["pepper"].ravel()[:4].tolist() == [True, False, False, False]
     assert draws["salt"].ravel()[:4].tolist() == [False, True, False, False]
 
@@ -147,7 +148,7 @@ def test_elastic_of_imagecorruptions_has_fields_within_a_200th_of_the_height_and
 
 
 def test_the_others_draw_nothing():
-    names = {name for name, corruption in CORRUPTIONS.items() if corruption.draw is no_draws}
+    names = {name for name, corruption in built_in().items() if corruption.draw is no_draws}
     assert names == {
         "gaussian_blur",
         "defocus_blur",

@@ -8,9 +8,9 @@ from scipy import stats
 
 from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corrupt
-from lst_robust.corruptions.engine import CORRUPTIONS
-from lst_robust.corruptions.noise import poisson_thresholds
-from lst_robust.corruptions.presets import PRESETS, Noise, constants
+from lst_robust.corruptions.noise import Noise, poisson_thresholds
+from lst_robust.corruptions.presets import PRESETS
+from lst_robust.corruptions.registry import built_in, constants
 from lst_robust.corruptions.streams import Streams
 
 
@@ -48,7 +48,7 @@ def test_impulse_noise_is_skimage_s_with_its_own_draws(any_images, severity):
         hit = generator.random(image.shape) <= c.amount
         salted = generator.random(image.shape) <= 0.5
         draws = {"salt": (hit & salted)[None], "pepper": (hit & ~salted)[None]}
-        ours = CORRUPTIONS["impulse_noise"].apply(image[None], draws, c)[0]
+        ours = built_in()["impulse_noise"].apply(image[None], draws, c)[0]
         np.testing.assert_array_equal(ours, (np.clip(theirs, 0, 1) * 255).astype(np.uint8))
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from lst_robust.benchmark import CORRUPTIONS, GROUPS, SEVERITIES, STANDARD_15
-from lst_robust.corruptions.presets import PRESETS, STYLES, constants
+from lst_robust.corruptions.presets import PRESETS, STYLES
+from lst_robust.corruptions.registry import constants
 from lst_robust.errors import UsageError
 
 SCRIPTS = {

@@ -10,12 +10,11 @@ import pytest
 
 from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corrupt, textures
-from lst_robust.corruptions.engine import CORRUPTIONS
 from lst_robust.corruptions.plasma import plasma
-from lst_robust.corruptions.presets import Fog, Snow, Spatter, constants
+from lst_robust.corruptions.registry import built_in, constants
 from lst_robust.corruptions.splashes import splashes
 from lst_robust.corruptions.streams import Streams
-from lst_robust.corruptions.weather import fog_map_size, snow_layer
+from lst_robust.corruptions.weather import Fog, Snow, Spatter, fog_map_size, snow_layer
 from lst_robust.errors import DataError, UsageError
 from tests.corruptions.legacy_draws import legacy_draws
 
@@ -80,7 +79,7 @@ def test_frost_needs_textures_larger_than_the_image(any_images):
 
 def test_frost_draws_every_texture_and_stays_inside():
     c = constants("frost", 3, "cifar")
-    draws = CORRUPTIONS["frost"].draw(Streams.for_images("1", 0, "frost", 3, range(500)), 32, 32, c)
+    draws = built_in()["frost"].draw(Streams.for_images("1", 0, "frost", 3, range(500)), 32, 32, c)
     assert set(draws["texture"]) == {0, 1, 2, 3, 4}
     shapes = np.array([t.shape[:2] for t in textures.frost_textures_for(c, 32, 32)])[draws["texture"]]
     assert (draws["top"] >= 0).all()
@@ -143,7 +142,7 @@ def test_spatter_without_a_drop_leaves_the_image():
     assert splashes(np.zeros((32, 32), dtype=np.uint8)).max() == 0
     images = np.full((1, 32, 32, 3), 90, dtype=np.uint8)
     water = Spatter(0.65, 0.3, 1, 2.0, 0.5, False)
-    np.testing.assert_array_equal(CORRUPTIONS["spatter"].apply(images, {"field": np.zeros((1, 32, 32))}, water), images)
+    np.testing.assert_array_equal(built_in()["spatter"].apply(images, {"field": np.zeros((1, 32, 32))}, water), images)
 
 
 def test_spatter_is_water_then_mud():
