@@ -7,6 +7,7 @@ and is left out, unless the caller names the package.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import sys
 import types
@@ -18,7 +19,7 @@ from typing import Any
 PACKAGES = {"torch", "torchvision", "timm", "lst_robust", "numpy", *sys.stdlib_module_names} - {"__main__"}
 INSTALLED = {"site-packages", "dist-packages"}
 CONSTANTS = (type(None), bool, int, float, complex, str, bytes)
-WRAPPED = ("__wrapped__", "py_func")  # where functools and numba keep the function that they wrap
+WRAPPED = ("__wrapped__", "func", "py_func")  # where functools and numba keep the function that they wrap
 
 
 def is_packaged(thing: Any) -> bool:
@@ -40,8 +41,9 @@ def plugin_code_of(thing: Any) -> str:
 
     The plugin's own package counts, installed or not, and so do functions that functools or numba wrap.
     """
-    name = getattr(thing, "__module__", None) or ""
-    return _digest(_Reader(plugin=name.partition(".")[0]).lines(thing))
+    inner = thing.func if isinstance(thing, functools.partial) else thing
+    package = (getattr(inner, "__module__", None) or "").partition(".")[0]
+    return _digest(_Reader(plugin="" if package in PACKAGES else package).lines(thing))
 
 
 def _digest(lines: Iterator[str]) -> str:
@@ -55,7 +57,11 @@ def _digest(lines: Iterator[str]) -> str:
 
 @dataclass
 class _Reader:
-    """Puts code into lines of text. `plugin`: the top-level package whose code counts though it is installed."""
+    """Puts code into lines of text.
+
+    plugin: the top-level package whose code counts though it is installed, "" for none. With None, functions that are
+    wrapped do not count either: so it is for networks, whose digests stay what they were.
+    """
 
     plugin: str | None = None
     seen: set[int] = field(default_factory=set)
@@ -79,14 +85,23 @@ class _Reader:
             if not self._is_left_out(thing):
                 yield from self._function_lines(thing)
         elif self.plugin is not None and callable(thing):
-            for name in WRAPPED:
-                yield from self.lines(getattr(thing, name, None))
+            yield from self._wrapper_lines(thing)
 
     def _is_left_out(self, thing: Any) -> bool:
         name = thing.__name__ if isinstance(thing, types.ModuleType) else getattr(thing, "__module__", None)
         if self.plugin and isinstance(name, str) and name.partition(".")[0] == self.plugin:
             return False
         return is_packaged(thing)
+
+    def _wrapper_lines(self, thing: Any) -> Iterator[str]:
+        """Of an object that is called as a function is: what it wraps, and the class it is of."""
+        for name in WRAPPED:
+            yield from self.lines(getattr(thing, name, None))
+        if isinstance(thing, functools.partial):
+            for value in (*thing.args, *thing.keywords.values()):
+                yield from self._value_lines(value)
+        else:
+            yield from self.lines(type(thing))
 
     def _class_lines(self, kind: type) -> Iterator[str]:
         yield f"class {kind.__qualname__}"

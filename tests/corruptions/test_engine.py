@@ -18,17 +18,6 @@ from lst_robust.corruptions.streams import Streams
 from lst_robust.errors import UsageError
 
 
-def test_names_are_in_the_order_of_table_4():
-    assert len(corruption_names()) == 19
-    assert corruption_names("standard") == corruption_names()[:15]
-    assert corruption_names("extra") == ("saturate", "spatter", "gaussian_blur", "speckle_noise")
-    assert set(built_in()) == set(corruption_names())
-    with pytest.raises(UsageError, match="unknown corruption group 'nois': did you mean noise"):
-        corruption_names("nois")
-    with pytest.raises(UsageError, match="unknown corruption group 'standrd': did you mean standard"):
-        corruption_names("standrd")
-
-
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", corruption_names())
 def test_every_function_and_severity(any_images, name, preset):
