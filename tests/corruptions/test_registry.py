@@ -39,6 +39,20 @@ def test_one_naming_style(family):
         assert entry.draw is vars(module).get(f"draw_{drawer}", no_draws)
 
 
+def test_which_corruptions_draw_nothing():
+    names = {name for name, corruption in built_in().items() if corruption.draw is no_draws}
+    assert names == {
+        "gaussian_blur",
+        "defocus_blur",
+        "zoom_blur",
+        "brightness",
+        "contrast",
+        "saturate",
+        "pixelate",
+        "jpeg_compression",
+    }
+
+
 def test_names_are_in_the_order_of_table_4(darken):
     assert corruption_names() == CORRUPTIONS
     assert corruption_names("all") == CORRUPTIONS and corruption_names("standard") == STANDARD_15
