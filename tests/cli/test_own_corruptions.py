@@ -13,7 +13,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.corruptions import corruption_digest, register_corruption
+from lst_robust.records.store import Store
 from tests.fixtures.commands import PUBLISHED, parsed
 
 ALEXNET = ("--model", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
@@ -25,11 +27,18 @@ def plain_kernels(run, monkeypatch):  # run clears the variables, and goes to a 
     monkeypatch.setenv("LST_ROBUST_CORRUPTION_KERNELS", "plain")
 
 
+def measured(results: str) -> list[Cell]:
+    """The cells of the one run in a results folder."""
+    [(_, records)] = Store(results).scan("tiny")
+    return list(records)
+
+
 def test_an_evaluation_measures_it_when_it_is_named_and_no_mean_counts_it(run, tiny, darken):
     asked = ("eval", *ALEXNET, "-s", str(tiny), "--json")
     papers = parsed(run(*asked))
     with_own = parsed(run(*asked, "--corruptions", "all,own", "--results-dir", "r"))
-    assert "darken" not in papers["errors"] and len(list(Path("r").rglob("darken-*.json"))) == 5
+    assert "darken" not in papers["errors"]
+    assert [cell.severity for cell in measured("r") if cell.corruption == "darken"] == [1, 2, 3, 4, 5]
     for key in ("mce15", "mce19", "mean_corruption_error"):
         assert with_own[key] == papers[key] is not None, key
     assert with_own["relative_mce"] == papers["relative_mce"]
@@ -39,8 +48,7 @@ def test_a_suite_may_name_it(run, tiny, darken):
     suite = yaml.safe_load(tiny.read_text())
     tiny.write_text(yaml.safe_dump(suite | {"corruptions": ["contrast", "darken"], "severities": [2]}))
     assert run("eval", *ALEXNET, "-s", str(tiny), "--json").exit_code == 0
-    cells = {path.name for path in Path("results").rglob("*.json")}
-    assert {"darken-2.json", "contrast-2.json"} <= cells
+    assert measured("results") == [CLEAN_CELL, Cell("contrast", 2), Cell("darken", 2)]
 
 
 @pytest.mark.usefixtures("no_plugins")
