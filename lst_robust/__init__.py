@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         relative_mce,
     )
     from lst_robust.analysis.results import bootstrap_intervals
-    from lst_robust.corruptions import corrupt, corruption_names
+    from lst_robust.corruptions import corrupt, corruption_names, register_corruption
     from lst_robust.data import DatasetKind, register_dataset
     from lst_robust.models import create_model, model_names
     from lst_robust.reporting import render, robustness_table
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _HOME = {
     "corrupt": "corruptions",
     "corruption_names": "corruptions",
+    "register_corruption": "corruptions",
     "Baseline": "analysis.baseline",
     "make_baseline": "analysis.baseline",
     "read_baseline": "analysis.baseline",
@@ -100,6 +101,7 @@ __all__ = [
     "model_names",
     "published_normaliser",
     "read_baseline",
+    "register_corruption",
     "register_dataset",
     "relative_corruption_error",
     "relative_mce",
