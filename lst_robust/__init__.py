@@ -3,7 +3,7 @@
     import lst_robust
 
     evaluation = lst_robust.evaluate("lst18", "digits-c")
-    print(evaluation.summary()["mce15"])
+    print(evaluation.summary().metrics["mce15"])
 
 Names are imported when they are first used, so that `import lst_robust` and `lst-robust --help` stay quick.
 """
@@ -18,8 +18,7 @@ from lst_robust._version import __version__
 if TYPE_CHECKING:
     from lst_robust.analysis.baseline import Baseline, make_baseline, read_baseline, write_baseline
     from lst_robust.analysis.comparison import Comparison, compare
-    from lst_robust.analysis.gate import Gate, check
-    from lst_robust.analysis.metrics import (
+    from lst_robust.analysis.corruption_errors import (
         corruption_error,
         corruption_errors,
         mce15,
@@ -28,11 +27,15 @@ if TYPE_CHECKING:
         relative_corruption_error,
         relative_mce,
     )
-    from lst_robust.analysis.results import bootstrap_intervals
+    from lst_robust.analysis.evaluation import Evaluation
+    from lst_robust.analysis.gate import Gate, check
+    from lst_robust.analysis.metrics import Metric, register_metric
+    from lst_robust.analysis.summary import Summary, bootstrap_intervals
     from lst_robust.corruptions import corrupt, corruption_names
-    from lst_robust.evaluation.runner import Evaluation, evaluate
+    from lst_robust.evaluation.runner import evaluate
     from lst_robust.models import create_model, model_names
-    from lst_robust.reporting import render, robustness_table
+    from lst_robust.reporting import robustness_table
+    from lst_robust.reporting.render import render
     from lst_robust.suites import Suite, load_suite, suite_names
     from lst_robust.suites.normaliser import Normaliser, load_normaliser, published_normaliser
 
@@ -47,16 +50,19 @@ _HOME = {
     "compare": "analysis.comparison",
     "Gate": "analysis.gate",
     "check": "analysis.gate",
-    "bootstrap_intervals": "analysis.results",
-    "corruption_error": "analysis.metrics",
-    "corruption_errors": "analysis.metrics",
-    "mce15": "analysis.metrics",
-    "mce19": "analysis.metrics",
-    "mean_corruption_error": "analysis.metrics",
-    "relative_corruption_error": "analysis.metrics",
-    "relative_mce": "analysis.metrics",
+    "Metric": "analysis.metrics",
+    "register_metric": "analysis.metrics",
+    "Summary": "analysis.summary",
+    "bootstrap_intervals": "analysis.summary",
+    "corruption_error": "analysis.corruption_errors",
+    "corruption_errors": "analysis.corruption_errors",
+    "mce15": "analysis.corruption_errors",
+    "mce19": "analysis.corruption_errors",
+    "mean_corruption_error": "analysis.corruption_errors",
+    "relative_corruption_error": "analysis.corruption_errors",
+    "relative_mce": "analysis.corruption_errors",
     "published_normaliser": "suites.normaliser",
-    "Evaluation": "evaluation.runner",
+    "Evaluation": "analysis.evaluation",
     "evaluate": "evaluation.runner",
     "create_model": "models",
     "model_names": "models",
@@ -74,8 +80,10 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Gate",
+    "Metric",
     "Normaliser",
     "Suite",
+    "Summary",
     "__version__",
     "bootstrap_intervals",
     "check",
@@ -95,6 +103,7 @@ __all__ = [
     "model_names",
     "published_normaliser",
     "read_baseline",
+    "register_metric",
     "relative_corruption_error",
     "relative_mce",
     "render",

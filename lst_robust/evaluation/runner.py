@@ -6,13 +6,12 @@ A cell is finished when its record is on disk. Whatever stops the run, the next 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import nn
 
+from lst_robust.analysis.evaluation import Evaluation
 from lst_robust.analysis.normalisers import Choice
-from lst_robust.analysis.results import Summary, summarise
 from lst_robust.arguments import optional
 from lst_robust.benchmark import CLEAN_CELL, Cell, checked_corruptions, checked_severities
 from lst_robust.data import ImageSource
@@ -38,26 +37,7 @@ from lst_robust.records.runs import settle_run
 from lst_robust.records.store import Store
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.progress import Observer, Silent
-from lst_robust.suites import Normaliser, PixelStatistics, Preprocessing, Suite
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The outcome of `evaluate`: the run, its records, and what went wrong.
-
-    `failed`: cells that could not be measured, with the reason; `measured`: how many were measured by this call.
-    """
-
-    run: Run
-    records: dict[Cell, Record]
-    normaliser: Normaliser | None
-    measured: int = 0
-    failed: dict[Cell, str] = field(default_factory=dict)
-    skipped_images: tuple[str, ...] = ()
-
-    def summary(self) -> Summary:
-        """All numbers, in percent, see `lst_robust.evaluation.results.summarise`."""
-        return summarise(self.run, self.records, self.normaliser)
+from lst_robust.suites import PixelStatistics, Preprocessing, Suite
 
 
 def evaluate(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from lst_robust.analysis.results import summarise
 
 from lst_robust.analysis import metrics
-from lst_robust.analysis.results import summarise
 from lst_robust.analysis.scores import METRICS, PARTS, Scores, cell_weights, image_scores, part, weighted
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.suites.normaliser import Normaliser, published_normaliser
