@@ -14,7 +14,7 @@ _ORDER = (
 )  # fmt: skip
 _FURTHER = tuple(field for field in Protocol.model_fields if field not in (*_ORDER, "data"))
 PROTOCOL = (*_ORDER, *_FURTHER, "normaliser", "severities", "measure")
-"""The fields of a protocol but the data's name, which decides nothing, and three more. Text, "" where one does not apply.
+"""The fields of a protocol but the name of the data, which decides nothing, and three more. All are texts.
 
 `images` is a hash of the images' names and labels, `pixels` one of their pixels. `geometry` is "own" where each network
 has its own. `severities` are those measured, as "1-5" or "3". `measure` says what the columns of the corruptions hold:

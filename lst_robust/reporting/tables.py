@@ -154,6 +154,11 @@ def _end(quantity: str, end: str) -> str:
     return f"{quantity}_{end}"
 
 
+def _without_end(column: str) -> str:
+    """The quantity whose value or end of an interval stands in a column."""
+    return column.removesuffix(_end("", "low")).removesuffix(_end("", "high"))
+
+
 def _row(summary: Summary) -> _Row:
     rows = summary.errors.values()
     measured = [index for index in range(len(SEVERITIES)) if any(row[index] is not None for row in rows)]
@@ -176,7 +181,7 @@ def _partial_means(table: pd.DataFrame) -> pd.DataFrame:
     quantities = [str(name) for name in table.columns.get_level_values("quantity")]
     keys = [tuple(entry[:-1]) for entry in table.index]
     for column, quantity in enumerate(quantities):
-        metric = metric_of(quantity)
+        metric = metric_of(_without_end(quantity))
         if metric is None or metric.needs_normaliser or not metric.over_corruptions:
             continue
         over = [index for index, name in enumerate(quantities) if name in metric.corruptions]
