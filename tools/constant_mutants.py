@@ -26,11 +26,11 @@ TESTS = {
     "corruptions.noise": "tests/corruptions/test_draws.py tests/corruptions/test_noise.py",
     "corruptions.blur": "tests/corruptions/test_draws.py",
     "corruptions.weather": "tests/corruptions/test_draws.py tests/corruptions/test_reference.py",
-    "analysis.statistics": "tests/evaluation/test_statistics.py",
+    "analysis.statistics": "tests/analysis/test_statistics.py",
     "records.confidence": "tests/evaluation/test_confidence.py",
     "records.record": "tests/evaluation/test_records.py tests/evaluation/test_store.py",
-    "analysis.gate": "tests/evaluation/test_gate.py",
-    "analysis.baseline": "tests/evaluation/test_baseline.py tests/evaluation/test_gate.py",
+    "analysis.gate": "tests/analysis/test_gate.py tests/analysis/test_gate_messages.py",
+    "analysis.baseline": "tests/analysis/test_baseline.py tests/analysis/test_gate.py",
 }
 AT_IMPORT = ("_noise", "_shift", "_snow_small")
 SECONDS = 120  # for the tests of one mutant
