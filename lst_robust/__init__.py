@@ -13,5 +13,5 @@ import lazy_loader
 
 from lst_robust._version import __version__
 
-__getattr__, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
-__all__ = sorted([*_names, "__version__"])
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ += ["__version__"]

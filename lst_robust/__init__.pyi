@@ -1,26 +1,24 @@
 from .analysis.baseline import Baseline, make_baseline, read_baseline, write_baseline
 from .analysis.comparison import Comparison, compare
-from .analysis.evaluation import Evaluation
-from .analysis.gate import Gate, check
-from .analysis.metrics import (
-    Metric,
+from .analysis.corruption_errors import (
     corruption_error,
     corruption_errors,
     mce15,
     mce19,
     mean_corruption_error,
-    register_metric,
     relative_corruption_error,
     relative_mce,
 )
-from .analysis.results import bootstrap_intervals
-from .analysis.summary import Summary
+from .analysis.evaluation import Evaluation
+from .analysis.gate import Gate, check
+from .analysis.metrics import Metric, register_metric
+from .analysis.summary import Summary, bootstrap_intervals
 from .corruptions import corrupt, corruption_names, register_corruption
 from .data import DatasetKind, register_dataset
 from .evaluation.measure import measure
 from .evaluation.plan import EvalPlan, plan
 from .evaluation.request import EvalRequest
-from .models import convert_checkpoint, create_model, describe_models, model_names, register_model
+from .models import convert_checkpoint, create_model, describe_models, model_names
 from .records.migration import migrate
 from .reporting import render, robustness_table
 from .suites import Suite, load_suite, suite_names
@@ -67,7 +65,6 @@ __all__ = [
     "register_corruption",
     "register_dataset",
     "register_metric",
-    "register_model",
     "relative_corruption_error",
     "relative_mce",
     "render",
