@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM as an event that long work looks at. What a process of its own does: tests/faults/test_signals.py."""
+"""Ctrl-C and SIGTERM as an event that long work looks at.
+
+What a process of its own does is in tests/faults/test_signals.py.
+"""
 
 from __future__ import annotations
 
