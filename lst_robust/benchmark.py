@@ -86,7 +86,7 @@ class Cell(NamedTuple):
         if name == CLEAN:
             return CLEAN_CELL
         corruption, _, severity = name.rpartition("-")
-        if not NAME.fullmatch(corruption) or severity not in map(str, SEVERITIES):
+        if corruption == CLEAN or not NAME.fullmatch(corruption) or severity not in map(str, SEVERITIES):
             raise ValueError(f"no such cell: {name!r}")
         return cls(corruption, int(severity))
 

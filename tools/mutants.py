@@ -27,12 +27,15 @@ import constant_mutants
 
 WANTED = 90  # percent
 FUNCTIONS = {  # what of each module; of the corruptions only the draws, for what they do to pixels has its references
+    "analysis.quantities": "*",
     "analysis.metrics": "*",
+    "analysis.corruption_errors": "*",
     "analysis.scores": "*",
     "analysis.statistics": "*",
     "records.confidence": "*",
     "records.record": "*",
     "records.store": "*",
+    "analysis.change": "*",
     "analysis.gate": "*",
     "analysis.baseline": "*",
     "corruptions.streams": "*",

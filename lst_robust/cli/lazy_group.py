@@ -44,11 +44,11 @@ class LazyGroup(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         return name, command if name is None else loaded(name), rest
 
-    def main(self, *args: Any, standalone_mode: bool = True, **settings: Any) -> Any:
+    def main(self, args: Any = None, *, standalone_mode: bool = True, **settings: Any) -> Any:  # type: ignore[override]
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **settings)
+            return super().main(args, standalone_mode=False, **settings)
         try:
-            code = super().main(*args, standalone_mode=False, **settings)
+            code = super().main(args, standalone_mode=False, **settings)
         except BAD_INPUT as error:
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()
