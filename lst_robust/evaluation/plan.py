@@ -29,6 +29,7 @@ from lst_robust.records.run_file import RunFile
 from lst_robust.records.runs import settle_run
 from lst_robust.records.store import Store
 from lst_robust.runtime.process_group import Ranks, process_group
+from lst_robust.runtime.progress import Silent
 
 logger = logging.getLogger(__name__)
 MAX_REASON = 300  # characters of another's error
@@ -53,13 +54,15 @@ class EvalPlan:
     """The cells to measure, and of which run they are.
 
     request: with weights; cells: all that are wanted; missing: those that were not found in the results folder, and
-    with `overwrite` all of them. `prepared` does not travel: where it is None, `measure` prepares anew.
+    with `overwrite` all of them; skipped_images: ids of those that were left out because they cannot be read.
+    `prepared` and the request's observer are left behind when the plan is pickled; `measure` then prepares anew.
     """
 
     request: EvalRequest
     run_file: RunFile
     cells: tuple[Cell, ...]
     missing: tuple[Cell, ...]
+    skipped_images: tuple[str, ...] = ()
     prepared: Prepared | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -68,10 +71,11 @@ class EvalPlan:
 
     def part(self, cells: Collection[Cell]) -> EvalPlan:
         """The plan of some of the missing cells only."""
-        return replace(self, missing=tuple(cell for cell in self.missing if cell in set(cells)))
+        wanted = set(cells)
+        return replace(self, missing=tuple(cell for cell in self.missing if cell in wanted))
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"prepared": None}
+        return self.__dict__ | {"prepared": None, "request": replace(self.request, observer=Silent())}
 
 
 def plan(request: EvalRequest) -> EvalPlan:
@@ -95,7 +99,7 @@ def plan(request: EvalRequest) -> EvalPlan:
             finished = _of_todays_code({cell: finished[cell] for cell in cells if cell in finished}, prepared.images)
         # Rank 0's list, and everybody has it before anybody writes.
         missing = ranks.gather([cell for cell in cells if request.overwrite or cell not in finished])[0]
-    return EvalPlan(request, run_file, tuple(cells), tuple(missing), prepared)
+    return EvalPlan(request, run_file, tuple(cells), tuple(missing), prepared.images.clean.skipped, prepared)
 
 
 def prepare(request: EvalRequest) -> Prepared:

@@ -91,10 +91,12 @@ class Store:
             return self._packed(run).get(cell)
         return None
 
-    def load(self, run: Run) -> dict[Cell, Record]:
-        """The finished cells of a run, with their predictions. Files that cannot be trusted are named by a warning and
-        left out. Raises DataError for cells that an earlier release has measured: they shall be migrated first."""
+    def load(self, run: Run, *, quiet: bool = False) -> dict[Cell, Record]:
+        """The finished cells of a run, with their predictions. Files that cannot be trusted are named by a warning,
+        unless this shall be `quiet` because an earlier call has named them, and left out. Raises DataError for cells
+        that an earlier release has measured: they shall be migrated first."""
         found: dict[Cell, Record] = {}
+        level = logging.DEBUG if quiet else logging.WARNING
         for path in cell_files(self.run_folder(run)):
             try:
                 record = read_cell(path, run)
@@ -102,13 +104,13 @@ class Store:
                 raise
             except DataError as error:
                 if path.exists():  # else it has just been packed
-                    logger.warning("%s; it is not used and the cell is measured again", error)
+                    logger.log(level, "%s; it is not used and the cell is measured again", error)
                 continue
             found[record.cell] = record
         try:
             return self._packed(run) | found
         except DataError as error:
-            logger.warning("%s; it is not used and its cells are measured again", error)
+            logger.log(level, "%s; it is not used and its cells are measured again", error)
         return found
 
     def scan(self, suite: str | None, *, predictions: bool = False) -> Iterator[tuple[Run, dict[Cell, Record]]]:
@@ -133,7 +135,7 @@ class Store:
             run_file = run_file_of(folder)
             if run_file is None or run_file.run != run:
                 raise DataError(f"{folder} has lost its {RUN_FILE}: measure its network again")
-            write_output(folder / PACKED, packed_run(run_file, self.load(run)))
+            write_output(folder / PACKED, packed_run(run_file, self.load(run, quiet=True)))
             for path, written in loose.items():
                 self._remove_packed_cell(run, path, written)
             remove(folder / RUN_FILE)
