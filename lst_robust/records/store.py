@@ -99,7 +99,7 @@ class Store:
         try:
             return self._packed(run) | found
         except DataError as error:
-            logger.log(level, "%s; it is not used and its cells are measured again", error)
+            logger.log(_level(quiet), "%s; it is not used and its cells are measured again", error)
         return found
 
     def scan(self, suite: str | None, *, predictions: bool = False) -> Iterator[tuple[Run, dict[Cell, Record]]]:
@@ -144,8 +144,7 @@ class Store:
                 raise
             except DataError as error:
                 if path.exists():  # else it has just been packed
-                    level = logging.DEBUG if quiet else logging.WARNING
-                    logger.log(level, "%s; it is not used and the cell is measured again", error)
+                    logger.log(_level(quiet), "%s; it is not used and the cell is measured again", error)
         return found
 
     def _trusted_packed(self, run: Run) -> dict[Cell, Record]:
@@ -298,6 +297,10 @@ def _states(paths: list[Path]) -> dict[Path, os.stat_result]:
         with suppress(FileNotFoundError):
             found[path] = path.stat()
     return found
+
+
+def _level(quiet: bool) -> int:
+    return logging.DEBUG if quiet else logging.WARNING
 
 
 def _same_file(first: os.stat_result, second: os.stat_result) -> bool:
