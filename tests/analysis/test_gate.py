@@ -437,8 +437,8 @@ def test_entries_of_one_model_are_told_apart_by_seed_and_options(before, now):
     for seed in (None, 4):
         run = measured("lst18", few({}), train_seed=seed)
         identity = run.run.model.model_copy(update={"options": {"width": 2, "act": "relu"}})
-        for record in run.records.values():
-            before.write(record.model_copy(update={"model": identity}))
+        records = {cell: one.model_copy(update={"model": identity}) for cell, one in run.records.items()}
+        stored(before, run._replace(run=run.run._replace(model=identity), records=records))
     findings = gate_of(before, now).findings
     assert {finding.model for finding in findings} == {
         "single",

@@ -56,9 +56,12 @@ def test_the_file_is_text_with_a_field_a_line_and_nothing_of_the_run_but_its_nam
         (b'{"schema_version": "4"}', "not a valid record (schema_version '4' is unknown to this release)"),
         (b'{"schema_version": [4]}', "not a valid record (schema_version [4] is unknown to this release)"),
         (b'{"schema_version": 4}', "belongs to another run"),
-        (b'{"schema_version": 4, "run": "%s"}' % PROBED.digest.encode(), "not a valid record (corruption: Field required)"),
+        (
+            f'{{"schema_version": 4, "run": "{PROBED.digest}"}}'.encode(),
+            "not a valid record (corruption: Field required)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_reason_why_a_file_is_no_record_is_one_line(path, content, reason):
     path.write_bytes(content)
     assert refusal(path) == f"{path}: {reason}"

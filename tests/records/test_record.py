@@ -23,7 +23,7 @@ from lst_robust.records.record import (
     unpacked,
     utc_now,
 )
-from tests.fixtures.records import FOG, N, PROBED, PROTOCOL, PROVENANCE, RUN, record
+from tests.fixtures.records import FOG, PROBED, PROTOCOL, PROVENANCE, RUN, N, record
 
 NINE = np.array([True, False, True, False, False, False, False, False, True])
 
