@@ -85,7 +85,7 @@ def test_what_is_no_record_is_refused_in_one_line(run, store):
         (["damaged.parquet", "--cell", "fog-3"], "damaged (it is not as it was written)"),
     ):
         shown = run("show", str(folder / arguments[0]), *arguments[1:])
-        assert shown.exit_code == 3
+        assert shown.exit_code == (2 if "holds" in words else 3)
         assert words in shown.stderr
         assert len(shown.stderr.splitlines()) == 1
 

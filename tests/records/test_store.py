@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lst_robust.benchmark import CLEAN_CELL, Cell
-from lst_robust.errors import DataError
+from lst_robust.errors import DataError, UsageError
 from lst_robust.records.cell_file import EarlierReleaseError
 from lst_robust.records.packed import PackedRun, read_packed_run
 from lst_robust.records.record import Record, Run
@@ -294,7 +294,7 @@ def test_one_record_is_read_by_its_path(store, folder):
 
 @pytest.mark.parametrize("cell", [None, "fog-4", "fog", ""])
 def test_a_cell_that_a_packed_run_does_not_hold_is_refused(packed, cell):
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(UsageError) as refused:
         read_record(packed, cell)
     assert str(refused.value) == f"{packed} holds 3 cells: choose one with --cell, such as clean"
 
@@ -309,13 +309,14 @@ def test_what_is_no_record_is_refused_by_its_path(store, folder, tmp_path):
         (folder / "none.json", "cannot be read (No such file or directory)"),
         (tmp_path / "none.json", "cannot be read (No such file or directory)"),
         (tmp_path / "none.parquet", "cannot be read (No such file or directory)"),
-        (folder / "run.json", "holds no cell"),
         (alone, "has no run.json of this release beside it; lst-robust migrate packs earlier ones"),
         (earlier, "has no run.json of this release beside it; lst-robust migrate packs earlier ones"),
     ):
         with pytest.raises(DataError) as refused:
             read_record(path)
         assert str(refused.value).startswith(str(path)) and reason in str(refused.value)
+    with pytest.raises(UsageError, match=r"run\.json holds no cell, only what its run is"):
+        read_record(folder / "run.json")
 
 
 def test_a_write_that_fails_leaves_the_old_record_and_no_other_file(store, folder, monkeypatch):
