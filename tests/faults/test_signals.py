@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from tests.fixtures.commands import parsed
 from tests.fixtures.processes import (
     CORRUPT,
     EVAL,
+    KEPT,
     SIGNALS,
     TRAIN,
     after_record,
@@ -190,7 +192,9 @@ def test_in_another_thread_than_the_main_one_a_command_runs_and_leaves_the_signa
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # nor does it print a traceback
-def test_ctrl_c_in_a_destructor_where_python_would_drop_it_stops_the_work_at_its_next_step(run, tiny, whole, monkeypatch):
+def test_ctrl_c_in_a_destructor_where_python_would_drop_it_stops_the_work_at_its_next_step(
+    run, tiny, whole, monkeypatch
+):
     class Lock:  # filelock's has a destructor too, which runs after each cell
         def __del__(self) -> None:
             os.kill(os.getpid(), signal.SIGINT)
@@ -209,3 +213,26 @@ def test_ctrl_c_in_a_destructor_where_python_would_drop_it_stops_the_work_at_its
     assert len(finished) == 8, "clean, contrast, and pixelate at severities 1 and 2"
     assert parsed(run(*EVAL, "stopped")) == whole
     assert not lost(finished)
+
+
+WHILE_IT_IMPORTS = """
+import os, signal, sys
+
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Slow())
+from lst_robust.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "lst_robust.cli.suites", "yaml"])
+def test_ctrl_c_while_modules_are_imported_is_no_traceback(module):
+    done = subprocess.run(
+        [sys.executable, "-c", WHILE_IT_IMPORTS.format(module=module), "suites"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == f"error: interrupted; {KEPT}\n"
