@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 pytest_plugins = [
-    "tests.faults.tally",
     "tests.fixtures.commands",
+    "tests.faults.tally",
     "tests.fixtures.corruptions",
     "tests.fixtures.networks",
 ]

@@ -65,6 +65,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit|Palette images with")
         try:
             with Interruption(), lines_on_stderr():
+                check_interrupted()  # it may have come while modules were imported
                 return command(*args, **kwargs)
         except LstRobustError as error:
             print_error(*str(error).splitlines())

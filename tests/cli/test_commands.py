@@ -49,7 +49,7 @@ def test_python_m_lst_robust_is_the_same_command():
 
 
 def test_an_unexpected_error_is_one_line_too(run, monkeypatch):
-    monkeypatch.setattr("lst_robust.suites.suite_names", lambda: 1 / 0)
+    monkeypatch.setattr("lst_robust.cli.suites.suite_names", lambda: 1 / 0)
     result = run("suites")
     assert result.exit_code == 3
     assert result.stderr.startswith("error: unexpected ZeroDivisionError")
