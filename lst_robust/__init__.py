@@ -18,6 +18,7 @@ from lst_robust._version import __version__
 if TYPE_CHECKING:
     from lst_robust.analysis.baseline import Baseline, make_baseline, read_baseline, write_baseline
     from lst_robust.analysis.comparison import Comparison, compare
+    from lst_robust.analysis.evaluation import Evaluation
     from lst_robust.analysis.gate import Gate, check
     from lst_robust.analysis.metrics import (
         corruption_error,
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
     )
     from lst_robust.analysis.results import bootstrap_intervals
     from lst_robust.corruptions import corrupt, corruption_names
-    from lst_robust.evaluation.runner import Evaluation, evaluate
     from lst_robust.models import create_model, model_names
     from lst_robust.reporting import render, robustness_table
     from lst_robust.suites import Suite, load_suite, suite_names
     from lst_robust.suites.normaliser import Normaliser, load_normaliser, published_normaliser
+    from lst_robust.workflow import evaluate
 
 _HOME = {
     "corrupt": "corruptions",
@@ -56,8 +57,8 @@ _HOME = {
     "relative_corruption_error": "analysis.metrics",
     "relative_mce": "analysis.metrics",
     "published_normaliser": "suites.normaliser",
-    "Evaluation": "evaluation.runner",
-    "evaluate": "evaluation.runner",
+    "Evaluation": "analysis.evaluation",
+    "evaluate": "workflow",
     "create_model": "models",
     "model_names": "models",
     "render": "reporting",

@@ -37,7 +37,7 @@ def collect_runs(results_dir: str | Path, suite: str | Path | Suite | None, warn
     results_dir, warn = path("results_dir", results_dir), function("warn", warn)
     wanted = None if suite is None else resolve_suite(suite)
     runs = []
-    for run, records in Store(results_dir).scan(wanted.name if wanted else None, warn):
+    for run, records in Store(results_dir).scan(wanted.name if wanted else None):
         known = wanted or shipped_suite(run.protocol.suite)
         if known and known.digest() != run.protocol.suite_digest:
             warn(

@@ -30,7 +30,7 @@ from lst_robust.records.record import Protocol, Record, other_files
 from lst_robust.suites import Normaliser, Suite
 
 if TYPE_CHECKING:
-    from lst_robust.evaluation.runner import Evaluation
+    from lst_robust.analysis.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def compare(
 
 
 def _side(name: str, value: str | Evaluation) -> str | Evaluation:
-    from lst_robust.evaluation.runner import Evaluation  # and with it torch
+    from lst_robust.analysis.evaluation import Evaluation  # and with it torch
 
     if isinstance(value, str):
         return text(name, value)

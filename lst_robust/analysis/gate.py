@@ -118,7 +118,7 @@ def check(
         what = f"model {min(absent)!r}" if absent else f"suite {wanted.name if wanted else None!r}"
         there = ", ".join(sorted({f"{entry.model.name} ({entry.protocol.suite})" for entry in baseline.entries}))
         raise NothingToEvaluateError(f"the baseline has no entry of {what}: it holds {there}")
-    runs = [MeasuredRun(*found, None) for found in Store(results_dir).scan(wanted.name if wanted else None, warn)]
+    runs = [MeasuredRun(*found, None) for found in Store(results_dir).scan(wanted.name if wanted else None)]
     findings = [
         _finding(
             entry,

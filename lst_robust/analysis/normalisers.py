@@ -16,7 +16,7 @@ from lst_robust.suites import Suite
 from lst_robust.suites.normaliser import PUBLISHED, Normaliser, load_normaliser, published_normaliser
 
 if TYPE_CHECKING:
-    from lst_robust.evaluation.runner import Evaluation
+    from lst_robust.analysis.evaluation import Evaluation
 
 OF_SUITE: Literal["suite"] = "suite"
 NAMES = f"{OF_SUITE}, none, {PUBLISHED}"

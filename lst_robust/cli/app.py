@@ -17,6 +17,7 @@ from lst_robust.cli.corrupt import corrupt_command
 from lst_robust.cli.data import app as data_app
 from lst_robust.cli.eval import eval_command
 from lst_robust.cli.interruption import Interruption
+from lst_robust.cli.migrate import migrate_command
 from lst_robust.cli.models import models_command
 from lst_robust.cli.show import show_command
 from lst_robust.cli.suites import suites_command
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": show_command,
     "models": models_command,
     "convert": convert_command,
+    "migrate": migrate_command,
     "suites": suites_command,
 }
 for name, command in COMMANDS.items():
