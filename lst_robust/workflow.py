@@ -19,6 +19,7 @@ from lst_robust.evaluation.plan import plan
 from lst_robust.evaluation.request import EvalOptions, EvalRequest
 from lst_robust.records.store import Store
 from lst_robust.runtime.process_group import process_group
+from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Suite
 from lst_robust.training.trained import checkpoints_folder, ensure_trained, find_checkpoint, plan_training
 
@@ -89,7 +90,7 @@ def with_weights(request: EvalRequest) -> EvalRequest:
             len(training.source),
             training.recipe.epochs,
         )
-        ensure_trained(training, checkpoint, device=request.device, workers=request.workers, observer=request.observer)
+        ensure_trained(training, checkpoint, Resources(request.device, request.workers, request.observer))
     return replace(request, checkpoint=checkpoint)
 
 

@@ -21,7 +21,7 @@ def mean_ce(row: dict[str, str], names: tuple[str, ...]) -> float:
 
 
 def test_the_printed_mce_is_the_mean_over_all_19():
-    """Each CE is rounded by at most a half, so their mean is too; only SENet-18 is farther off. No mean of 15 comes near."""
+    """Each CE is rounded by at most a half, so their mean is too. SENet-18 alone is farther off."""
     rows = printed_table("table4")
     assert list(rows[0])[2:] == list(CORRUPTIONS)
     off = {row["network"]: abs(mean_ce(row, CORRUPTIONS) - float(row["mce"])) for row in rows}

@@ -16,10 +16,11 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from lst_robust import arguments
-from lst_robust.analysis.collect import MeasuredRun, Warn, collect_runs, run_normaliser
+from lst_robust.analysis.collect import MeasuredRun, collect_runs, run_normaliser
+from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.selection import choices, select
 from lst_robust.arguments import instance, names, optional, yes_or_no
-from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
+from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError, UsageError
 from lst_robust.records.record import ModelIdentity, Protocol, Run, packed, top1_error, unpacked
 from lst_robust.runtime.files import write_output
@@ -33,7 +34,8 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 class BaselineEntry(Config):
     """One run. `errors`: top-1 error in percent by cell, `clean` or `fog-3`; `correct`: of the same cells, one bit an
     image in the order of the ids, big-endian, base64; None where the file was written without. `pixels`: of cells that
-    were read from official files, the hash of these files."""
+    were read from official files, the hash of these files. Cells of corruptions that are not known in this process are
+    as good as others."""
 
     protocol: Protocol
     model: ModelIdentity
@@ -47,9 +49,8 @@ class BaselineEntry(Config):
         if self.correct is not None and set(self.correct) != set(self.errors):
             different = min(set(self.correct) ^ set(self.errors))
             raise ValueError(f"errors and correctness bits are of different cells, such as {different}")
-        for cell in self.cells:
-            if cell != CLEAN_CELL and (cell.corruption not in CORRUPTIONS or cell.severity not in SEVERITIES):
-                raise ValueError(f"no such cell: {cell.name!r}")
+        for name in self.errors:
+            Cell.from_name(name)  # ValueError for a text that is none
         for cell, wrong in self.wrong().items():
             if abs(top1_error(~wrong) - self.errors[cell.name]) > 1e-9:
                 raise ValueError(f"{cell.name}: the error does not follow from the correctness bits")
@@ -62,8 +63,12 @@ class BaselineEntry(Config):
     @property
     def identity(self) -> tuple[str, str, str, int | None]:
         """Protocol, model, options and training seed: what a later measurement is recognised by."""
-        protocol = self.protocol.model_dump_json(exclude={"data"})
-        return protocol, self.model.name, repr(sorted(self.model.options.items())), self.model.train_seed
+        return (
+            protocol_key(self.protocol),
+            self.model.name,
+            repr(sorted(self.model.options.items())),
+            self.model.train_seed,
+        )
 
     @property
     def cells(self) -> list[Cell]:
@@ -93,17 +98,16 @@ def make_baseline(
     suite: str | Path | Suite | None = None,
     models: Sequence[str] = (),
     bits: bool = True,
-    warn: Warn = lambda _: None,
 ) -> Baseline:
     """The records of a results folder as a baseline: of one suite (name, YAML file, `Suite`) or all, of some models
     (names as for `compare`) or all. Raises NothingToEvaluateError when there is nothing to write, UsageError when two
     runs could not be told apart later."""
     selectors, bits = optional(names, "models", models, empty=True), yes_or_no("bits", bits)
-    runs = collect_runs(results_dir, suite, warn)
+    runs = collect_runs(results_dir, suite)
     if selectors:
         chosen = {measured.run.digest for name in selectors for measured in select(runs, name)}
         runs = [measured for measured in runs if measured.run.digest in chosen]
-    entries = tuple(_entry(measured, bits, warn) for measured in runs)
+    entries = tuple(_entry(measured, bits) for measured in runs)
     several = Counter(entry.identity for entry in entries)
     alike = [measured for measured, entry in zip(runs, entries, strict=True) if several[entry.identity] > 1]
     if alike:
@@ -138,13 +142,13 @@ def read_baseline(path: str | Path) -> Baseline:
         raise DataError(f"{path}: not a valid baseline ({first_mistake(error)}); {mend}") from error
 
 
-def _entry(measured: MeasuredRun, bits: bool, warn: Warn) -> BaselineEntry:
+def _entry(measured: MeasuredRun, bits: bool) -> BaselineEntry:
     cells = sorted(measured.records, key=lambda cell: (cell != CLEAN_CELL, cell))
     correct = {cell.name: packed(measured.records[cell].correct_bits()) for cell in cells} if bits else None
     return BaselineEntry(
         protocol=measured.run.protocol,
         model=measured.run.model,
-        normaliser=run_normaliser("suite", measured, warn),
+        normaliser=run_normaliser("suite", measured),
         errors={cell.name: measured.records[cell].top1_error for cell in cells},
         correct=correct,
         pixels={cell.name: pixels for cell in cells if (pixels := measured.records[cell].pixels) is not None},

@@ -14,23 +14,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from lst_robust.analysis import statistics
-from lst_robust.analysis.collect import MeasuredRun, Warn, collect_runs, run_normaliser
+from lst_robust.analysis.collect import MeasuredRun, collect_runs, run_normaliser
+from lst_robust.analysis.evaluation import Evaluation
+from lst_robust.analysis.metrics import image_metrics
 from lst_robust.analysis.normalisers import Choice, chosen_normaliser
-from lst_robust.analysis.scores import METRICS, Scores, image_scores, part
-from lst_robust.analysis.selection import choices, label, protocol_differences, select
+from lst_robust.analysis.protocols import protocol_differences, protocol_key
+from lst_robust.analysis.quantities import part
+from lst_robust.analysis.scores import Scores, all_corruptions, by_corruption, image_scores
+from lst_robust.analysis.selection import choices, label, select
 from lst_robust.arguments import instance, text
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.record import Protocol, Record, other_files
 from lst_robust.suites import Normaliser, Suite
-
-if TYPE_CHECKING:
-    from lst_robust.analysis.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,6 @@ def compare(
     suite: str | Path | Suite | None = None,
     normaliser: Choice = "suite",
     results_dir: str | Path = "results",
-    warn: Warn = lambda _: None,
 ) -> Comparison:
     """The paired comparison of two measured models.
 
@@ -91,7 +91,6 @@ def compare(
             the mean difference is given with its spread over the pairs.
         suite, results_dir: where the records are; suite: name, YAML file or `Suite`.
         normaliser: what CE is divided by, as for `evaluate`.
-        warn: receives a line for each file that cannot be trusted.
 
     Raises:
         NothingToEvaluateError: a name without records, or no cell that both have. DataError: no common protocol (other
@@ -106,14 +105,12 @@ def compare(
         return _compare([_comparable_pair(*runs)], a.normaliser)
     if not isinstance(a, str) or not isinstance(b, str):
         raise UsageError("compare two names or two evaluations, not one of each")
-    measured = collect_runs(results_dir, suite, warn)
+    measured = collect_runs(results_dir, suite)
     pairs, notes = pair_runs(select(measured, a), select(measured, b), a, b)
-    return _compare(pairs, run_normaliser(chosen, pairs[0][0], warn), notes)
+    return _compare(pairs, run_normaliser(chosen, pairs[0][0]), notes)
 
 
 def _side(name: str, value: str | Evaluation) -> str | Evaluation:
-    from lst_robust.analysis.evaluation import Evaluation  # and with it torch
-
     if isinstance(value, str):
         return text(name, value)
     return instance(name, value, Evaluation, "give a model's name, or what evaluate returned")
@@ -130,7 +127,7 @@ def pair_runs(
     ]
     if not fitting:
         return [_comparable_pair(first[0], second[0])], []  # which says why not
-    protocols = {one.run.protocol.model_dump_json(exclude={"data"}) for one, _ in fitting}
+    protocols = {protocol_key(one.run.protocol) for one, _ in fitting}
     firsts = {one.run.digest: one for one, _ in fitting}
     seconds = {other.run.digest: other for _, other in fitting}
     if len(protocols) == len(firsts) == len(seconds) == 1:
@@ -201,7 +198,9 @@ def _compare(
 
 
 def _scores(records: Mapping[Cell, Record], cells: set[Cell], normaliser: Normaliser | None) -> Scores:
-    wanted = {*METRICS, *(part(quantity, name) for quantity in ("ce", "error") for name in CORRUPTIONS)}
+    corruptions = all_corruptions(cell.corruption for cell in cells)
+    wanted = {part(quantity, name) for quantity in ("ce", "error") for name in corruptions}
+    wanted |= {metric.name for metric in image_metrics()}
     return image_scores({cell: record for cell, record in records.items() if cell in cells}, normaliser, wanted)
 
 
@@ -214,21 +213,33 @@ def _comparison(
     pairs: Sequence[Comparison] = (),
 ) -> Comparison:
     """Sorts the differences into metrics and corruptions, corrects the latter, and adds the spread over pairs."""
-    quantity = "ce" if any(part("ce", name) in differences for name in CORRUPTIONS) else "error"
-    metrics = {name: differences[name] for name in METRICS if name in differences}
-    parts = {name: differences[part(quantity, name)] for name in CORRUPTIONS if part(quantity, name) in differences}
-    corrected = statistics.holm([difference.p_value for difference in parts.values()])
-    corruptions = {
-        name: replace(difference, p_holm=p) for (name, difference), p in zip(parts.items(), corrected, strict=True)
-    }
+    ce, errors = (by_corruption(quantity, differences) for quantity in ("ce", "error"))
+    corrected = _holm(ce or errors)
+    metrics = {metric.name: differences[metric.name] for metric in image_metrics() if metric.name in differences}
     if pairs:
-        metrics = {
-            name: replace(value, seeds=statistics.spread([pair.metrics[name].difference for pair in pairs]))
-            for name, value in metrics.items()
+        metrics = {name: _with_seeds(value, [pair.metrics[name] for pair in pairs]) for name, value in metrics.items()}
+        corrected = {
+            name: _with_seeds(value, [pair.corruptions[name] for pair in pairs]) for name, value in corrected.items()
         }
-        corruptions = {
-            name: replace(value, seeds=statistics.spread([pair.corruptions[name].difference for pair in pairs]))
-            for name, value in corruptions.items()
-        }
-    divisor = normaliser.name if normaliser else None
-    return Comparison(*names, protocol, divisor, quantity, metrics, corruptions, tuple(notes), tuple(pairs))
+    notes = [*notes]
+    if normaliser and ce and (without := [name for name in errors if name not in (*CORRUPTIONS, *normaliser.errors)]):
+        notes.append(f"without errors of {normaliser.name}, and so without a CE, left out: {', '.join(without)}")
+    return Comparison(
+        *names,
+        protocol,
+        normaliser.name if normaliser else None,
+        "ce" if ce else "error",
+        metrics,
+        corrected,
+        tuple(notes),
+        tuple(pairs),
+    )
+
+
+def _holm(differences: Mapping[str, Difference]) -> dict[str, Difference]:
+    corrected = statistics.holm([difference.p_value for difference in differences.values()])
+    return {name: replace(value, p_holm=p) for (name, value), p in zip(differences.items(), corrected, strict=True)}
+
+
+def _with_seeds(mean: Difference, of_pairs: Sequence[Difference]) -> Difference:
+    return replace(mean, seeds=statistics.spread([difference.difference for difference in of_pairs]))

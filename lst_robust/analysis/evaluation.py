@@ -1,10 +1,10 @@
-"""The outcome of one evaluation."""
+"""What an evaluation gives back: the run, its records, and its numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lst_robust.analysis.results import Summary, summarise
+from lst_robust.analysis.summary import Summary, summarise
 from lst_robust.benchmark import Cell
 from lst_robust.records.record import Record, Run
 from lst_robust.suites import Normaliser
@@ -12,9 +12,10 @@ from lst_robust.suites import Normaliser
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The outcome of `lst_robust.evaluate`: the run, its records, and what went wrong.
+    """The outcome of `lst_robust.evaluate`.
 
-    `failed`: cells that could not be measured, with the reason; `measured`: how many were measured by this call.
+    `measured`: how many cells were measured by this call; `failed`: cells that could not be measured, with the reason;
+    `skipped_images`: the images that were left out because they cannot be decoded.
     """
 
     run: Run
@@ -25,5 +26,5 @@ class Evaluation:
     skipped_images: tuple[str, ...] = ()
 
     def summary(self) -> Summary:
-        """All numbers, in percent, see `lst_robust.analysis.results.summarise`."""
+        """All numbers, in percent."""
         return summarise(self.run, self.records, self.normaliser)

@@ -7,25 +7,25 @@ images, another normaliser) is never passed: it has a finding of its own and a c
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
-from lst_robust.analysis import statistics
 from lst_robust.analysis.baseline import Baseline, BaselineEntry
-from lst_robust.analysis.collect import MeasuredRun, Warn, shipped_suite
-from lst_robust.analysis.comparison import compare_scores
-from lst_robust.analysis.scores import METRICS, NORMALISED, PARTS, cell_weights, image_scores, part, weighted
-from lst_robust.analysis.selection import choices, label, matches, model_name, protocol_differences
-from lst_robust.arguments import choice, finite_number, function, instance, names, optional, path
-from lst_robust.benchmark import CLEAN_CELL, SEVERITIES, Cell
+from lst_robust.analysis.change import changes
+from lst_robust.analysis.collect import MeasuredRun, shipped_suite
+from lst_robust.analysis.metrics import METRICS, Metric, image_metrics, plain_mean
+from lst_robust.analysis.protocols import protocol_differences
+from lst_robust.analysis.selection import choices, label, matches, model_name
+from lst_robust.arguments import choice, finite_number, instance, names, optional, path
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.record import other_files
 from lst_robust.records.store import Store
 from lst_robust.suites import Suite, resolve_suite
+
+logger = logging.getLogger(__name__)
 
 REGRESSION = 1
 Status = Literal["passed", "regression", "incomparable", "missing"]
@@ -79,6 +79,44 @@ class Gate:
         return {"passed": self.exit_code == 0, "exit_code": self.exit_code} | asdict(self)
 
 
+class Question(NamedTuple):
+    """What is asked of every entry. suite: the suite's present state, where the caller gave it."""
+
+    metric: Metric
+    tolerance: float
+    models: tuple[str, ...]
+    suite: Suite | None
+
+
+class Expected(NamedTuple):
+    """An entry of the baseline. name: what to call it; other_seeds: the training seeds of the entries that differ from
+    it in nothing else."""
+
+    entry: BaselineEntry
+    name: str
+    other_seeds: frozenset[int | None]
+
+    @classmethod
+    def of(cls, entry: BaselineEntry, baseline: Baseline) -> Expected:
+        model = entry.model
+        alike = [e for e in baseline.entries if (e.protocol.suite, e.model.name) == (entry.protocol.suite, model.name)]
+        name = model.name
+        if len(alike) > 1:
+            seed = "" if model.train_seed is None else f"@seed{model.train_seed}"
+            name += seed + "".join(f" {key}={value}" for key, value in model.options.items())
+        seeds = {e.model.train_seed for e in alike if e.identity[:-1] == entry.identity[:-1]}
+        return cls(entry, name, frozenset(seeds - {model.train_seed}))
+
+    def missing(self, name: str, detail: str = "") -> Finding:
+        suite = self.entry.protocol.suite
+        message = f"no records of {name} on {suite}{detail}: run lst-robust eval first"
+        return Finding(self.name, suite, "missing", message)
+
+    def incomparable(self, reason: str) -> Finding:
+        suite = self.entry.protocol.suite
+        return Finding(self.name, suite, "incomparable", f"{self.name} on {suite}: {reason}")
+
+
 def check(
     baseline: Baseline,
     *,
@@ -87,7 +125,6 @@ def check(
     models: Sequence[str] = (),
     metric: str = "mce15",
     tolerance: float = 0.5,
-    warn: Warn = lambda _: None,
 ) -> Gate:
     """Compares the records in a folder with a baseline.
 
@@ -95,138 +132,101 @@ def check(
         suite: name, YAML file or `Suite`: look at the entries of this suite only, and take it as the suite's present
             state.
         models: look at these only, named as for `compare`; a name with `@` also chooses among several present runs.
-        metric: one of `METRICS`; by how many percent points it may be worse is `tolerance`.
-        warn: receives a line for each file that cannot be trusted.
+        metric: the name of a metric that is a mean over images; by how many percent points it may be worse is
+            `tolerance`.
 
     Raises:
         UsageError: an unknown metric, one that a suite does not define, a negative tolerance, or several present runs
             for one entry. NothingToEvaluateError: the baseline has no such suite or model.
     """
     instance("baseline", baseline, Baseline, "read it with read_baseline(FILE)")
-    metric, tolerance = choice("metric", metric, METRICS), finite_number("tolerance", tolerance, least=0)
-    models = optional(names, "models", models, empty=True) or ()
-    results_dir, warn = path("results_dir", results_dir), function("warn", warn)
+    metric = choice("metric", metric, [known.name for known in image_metrics()])
+    tolerance = finite_number("tolerance", tolerance, least=0)
+    selectors = optional(names, "models", models, empty=True) or ()
+    results_dir = path("results_dir", results_dir)
     wanted = None if suite is None else resolve_suite(suite)
-    chosen = {model_name(selector) for selector in models}
-    entries = [
-        entry
-        for entry in baseline.entries
-        if (wanted is None or entry.protocol.suite == wanted.name) and (not chosen or entry.model.name in chosen)
-    ]
-    absent = chosen - {entry.model.name for entry in entries}
-    if absent or not entries:
-        what = f"model {min(absent)!r}" if absent else f"suite {wanted.name if wanted else None!r}"
-        there = ", ".join(sorted({f"{entry.model.name} ({entry.protocol.suite})" for entry in baseline.entries}))
-        raise NothingToEvaluateError(f"the baseline has no entry of {what}: it holds {there}")
-    runs = [MeasuredRun(*found, None) for found in Store(results_dir).scan(wanted.name if wanted else None)]
-    findings = [
-        _finding(
-            entry,
-            _name(entry, baseline),
-            baseline,
-            runs,
-            wanted or shipped_suite(entry.protocol.suite),
-            models,
-            metric,
-            tolerance,
-        )
-        for entry in entries
-    ]
+    chosen = {model_name(selector) for selector in selectors}
+    entries = _entries(baseline, wanted, chosen)
+    store = Store(results_dir)
+    runs = [MeasuredRun(*run, None) for run in store.scan(wanted.name if wanted else None)]
+    question = Question(METRICS[metric], tolerance, selectors, wanted)
+    findings = [_finding(Expected.of(entry, baseline), runs, question) for entry in entries]
     known = {(entry.protocol.suite, entry.model.name) for entry in baseline.entries}
     unknown = sorted({(run.protocol.suite, run.model.name) for run, _, _ in runs} - known) if not chosen else []
     notes = [f"{model} on {suite_name} is not in the baseline: not checked" for suite_name, model in unknown]
     return Gate(metric, tolerance, tuple(findings), tuple(notes))
 
 
-def _name(entry: BaselineEntry, baseline: Baseline) -> str:
-    """What to call an entry: the model's name, with what tells it from others of that name in the baseline."""
-    model = entry.model
-    alike = [e for e in baseline.entries if (e.protocol.suite, e.model.name) == (entry.protocol.suite, model.name)]
-    if len(alike) == 1:
-        return model.name
-    seed = "" if model.train_seed is None else f"@seed{model.train_seed}"
-    return model.name + seed + "".join(f" {key}={value}" for key, value in model.options.items())
-
-
-def _finding(
-    entry: BaselineEntry,
-    name: str,
-    baseline: Baseline,
-    runs: Sequence[MeasuredRun],
-    suite: Suite | None,
-    models: Sequence[str],
-    metric: str,
-    tolerance: float,
-) -> Finding:
-    model, suite_name = entry.model.name, entry.protocol.suite
-    _require_defined(metric, entry)
-    mine = [
-        measured
-        for measured in runs
-        if measured.run.protocol.suite == suite_name
-        and (measured.run.model.name, measured.run.model.options) == (model, entry.model.options)
-        and (not models or any(matches(measured.run, name) for name in models))
+def _entries(baseline: Baseline, suite: Suite | None, models: set[str]) -> list[BaselineEntry]:
+    """The entries that are asked for. Raises NothingToEvaluateError for a suite or a model without any."""
+    entries = [
+        entry
+        for entry in baseline.entries
+        if (suite is None or entry.protocol.suite == suite.name) and (not models or entry.model.name in models)
     ]
-    if not mine:
-        return Finding(name, suite_name, "missing", f"no records of {name} on {suite_name}: run lst-robust eval first")
-    reason = _outdated(entry, suite, metric)
-    fitting = [measured for measured in mine if not protocol_differences(entry.protocol, measured.run.protocol)]
-    if not reason and not fitting and entry.protocol.pixels is None and mine[0].run.protocol.pixels is not None:
-        reason = (
-            "the baseline comes from an earlier release and does not say of which pixels it is: measure its network "
-            "again, and write a new baseline"
-        )
+    absent = models - {entry.model.name for entry in entries}
+    if absent or not entries:
+        what = f"model {min(absent)!r}" if absent else f"suite {suite.name if suite else None!r}"
+        held = ", ".join(sorted({f"{entry.model.name} ({entry.protocol.suite})" for entry in baseline.entries}))
+        raise NothingToEvaluateError(f"the baseline has no entry of {what}: it holds {held}")
+    return entries
+
+
+def _finding(expected: Expected, runs: Sequence[MeasuredRun], question: Question) -> Finding:
+    entry = expected.entry
+    _require_defined(question.metric, entry)
+    of_model = [measured for measured in runs if _is_of(measured, entry, question.models)]
+    if not of_model:
+        return expected.missing(expected.name)
+    fitting = [measured for measured in of_model if not protocol_differences(entry.protocol, measured.run.protocol)]
+    reason = _outdated(entry, question)
     if not reason and not fitting:
-        differences = protocol_differences(entry.protocol, mine[0].run.protocol)
-        reason = f"another protocol than the baseline's: {', '.join(differences)}; measure it in the same way"
+        reason = _other_protocol(entry, of_model[0])
     if reason:
-        return Finding(name, suite_name, "incomparable", f"{name} on {suite_name}: {reason}")
-    others = {other.model.train_seed for other in baseline.entries if other.identity[:-1] == entry.identity[:-1]}
-    others -= {entry.model.train_seed}
-    candidates = [measured for measured in fitting if measured.run.model.train_seed not in others]
+        return expected.incomparable(reason)
+    candidates = [measured for measured in fitting if measured.run.model.train_seed not in expected.other_seeds]
     if not candidates:
-        where = f"{model} on {suite_name} with training seed {entry.model.train_seed}"
-        return Finding(name, suite_name, "missing", f"no records of {where}: run lst-robust eval first")
+        return expected.missing(entry.model.name, f" with training seed {entry.model.train_seed}")
     measured = _one(candidates)
-    other = other_files(entry.pixels, {cell.name: record.pixels for cell, record in measured.records.items()})
-    if other:
-        reason = f"{len(other)} cells were read from other official files than the baseline's, such as {other[0]}"
-        return Finding(name, suite_name, "incomparable", f"{name} on {suite_name}: {reason}: give the same set")
-    missing = [cell.name for cell in entry.cells if cell not in measured.records]
-    if missing:
-        reason = (
-            f"{len(missing)} cells of the baseline are not measured, such as {missing[0]}: run lst-robust eval again"
-        )
-        return Finding(name, suite_name, "incomparable", f"{name} on {suite_name}: {reason}")
-    return _compared(entry, name, measured, metric, tolerance)
+    if reason := _other_cells(entry, measured):
+        return expected.incomparable(reason)
+    return _compared(expected, measured, question)
 
 
-def _require_defined(metric: str, entry: BaselineEntry) -> None:
-    """Raises UsageError, saying why, when the metric is not defined on the baseline's cells."""
-    if metric in cell_weights(entry.cells, entry.normaliser):
-        return
-    where = f"{entry.model.name} on {entry.protocol.suite}"
-    if metric in NORMALISED and entry.normaliser is None:
-        raise UsageError(
-            f"the baseline of {where} has no normaliser, so no {metric}: gate with --metric mean_corruption_error"
-        )
-    needed = [CLEAN_CELL] if metric in ("clean_error", "relative_mce") else []
-    needed += [Cell(name, severity) for name in PARTS[metric][1] for severity in SEVERITIES]
-    missing = [cell.name for cell in needed if cell.name not in entry.errors]
-    if missing:
-        raise UsageError(
-            f"the baseline of {where} lacks {len(missing)} cells that {metric} needs, such as {missing[0]}: "
-            "choose another --metric, or write the baseline from a complete evaluation"
-        )
-    raise UsageError(
-        f"{metric} is not defined on {where}: its normaliser lacks a corruption or loses nothing on one; choose "
-        "another --metric"
+def _is_of(measured: MeasuredRun, entry: BaselineEntry, models: Sequence[str]) -> bool:
+    """Whether a run is of the entry's suite, model and options, and asked for."""
+    run = measured.run
+    wanted = (entry.protocol.suite, entry.model.name, entry.model.options)
+    return (run.protocol.suite, run.model.name, run.model.options) == wanted and (
+        not models or any(matches(run, selector) for selector in models)
     )
 
 
-def _outdated(entry: BaselineEntry, suite: Suite | None, metric: str) -> str | None:
+def _require_defined(metric: Metric, entry: BaselineEntry) -> None:
+    """Raises UsageError, saying why, when the metric is not defined on the baseline's cells."""
+    if metric.of(dict.fromkeys(entry.cells, 0.0), entry.normaliser) is not None:
+        return
+    of_entry = f"{entry.model.name} on {entry.protocol.suite}"
+    if metric.needs_normaliser and entry.normaliser is None:
+        raise UsageError(
+            f"the baseline of {of_entry} has no normaliser, so no {metric.name}: gate with --metric {plain_mean().name}"
+        )
+    missing = [cell.name for cell in metric.cells if cell.name not in entry.errors]
+    if missing:
+        raise UsageError(
+            f"the baseline of {of_entry} lacks {len(missing)} cells that {metric.name} needs, such as {missing[0]}: "
+            "choose another --metric, or write the baseline from a complete evaluation"
+        )
+    raise UsageError(
+        f"{metric.name} is not defined on {of_entry}: its normaliser lacks a corruption or loses nothing on one; "
+        "choose another --metric"
+    )
+
+
+def _outdated(entry: BaselineEntry, question: Question) -> str | None:
     """Why the baseline is not of the suite as it is now, or None."""
     mend = "write a new baseline"
+    suite = question.suite or shipped_suite(entry.protocol.suite)
     if suite is None:
         return None
     if suite.digest() != entry.protocol.suite_digest:
@@ -234,8 +234,33 @@ def _outdated(entry: BaselineEntry, suite: Suite | None, metric: str) -> str | N
             f"the suite is now version {suite.version} ({suite.digest()}), the baseline's is version "
             f"{entry.protocol.suite_version} ({entry.protocol.suite_digest}): {mend}"
         )
-    if metric in NORMALISED and suite.normaliser != entry.normaliser:
+    if question.metric.needs_normaliser and suite.normaliser != entry.normaliser:
         return f"the suite's normaliser is not the baseline's: {mend}"
+    return None
+
+
+def _other_protocol(entry: BaselineEntry, measured: MeasuredRun) -> str:
+    """Why a run of another protocol than the entry's cannot be held against it."""
+    if entry.protocol.pixels is None and measured.run.protocol.pixels is not None:
+        return (
+            "the baseline comes from an earlier release and does not say of which pixels it is: measure its network "
+            "again, and write a new baseline"
+        )
+    differences = protocol_differences(entry.protocol, measured.run.protocol)
+    return f"another protocol than the baseline's: {', '.join(differences)}; measure it in the same way"
+
+
+def _other_cells(entry: BaselineEntry, measured: MeasuredRun) -> str | None:
+    """Why the cells of a run cannot be held against the entry's, or None."""
+    other = other_files(entry.pixels, {cell.name: record.pixels for cell, record in measured.records.items()})
+    if other:
+        return (
+            f"{len(other)} cells were read from other official files than the baseline's, such as {other[0]}: give the "
+            "same set"
+        )
+    missing = [cell.name for cell in entry.cells if cell not in measured.records]
+    if missing:
+        return f"{len(missing)} cells of the baseline are not measured, such as {missing[0]}: run lst-robust eval again"
     return None
 
 
@@ -250,47 +275,30 @@ def _one(candidates: Sequence[MeasuredRun]) -> MeasuredRun:
     return candidates[0]
 
 
-def _compared(entry: BaselineEntry, name: str, measured: MeasuredRun, metric: str, tolerance: float) -> Finding:
-    quantity, names = PARTS[metric]
-    parts = {part(quantity, corruption): corruption for corruption in names}
-    current = image_scores({cell: measured.records[cell] for cell in entry.cells}, entry.normaliser, {metric, *parts})
-    paired = entry.correct is not None
-    if paired:
-        old = weighted(entry.wrong(), entry.normaliser, {metric, *parts})
-        deltas = {key: (d.b, d.a, d.difference, d.low, d.high) for key, d in compare_scores(current, old).items()}
-    else:
-        deltas = _unpaired(entry, current.names, current.values)
-    before, now, difference, low, high = deltas.pop(metric)
-    worse = {parts[key]: row[2] for key, row in deltas.items() if row[3] > 0}
-    worse = dict(sorted(worse.items(), key=lambda item: -item[1]))
-    regressed = difference > tolerance and low > 0
+def _compared(expected: Expected, measured: MeasuredRun, question: Question) -> Finding:
+    entry, metric, tolerance = expected.entry, question.metric, question.tolerance
+    change, of_corruptions = changes(entry, measured, metric)
+    worse_by, at_least = change.worse(metric.lower_is_better)
+    harmed = {
+        corruption: one.difference
+        for corruption, one in of_corruptions.items()
+        if one.worse(metric.lower_is_better)[1] > 0
+    }
+    harmed = dict(sorted(harmed.items(), key=lambda item: -abs(item[1])))
+    regressed = worse_by > tolerance and at_least > 0
     message = (
-        f"{label(measured.run)} on {entry.protocol.suite}: {metric} {now:.2f} %, was {before:.2f} % "
-        f"({difference:+.2f} [{low:+.2f}, {high:+.2f}]"
+        f"{label(measured.run)} on {entry.protocol.suite}: {metric.name} {change.current:.2f} %, was "
+        f"{change.baseline:.2f} % ({change.difference:+.2f} [{change.low:+.2f}, {change.high:+.2f}]"
         + (f", more than the tolerance of {tolerance:g})" if regressed else f", tolerance {tolerance:g})")
     )
-    if worse and regressed:
-        message += "; worse: " + ", ".join(f"{corruption} {delta:+.1f}" for corruption, delta in worse.items())
-    status: Status = "regression" if regressed else "passed"
-    numbers = (before, now, difference, low, high)
-    return Finding(name, entry.protocol.suite, status, message, *numbers, paired, worse)
-
-
-def _unpaired(
-    entry: BaselineEntry, names: Sequence[str], values: np.ndarray
-) -> dict[str, tuple[float, float, float, float, float]]:
-    """(baseline, current, difference, low, high) of each score, when the baseline has its errors only.
-
-    The difference is resampled as that of two independent samples, both with the scores of the current run. Models on
-    the same images err together, so this interval is wider than the paired one: regressions are found later.
-    """
-    weights = cell_weights(entry.cells, entry.normaliser)
-    errors = np.array(list(entry.errors.values()))
-    spread_of_means = statistics.resampled_means(values) - statistics.resampled_means(values, seed=statistics.SEED + 1)
-    tail = (1 - statistics.CONFIDENCE) / 2
-    lows, highs = np.quantile(spread_of_means, [tail, 1 - tail], axis=0)
-    rows = {}
-    for name, now, low, high in zip(names, values.mean(axis=0), lows, highs, strict=True):
-        before = float(weights[name] @ errors)
-        rows[name] = (before, float(now), float(now) - before, float(now) - before + low, float(now) - before + high)
-    return rows
+    if harmed and regressed:
+        message += "; worse: " + ", ".join(f"{corruption} {delta:+.1f}" for corruption, delta in harmed.items())
+    return Finding(
+        expected.name,
+        entry.protocol.suite,
+        "regression" if regressed else "passed",
+        message,
+        **change._asdict(),
+        paired=entry.correct is not None,
+        corruptions=harmed,
+    )

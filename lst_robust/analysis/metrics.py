@@ -1,142 +1,201 @@
-"""Corruption error and what is made of it. All errors, CEs and means are in percent, as in the papers.
+"""The table of metrics. Summaries, tables, `eval`, `compare`, `check`, intervals and JSON all read it.
 
-Definitions: Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations",
-ICLR 2019, section 4. E(c, s) is the top-1 error on corruption c at severity s, A the normaliser's (an AlexNet):
-
-    CE(c)          = 100 · Σ_s E(c, s) / Σ_s A(c, s)
-    relative CE(c) = 100 · Σ_s (E(c, s) - E_clean) / Σ_s (A(c, s) - A_clean)
-
-`mce15` averages CE over ImageNet-C's 15 standard corruptions, `mce19` over all 19 (what Table 4 of the LST-Net paper
-prints as mCE). `relative_mce` averages relative CE over the 15. `mean_corruption_error` is the plain mean of E over
-all corruptions and severities measured, without a normaliser.
+A metric is the mean of one quantity (see `lst_robust.analysis.quantities`) over some corruptions. To add one, add an
+entry to the table below, or call `lst_robust.register_metric` from outside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from statistics import fmean
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from lst_robust.arguments import finite_number, instance, items, optional
-from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, STANDARD_15
+from lst_robust.analysis.quantities import QUANTITIES, T, cells_of, mean, part
+from lst_robust.arguments import choice, choices, instance, text, whole_number, wrong, yes_or_no
+from lst_robust.benchmark import CLEAN, CLEAN_CELL, CORRUPTIONS, NAME, STANDARD_15, Cell, known_corruptions
 from lst_robust.errors import UsageError
-from lst_robust.suites import Normaliser
 
-ErrorsBySeverity = Mapping[str, Sequence[float | None]]
-"""Corruption name -> top-1 errors in percent at severities 1..5; None where a cell was not measured."""
+if TYPE_CHECKING:
+    from lst_robust.suites import Normaliser
+
+LAST = 100  # the column of a metric that does not say where it stands
+RESERVED = {
+    "model", "model_name", "options", "checkpoint_sha256", "train_seed", "run", "suite", "suite_version",
+    "suite_digest", "protocol", "data", "images", "n", "image_size", "preset", "style", "engine", "seed", "preprocess",
+    "geometry", "pixels", "normaliser", "ce", "errors", "calibration", "notes", "intervals", "over_seeds", "severities",
+    "measure", CLEAN,
+}  # fmt: skip
+"""What the JSON of a summary and the columns of a table are called besides; no metric can have such a name."""
 
 
-def corruption_error(errors: Sequence[float | None], normaliser_errors: Sequence[float]) -> float | None:
-    """CE of one corruption in percent, or None when a severity is missing.
+@dataclass(frozen=True)
+class Metric:
+    """One number of a run.
 
-    errors, normaliser_errors: five top-1 errors in percent, severities 1..5. Raises UsageError unless there are five
-    and the normaliser's do not sum to 0.
+    name: its key in JSON and CSV, and its name for `check --metric`.
+    title: its name in the output of `eval` and `compare`.
+    short: the head of its column, below `group`, the head of the group of columns that it stands in.
+    quantity: what it is a mean of, a key of `QUANTITIES`.
+    corruptions: over which corruptions the mean is taken; ("clean",) for the clean images alone.
+    needs_normaliser: whether the quantity is divided by a normaliser's errors. Then the metric is only defined where
+        all its cells are measured. Otherwise it is the mean over those of its cells that are measured.
+    decimals: digits after the point.
+    lower_is_better: which way a change is an improvement.
+    label: its name within a sentence; the title where none is given.
+    column: where it stands in a table. Groups come in the order of their first column.
+    over_seeds: whether tables state its spread over training seeds.
     """
-    complete, divisors = _five(errors, normaliser_errors)
-    if complete is None:
-        return None
-    if sum(divisors) <= 0:
-        raise UsageError("the normaliser's errors sum to 0, so no corruption error is defined against it")
-    return 100 * sum(complete) / sum(divisors)
+
+    name: str
+    title: str
+    short: str
+    group: str
+    quantity: str
+    corruptions: tuple[str, ...]
+    needs_normaliser: bool
+    decimals: int = 2
+    lower_is_better: bool = True
+    label: str = ""
+    column: int = LAST
+    over_seeds: bool = True
+
+    @property
+    def by_image(self) -> bool:
+        """Whether it is a mean of scores of images, so that it has intervals and can be compared."""
+        return QUANTITIES[self.quantity].by_image
+
+    @property
+    def over_corruptions(self) -> bool:
+        return self.corruptions != (CLEAN,)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells that it is made of."""
+        clean = (CLEAN_CELL,) if QUANTITIES[self.quantity].needs_clean else ()
+        return (*clean, *(cell for name in self.corruptions for cell in cells_of(name)))
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The names of its corruptions' scores (see `part`), each with the corruption."""
+        return {part(self.quantity, name): name for name in self.corruptions if name != CLEAN}
+
+    def of(self, values: Mapping[Cell, T], normaliser: Normaliser | None = None) -> T | None:
+        """Its value from a number of each measured cell, or its weights from a vector of each; None where it is not
+        defined. A mean over fewer corruptions than a normalised metric is made of would look like the whole."""
+        if not self.needs_normaliser:
+            measured = [values[cell] for cell in self.cells if cell in values]
+            return mean(measured) if measured else None
+        formula = QUANTITIES[self.quantity].formula
+        found = [formula(values, name, normaliser) for name in self.corruptions]
+        complete = [value for value in found if value is not None]
+        return mean(complete) if len(complete) == len(found) else None
 
 
-def relative_corruption_error(
-    errors: Sequence[float | None],
-    clean_error: float | None,
-    normaliser_errors: Sequence[float],
-    normaliser_clean_error: float,
-) -> float | None:
-    """Relative CE of one corruption in percent; None when a severity or the clean error is missing, or when the
-    normaliser's errors do not exceed its clean error on this corruption (the ratio would have no meaning)."""
-    complete, divisors = _five(errors, normaliser_errors)
-    clean_error = optional(finite_number, "clean_error", clean_error)
-    normaliser_rise = _rise(divisors, finite_number("normaliser_clean_error", normaliser_clean_error))
-    if complete is None or clean_error is None or normaliser_rise <= 0:
-        return None
-    return 100 * _rise(complete, clean_error) / normaliser_rise
+def _calibration(quantity: str, group: str, decimals: int = 2) -> list[Metric]:
+    """A quantity on the clean images, and its mean over all measured cells of the 19 corruptions."""
+    clean = Metric(
+        f"clean_{quantity}", f"clean {group}", "Clean", group, quantity, (CLEAN,), False, decimals, over_seeds=False
+    )
+    corrupted = replace(
+        clean, name=f"mean_{quantity}", title=f"mean {group}", short="Corrupted", corruptions=CORRUPTIONS
+    )
+    return [clean, corrupted]
 
 
-def rise(normaliser: Normaliser, corruption: str) -> float:
-    """By how many percent points, summed over the severities, a corruption raises the normaliser's error; what is
-    within a millionth of 0 is 0. Raises KeyError when the normaliser lacks the corruption."""
-    return _rise(normaliser.errors[corruption], normaliser.clean_error)
-
-
-def corruption_errors(errors: ErrorsBySeverity, normaliser: Normaliser) -> dict[str, float | None]:
-    """CE of every corruption in `errors`, in percent; None where it is not complete or the normaliser lacks it."""
-    rows, normaliser = _rows(errors), _checked_normaliser(normaliser)
-    return {
-        name: corruption_error(values, normaliser.errors[name]) if name in normaliser.errors else None
-        for name, values in rows.items()
-    }
-
-
-def mean_ce(ce: Mapping[str, float | None], names: Collection[str]) -> float | None:
-    """Mean of the named CEs in percent, or None when one of them is missing: a partial mCE would look like a whole."""
-    instance("ce", ce, Mapping, "give the CE of each corruption by its name, as corruption_errors does")
-    values = [optional(finite_number, f"ce[{name!r}]", ce.get(name)) for name in names]
-    present = [value for value in values if value is not None]
-    return fmean(present) if values and len(present) == len(values) else None
-
-
-def mce15(ce: Mapping[str, float | None]) -> float | None:
-    """ImageNet-C's mCE in percent: the mean CE of the 15 standard corruptions; None when one is missing."""
-    return mean_ce(ce, STANDARD_15)
-
-
-def mce19(ce: Mapping[str, float | None]) -> float | None:
-    """Mean CE of all 19 corruptions in percent, the paper's mCE; None when one is missing."""
-    return mean_ce(ce, CORRUPTIONS)
-
-
-def relative_mce(errors: ErrorsBySeverity, clean_error: float | None, normaliser: Normaliser) -> float | None:
-    """Mean relative CE over the 15 standard corruptions in percent; None when one is missing or has no meaning."""
-    rows, normaliser = _rows(errors), _checked_normaliser(normaliser)
-    clean_error = optional(finite_number, "clean_error", clean_error)
-    relative = {
-        name: relative_corruption_error(rows[name], clean_error, normaliser.errors[name], normaliser.clean_error)
-        for name in STANDARD_15
-        if name in rows and name in normaliser.errors
-    }
-    return mean_ce(relative, STANDARD_15)
-
-
-def mean_corruption_error(errors: ErrorsBySeverity) -> float | None:
-    """Mean top-1 error in percent over all corruptions and severities measured, not normalised; None without any."""
-    values = [value for row in _rows(errors).values() for value in row if value is not None]
-    return fmean(values) if values else None
-
-
-def _rise(errors: Sequence[float], clean_error: float) -> float:
-    # Rounded, so that 0.6 five times against a clean error of 0.6 is no rise of 1e-16.
-    return round(sum(errors) - len(SEVERITIES) * clean_error, 6)
-
-
-def _five(errors: Sequence[float | None], normaliser_errors: Sequence[float]) -> tuple[list[float] | None, list[float]]:
-    """Both as plain numbers; None in place of the first where one of them is missing."""
-    row = _row("errors", errors)
-    divisors = [
-        finite_number(f"normaliser_errors[{place}]", value)
-        for place, value in enumerate(items("normaliser_errors", normaliser_errors, empty=True))
+_metrics = {
+    metric.name: metric
+    for metric in [
+        Metric(
+            name="clean_error", title="clean error", short="Clean", group="Error", quantity="error",
+            corruptions=(CLEAN,), needs_normaliser=False, label="clean", column=3,
+        ),
+        Metric(
+            name="mean_corruption_error", title="mean corruption error", short="Corrupted", group="Error",
+            quantity="error", corruptions=CORRUPTIONS, needs_normaliser=False, label="corrupted", column=4,
+        ),
+        Metric(  # ImageNet-C's
+            name="mce15", title="mCE (15 standard)", short="15", group="mCE", quantity="ce", corruptions=STANDARD_15,
+            needs_normaliser=True, label="mCE (15)", column=2,
+        ),
+        Metric(  # what Table 4 of the LST-Net paper prints as mCE
+            name="mce19", title="mCE (all 19)", short="19", group="mCE", quantity="ce", corruptions=CORRUPTIONS,
+            needs_normaliser=True, label="mCE (19)", column=1,
+        ),
+        Metric(
+            name="relative_mce", title="relative mCE (15)", short="mCE", group="Relative", quantity="relative_ce",
+            corruptions=STANDARD_15, needs_normaliser=True, label="relative mCE", column=5, over_seeds=False,
+        ),
+        *_calibration("top5_error", "Top-5"),
+        *_calibration("ece", "ECE"),
+        *_calibration("brier", "Brier", decimals=3),
     ]
-    if len(row) != len(SEVERITIES) or len(divisors) != len(SEVERITIES):
-        raise UsageError(
-            f"a corruption error needs five errors, severities 1 to 5, on both sides, "
-            f"not {len(row)} and {len(divisors)}"
+}  # fmt: skip
+METRICS: Mapping[str, Metric] = MappingProxyType(_metrics)
+"""All metrics by name, those of this package first. The corruptions of these are the papers' and never change: a
+corruption that is registered from outside moves none of them."""
+BUILT_IN = frozenset(_metrics)
+
+
+def register_metric(metric: Metric) -> Metric:
+    """Adds a metric to the table and returns it. A second metric of one name replaces the first, so that a notebook's
+    cell can be run again. Raises UsageError where a field cannot be meant, and for names that are taken."""
+    instance("metric", metric, Metric, "give a Metric")
+    if not isinstance(metric.name, str) or not NAME.fullmatch(metric.name):
+        raise wrong("name", metric.name, "give lower-case letters, digits and underscores, a letter first")
+    ends = metric.name.removesuffix("_low").removesuffix("_high")
+    if metric.name in RESERVED | BUILT_IN | set(known_corruptions()) or ends != metric.name:
+        raise UsageError(f"name {metric.name!r} is taken or reserved: give the metric another name")
+    quantity = QUANTITIES[choice("quantity", metric.quantity, QUANTITIES)]
+    if yes_or_no("needs_normaliser", metric.needs_normaliser) != quantity.needs_normaliser:
+        is_divided = "is" if quantity.needs_normaliser else "is not"
+        raise wrong(
+            "needs_normaliser",
+            metric.needs_normaliser,
+            f"the quantity {metric.quantity!r} {is_divided} divided by a normaliser's errors, so give "
+            f"{quantity.needs_normaliser}",
         )
-    present = [value for value in row if value is not None]
-    return present if len(present) == len(SEVERITIES) else None, divisors
+    known = (CLEAN, *known_corruptions())
+    checked = replace(
+        metric,
+        title=text("title", metric.title, longest=60),
+        short=text("short", metric.short, longest=20),
+        group=text("group", metric.group, longest=20),
+        corruptions=choices("corruptions", metric.corruptions, known, kind="corruption"),
+        decimals=whole_number("decimals", metric.decimals, least=0, most=6),
+        lower_is_better=yes_or_no("lower_is_better", metric.lower_is_better),
+        label=text("label", metric.label or metric.title, longest=60),
+        column=whole_number("column", metric.column),
+        over_seeds=yes_or_no("over_seeds", metric.over_seeds),
+    )
+    _metrics[checked.name] = checked
+    return checked
 
 
-def _row(name: str, errors: object) -> list[float | None]:
-    found = items(name, errors, empty=True)
-    return [optional(finite_number, f"{name}[{place}]", value) for place, value in enumerate(found)]
+def image_metrics() -> list[Metric]:
+    """The metrics that are means of scores of images, in the order in which they are listed."""
+    return [metric for metric in METRICS.values() if metric.by_image]
 
 
-def _rows(errors: ErrorsBySeverity) -> dict[str, list[float | None]]:
-    mend = "give five errors for each corruption, by its name"
-    return {name: _row(f"errors[{name!r}]", row) for name, row in instance("errors", errors, Mapping, mend).items()}
+def calibration_metrics() -> list[Metric]:
+    """The metrics of calibration and top-5 error, which tables show on demand."""
+    return [metric for metric in METRICS.values() if not metric.by_image]
 
 
-def _checked_normaliser(normaliser: Normaliser) -> Normaliser:
-    mend = "give a Normaliser, such as published_normaliser() or load_normaliser(FILE)"
-    return instance("normaliser", normaliser, Normaliser, mend)
+def in_columns(metrics: Iterable[Metric]) -> list[Metric]:
+    """In the order of a table's columns: groups stay together, and come in the order of their first column."""
+    ordered = sorted(metrics, key=lambda metric: metric.column)
+    groups = list(dict.fromkeys(metric.group for metric in ordered))
+    return sorted(ordered, key=lambda metric: groups.index(metric.group))
+
+
+def plain_mean() -> Metric:
+    """The first metric over corruptions that is defined without a normaliser."""
+    return next(metric for metric in image_metrics() if metric.over_corruptions and not metric.needs_normaliser)
+
+
+def headline(available: Collection[str]) -> Metric:
+    """The one of these metrics that a verdict on two models is about: the first normalised one in the order of the
+    table, otherwise the first other one over corruptions. At least one must be there."""
+    candidates = [metric for metric in image_metrics() if metric.over_corruptions and metric.name in available]
+    return sorted(candidates, key=lambda metric: not metric.needs_normaliser)[0]

@@ -2,31 +2,23 @@
 
 Clean error, CE, mCE and relative mCE are linear in the cells' errors (the normaliser being fixed), and an error is the
 mean over images of "wrong". So a metric is the mean of a score of each image: a weighted sum of its wrong cells. The
-definitions are those of `lst_robust.evaluation.metrics`, against which this is tested.
+weights are what the formulas of the metrics give for unit vectors in place of errors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from lst_robust.analysis import metrics
-from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, STANDARD_15, Cell
+from lst_robust.analysis.metrics import image_metrics
+from lst_robust.analysis.quantities import QUANTITIES, part
+from lst_robust.benchmark import CLEAN, CORRUPTIONS, Cell, known_corruptions
 from lst_robust.records.record import Record
 from lst_robust.suites import Normaliser
 
-METRICS = ("clean_error", "mean_corruption_error", "mce15", "mce19", "relative_mce")
-NORMALISED = ("mce15", "mce19", "relative_mce")
-PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "clean_error": ("", ()),
-    "mean_corruption_error": ("error", CORRUPTIONS),
-    "mce15": ("ce", STANDARD_15),
-    "mce19": ("ce", CORRUPTIONS),
-    "relative_mce": ("relative_ce", STANDARD_15),
-}
-"""What each metric is a mean of: a quantity of each of these corruptions, the score `part(quantity, corruption)`."""
+V = TypeVar("V")
 
 
 class Scores(NamedTuple):
@@ -39,38 +31,29 @@ class Scores(NamedTuple):
         return dict(zip(self.names, self.values.mean(axis=0).tolist(), strict=True))
 
 
-def part(quantity: str, corruption: str) -> str:
-    """Name of one corruption's score: `error` (mean over the severities measured), `ce` or `relative_ce`."""
-    return f"{quantity}.{corruption}"
+def all_corruptions(names: Iterable[str]) -> tuple[str, ...]:
+    """The 19 of the papers, then what else is among the names, in the order of the registration and of the alphabet."""
+    order = {name: index for index, name in enumerate(known_corruptions())}
+    further = {name for name in names if name not in CORRUPTIONS and name != CLEAN}
+    return (*CORRUPTIONS, *sorted(further, key=lambda name: (order.get(name, len(order)), name)))
+
+
+def by_corruption(quantity: str, values: Mapping[str, V]) -> dict[str, V]:
+    """What there is of each corruption (see `part`), in the order of `all_corruptions`."""
+    prefix = part(quantity, "")
+    names = [name.removeprefix(prefix) for name in values if name.startswith(prefix)]
+    return {name: values[prefix + name] for name in all_corruptions(names) if name in names}
 
 
 def cell_weights(cells: Sequence[Cell], normaliser: Normaliser | None) -> dict[str, np.ndarray]:
-    """For each metric and part that these cells define, float64 (cells,): metric = weights · errors of the cells."""
-    cells = list(cells)
-    unit = dict(zip(cells, np.eye(len(cells)), strict=True))
-    weights: dict[str, np.ndarray] = {}
-    if CLEAN_CELL in unit:
-        weights["clean_error"] = unit[CLEAN_CELL]
-    corrupted = [unit[cell] for cell in cells if cell != CLEAN_CELL]
-    if corrupted:
-        weights["mean_corruption_error"] = np.mean(corrupted, axis=0)
-    for name in CORRUPTIONS:
-        measured = [unit[Cell(name, severity)] for severity in SEVERITIES if Cell(name, severity) in unit]
-        if measured:
-            weights[part("error", name)] = np.mean(measured, axis=0)
-        if normaliser is None or name not in normaliser.errors or len(measured) < len(SEVERITIES):
-            continue
-        total = np.sum(measured, axis=0)
-        weights[part("ce", name)] = 100 * total / sum(normaliser.errors[name])
-        rise = metrics.rise(normaliser, name)
-        if rise > 0 and CLEAN_CELL in unit:
-            weights[part("relative_ce", name)] = 100 * (total - len(SEVERITIES) * unit[CLEAN_CELL]) / rise
-    for metric in NORMALISED:
-        quantity, names = PARTS[metric]
-        parts = [weights[part(quantity, name)] for name in names if part(quantity, name) in weights]
-        if len(parts) == len(names):  # a partial mean would look like a whole
-            weights[metric] = np.mean(parts, axis=0)
-    return weights
+    """For each metric and part (see `part`) that these cells define, float64 (cells,): number = weights · errors."""
+    units: dict[Cell, np.ndarray] = dict(zip(cells, np.eye(len(cells)), strict=True))
+    found = {metric.name: metric.of(units, normaliser) for metric in image_metrics()}
+    for corruption in all_corruptions(cell.corruption for cell in cells):
+        for name, quantity in QUANTITIES.items():
+            if quantity.by_image:
+                found[part(name, corruption)] = quantity.formula(units, corruption, normaliser)
+    return {name: weights for name, weights in found.items() if weights is not None}
 
 
 def image_scores(

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from lst_robust.analysis.collect import MeasuredRun
 from lst_robust.errors import NothingToEvaluateError
-from lst_robust.geometry import Geometry
-from lst_robust.records.record import Protocol, Run
+from lst_robust.records.record import Run
 
 HEX = re.compile(r"[0-9a-f]{4,64}")
 
@@ -51,22 +50,6 @@ def choices(runs: Sequence[MeasuredRun]) -> str:
         f"{label(run)} ({run.protocol.suite}, n {run.protocol.n}, seed {run.protocol.seed})" for run, _, _ in runs
     )
     return ", ".join(lines[:10]) + (f" and {len(lines) - 10} more" if len(lines) > 10 else "")
-
-
-def protocol_differences(first: Protocol, second: Protocol) -> list[str]:
-    """What makes two protocols different ones, such as "n (500, 20)"; empty when their numbers may be compared."""
-    one, other = first.model_dump(exclude={"data"}), second.model_dump(exclude={"data"})  # data: a name for people
-    return [
-        f"{field} ({_stated(field, first)}, {_stated(field, second)})" for field in one if one[field] != other[field]
-    ]
-
-
-def _stated(field: str, protocol: Protocol) -> str:
-    """A field of a protocol in words."""
-    value = getattr(protocol, field)
-    if value is None:
-        return "not hashed" if field == "pixels" else "not noted"
-    return value.described() if isinstance(value, Geometry) else str(value)
 
 
 def _fits(run: Run, part: str) -> bool:

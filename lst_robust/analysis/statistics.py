@@ -1,6 +1,6 @@
 """Intervals, p-values and spreads of means over images. All is seeded: a second call gives the same numbers.
 
-Every metric of a run is a mean over its images of a score (see `lst_robust.evaluation.scores`), so one resampling of
+Every metric of a run is a mean over its images of a score (see `lst_robust.analysis.scores`), so one resampling of
 the images serves all metrics and all cells at once: counts of the drawn images (resamples, n) times scores (n, k).
 
 An interval says how far the number may lie from the one of all images of this kind. It knows nothing of other training

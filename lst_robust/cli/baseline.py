@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, guarded, print_json, print_line, print_note
+from lst_robust.cli.console import guarded, print_json, print_line, print_note
 from lst_robust.cli.output import Output
 
 app = typer.Typer(help="Write the baseline that `lst-robust check` compares with.", no_args_is_help=True)
@@ -41,8 +41,7 @@ def write_command(
     from lst_robust.analysis.selection import label
 
     output = Output("--out", out_file, json=json)
-    observer = RichObserver()
-    baseline = make_baseline(results_dir, suite=suite, models=model or (), bits=bits, warn=observer.warn)
+    baseline = make_baseline(results_dir, suite=suite, models=model or (), bits=bits)
     output.write(to_json(baseline))
     if json:
         runs = [

@@ -9,8 +9,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from lst_robust.analysis.metrics import image_metrics
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, plain_table, print_error, print_json
+from lst_robust.cli.console import plain_table, print_error, print_json, print_note
 from lst_robust.cli.output import Output, console_beside
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def check_command(
         typer.Option(
             "--metric",
             envvar="LST_ROBUST_METRIC",
-            help="mce15, mce19, relative_mce, mean_corruption_error or clean_error.",
+            help=f"{', '.join(metric.name for metric in image_metrics())}.",
         ),
     ] = "mce15",
     tolerance: Annotated[
@@ -76,7 +77,6 @@ def check_command(
 
     report = None if junit is None else Output("--junit", junit, json=json)
     people = console_beside(report)
-    observer = RichObserver()
     gate = check(
         read_baseline(baseline),
         results_dir=results_dir,
@@ -84,7 +84,6 @@ def check_command(
         models=model or (),
         metric=metric,
         tolerance=tolerance,
-        warn=observer.warn,
     )
     if json:
         print_json(gate.to_dict())
@@ -93,7 +92,7 @@ def check_command(
         if any(finding.paired is False for finding in gate.findings):
             people.print(UNPAIRED, style="dim")
     for note in gate.notes:
-        observer.note(note)
+        print_note(note)
     for finding in gate.findings:
         if finding.status != "passed":
             print_error(finding.message)

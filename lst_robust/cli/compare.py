@@ -9,10 +9,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from lst_robust.benchmark import GROUPS
+from lst_robust.analysis.metrics import METRICS, headline
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, err, out, plain_table, print_json
-from lst_robust.cli.report import TITLES
+from lst_robust.cli.console import err, out, plain_table, print_json
+from lst_robust.reporting.columns import corruption_columns
 
 if TYPE_CHECKING:
     from lst_robust.analysis.comparison import Comparison, Difference
@@ -43,8 +43,7 @@ def compare_command(
 ) -> None:
     from lst_robust.analysis.comparison import compare
 
-    observer = RichObserver()
-    comparison = compare(a, b, suite=suite, normaliser=normaliser, results_dir=results_dir, warn=observer.warn)
+    comparison = compare(a, b, suite=suite, normaliser=normaliser, results_dir=results_dir)
     if json:
         print_json(comparison.to_dict())
         return
@@ -56,17 +55,18 @@ def compare_command(
 
 
 def verdict(comparison: Comparison) -> str:
-    """The result in one line: which of these weights are the better in the first of these metrics that both have. The
+    """The result in one line: which of these weights are the better in the metric that counts most, see `headline`. The
     first interval is over other images, the second (where there are seeds) over other trainings."""
-    metric = next(name for name in ("mce15", "mce19", "mean_corruption_error") if name in comparison.metrics)
-    value = comparison.metrics[metric]
-    numbers = f"{TITLES[metric]} {value.difference:+.2f} [{value.low:+.2f}, {value.high:+.2f}], p = {value.p_value:.4f}"
+    metric = headline(comparison.metrics)
+    value = comparison.metrics[metric.name]
+    numbers = f"{metric.title} {value.difference:+.2f} [{value.low:+.2f}, {value.high:+.2f}], p = {value.p_value:.4f}"
     if value.seeds:
         seeds = value.seeds
         numbers += f"; over {seeds.n} training seeds: SD {seeds.std:.2f}, 95 % [{seeds.low:+.2f}, {seeds.high:+.2f}]"
     if value.low <= 0 <= value.high:
         return f"{comparison.a} and {comparison.b} do not differ beyond chance: {numbers}"
-    better, other = (comparison.a, comparison.b) if value.difference < 0 else (comparison.b, comparison.a)
+    first_is_better = (value.difference < 0) == metric.lower_is_better
+    better, other = (comparison.a, comparison.b) if first_is_better else (comparison.b, comparison.a)
     return f"{better} is better than {other} on these images, as trained: {numbers}"
 
 
@@ -86,12 +86,15 @@ def _table(comparison: Comparison) -> Table:
     for head in ("A", "B", INTERVAL, "p", "Holm p") + (("SD",) if seeds else ()):
         table.add_column(head, justify="right", no_wrap=head != INTERVAL)  # which wraps where there is no room
     for name, value in comparison.metrics.items():
-        table.add_row(TITLES[name], *_row(value, 2, seeds), style="bold" if name.startswith("mce") else "")
+        metric = METRICS[name]
+        table.add_row(metric.title, *_row(value, metric.decimals, seeds), style="bold" if metric.group == "mCE" else "")
     table.add_section()
-    for names in GROUPS.values():
-        for name in (name for name in names if name in comparison.corruptions):
-            table.add_row(name, *_row(comparison.corruptions[name], 1, seeds))
-        table.add_section()
+    before = ""
+    for group, name in corruption_columns(comparison.corruptions):
+        if before not in ("", group):
+            table.add_section()
+        table.add_row(name, *_row(comparison.corruptions[name], 1, seeds))
+        before = group
     return table
 
 

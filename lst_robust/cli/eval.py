@@ -149,7 +149,7 @@ def eval_command(
         output.write(to_yaml(evaluation, f"lst-robust eval --model {model} --suite {suite}").encode())
     summary = evaluation.summary()
     if json:
-        print_json(summary)
+        print_json(summary.to_dict())
     else:
         print_evaluation(summary, console_beside(output))
     if evaluation.failed:

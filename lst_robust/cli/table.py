@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, out, print_json
+from lst_robust.cli.console import out, print_json
 from lst_robust.cli.output import Output
 
 if TYPE_CHECKING:
@@ -58,11 +58,15 @@ def table_command(
     from lst_robust.reporting import over_seeds, render, robustness_table, seed_notes
 
     output = None if out_file is None else Output("--out", out_file, json=json)
-    observer = RichObserver()
-    summaries = collect_summaries(results_dir, suite, normaliser, observer.warn, intervals=intervals)
+    summaries = collect_summaries(results_dir, suite, normaliser, intervals=intervals)
     if json:
         spreads = over_seeds(summaries)
-        print_json([summary | {"over_seeds": _plain(found)} for summary, found in zip(summaries, spreads, strict=True)])
+        print_json(
+            [
+                summary.to_dict() | {"over_seeds": _plain(found)}
+                for summary, found in zip(summaries, spreads, strict=True)
+            ]
+        )
         if output is None:
             return
     table = robustness_table(summaries, paper=paper, intervals=intervals, calibration=calibration)

@@ -123,8 +123,8 @@ class Scaled(View):
     def geometry(self) -> Geometry:
         return self._geometry
 
-    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
-        squares, failed = self._source._load(indices, workers)
+    def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        squares, failed = self._source.load(indices, workers)
         return np.stack([resize_and_crop(Image.fromarray(square), self._geometry) for square in squares]), failed
 
 

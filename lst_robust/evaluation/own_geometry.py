@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
+from lst_robust.data import dataset_kind
 from lst_robust.errors import UsageError
 from lst_robust.evaluation.model_under_test import unwrapped
 from lst_robust.evaluation.request import EvalRequest
@@ -15,7 +16,6 @@ from lst_robust.models.checkpoint import read_metadata
 from lst_robust.models.external import stated_geometry
 
 logger = logging.getLogger(__name__)
-OF_ONE_SIZE = ("digits", "cifar")  # data sets whose images cannot be cut in another way
 
 
 def own_geometry(request: EvalRequest) -> Geometry | None:
@@ -35,7 +35,7 @@ def own_geometry(request: EvalRequest) -> Geometry | None:
 def note_other_geometry(request: EvalRequest, geometry: Geometry) -> None:
     """One line when the suite's geometry is not the one that the network's library states, and could be."""
     suite = request.suite
-    if request.preprocess == "model" or suite.dataset.kind in OF_ONE_SIZE:
+    if request.preprocess == "model" or dataset_kind(suite.dataset).fixed_size:
         return
     try:
         own = _stated(request)

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lst_robust.benchmark import CLEAN_CELL, NAME, SEVERITIES, Cell
+from lst_robust.benchmark import CLEAN, CLEAN_CELL, NAME, SEVERITIES, Cell
 from lst_robust.geometry import Geometry
 from lst_robust.records.confidence import Calibration, Outcomes
 
@@ -133,7 +133,8 @@ class Record(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Record:
-        if self.cell != CLEAN_CELL and not (NAME.fullmatch(self.corruption) and self.severity in SEVERITIES):
+        named = self.corruption != CLEAN and NAME.fullmatch(self.corruption)  # it need not be known in this process
+        if self.cell != CLEAN_CELL and not (named and self.severity in SEVERITIES):
             raise ValueError(f"no such cell: {self.corruption!r} at severity {self.severity}")
         correct = self.correct_bits()
         if abs(top1_error(correct) - self.top1_error) > 1e-9:

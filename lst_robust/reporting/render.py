@@ -10,9 +10,11 @@ import pandas as pd
 from rich.console import RenderableType
 
 from lst_robust.arguments import choice, names, wrong
-from lst_robust.reporting.tables import PROTOCOL, groups, heads
+from lst_robust.reporting.columns import label
+from lst_robust.reporting.formatting import LEGEND, MISSING, formatted
+from lst_robust.reporting.protocols import PROTOCOL
+from lst_robust.reporting.tables import columns_of, groups
 from lst_robust.reporting.terminal import TerminalTables
-from lst_robust.reporting.values import LABELS, LEGEND, MISSING, formatted
 
 Format = Literal["rich", "csv", "md", "latex", "html"]
 
@@ -50,7 +52,7 @@ def _markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:
     parts = []
     for group in groups(table):
         text = formatted(group, "**{}**", " [{:.1f}, {:.1f}]")
-        text.columns = pd.Index([f"{part}<br>{LABELS[name]}" for part, name in heads(text)])
+        text.columns = pd.Index([f"{part}<br>{label(name)}" for part, name in columns_of(text)])
         text.index = pd.Index(
             [html.escape(str(name), quote=False).replace("|", r"\|") for name in text.index], name="Model"
         )
@@ -66,7 +68,7 @@ def _latex(table: pd.DataFrame, notes: Sequence[str]) -> str:
     for group in groups(table):
         text = formatted(group, r"\textbf{{{}}}", " [{:.1f}, {:.1f}]").replace(MISSING, "--")
         text.columns = pd.MultiIndex.from_tuples(
-            [(part, rf"\rotatebox{{90}}{{{LABELS[name]}}}") for part, name in heads(text)]
+            [(part, rf"\rotatebox{{90}}{{{label(name)}}}") for part, name in columns_of(text)]
         )
         text.index = pd.Index([str(name).translate(_LATEX_SPECIAL) for name in text.index])
         caption = f"{group.caption}. {' '.join((LEGEND, *group.notes))}".translate(_LATEX_SPECIAL)
@@ -82,7 +84,7 @@ def _html(table: pd.DataFrame, notes: Sequence[str]) -> str:
     parts = [f'<!doctype html>\n<meta charset="utf-8">\n<title>Robustness</title>\n<style>{_STYLE}</style>']
     for group in groups(table):
         text = formatted(group, "<strong>{}</strong>", "<br><small>[{:.1f}, {:.1f}]</small>")
-        text.columns = pd.MultiIndex.from_tuples([(part, LABELS[name]) for part, name in heads(text)])
+        text.columns = pd.MultiIndex.from_tuples([(part, label(name)) for part, name in columns_of(text)])
         text.index = pd.Index([html.escape(str(name)) for name in text.index])
         parts.append(f"<h2>{html.escape(group.caption)}</h2>")
         parts.append(text.to_html(escape=False, border=0))

@@ -8,46 +8,23 @@ rendered.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from lst_robust.analysis.metrics import METRICS
+from lst_robust.analysis.scores import all_corruptions
+from lst_robust.analysis.summary import Summary
 from lst_robust.arguments import items, wrong, yes_or_no
-from lst_robust.benchmark import CORRUPTIONS, GROUPS, SEVERITIES
+from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, label_of
+from lst_robust.errors import UsageError
 from lst_robust.paper import printed_table
+from lst_robust.reporting.columns import lower_is_better, metric_of, table_columns
+from lst_robust.reporting.protocols import PRINTED, PROTOCOL, caption, stated_protocol
 
-SUMMARY: dict[str, tuple[str, ...]] = {
-    "mCE": ("mce19", "mce15"),
-    "Error": ("clean_error", "mean_corruption_error"),
-    "Relative": ("relative_mce",),
-}
-CALIBRATION: dict[str, tuple[str, ...]] = {
-    name: tuple(f"{cells}_{quantity}" for cells in ("clean", "mean"))
-    for name, quantity in (("Top-5", "top5_error"), ("ECE", "ece"), ("Brier", "brier"))
-}
-"""Further columns on demand: on the clean images, and the mean over all measured cells of corruptions."""
-PROTOCOL = (
-    "suite", "suite_version", "suite_digest", "protocol", "image_size", "preprocess", "geometry", "preset", "style",
-    "engine", "n", "images", "pixels", "seed", "normaliser", "severities", "measure",
-)  # fmt: skip
-"""What must be equal for two rows to be compared. `images` is a hash of the images' names and labels, `pixels` one of
-their pixels; `geometry` is "own" where each network has its own; `severities` are those
-measured, as "1-5" or "3"; `measure` says what the columns of the corruptions hold: "ce", or "error" where no CE is
-defined. Text, "" where it does not apply."""
-
-COLUMNS = pd.MultiIndex.from_tuples(
-    [(group, name) for group, names in SUMMARY.items() for name in names]
-    + [(group.capitalize(), name) for group, names in GROUPS.items() for name in names],
-    names=["group", "quantity"],
-)
-CALIBRATION_COLUMNS = pd.MultiIndex.from_tuples(
-    [(group, name) for group, names in CALIBRATION.items() for name in names], names=COLUMNS.names
-)
-ALL_COLUMNS = COLUMNS.append(CALIBRATION_COLUMNS)
-OWN_GEOMETRY = "own"
-PRINTED = "printed"  # the protocol of the paper's own rows
+LEVELS = ("group", "quantity")  # of the columns
 ENDS = ("low", "high")  # of an interval: the columns "mce19_low" and "mce19_high" beside "mce19"
 
 
@@ -62,34 +39,47 @@ class TableGroup(NamedTuple):
     intervals: Mapping[str, tuple[list[float], list[float]]]
 
 
-def robustness_table(
-    results: Sequence[Mapping[str, Any]], *, paper: bool = False, intervals: bool = True, calibration: bool = False
-) -> pd.DataFrame:
-    """One row a result (the JSON of `lst-robust eval --json`), all values in percent (but Brier scores, 0 to 2), NaN
-    where cells are missing.
+class _Row(NamedTuple):
+    protocol: tuple[str, ...]
+    label: str
+    numbers: Mapping[str, float | None]
 
-    The row index has the levels PROTOCOL and "model", the columns are COLUMNS; rows of one protocol stand
-    together in the order given. Means of which results state the 95 % interval are followed by columns with its ends
-    (see ENDS), unless intervals is False. A corruption's column holds its CE, or without a normaliser its mean error
-    over the severities measured. calibration=True appends CALIBRATION_COLUMNS. paper=True adds the rows of the paper's
-    Table 4 (ImageNet-C) as a protocol of their own.
+
+def robustness_table(
+    results: Sequence[Summary | Mapping[str, Any]],
+    *,
+    paper: bool = False,
+    intervals: bool = True,
+    calibration: bool = False,
+) -> pd.DataFrame:
+    """One row a result (a `Summary`, or the JSON of `lst-robust eval --json`), all values in percent (but Brier scores,
+    0 to 2), NaN where cells are missing.
+
+    The row index has the levels PROTOCOL and "model", the columns are those of `table_columns`; rows of one protocol
+    stand together in the order given. Means of which results state the 95 % interval are followed by columns with its
+    ends (see ENDS), unless intervals is False. A corruption's column holds its CE, or without a normaliser its mean
+    error over the severities measured. A corruption that is not one of the papers' 19 has a column where a result has
+    it, which always holds mean errors. calibration=True appends the columns of calibration. paper=True adds the rows of
+    the paper's Table 4 (ImageNet-C) as a protocol of their own.
     """
     paper, intervals = yes_or_no("paper", paper), yes_or_no("intervals", intervals)
     calibration = yes_or_no("calibration", calibration)
-    rows = [_row(result) for result in _checked(results)] + (_paper_rows() if paper else [])
-    stated = {name for _, _, numbers in rows for name in numbers if intervals and numbers[name] is not None}
+    summaries = checked_summaries(results)
+    rows = [_row(summary) for summary in summaries] + (_paper_rows() if paper else [])
+    stated = {name for row in rows for name in row.numbers if intervals and row.numbers[name] is not None}
+    corruptions = all_corruptions(name for summary in summaries for name in summary.errors)
     columns = pd.MultiIndex.from_tuples(
         [
             (group, column)
-            for group, name in (ALL_COLUMNS if calibration else COLUMNS)
+            for group, name in table_columns(corruptions, calibration=calibration)
             for column in (name, *(_end(name, end) for end in ENDS if _end(name, end) in stated))
         ],
-        names=COLUMNS.names,
+        names=LEVELS,
     )
-    first = {protocol: place for place, (protocol, _, _) in reversed(list(enumerate(rows)))}
-    rows.sort(key=lambda row: first[row[0]])
-    index = pd.MultiIndex.from_tuples([(*protocol, model) for protocol, model, _ in rows], names=[*PROTOCOL, "model"])
-    values = [[numbers.get(name) for _, name in columns] for _, _, numbers in rows]
+    first = {row.protocol: index for index, row in reversed(list(enumerate(rows)))}
+    rows.sort(key=lambda row: first[row.protocol])
+    index = pd.MultiIndex.from_tuples([(*row.protocol, row.label) for row in rows], names=[*PROTOCOL, "model"])
+    values = [[row.numbers.get(name) for _, name in columns] for row in rows]
     table = pd.DataFrame(values, index=index, columns=columns, dtype="float64")
     return table.mask(_partial_means(table))
 
@@ -102,158 +92,129 @@ def groups(table: pd.DataFrame) -> list[TableGroup]:
     for key in dict.fromkeys(keys):
         rows = table[[k == key for k in keys]]
         whole = rows.droplevel(list(PROTOCOL)).dropna(axis="columns", how="all")
-        frame = whole[[column for column in whole.columns if column in ALL_COLUMNS]]
-        present = {name: whole[group, name].tolist() for group, name in heads(whole)}
+        present = {name: whole[group, name].tolist() for group, name in columns_of(whole)}
         bounds = {
             name: (present[_end(name, "low")], present[_end(name, "high")])
-            for _, name in heads(frame)
+            for name in present
             if _end(name, "low") in present
         }
+        ends = {_end(name, end) for name in bounds for end in ENDS}
+        frame = whole[[column for column in whole.columns if column[1] not in ends]]
         protocol = dict(zip(PROTOCOL, key, strict=True))
-        split.append(TableGroup(_caption(protocol), _notes(protocol, frame, bool(bounds)), protocol, frame, bounds))
+        split.append(TableGroup(caption(protocol), _notes(protocol, frame, bool(bounds)), protocol, frame, bounds))
     return split
 
 
-def heads(frame: pd.DataFrame) -> list[tuple[str, str]]:
+def columns_of(frame: pd.DataFrame) -> list[tuple[str, str]]:
     """(group, quantity) of each column."""
     return list(zip(*(map(str, frame.columns.get_level_values(level)) for level in range(2)), strict=True))
 
 
 def decimals(group: TableGroup, quantity: str) -> int:
-    """Digits after the point: two for means over corruptions, one for a single corruption, none where the paper has
-    none; three for Brier scores."""
-    if quantity not in CORRUPTIONS:
-        return 3 if quantity in CALIBRATION["Brier"] else 2
+    """Digits after the point: a metric's own; for a single corruption one, or none where the paper has none."""
+    if metric := metric_of(quantity):
+        return metric.decimals
     return 0 if group.protocol["protocol"] == PRINTED else 1
+
+
+def best(group: TableGroup) -> pd.DataFrame:
+    """Boolean, shaped like group.frame: the best value of each column, and those equal to it as printed.
+
+    Nothing is best where there is nothing to compare with: a column of fewer than two values.
+    """
+    marks = pd.DataFrame(False, index=group.frame.index, columns=group.frame.columns)
+    for index, (_, quantity) in enumerate(columns_of(group.frame)):
+        digits = decimals(group, quantity)
+        shown = [round(value, digits) for value in group.frame.iloc[:, index]]
+        present = [value for value in shown if not math.isnan(value)]
+        if len(present) > 1:
+            wanted = min(present) if lower_is_better(quantity) else max(present)
+            marks.iloc[:, index] = [value == wanted for value in shown]
+    return marks
+
+
+def checked_summaries(results: Iterable[Summary | Mapping[str, Any]]) -> list[Summary]:
+    """Results as summaries; UsageError, with the index, for what is none."""
+    found = []
+    for index, result in enumerate(items("results", results, empty=True)):
+        if isinstance(result, Summary):
+            found.append(result)
+        elif isinstance(result, Mapping) and "model" in result:
+            try:
+                found.append(Summary.from_dict(result))
+            except UsageError as error:
+                raise UsageError(f"results[{index}] is {error}") from error
+        else:
+            mend = "give evaluation.summary(), or the JSON of lst-robust eval --json"
+            raise wrong(f"results[{index}]", result, mend)
+    return found
 
 
 def _end(quantity: str, end: str) -> str:
     return f"{quantity}_{end}"
 
 
-def best(group: TableGroup) -> pd.DataFrame:
-    """Boolean, shaped like group.frame: the lowest value of each column, and those equal to it as printed.
-
-    Nothing is best where there is nothing to compare with: a column of fewer than two values.
-    """
-    marks = pd.DataFrame(False, index=group.frame.index, columns=group.frame.columns)
-    for place, (_, quantity) in enumerate(heads(group.frame)):
-        digits = decimals(group, quantity)
-        shown = [round(value, digits) for value in group.frame.iloc[:, place]]
-        present = [value for value in shown if not math.isnan(value)]
-        if len(present) > 1:
-            marks.iloc[:, place] = [value == min(present) for value in shown]
-    return marks
+def _without_end(column: str) -> str:
+    """The quantity whose value or end of an interval stands in a column."""
+    return column.removesuffix(_end("", "low")).removesuffix(_end("", "high"))
 
 
-def _checked(results: object) -> list[Mapping[str, Any]]:
-    found = items("results", results, empty=True)
-    for place, result in enumerate(found):
-        if not isinstance(result, Mapping) or "model" not in result:
-            raise wrong(f"results[{place}]", result, "give evaluation.summary(), or the JSON of lst-robust eval --json")
-    return found
-
-
-def _row(result: Mapping[str, Any]) -> tuple[tuple[str, ...], str, dict[str, float | None]]:
-    errors: Mapping[str, Sequence[float | None]] = result.get("errors") or {}
-    ce: Mapping[str, float | None] = result.get("ce") or {}
-    measured = [i for i in range(len(SEVERITIES)) if any(row[i] is not None for row in errors.values())]
-    has_ce = any(value is not None for value in ce.values())
-    numbers = {name: result.get(name) for names in SUMMARY.values() for name in names}
-    numbers |= result.get("calibration") or {}
-    for name, ends in (result.get("intervals") or {}).items():
-        if name in numbers and ends is not None:
+def _row(summary: Summary) -> _Row:
+    rows = summary.errors.values()
+    measured = [index for index in range(len(SEVERITIES)) if any(row[index] is not None for row in rows)]
+    has_ce = any(value is not None for value in summary.ce.values())
+    numbers = {**summary.metrics, **summary.calibration}
+    for name, ends in (summary.intervals.metrics if summary.intervals else {}).items():
+        if ends is not None:
             numbers |= {_end(name, end): value for end, value in zip(ENDS, ends, strict=True)}
-    for name in CORRUPTIONS:
-        numbers[name] = ce.get(name) if has_ce else _mean_error(errors.get(name), measured)
-    stated = {
-        **result,
-        "geometry": OWN_GEOMETRY if result.get("preprocess") == "model" else result.get("geometry"),
-        "severities": _severities([SEVERITIES[i] for i in measured]),
-        "measure": "ce" if has_ce else "error",
-    }
-    protocol = tuple("" if stated.get(field) is None else str(stated[field]) for field in PROTOCOL)
-    return protocol, str(result["model"]), numbers
+    for name, errors in summary.errors.items():
+        is_ce = has_ce and name in CORRUPTIONS
+        numbers[name] = summary.ce.get(name) if is_ce else _mean_error(errors, measured)
+    severities = [SEVERITIES[index] for index in measured]
+    return _Row(stated_protocol(summary, severities, "ce" if has_ce else "error"), summary.label, numbers)
 
 
 def _partial_means(table: pd.DataFrame) -> pd.DataFrame:
     """Boolean, shaped like the table: the plain means (of errors, of calibration) of rows that lack a corruption which
     others of their protocol have; a mean over other cells would pass for a comparable one."""
     partial = pd.DataFrame(False, index=table.index, columns=table.columns)
-    present = table[[column for column in COLUMNS if column[1] in CORRUPTIONS]].notna().to_numpy()
+    quantities = [str(name) for name in table.columns.get_level_values("quantity")]
     keys = [tuple(entry[:-1]) for entry in table.index]
-    for key in set(keys):
-        rows = [place for place, k in enumerate(keys) if k == key]
-        lacks = (present[rows].any(axis=0) & ~present[rows]).any(axis=1)
-        for place, name in enumerate(table.columns.get_level_values("quantity")):
-            if str(name).startswith("mean_"):
-                partial.iloc[rows, place] = lacks
+    for column, quantity in enumerate(quantities):
+        metric = metric_of(_without_end(quantity))
+        if metric is None or metric.needs_normaliser or not metric.over_corruptions:
+            continue
+        over = [index for index, name in enumerate(quantities) if name in metric.corruptions]
+        present = table.iloc[:, over].notna().to_numpy()
+        for key in set(keys):
+            rows = [row for row, k in enumerate(keys) if k == key]
+            partial.iloc[rows, column] = (present[rows].any(axis=0) & ~present[rows]).any(axis=1)
     return partial
 
 
-def _mean_error(errors: Sequence[float | None] | None, measured: Sequence[int]) -> float | None:
-    values = [errors[i] for i in measured] if errors else []
+def _mean_error(errors: Sequence[float | None], measured: Sequence[int]) -> float | None:
+    values = [errors[index] for index in measured]
     present = [value for value in values if value is not None]
     return fmean(present) if present and len(present) == len(values) else None
 
 
-def _severities(measured: Sequence[int]) -> str:
-    return "1-5" if tuple(measured) == SEVERITIES else ",".join(str(severity) for severity in measured)
-
-
-def _paper_rows() -> list[tuple[tuple[str, ...], str, dict[str, float | None]]]:
+def _paper_rows() -> list[_Row]:
     """Table 4 of the LST-Net paper as printed; its mCE is the mean of all 19."""
     stated = {
         "suite": "imagenet-c", "protocol": PRINTED, "preset": "imagenet", "n": "50000", "normaliser": "AlexNet",
         "severities": "1-5", "measure": "ce",
     }  # fmt: skip
     protocol = tuple(stated.get(field, "") for field in PROTOCOL)
-    rows: list[tuple[tuple[str, ...], str, dict[str, float | None]]] = []
+    rows = []
     for printed in printed_table("table4"):
         numbers = {"mce19" if name == "mce" else name: printed[name] for name in printed if name != "network"}
-        rows.append((protocol, printed["network"], {name: float(value) for name, value in numbers.items()}))
+        rows.append(_Row(protocol, printed["network"], {name: float(value) for name, value in numbers.items()}))
     return rows
-
-
-def _caption(protocol: Mapping[str, str]) -> str:
-    if protocol["protocol"] == PRINTED:
-        return "Paper, Table 4 (ImageNet-C, printed): another protocol than any of ours"
-    parts = [
-        f"{protocol['suite']} v{protocol['suite_version']}"
-        + (f" ({protocol['suite_digest']})" if protocol["suite_digest"] else "")
-        + (f", {protocol['image_size']} px" if protocol["image_size"] else ""),
-        ", ".join(
-            [protocol["protocol"]]
-            + [f"{field} {protocol[field]}" for field in ("preset", "style", "engine") if protocol[field]]
-        ),
-        f"n = {protocol['n']}" + _images(protocol),
-        *_preprocessing(protocol),
-        f"seed {protocol['seed']}",
-    ]
-    if protocol["severities"] != "1-5":
-        parts.append(f"severities {protocol['severities'] or 'none'}")
-    if protocol["measure"] == "ce":
-        parts.append(f"CE against {protocol['normaliser']}")
-    return " · ".join(parts)
-
-
-def _images(protocol: Mapping[str, str]) -> str:
-    parts = [f"images {protocol['images'][:8]}"] if protocol["images"] else []
-    if protocol["pixels"]:
-        parts.append(f"pixels {protocol['pixels'][:8]}")
-    elif parts:
-        parts.append("pixels not hashed")
-    return f" ({', '.join(parts)})" if parts else ""
-
-
-def _preprocessing(protocol: Mapping[str, str]) -> list[str]:
-    if protocol["preprocess"] == "model":
-        return ["preprocess model: each network's own"]
-    return [f"preprocess suite: {protocol['geometry']}"] if protocol["geometry"] else []
 
 
 def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, intervals: bool) -> tuple[str, ...]:
     notes = []
+    quantities = [quantity for _, quantity in columns_of(frame)]
     if protocol["measure"] == "error":
         why = (
             "the suite has no normaliser"
@@ -261,11 +222,17 @@ def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, intervals: bool) ->
             else f"the errors of all five severities are needed to divide by those of {protocol['normaliser']}"
         )
         notes.append(f"No CE and no mCE: {why}. The columns hold mean top-1 errors over the severities.")
+    further = [label_of(name) for name in quantities if name not in METRICS and name not in CORRUPTIONS]
+    if further and protocol["measure"] == "ce":
+        notes.append(f"Mean top-1 errors over the severities, no CE: {', '.join(further)}.")
     if frame.isna().any(axis=None):
         notes.append("– : cells not measured yet.")
-    if any(quantity in CALIBRATION["Brier"] for _, quantity in heads(frame)):
+    shown = [METRICS[quantity] for quantity in quantities if quantity in METRICS]
+    if any(metric.quantity == "brier" for metric in shown):
         notes.append("Records of earlier releases have no calibration: eval --overwrite measures it.")
         notes.append("Brier scores go from 0 to 2, the rest are percentages; ECE has 15 bins.")
+    if higher := [f"{metric.group} {metric.short}" for metric in shown if not metric.lower_is_better]:
+        notes.append(f"Higher is better: {', '.join(higher)}.")
     if intervals:
         notes.append("Two numbers after a mean: its 95 % interval, bootstrap over the images.")
     return tuple(notes)

@@ -15,8 +15,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from lst_robust.reporting.tables import SUMMARY, TableGroup, heads
-from lst_robust.reporting.values import LABELS, LEGEND, formatted
+from lst_robust.reporting.columns import is_summary, label
+from lst_robust.reporting.formatting import LEGEND, formatted
+from lst_robust.reporting.tables import TableGroup, columns_of
 
 MAX_NAME = 18  # longer words of a model's name are folded in the head of a table on its side
 MIN_COLUMN = 6  # "100.00"
@@ -51,19 +52,19 @@ def _upright(text: pd.DataFrame) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("\nModel", no_wrap=True)
     before = ""
-    for part, quantity in heads(text):
-        head = f"{part if part != before else ''}\n{LABELS[quantity]}"
+    for part, quantity in columns_of(text):
+        head = f"{part if part != before else ''}\n{label(quantity)}"
         table.add_column(head, justify="right", no_wrap=True)
         before = part
-    for place, name in enumerate(text.index):
-        table.add_row(Text(str(name)), *(str(value) for value in text.iloc[place]))
+    for row, name in enumerate(text.index):
+        table.add_row(Text(str(name)), *(str(value) for value in text.iloc[row]))
     return table
 
 
 def _on_its_side(text: pd.DataFrame, width: int) -> Iterator[Table]:
     """One row a quantity and one column a model, in as many tables as the width asks for."""
-    rows = [(part, LABELS[quantity]) for part, quantity in heads(text)]
-    last_summary = sum(part in SUMMARY for part, _ in rows) - 1
+    rows = [(part, label(quantity)) for part, quantity in columns_of(text)]
+    last_summary = sum(is_summary(quantity) for _, quantity in columns_of(text)) - 1
     names = [str(name) for name in text.index]
     longest = [max(len(line) for cell in text.iloc[i] for line in _lines(str(cell))) for i in range(len(names))]
     widths = [
@@ -77,10 +78,10 @@ def _on_its_side(text: pd.DataFrame, width: int) -> Iterator[Table]:
         table.add_column()
         for model in models:
             table.add_column(Text(names[model], overflow="fold"), justify="right", width=widths[model])
-        for place, (part, label) in enumerate(rows):
-            begins = place == 0 or rows[place - 1][0] != part
-            cells = (str(text.iat[model, place]) for model in models)
-            table.add_row(part if begins else "", label, *cells, end_section=place == last_summary)
+        for row, (part, name) in enumerate(rows):
+            begins = row == 0 or rows[row - 1][0] != part
+            cells = (str(text.iat[model, row]) for model in models)
+            table.add_row(part if begins else "", name, *cells, end_section=row == last_summary)
         yield table
 
 
@@ -89,8 +90,8 @@ def _lines(markup: str) -> list[str]:
 
 
 def _chunks(widths: Sequence[int], room: int) -> list[list[int]]:
-    """Positions side by side in as few tables as the room allows (one model at least), and those as even as
-    can be."""
+    """The indices of the columns that stand side by side, in as few tables as the room allows (at least one model in
+    each), and as evenly as possible."""
     chunks = _greedy(widths, room)
     while len(even := _greedy(widths, room - 1)) == len(chunks) and room > 0:
         chunks, room = even, room - 1
@@ -100,10 +101,10 @@ def _chunks(widths: Sequence[int], room: int) -> list[list[int]]:
 def _greedy(widths: Sequence[int], room: int) -> list[list[int]]:
     chunks: list[list[int]] = [[]]
     used = 0
-    for place, width in enumerate(widths):
+    for index, width in enumerate(widths):
         if chunks[-1] and used + width > room:
             chunks.append([])
             used = 0
-        chunks[-1].append(place)
+        chunks[-1].append(index)
         used += width
     return chunks

@@ -13,6 +13,7 @@ from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.record import packed
 from lst_robust.records.store import Store
+from tests.analysis import gated
 from tests.analysis.simulated import SUITE, measured, stored
 
 MEND = "write it with lst-robust baseline write --out FILE"
@@ -52,7 +53,7 @@ def test_a_baseline_is_of_the_suite_and_the_models_that_are_asked_for(store):
     stored(store, measured("a", WRONG, suite="mine", suite_digest="mine"))
 
     def held(**asked: object) -> list[tuple[str, str]]:
-        entries = make_baseline(store.results_dir, warn=lambda _: None, **asked).entries
+        entries = make_baseline(store.results_dir, **asked).entries
         return [(entry.protocol.suite, entry.model.name) for entry in entries]
 
     everything = [("digits-c", "a"), ("digits-c", "b"), ("digits-c", "c"), ("mine", "a")]
@@ -63,17 +64,16 @@ def test_a_baseline_is_of_the_suite_and_the_models_that_are_asked_for(store):
         held(models=["vgg"])
 
 
-def test_what_cannot_be_trusted_is_named(store):
+def test_what_cannot_be_trusted_is_named(store, caplog):
     run = stored(store, measured("lst18", WRONG))
     stored(store, measured("other", WRONG, suite="mine", suite_digest="mine"))
     path = store.run_folder(run.run) / "fog-1.json"
     path.write_text("damaged")
-    warnings: list[str] = []
-    make_baseline(store.results_dir, warn=warnings.append)
-    assert len(warnings) == 2
-    assert warnings[0].startswith(f"{path}: damaged")
-    assert warnings[1].startswith("suite 'mine' does not ship with the package")
-    make_baseline(store.results_dir)  # says nothing
+    make_baseline(store.results_dir)
+    assert len(caplog.messages) == 2
+    assert caplog.messages[0].startswith(f"{path}: damaged")
+    assert caplog.messages[1].startswith("suite 'mine' does not ship with the package")
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
 def test_only_the_runs_that_are_alike_are_offered(store):
@@ -120,7 +120,7 @@ def test_the_reason_why_a_file_is_no_baseline_is_one_line_with_the_mend(store, t
         path.write_text(json.dumps(good | {"entries": [good["entries"][0] | fields]}))
         return refusal(path)
 
-    for damaged in ("fog-x", "fog", "fog-9", "fogg-1"):
+    for damaged in ("fog-x", "fog", "fog-9", "Fog-1", "clean-0", "clean-1", "-1", ""):
         assert changed(errors={damaged: 10.0}) == (
             f"{path}: not a valid baseline (entries.0: no such cell: {damaged!r}); {MEND}"
         )
@@ -172,7 +172,6 @@ def test_an_argument_that_cannot_be_meant_is_called_by_its_name(store, tmp_path)
         "baseline is 'x': make one with make_baseline": (lambda: write_baseline("x", tmp_path / "b.json"),),
         "results_dir is 3: give a path, as text or Path": (lambda: make_baseline(3),),
         "bits is 'no': give True or False": (lambda: make_baseline(store.results_dir, bits="no"),),
-        "warn is 3: give a function": (lambda: make_baseline(store.results_dir, warn=3),),
     }
     for message, refused in calls.items():
         for call in refused:
@@ -188,3 +187,41 @@ def test_the_files_that_cells_were_read_from_are_kept(store):
     cell = next(iter(run.records))
     stored(store, run._replace(records=run.records | {cell: run.records[cell].model_copy(update={"pixels": "abc"})}))
     assert make_baseline(store.results_dir).entries[0].pixels == {cell.name: "abc"}
+
+
+def test_a_file_comes_back_and_is_the_same_for_the_same_records(baseline, before, tmp_path):
+    paths = [tmp_path / "folder" / "a.json", tmp_path / "b.json"]
+    for path in paths:
+        write_baseline(make_baseline(before.results_dir, models=["lst18@seed0"]), path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert read_baseline(paths[0]) == baseline
+    (entry,) = baseline.entries
+    assert entry.errors["fog-3"] == pytest.approx(100 * gated.WRONG[Cell("fog", 3)].mean())
+    assert np.array_equal(entry.wrong()[Cell("fog", 3)], gated.WRONG[Cell("fog", 3)])
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda text: text[:500], "JSON"),
+        (lambda text: text.replace('"schema_version": 2', '"schema_version": 3', 1), "schema_version"),
+        (lambda text: text.replace('"fog-3": ', '"fog-3": 1', 1), "fog-3"),
+        (lambda text: text.replace('"clean": "', '"clean": "AAAA', 1), "do not hold 300 images"),
+        (lambda text: text.replace('"spatter-5"', '"spatter-6"', 1), "spatter-5"),
+        (lambda text: text.replace('"spatter-5"', '"spatter-6"'), "no such cell: 'spatter-6'"),
+        (lambda text: '{"schema_version": 2, "entries": []}', "entries"),
+        (lambda text: "[]", "baseline"),
+    ],
+)
+def test_a_damaged_baseline_is_refused_in_one_line(baseline, tmp_path, damage, words):
+    path = tmp_path / "baseline.json"
+    write_baseline(baseline, path)
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(DataError, match=words) as caught:
+        read_baseline(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_baseline_that_is_not_there_says_how_to_write_one(tmp_path):
+    with pytest.raises(DataError, match="lst-robust baseline write"):
+        read_baseline(tmp_path / "none.json")

@@ -10,10 +10,10 @@ from scipy import stats
 
 import lst_robust
 from lst_robust.analysis.comparison import compare
+from lst_robust.analysis.evaluation import Evaluation
 from lst_robust.analysis.selection import label
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
-from lst_robust.evaluation.runner import Evaluation
 from lst_robust.records.store import Store
 from tests.analysis.simulated import ALL_CELLS, HALF, measured, simulated, stored
 
@@ -57,7 +57,7 @@ def test_pairing_removes_what_is_hard_for_both():
     other = {cell: bits ^ (generator.random(N) < 0.01) for cell, bits in wrong.items()}
     a, b = measured("a", wrong), measured("b", other)
     difference = compare(evaluation(a), evaluation(b)).metrics["mce19"]
-    low, high = evaluation(a).summary()["intervals"]["mce19"]
+    low, high = evaluation(a).summary().intervals.metrics["mce19"]
     assert difference.high - difference.low < 0.1 * (high - low)
 
 
@@ -158,3 +158,25 @@ def test_what_cannot_be_compared(store):
         compare(evaluation(run), evaluation(other, None))
     with pytest.raises(UsageError, match="not one of each"):
         compare("a", evaluation(other), results_dir=store.results_dir)
+
+
+def with_own(run, share: float):
+    """A run with the cells of a corruption that is not known here, which begin with wrong images."""
+    fog = {cell: record for cell, record in run.records.items() if cell.corruption == "fog"}
+    (_, records, _) = measured(run.run.model.name, {cell: np.arange(N) < share * N for cell in fog})
+    own = {
+        Cell("my_fog", cell.severity): record.model_copy(update={"corruption": "my_fog"})
+        for cell, record in records.items()
+    }
+    return run._replace(records=run.records | own)
+
+
+def test_a_corruption_of_ones_own_is_compared_by_its_errors():
+    runs = [with_own(measured(name, wrong_in(0.3)), share) for name, share in (("a", 0.8), ("b", 0.2))]
+    plain = compare(*(evaluation(run, None) for run in runs))
+    assert list(plain.corruptions)[-1] == "my_fog"
+    assert plain.corruptions["my_fog"].difference == pytest.approx(60)
+    assert plain.metrics["mean_corruption_error"].difference == 0
+    normalised = compare(*(evaluation(run) for run in runs))
+    assert "my_fog" not in normalised.corruptions
+    assert normalised.notes == ("without errors of half, and so without a CE, left out: my_fog",)

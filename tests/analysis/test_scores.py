@@ -1,13 +1,15 @@
-"""Scores of images average to exactly the metrics of `lst_robust.evaluation.metrics`."""
+"""Scores of images average to exactly the metrics."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from lst_robust.analysis import metrics
-from lst_robust.analysis.results import summarise
-from lst_robust.analysis.scores import METRICS, PARTS, Scores, cell_weights, image_scores, part, weighted
+from lst_robust.analysis.corruption_errors import relative_corruption_error
+from lst_robust.analysis.metrics import image_metrics
+from lst_robust.analysis.quantities import part
+from lst_robust.analysis.scores import Scores, all_corruptions, by_corruption, cell_weights, image_scores, weighted
+from lst_robust.analysis.summary import summarise
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.suites.normaliser import Normaliser, published_normaliser
 from tests.analysis.simulated import ALL_CELLS, HALF, SUITE, measured
@@ -21,27 +23,52 @@ def random_wrong(cells=ALL_CELLS, seed: int = 0) -> dict:
 
 
 @pytest.mark.parametrize("normaliser", [HALF, published_normaliser(), SUITE.normaliser])
-def test_means_of_scores_are_the_metrics(normaliser):
+def test_means_of_scores_are_the_numbers_of_the_summary(normaliser):
     run, records, _ = measured("a", random_wrong())
-    summary = summarise(run, records, normaliser)
+    summary = summarise(run, records, normaliser, intervals=False)
     means = image_scores(records, normaliser).means()
-    for name in METRICS:
-        assert means.get(name) == (summary[name] if summary[name] is None else pytest.approx(summary[name], rel=1e-6))
+    for name, value in summary.metrics.items():
+        assert means.get(name) == (None if value is None else pytest.approx(value, rel=1e-12))
     for name in CORRUPTIONS:
-        assert means[part("ce", name)] == pytest.approx(summary["ce"][name], rel=1e-12)
-        assert means[part("error", name)] == pytest.approx(sum(summary["errors"][name]) / 5, rel=1e-12)
-        relative = metrics.relative_corruption_error(
-            summary["errors"][name], summary["clean_error"], normaliser.errors[name], normaliser.clean_error
+        assert means[part("ce", name)] == pytest.approx(summary.ce[name], rel=1e-12)
+        assert means[part("error", name)] == pytest.approx(sum(summary.errors[name]) / 5, rel=1e-12)
+        relative = relative_corruption_error(
+            summary.errors[name], summary.metrics["clean_error"], normaliser.errors[name], normaliser.clean_error
         )
-        assert means.get(part("relative_ce", name)) == (relative if relative is None else pytest.approx(relative))
+        assert means.get(part("relative_ce", name)) == (None if relative is None else pytest.approx(relative))
+
+
+@pytest.mark.parametrize("normaliser", [HALF, published_normaliser(), SUITE.normaliser, None])
+def test_a_metric_is_its_weights_times_the_errors(normaliser):
+    errors = np.random.default_rng(0).uniform(0, 100, len(ALL_CELLS))
+    weights = cell_weights(ALL_CELLS, normaliser)
+    for metric in image_metrics():
+        value = metric.of(dict(zip(ALL_CELLS, errors.tolist(), strict=True)), normaliser)
+        if value is None:
+            assert metric.name not in weights
+        else:
+            assert weights[metric.name] @ errors == pytest.approx(value, rel=1e-12)
 
 
 def test_metrics_are_the_means_of_their_parts():
     means = weighted(random_wrong(), HALF).means()
-    for name, (quantity, corruptions) in PARTS.items():
-        if corruptions:
-            parts = [means[part(quantity, corruption)] for corruption in corruptions]
-            assert means[name] == pytest.approx(sum(parts) / len(parts))
+    for metric in image_metrics():
+        if metric.parts:
+            parts = [means[name] for name in metric.parts]
+            assert means[metric.name] == pytest.approx(sum(parts) / len(parts))
+
+
+def test_a_corruption_of_ones_own_has_scores_and_moves_no_metric():
+    own = {Cell("my_fog", severity): np.ones(N, bool) for severity in SEVERITIES}
+    wrong = random_wrong()
+    before, after = weighted(wrong, HALF).means(), weighted(wrong | own, HALF).means()
+    assert after == pytest.approx(before | {"error.my_fog": 100})
+
+
+def test_all_corruptions_begin_with_the_papers():
+    assert all_corruptions(["z", "fog", "clean", "a"]) == (*CORRUPTIONS, "a", "z")
+    found = by_corruption("ce", {"ce.z": 1, "error.a": 2, "ce.snow": 3, "mce15": 4, "ce.shot_noise": 5})
+    assert list(found.items()) == [("shot_noise", 5), ("snow", 3), ("z", 1)]
 
 
 def test_what_is_not_complete_has_no_score():
@@ -96,7 +123,7 @@ def test_scores_of_no_name_have_no_columns():
     none = weighted(random_wrong(), HALF, [])
     assert none.names == () and none.values.shape == (0, 0)
     records = measured("a", random_wrong()).records
-    assert image_scores(records, HALF, ["mce15", "ce.fog"]).names == ("ce.fog", "mce15")
+    assert image_scores(records, HALF, ["mce15", "ce.fog"]).names == ("mce15", "ce.fog")
 
 
 def test_only_the_wanted_scores():
@@ -105,20 +132,3 @@ def test_only_the_wanted_scores():
     assert scores.names == ("ce.fog",)
     assert scores.values.tolist() == [[200], [0], [0], [200]]
     assert weighted(wrong, HALF, ["mce15"]).values.size == 0
-
-
-def test_a_summary_has_an_interval_wherever_it_has_a_number():
-    run, records, _ = measured("a", random_wrong())
-    summary = summarise(run, records, HALF)
-    for name in METRICS:
-        low, high = summary["intervals"][name]
-        assert low < summary[name] < high
-    for name in CORRUPTIONS:
-        low, high = summary["intervals"]["ce"][name]
-        assert low < summary["ce"][name] < high
-    assert summarise(run, records, HALF) == summary
-    assert "intervals" not in summarise(run, records, HALF, intervals=False)
-    none = summarise(run, {CLEAN_CELL: records[CLEAN_CELL]}, None)["intervals"]
-    assert none["mce15"] is None and none["ce"]["fog"] is None and none["clean_error"] is not None
-    nothing = summarise(run, {}, None)["intervals"]
-    assert [nothing[name] for name in METRICS] == [None] * 5

@@ -26,7 +26,6 @@ from tests.fixtures.refusals import (
 )
 
 ALEXNET = lst_robust.published_normaliser()
-WRONG_WARNS = [None, 3, "loud"]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,6 @@ COMPARE = {
     "suite": WRONG_SUITES,
     "normaliser": WRONG_NORMALISERS,
     "results_dir": [None, *WRONG_PATHS],
-    "warn": WRONG_WARNS,
 }
 
 
@@ -65,22 +63,21 @@ def test_compare_and_tables_take_what_evaluate_takes(store, tmp_path):
     for choice in (HALF, own, str(own)):
         asked = {"suite": load_suite("digits-c"), "normaliser": choice, "results_dir": store}
         assert lst_robust.compare("a", "b", **asked).normaliser == "half"
-        summaries = collect_summaries(store, Path("digits-c"), choice, pytest.fail, intervals=False)
-        assert {summary["normaliser"] for summary in summaries} == {"half"}
+        summaries = collect_summaries(store, Path("digits-c"), choice, intervals=False)
+        assert {summary.normaliser for summary in summaries} == {"half"}
     assert lst_robust.compare("a", "b", suite="digits-c", normaliser=None, results_dir=store).normaliser is None
 
 
-def test_a_normaliser_that_is_given_needs_no_suite(store):
-    warnings: list[str] = []
+def test_a_normaliser_that_is_given_needs_no_suite(store, caplog):
     for choice, name in [("suite", None), ("none", None), (HALF, "half"), ("alexnet-imagenet-c", ALEXNET.name)]:
-        summaries = collect_summaries(store, None, choice, warnings.append, intervals=False)
-        assert {summary["normaliser"] for summary in summaries if summary["suite"] == "mine"} == {name}
-    assert len(warnings) == 2, "one for each run, where the suite's own was wanted"
+        summaries = collect_summaries(store, None, choice, intervals=False)
+        assert {summary.normaliser for summary in summaries if summary.protocol.suite == "mine"} == {name}
+    assert len(caplog.messages) == 2, "one for each run, where the suite's own was wanted"
 
 
 @pytest.mark.parametrize(("argument", "value"), cases({"normaliser": WRONG_NORMALISERS, "intervals": WRONG_FLAGS}))
 def test_summaries_refuse_before_a_record_is_read(argument, value, tmp_path):
-    asked = {"suite": None, "normaliser": "suite", "warn": print, argument: value}
+    asked = {"suite": None, "normaliser": "suite", argument: value}
     assert argument in refusal(collect_summaries, tmp_path / "nowhere", **asked) or argument == "normaliser"
 
 
@@ -96,7 +93,6 @@ CHECK = {
     "models": WRONG_MODELS,
     "metric": [3, None, ["mce15"], "mce", b"mce15"],
     "tolerance": [True, "1", NAN, float("inf"), -1, None, [1], 10**400, np.timedelta64(3), 1j],
-    "warn": WRONG_WARNS,
 }
 
 
@@ -123,7 +119,6 @@ MAKE = {
     "suite": WRONG_SUITES,
     "models": WRONG_MODELS,
     "bits": WRONG_FLAGS,
-    "warn": WRONG_WARNS,
 }
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lst_robust.corruptions.engine import CORRUPTIONS
-from lst_robust.corruptions.presets import constants
+from lst_robust.corruptions.registry import built_in, constants
 
 PRESET_OF_SIZE = {32: "cifar", 64: "tiny-imagenet", 224: "imagenet"}
 
@@ -46,7 +45,7 @@ def golden_differences(golden, golden_digests) -> Callable[..., np.ndarray]:
             draws.append(legacy_draw(image, c))
         np.random.set_state(state)  # noqa: NPY002
         batched = {key: np.stack([draw[key] for draw in draws]) for key in draws[0]}
-        ours = CORRUPTIONS[name].apply(images, batched, c)
+        ours = built_in()[name].apply(images, batched, c)
         if name not in stored.files:
             assert hashlib.sha256(ours.tobytes()).hexdigest() == golden_digests[name][severity - 1]
             return np.zeros(ours.shape, dtype=int)

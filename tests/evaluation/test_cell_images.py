@@ -90,8 +90,9 @@ def test_clean_cell_from_the_clean_images_and_the_others_from_the_files(imagenet
     assert bits.pop(CLEAN_CELL) == MODEL.right(photographs, LABELS), "cropped to the centre"
     assert bits == {cell: MODEL.right(read(imagenet_c, *cell), LABELS) for cell in bits}, "as they are"
     summary = result.summary()
-    assert (summary["protocol"], summary["engine"], summary["seed"]) == ("official", "official", 0)
-    assert (summary["n"], summary["normaliser"]) == (4, "alexnet-imagenet-c")
+    protocol = summary.protocol
+    assert (protocol.protocol, protocol.engine, protocol.seed) == ("official", "official", 0)
+    assert (protocol.n, summary.normaliser) == (4, "alexnet-imagenet-c")
 
 
 def test_corrupted_images_may_lie_elsewhere(imagenet_c, suite, tmp_path):
@@ -160,7 +161,7 @@ def test_networks_measured_on_two_sets_are_never_held_against_each_other(imagene
         options = {} if isinstance(pair[0], lst_robust.Evaluation) else asked
         with pytest.raises(DataError, match="two official sets: 1 cells have other pixels, such as fog-1"):
             lst_robust.compare(*pair, **options)
-    summaries = collect_summaries(asked["results_dir"], asked["suite"], "none", pytest.fail)
+    summaries = collect_summaries(asked["results_dir"], asked["suite"], "none")
     table = groups(lst_robust.robustness_table(summaries))
     assert sorted(sorted(group.frame.index) for group in table) == [["another"], ["one", "same"]]
     elsewhere = lst_robust.evaluate(MODEL, suite, name="one", **results | {"results_dir": tmp_path / "new"})

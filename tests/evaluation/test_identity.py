@@ -156,7 +156,8 @@ def test_threads_kernels_and_precision_are_no_other_network(evaluate, monkeypatc
         assert evaluate(model, corruptions=["contrast"], workers=2)[0].measured == 0
     finally:
         torch.set_num_threads(threads)
-    monkeypatch.setenv("LST_ROBUST_KERNELS", "plain")
+    monkeypatch.setenv("LST_ROBUST_CORRUPTION_KERNELS", "plain")
+    monkeypatch.setenv("LST_ROBUST_LST_KERNELS", "plain")
     assert evaluate(model, corruptions=["contrast"])[0].measured == 0
 
 
@@ -234,7 +235,7 @@ def test_records_of_earlier_releases_are_read_and_shown_and_not_gone_on_with(eva
     again, lines = evaluate(model, folder="old", name="sum")
     assert again.measured == 2
     assert [line for line in lines if "do not say of which pixels they are" in line]
-    summaries = collect_summaries(tmp_path / "old", None, "none", pytest.fail)
+    summaries = collect_summaries(tmp_path / "old", None, "none")
     captions = lst_robust.render(lst_robust.robustness_table(summaries), "md")
     assert len(summaries) == 2 and "pixels not hashed" in captions
 
@@ -278,7 +279,7 @@ def test_two_runs_of_one_network_have_two_names_in_a_table(evaluate, tmp_path, m
     evaluate(model, name="net")
     monkeypatch.setattr(nn.Hardtanh, "forward", lambda self, x: torch.sin(3 * x))
     evaluate(model, name="net")
-    names = [summary["model"] for summary in collect_summaries(tmp_path / "results", None, "none", pytest.fail)]
+    names = [summary.label for summary in collect_summaries(tmp_path / "results", None, "none")]
     assert len(set(names)) == 2 and all(name.startswith("net (") for name in names)
     for name in names:  # each of them selects its run
         selected = lst_robust.make_baseline(tmp_path / "results", models=[name])

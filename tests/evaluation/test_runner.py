@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from lst_robust.evaluation.runner import wanted_cells
 
 import lst_robust
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
 from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
 from lst_robust.evaluation import inference
 from lst_robust.evaluation.inference import Predictor, predict
-from lst_robust.evaluation.runner import wanted_cells
 from lst_robust.models.preprocess import Preprocess
 from lst_robust.runtime.progress import Silent
 
@@ -93,7 +93,8 @@ def test_other_weights_are_another_run(suite, tmp_path):
     asked = {"corruptions": ["fog"], "severities": [1], "results_dir": tmp_path}
     three, four = (lst_robust.evaluate(Biased(digit), suite, **asked) for digit in (3, 4))
     assert three.measured == four.measured == 2
-    assert three.summary()["clean_error"] == four.summary()["clean_error"] == 90.0  # one digit in ten is right
+    errors = [result.summary().metrics["clean_error"] for result in (three, four)]
+    assert errors == [90.0, 90.0]  # one digit in ten is right
     assert three.run.digest != four.run.digest
 
 
@@ -112,7 +113,7 @@ def test_nan_logits_fail_their_cell_by_name_and_the_run_goes_on(suite, unsteady,
     assert set(result.failed) == {Cell("brightness", 5)}
     assert set(result.records) == {CLEAN_CELL, Cell("contrast", 5)}
     assert "brightness-5" in observer.warnings[0]
-    assert result.summary()["errors"]["brightness"] == [None] * 5
+    assert result.summary().errors["brightness"] == (None,) * 5
 
 
 def test_predict_refuses_infinity(suite):
@@ -131,14 +132,14 @@ def test_summary_has_every_documented_key(suite, model, tmp_path):
     result = lst_robust.evaluate(model, suite, results_dir=tmp_path, name="dark")
     summary = result.summary()
     promised = "model suite suite_version protocol preset engine n seed normaliser clean_error mean_corruption_error"
-    assert set(promised.split()) | {"mce15", "mce19", "relative_mce", "ce", "errors"} <= set(summary)
-    assert summary["normaliser"] is None
-    assert summary["mce15"] is None
-    assert set(summary["errors"]) == set(CORRUPTIONS)
-    assert all(len(row) == 5 and None not in row for row in summary["errors"].values())
+    assert set(promised.split()) | {"mce15", "mce19", "relative_mce", "ce", "errors"} <= set(summary.to_dict())
+    assert summary.normaliser is None
+    assert summary.metrics["mce15"] is None
+    assert set(summary.errors) == set(CORRUPTIONS)
+    assert all(len(row) == 5 and None not in row for row in summary.errors.values())
     against = dataclasses.replace(result, normaliser=lst_robust.published_normaliser()).summary()
-    assert against["normaliser"] == "alexnet-imagenet-c"
-    assert against["mce19"] == pytest.approx(sum(against["ce"].values()) / 19)
+    assert against.normaliser == "alexnet-imagenet-c"
+    assert against.metrics["mce19"] == pytest.approx(sum(against.ce.values()) / 19)
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-from importlib.resources import files
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from lst_robust.analysis import metrics
+from lst_robust.analysis.metrics import METRICS
+from lst_robust.analysis.summary import Summary
 from lst_robust.benchmark import CORRUPTIONS
-from lst_robust.reporting.tables import COLUMNS, PROTOCOL, best, decimals, groups, robustness_table
-
-
-def test_columns_are_in_the_papers_order():
-    with files("lst_robust.paper").joinpath("table4_imagenet_c.csv").open() as file:
-        printed = next(csv.reader(file))
-    assert COLUMNS.get_level_values("quantity").tolist() == [
-        "mce19", "mce15", "clean_error", "mean_corruption_error", "relative_mce", *printed[2:],
-    ]  # fmt: skip
-    assert COLUMNS.get_level_values("group").unique().tolist() == [
-        "mCE", "Error", "Relative", "Noise", "Blur", "Weather", "Digital", "Extra",
-    ]  # fmt: skip
+from lst_robust.errors import UsageError
+from lst_robust.reporting import render
+from lst_robust.reporting.tables import best, decimals, groups, robustness_table
 
 
 def test_a_row_holds_the_numbers_of_its_result(result):
@@ -57,40 +50,6 @@ def test_calibration_over_fewer_cells_than_others_have_is_not_shown(result):
     assert table["ECE", "clean_ece"].tolist() == [2.0, 2.0]
 
 
-OTHERS = {
-    "suite": "cifar10-c", "suite_version": 2, "suite_digest": "0123abcd", "image_size": 64, "protocol": "official",
-    "preset": "imagenet", "style": "imagecorruptions", "engine": "imagecorruptions", "n": 200, "images": "b15bce42",
-    "seed": 1, "normaliser": "alexnet-imagenet-c", "preprocess": "model", "geometry": "32 x 32 as it is",
-    "pixels": "c0ffee12",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("field", OTHERS)
-def test_rows_of_different_protocols_are_never_compared(result, field):
-    other = result("better", 20, **{field: OTHERS[field]})
-    split = groups(robustness_table([result("a", 40), other, result("b", 50)]))
-    assert [group.frame.index.tolist() for group in split] == [["a", "b"], ["better"]]
-    assert split[0].caption != split[1].caption and str(OTHERS[field]) in split[1].caption
-    assert best(split[0]).loc["a"].all() and not best(split[1]).any(axis=None)
-
-
-def test_networks_with_their_own_preprocessing_stand_together_whatever_it_is(result):
-    own = {"preprocess": "model", "pixels": "c0ffee12"}
-    results = [result("a", 40, geometry="one", **own), result("b", 50, geometry="another", **own), result("c", 60)]
-    split = groups(robustness_table(results))
-    assert [group.frame.index.tolist() for group in split] == [["a", "b"], ["c"]]
-    assert "each network's own" in split[0].caption
-
-
-def test_records_of_earlier_releases_say_that_their_pixels_are_not_hashed(result):
-    (group,) = groups(robustness_table([result("a", 40, images="b15bce42")]))
-    assert "images b15bce42, pixels not hashed" in group.caption
-
-
-def test_every_field_of_the_protocol_is_covered():
-    assert set(PROTOCOL) == set(OTHERS) | {"severities", "measure"}
-
-
 def test_the_lowest_value_is_best_and_ties_as_printed_share_it(result):
     first, second, third = result("a", 40), result("b", 50), result("c", 60)
     first["ce"]["snow"], second["ce"]["snow"], third["ce"]["snow"] = 80.04, 79.96, 80.06
@@ -117,9 +76,44 @@ def test_a_mean_over_fewer_cells_than_others_have_is_not_shown(result):
     assert alone.tolist() == [51]
 
 
-def test_a_result_of_absent_keys_is_an_empty_row():
-    (group,) = groups(robustness_table([{"model": "a", "suite": "s", "suite_version": 1}]))
-    assert group.frame.shape == (1, 0)
+def test_a_summary_and_its_json_give_the_same_row(result):
+    assert robustness_table([Summary.from_dict(result())]).equals(robustness_table([result()]))
+
+
+def test_keys_of_later_releases_may_be_absent_and_others_not(result):
+    early = result("a", 40)
+    assert "intervals" not in early and "calibration" not in early and "pixels" not in early
+    (group,) = groups(robustness_table([early], calibration=True))
+    assert group.frame.shape == (1, 24)
+    del early["suite_version"]
+    with pytest.raises(UsageError) as caught:
+        robustness_table([result(), early])
+    assert str(caught.value) == (
+        "results[1] is not the JSON of lst-robust eval --json (protocol.suite_version: Field required)"
+    )
+
+
+def own(result, **rows):
+    return result | {"errors": result["errors"] | rows}
+
+
+def test_a_corruption_of_ones_own_has_a_column_where_a_result_has_it(result):
+    assert "my_fog" not in robustness_table([result()]).columns.get_level_values("quantity")
+    first = own(result("a", 40), my_fog=[1.0, 2.0, 3.0, 4.0, 5.0])
+    (group,) = groups(robustness_table([first, result("b", 50)]))
+    assert group.frame["Own", "my_fog"].tolist()[0] == 3 and pd.isna(group.frame["Own", "my_fog"].iloc[1])
+    assert group.frame["Error", "mean_corruption_error"].tolist() == [51, 61]  # which are over the 19
+    assert "Mean top-1 errors over the severities, no CE: My fog." in group.notes
+    for format in ("csv", "md", "latex", "html"):
+        assert "My fog" in render(robustness_table([first]), format) or format == "csv"
+
+
+def test_where_higher_is_better_the_highest_is_best(result, monkeypatch):
+    monkeypatch.setitem(metrics._metrics, "higher", replace(METRICS["mce15"], name="higher", lower_is_better=False))
+    (group,) = groups(robustness_table([result("a", 40, higher=1.0), result("b", 50, higher=2.0)]))
+    marks = best(group)
+    assert marks["mCE", "higher"].tolist() == [False, True] and marks["mCE", "mce15"].tolist() == [True, False]
+    assert "Higher is better: mCE 15." in group.notes
 
 
 def test_without_a_normaliser_there_are_mean_errors_and_a_reason(result):

@@ -1,7 +1,8 @@
-"""Ctrl-C, and SIGTERM, which schedulers and torchrun send: the command ends, and what was finished is kept.
+"""Ctrl-C, and SIGTERM, which schedulers and torchrun send, as an event that long work looks at between its steps.
 
-Nothing has to be saved for that. A record, an image or a checkpoint is a whole file as soon as it has its name, and the
-system releases the locks of a process that ends. So where Python cannot end the work, the process may just exit.
+The command then ends, and what was finished is kept. Nothing has to be saved for that: a record, an image or a
+checkpoint is a whole file as soon as it has its name, and the system releases the locks of a process that ends. So
+where the work does not come to its next step in time, the process just exits.
 """
 
 from __future__ import annotations
@@ -19,19 +20,23 @@ from typing import Any, ClassVar
 
 from lst_robust.runtime.process_group import is_leader
 
-GRACE = 5.0  # seconds for the work to end by itself; schedulers and torchrun kill after ten to thirty
+GRACE = 3.0  # seconds for the work to come to its next step; schedulers and torchrun kill after ten to thirty
 AGAIN = 1.0  # seconds before a further signal counts: `timeout` and schedulers send the same to process and group
 DEFAULTS: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 SHOW_CURSOR = b"\x1b[?25h\n"  # which a bar has hidden
 
 
-class Interruption:
-    """Within it Ctrl-C and SIGTERM raise KeyboardInterrupt in the main thread, and `signum` says which of them came.
+def check_interrupted() -> None:
+    """To be called between the steps of long work: raises KeyboardInterrupt when the command shall end."""
+    if Interruption.signum is not None:
+        raise KeyboardInterrupt
 
-    Python drops a KeyboardInterrupt that comes to a destructor, a weak reference's callback or a callback from C:
-    `raise_again` raises it at the work's next step. While the main thread is in C, as in a collective of gloo, Python
-    raises nothing. Therefore, where the process is ours (`owns_process`), a thread ends it after GRACE seconds, or at
-    once when a further signal comes; and so does leaving this, when a signal has come.
+
+class Interruption:
+    """Within it Ctrl-C and SIGTERM are noted, and `check_interrupted` raises from then on.
+
+    Where the process is ours (`owns_process`), a thread ends it GRACE seconds later, or at once when a further signal
+    comes; and so does leaving this, when a signal has come. Where it is not, a further signal raises KeyboardInterrupt.
 
     A signal that is ignored or has another handler stays as it is, as within another of these, and in other threads
     than the main one all do.
@@ -51,10 +56,9 @@ class Interruption:
         if not self._ours:
             return
         Interruption._active = self
-        self._hook, sys.unraisablehook = sys.unraisablehook, self._say_dropped
         self._watcher = _Watcher(self._ours) if Interruption.owns_process else None
         for signum in self._ours:
-            signal.signal(signum, self._raise)
+            signal.signal(signum, self._note)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -65,7 +69,7 @@ class Interruption:
                 _end_process(Interruption.signum)
             self.restore()
         if isinstance(error, Exception):  # what fails after a signal fails because of it
-            self.raise_again()
+            check_interrupted()
 
     def restore(self) -> None:
         """Everything as it was before."""
@@ -73,26 +77,13 @@ class Interruption:
             signal.signal(signum, DEFAULTS[signum])
         if self._watcher is not None:
             self._watcher.close()
-        sys.unraisablehook = self._hook
         Interruption._active = None
 
     @staticmethod
-    def _raise(signum: int, frame: FrameType | None) -> None:
-        first = Interruption.signum is None
-        if first:
+    def _note(signum: int, frame: FrameType | None) -> None:
+        if Interruption.signum is None:
             Interruption.signum = signum
-        if first or not Interruption.owns_process:  # else the watcher decides, and the work ends undisturbed
-            raise KeyboardInterrupt
-
-    def _say_dropped(self, dropped: sys.UnraisableHookArgs) -> None:
-        """Python's word on exceptions that it drops, but for those that are raised again."""
-        if not issubclass(dropped.exc_type, KeyboardInterrupt):
-            self._hook(dropped)
-
-    @staticmethod
-    def raise_again() -> None:
-        """Raises KeyboardInterrupt where there was one that has not ended the work."""
-        if Interruption.signum is not None:
+        elif not Interruption.owns_process:  # else the watcher decides, and the work ends undisturbed
             raise KeyboardInterrupt
 
     @staticmethod

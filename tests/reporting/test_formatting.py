@@ -6,7 +6,6 @@ import io
 
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.reporting import PROTOCOL, groups, render, robustness_table
@@ -43,15 +42,6 @@ def test_the_interval_follows_its_mean(table, format, shown):
     assert shown in text and "95 %" in text.replace("\\", "")
     assert text.count("101.1]") == 1
     assert {"md": "- a note &amp; more", "latex": r"a note \& more", "html": "<p>a note &amp; more</p>"}[format] in text
-
-
-@pytest.mark.parametrize("width", [60, 80, 260])
-def test_in_the_terminal_it_stands_below(table, width):
-    console = Console(width=width, file=io.StringIO())
-    console.print(render(table, "rich", notes=["[a] note"]))
-    text = console.file.getvalue()
-    assert "97.0–101.1" in text and "3.5–4.5" in text and "[a] note" in text
-    assert max(map(len, text.splitlines())) <= width
 
 
 def test_ends_are_no_values(table):

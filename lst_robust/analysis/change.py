@@ -1,0 +1,61 @@
+"""How much a metric has changed since the baseline, and the corruptions that it is made of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lst_robust.analysis import statistics
+from lst_robust.analysis.baseline import BaselineEntry
+from lst_robust.analysis.collect import MeasuredRun
+from lst_robust.analysis.comparison import compare_scores
+from lst_robust.analysis.metrics import Metric
+from lst_robust.analysis.scores import Scores, cell_weights, image_scores, weighted
+
+
+class Change(NamedTuple):
+    """One number, in percent. difference: current - baseline; low, high: its 95 % interval."""
+
+    baseline: float
+    current: float
+    difference: float
+    low: float
+    high: float
+
+    def worse(self, lower_is_better: bool) -> tuple[float, float]:
+        """By how much it is worse, and the lower end of that: below 0 it is better."""
+        return (self.difference, self.low) if lower_is_better else (-self.difference, -self.high)
+
+
+def changes(entry: BaselineEntry, measured: MeasuredRun, metric: Metric) -> tuple[Change, dict[str, Change]]:
+    """The change of the metric and of each corruption that it is made of, on the cells of the entry. The difference is
+    taken image by image where the entry has its bits."""
+    wanted = {metric.name, *metric.parts}
+    current = image_scores({cell: measured.records[cell] for cell in entry.cells}, entry.normaliser, wanted)
+    found = _unpaired(entry, current) if entry.correct is None else _paired(entry, current, wanted)
+    return found.pop(metric.name), {metric.parts[name]: change for name, change in found.items()}
+
+
+def _paired(entry: BaselineEntry, current: Scores, wanted: set[str]) -> dict[str, Change]:
+    differences = compare_scores(current, weighted(entry.wrong(), entry.normaliser, wanted))
+    return {name: Change(d.b, d.a, d.difference, d.low, d.high) for name, d in differences.items()}
+
+
+def _unpaired(entry: BaselineEntry, current: Scores) -> dict[str, Change]:
+    """When the baseline has its errors only.
+
+    The difference is resampled as that of two independent samples, both with the scores of the current run. Models on
+    the same images err together, so this interval is wider than the paired one: regressions are found later.
+    """
+    weights = cell_weights(entry.cells, entry.normaliser)
+    errors = np.array(list(entry.errors.values()))
+    values = current.values
+    spread_of_means = statistics.resampled_means(values) - statistics.resampled_means(values, seed=statistics.SEED + 1)
+    tail = (1 - statistics.CONFIDENCE) / 2
+    lows, highs = np.quantile(spread_of_means, [tail, 1 - tail], axis=0).tolist()
+    found = {}
+    for name, now, low, high in zip(current.names, values.mean(axis=0).tolist(), lows, highs, strict=True):
+        before = float(weights[name] @ errors)
+        found[name] = Change(before, now, now - before, now - before + low, now - before + high)
+    return found

@@ -1,0 +1,213 @@
+"""From the records of one run to its numbers: what `eval --json` prints, and what a table's row is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from lst_robust.analysis import statistics
+from lst_robust.analysis.metrics import METRICS, Metric, calibration_metrics, image_metrics
+from lst_robust.analysis.quantities import QUANTITIES, part, rise
+from lst_robust.analysis.scores import all_corruptions, image_scores
+from lst_robust.arguments import instance
+from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell
+from lst_robust.errors import UsageError
+from lst_robust.records.record import ModelIdentity, Protocol, Record, Run
+from lst_robust.schema import first_mistake
+from lst_robust.suites import Normaliser
+
+Ends = tuple[float, float]
+IDENTITY = ("options", "checkpoint_sha256", "train_seed")  # what the JSON says of a network beside its name
+
+
+class Intervals(NamedTuple):
+    """95 % intervals, lower and upper end in percent, of the metrics and of each CE; None where a number is None."""
+
+    metrics: Mapping[str, Ends | None]
+    ce: Mapping[str, Ends | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**_listed(self.metrics), "ce": _listed(self.ce)}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All numbers of a run, in percent; None where a cell that a number needs was not measured.
+
+    run: its digest.
+    label: what tables call the model: its name, with what tells it from others of that name.
+    geometry: how the images get their size, in words; None in records of earlier releases.
+    pixels: a hash of the clean images and, where cells were read from official files, of these as well.
+    normaliser: its name. Without one the CEs and everything made of them are None, and so are their intervals.
+    metrics: the value of each metric of the table that is a mean over images.
+    ce: of the 19 corruptions, and of further ones that the normaliser has errors of.
+    errors: top-1 errors at severities 1 to 5, of the 19 corruptions and of further ones that were measured.
+    calibration: the other metrics of the table, such as top-5 error and ECE.
+    notes: why a number is None.
+    intervals: None where they were left out.
+    """
+
+    run: str
+    protocol: Protocol
+    model: ModelIdentity
+    label: str
+    geometry: str | None
+    pixels: str | None
+    normaliser: str | None
+    metrics: Mapping[str, float | None]
+    ce: Mapping[str, float | None]
+    errors: Mapping[str, tuple[float | None, ...]]
+    calibration: Mapping[str, float | None]
+    notes: tuple[str, ...] = ()
+    intervals: Intervals | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `lst-robust eval --json` prints it. `model` is the label, and where that is not the model's
+        name, `model_name` is."""
+        return {
+            "model": self.label,
+            **self.model.model_dump(include=set(IDENTITY)),
+            "run": self.run,
+            **self.protocol.model_dump(),
+            "geometry": self.geometry,
+            "pixels": self.pixels,
+            "normaliser": self.normaliser,
+            **self.metrics,
+            "ce": dict(self.ce),
+            "errors": _listed(self.errors),
+            "calibration": dict(self.calibration),
+            "notes": list(self.notes),
+            **({} if self.intervals is None else {"intervals": self.intervals.to_dict()}),
+            **({} if self.label == self.model.name else {"model_name": self.model.name}),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Summary:
+        """The summary of such data, also from a file of an earlier call. Keys that came with later releases may be
+        absent: preprocess, geometry, pixels, calibration, intervals, notes and metrics. Metrics that are not in the
+        table are left out. Raises UsageError, in one line, for data that is no summary."""
+        stated = {field: data[field] for field in Protocol.model_fields if field in data and field != "geometry"}
+        identity = {"name": data.get("model_name", data.get("model"))} | {key: data.get(key) for key in IDENTITY}
+        fields = {key: data.get(key) for key in ("run", "geometry", "pixels", "normaliser", "ce", "errors")}
+        calibration, ends = data.get("calibration") or {}, data.get("intervals")
+        try:
+            return _adapter().validate_python(
+                {
+                    **fields,
+                    "protocol": stated,
+                    "model": identity,
+                    "label": data.get("model"),
+                    "metrics": {metric.name: data.get(metric.name) for metric in image_metrics()},
+                    "calibration": {metric.name: calibration.get(metric.name) for metric in calibration_metrics()},
+                    "notes": data.get("notes", ()),
+                    "intervals": None if ends is None else _intervals_from(ends),
+                }
+            )
+        except (ValidationError, AttributeError) as error:
+            reason = first_mistake(error) if isinstance(error, ValidationError) else str(error)
+            raise UsageError(f"not the JSON of lst-robust eval --json ({reason})") from error
+
+
+def summarise(
+    run: Run, records: Mapping[Cell, Record], normaliser: Normaliser | None, *, intervals: bool = True
+) -> Summary:
+    """All numbers of a run; intervals: False leaves them out, for many runs of many images."""
+    errors = {cell: record.top1_error for cell, record in records.items()}
+    names = all_corruptions(cell.corruption for cell in records)
+    ce = {
+        name: QUANTITIES["ce"].formula(errors, name, normaliser)
+        for name in names
+        if name in CORRUPTIONS or (normaliser and name in normaliser.errors)
+    }
+    geometry = run.protocol.geometry or run.model.geometry
+    return Summary(
+        run=run.digest,
+        protocol=run.protocol,
+        model=run.model,
+        label=run.model.name,
+        geometry=None if geometry is None else geometry.described(),
+        pixels=run.protocol.pixels,
+        normaliser=normaliser.name if normaliser else None,
+        metrics={metric.name: _plain(metric.of(errors, normaliser)) for metric in image_metrics()},
+        ce={name: _plain(value) for name, value in ce.items()},
+        errors={name: tuple(errors.get(Cell(name, severity)) for severity in SEVERITIES) for name in names},
+        calibration=calibration(records),
+        notes=_notes(errors, normaliser),
+        intervals=_intervals(records, normaliser) if intervals else None,
+    )
+
+
+def calibration(records: Mapping[Cell, Record]) -> dict[str, float | None]:
+    """Top-5 error and ECE in percent, and the Brier score (0 to 2): `clean_*` on the clean images, `mean_*` over the
+    measured cells of the 19 corruptions. None where a record lacks it: of schema 1, or top-5 error of five classes or
+    fewer."""
+    return {metric.name: _of_records(metric, records) for metric in calibration_metrics()}
+
+
+def bootstrap_intervals(records: Mapping[Cell, Record], normaliser: Normaliser | None) -> dict[str, Any]:
+    """95 % intervals, in percent: {metric: [low, high]} for the means and {"ce": {corruption: [low, high]}}; None
+    where the number itself is None. All cells are resampled together, by image; see `statistics.intervals`."""
+    mend = "give the records of an evaluation, evaluation.records"
+    for record in instance("records", records, Mapping, mend).values():
+        instance("records", record, Record, mend)
+    if normaliser is not None:
+        instance("normaliser", normaliser, Normaliser, "give a Normaliser, or None")
+    return _intervals(records, normaliser).to_dict()
+
+
+def _intervals(records: Mapping[Cell, Record], normaliser: Normaliser | None) -> Intervals:
+    metrics = [metric.name for metric in image_metrics()]
+    corruptions = all_corruptions(cell.corruption for cell in records)
+    ce = {name: part("ce", name) for name in corruptions}
+    scores = image_scores(records, normaliser, {*metrics, *ce.values()})
+    ends = statistics.intervals(scores.values).tolist() if scores.names else []
+    found = {name: (low, high) for name, (low, high) in zip(scores.names, ends, strict=True)}
+    return Intervals(
+        {name: found.get(name) for name in metrics},
+        {name: found.get(score) for name, score in ce.items() if name in CORRUPTIONS or score in found},
+    )
+
+
+def _intervals_from(data: Mapping[str, Any]) -> Intervals:
+    return Intervals({name: data.get(name) for name in METRICS if name in data}, data.get("ce") or {})
+
+
+def _of_records(metric: Metric, records: Mapping[Cell, Record]) -> float | None:
+    number = QUANTITIES[metric.quantity].of_cell
+    values = {cell: number(records[cell]) for cell in metric.cells if cell in records}
+    present = {cell: value for cell, value in values.items() if value is not None}
+    return _plain(metric.of(present)) if len(present) == len(values) else None
+
+
+def _notes(errors: Mapping[Cell, float], normaliser: Normaliser | None) -> tuple[str, ...]:
+    """One line for each reason why a mean is None."""
+    if normaliser is None:
+        return ("no CE and no mCE: the suite has no normaliser (give one with --normaliser)",)
+    missing = [name for name in CORRUPTIONS if any(Cell(name, severity) not in errors for severity in SEVERITIES)]
+    if missing:
+        return (f"a mean needs all severities of all its corruptions; {len(missing)} of 19 are not complete",)
+    lines = []
+    for metric in image_metrics():
+        if not QUANTITIES[metric.quantity].needs_clean:
+            continue
+        rows = {name: normaliser.errors[name] for name in metric.corruptions if name in normaliser.errors}
+        if unharmed := [name for name, row in rows.items() if rise(row, normaliser.clean_error) <= 0]:
+            lines.append(f"no {metric.label}: {normaliser.name} itself loses nothing on {', '.join(unharmed)}")
+    return tuple(lines)
+
+
+def _plain(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _listed(values: Mapping[str, Sequence[float | None] | None]) -> dict[str, list[float | None] | None]:
+    return {name: None if value is None else list(value) for name, value in values.items()}
+
+
+@cache
+def _adapter() -> TypeAdapter[Summary]:
+    return TypeAdapter(Summary)
