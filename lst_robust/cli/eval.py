@@ -16,7 +16,7 @@ from lst_robust.cli.output import Output, console_beside
 from lst_robust.errors import LstRobustError
 from lst_robust.reporting.views.evaluation import evaluation_view
 from lst_robust.runtime.allocator import keep_memory_mapped
-from lst_robust.runtime.process_group import is_leader
+from lst_robust.runtime.rank import is_leader
 
 HELP = """Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.
 

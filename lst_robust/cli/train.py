@@ -14,7 +14,7 @@ from lst_robust.cli.console import RichObserver, print_json, print_line, print_n
 from lst_robust.errors import UsageError
 from lst_robust.runtime.allocator import keep_memory_mapped
 from lst_robust.runtime.files import check_output
-from lst_robust.runtime.process_group import is_leader
+from lst_robust.runtime.rank import is_leader
 from lst_robust.suites import Suite, load_suite
 from lst_robust.suites.recipe import Recipe, load_recipe, recipe_names
 
