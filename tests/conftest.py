@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.faults.tally",
     "tests.fixtures.commands",
     "tests.fixtures.corruptions",
+    "tests.fixtures.images",
     "tests.fixtures.networks",
 ]
 

@@ -178,13 +178,22 @@ def cell_files(folder: Path) -> list[Path]:
 
 
 def run_file_of(folder: Path) -> RunFile | None:
-    """What a run's folder says of its run; None where it says nothing. DataError where that cannot be trusted."""
+    """What a run's folder says of its run; None where it says nothing. DataError where that cannot be trusted.
+
+    Beside a damaged `run.parquet` there is a `run.json` while its cells are measured again.
+    """
     for _ in range(2):  # between two looks another process may have packed the run
+        damaged: DataError | None = None
         if (folder / PACKED).exists():
-            return read_run_file(folder / PACKED)
+            try:
+                return read_run_file(folder / PACKED)
+            except DataError as error:
+                damaged = error
         if (folder / RUN_FILE).exists():
             with suppress(FileNotFoundError):
                 return _read_run_json(folder / RUN_FILE)
+        if damaged is not None:
+            raise damaged
     return None
 
 
