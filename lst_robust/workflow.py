@@ -52,15 +52,16 @@ def run_request(request: EvalRequest) -> Evaluation:
     Store(request.results_dir).check_writable()  # before any work is done
     with process_group():
         planned = plan(with_weights(request))
-        prepared = planned.prepared
         outcome = measure(planned)
-    skipped = prepared.images.clean.skipped if prepared is not None else ()
-    return Evaluation(planned.run, outcome.records, request.normaliser, outcome.measured, outcome.failed, skipped)
+    return Evaluation(
+        planned.run, outcome.records, request.normaliser, outcome.measured, outcome.failed, planned.skipped_images
+    )
 
 
 def with_weights(request: EvalRequest) -> EvalRequest:
     """The request with a checkpoint, where its model has no weights yet: of an earlier training on the suite, else it
-    is trained now, unless `train` is False (then CheckpointError says how to get it)."""
+    is trained now, unless `train` is False (then CheckpointError says how to get it). Under torchrun all ranks call
+    this."""
     if isinstance(request.model, nn.Module) or request.checkpoint is not None or request.options.get("weights"):
         return request
     suite, recipe = request.suite, request.suite.training
@@ -77,12 +78,14 @@ def with_weights(request: EvalRequest) -> EvalRequest:
     )
     _require_same_classes(training.source, clean)
     checkpoint = find_checkpoint(training, checkpoints_folder(request.results_dir, suite))
-    if not checkpoint.is_file() and not request.train:
+    with process_group() as ranks:  # a process that is not among them may just have trained it
+        trained = ranks.gather(checkpoint.is_file())[0]
+    if not trained and not request.train:
         raise CheckpointError(
             f"{request.model} has no checkpoint trained for suite {suite.name!r} in {checkpoint.parent}: give one with "
             "--checkpoint, or let it be trained with --train"
         )
-    if not checkpoint.is_file():
+    if not trained:
         logger.info(
             "%s has no checkpoint for %s yet: training it first (%d images, %d epochs, once)",
             request.model,

@@ -19,7 +19,6 @@ from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -31,7 +30,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
 from lst_robust.errors import LstRobustError, one_line
 from lst_robust.runtime.interruption import Interruption, check_interrupted
@@ -54,19 +52,6 @@ class PipeConsole(Console):
 
 out = PipeConsole()
 err = PipeConsole(stderr=True)
-
-
-def plain_table(*heads: str, title: str | None = None) -> Table:
-    """A table without a frame, narrow enough for 80 characters where its text allows."""
-    return Table(
-        *heads,
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:

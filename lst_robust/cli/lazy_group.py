@@ -29,6 +29,13 @@ COMMANDS = {
 """Name of a command, and of its module in lst_robust.cli -> what it does, for the list of commands."""
 BAD_INPUT: type[Any] = typer.BadParameter.__mro__[1]  # click's UsageError, wherever typer keeps click
 
+SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": "markdown",
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
 
 class LazyGroup(TyperGroup):
     """Commands that stand for themselves in the list of commands, and are loaded when they are called.
@@ -64,6 +71,11 @@ def loaded(name: str) -> Any:
     module = import_module(f"lst_robust.cli.{name}")
     if hasattr(module, "app"):
         return typer.main.get_command(module.app)
-    single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    single = typer.Typer(**SETTINGS)
     single.command(name)(guarded(getattr(module, f"{name}_command")))
     return typer.main.get_command(single)
+
+
+def command_group(name: str) -> typer.Typer:
+    """For a module with several commands below one name, which are then added to it."""
+    return typer.Typer(help=COMMANDS[name], no_args_is_help=True, **SETTINGS)

@@ -11,7 +11,8 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from statistics import fmean
@@ -27,8 +28,9 @@ from lst_robust.evaluation.identity.probe import same_answers
 from lst_robust.evaluation.plan import EvalPlan, Prepared, prepare
 from lst_robust.records.confidence import Outcomes
 from lst_robust.records.record import Provenance, Record, Run, make_record, utc_now
+from lst_robust.records.run_file import RunFile
 from lst_robust.records.runs import without_probe
-from lst_robust.records.store import Store
+from lst_robust.records.store import Store, run_file_of
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.progress import Observer, Silent
 
@@ -55,12 +57,17 @@ def measure(plan: EvalPlan, results_dir: str | Path | None = None) -> Measured:
     """
     store = Store(plan.request.results_dir if results_dir is None else results_dir)
     with process_group() as ranks:
+        found = store.load(plan.run, quiet=plan.prepared is not None)
         measured, failed = 0, dict[Cell, str]()
         if plan.missing:
-            prepared = plan.prepared or _prepared_again(plan, store)
+            store.check_writable()
+            prepared = plan.prepared or _prepared_again(plan, store.results_dir)
+            if ranks.leader:
+                _require_run_file(store, plan.run_file)
+            finished = {cell: found[cell] for cell in plan.cells if cell in found and cell not in plan.missing}
             worker = _Worker(plan, prepared, store, plan.request.observer if ranks.leader else Silent())
-            measured, failed = worker.measure_share(ranks)
-        found = store.load(plan.run)  # those of all ranks
+            measured, failed = worker.measure_share(ranks, finished)
+            found = store.load(plan.run, quiet=True)  # those of all ranks
         if ranks.leader and not failed and all(cell in found for cell in plan.cells):
             try:
                 store.pack(plan.run)
@@ -70,17 +77,23 @@ def measure(plan: EvalPlan, results_dir: str | Path | None = None) -> Measured:
     return Measured(records, measured, failed)
 
 
-def _prepared_again(plan: EvalPlan, store: Store) -> Prepared:
+def _prepared_again(plan: EvalPlan, results_dir: Path) -> Prepared:
     """The network and the images of a plan that was made elsewhere; UsageError where they are others here."""
-    prepared = prepare(plan.request)
+    prepared = prepare(replace(plan.request, results_dir=results_dir))
     planned = plan.run_file.probe_answers()
     if prepared.run != without_probe(plan.run) or planned is None or not same_answers(planned, prepared.answers):
         raise UsageError(
             f"{plan.run.model.name} or its images are not those of the plan: give the files that it was made with"
         )
-    store.check_writable()
-    store.write_run_file(plan.run_file)
     return prepared
+
+
+def _require_run_file(store: Store, run_file: RunFile) -> None:
+    """Writes the run's file where the results folder is another than the one that was planned with."""
+    with suppress(DataError):
+        if run_file_of(store.run_folder(run_file.run)) is not None:
+            return
+    store.write_run_file(run_file)
 
 
 class _Worker:
@@ -91,17 +104,16 @@ class _Worker:
         self.workers = plan.request.workers
         self._clean_is_sure = False  # that the clean images are those that were hashed
 
-    def measure_share(self, ranks: Ranks) -> tuple[int, dict[Cell, str]]:
+    def measure_share(self, ranks: Ranks, finished: Mapping[Cell, Record]) -> tuple[int, dict[Cell, str]]:
         """This rank's share of the missing cells. Returns, when all ranks are through, how many all of them measured,
         and the cells that failed, with the reason.
 
-        A cell that another process is measuring comes last: mostly its record is there by then.
+        finished: the wanted cells that were not missing, for the running result. A cell that another process is
+        measuring comes last: mostly its record is there by then.
         """
         plan, run = self.plan, self.plan.run
         share = plan.missing[ranks.rank :: ranks.world]
-        known = self.store.load(run)
-        records = {cell: known[cell] for cell in plan.cells if cell in known and cell not in plan.missing}
-        failed, measured = dict[Cell, str](), 0
+        records, failed, measured = dict(finished), dict[Cell, str](), 0
         sharing = f" (its share of {ranks.world} processes)" if ranks.world > 1 else ""
         title = f"evaluating {run.model.name} on {run.protocol.suite}{sharing}"
         self.observer.start(title, len(share) + len(records), len(records))
@@ -112,7 +124,7 @@ class _Worker:
                 if not claimed:
                     waiting.append((cell, True))
                     continue
-                record = None if plan.request.overwrite else self.store.find(run, cell)
+                record = None if plan.request.overwrite else self._measured_by_another(cell)
                 if record is not None:
                     self.observer.advance(1)
                 else:
@@ -129,6 +141,12 @@ class _Worker:
         self.observer.finish()
         everywhere = ranks.gather((measured, failed))
         return sum(n for n, _ in everywhere), {cell: why for _, part in everywhere for cell, why in part.items()}
+
+    def _measured_by_another(self, cell: Cell) -> Record | None:
+        """The record that another process has written since the plan was made."""
+        record = self.store.find(self.plan.run, cell)
+        same_pixels = record is not None and record.pixels == self.prepared.images.pixels_digest(cell, self.workers)
+        return record if same_pixels else None
 
     def _measured(self, cell: Cell) -> Record:
         """Classifies all images of a cell, and compares with their labels.

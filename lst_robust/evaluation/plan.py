@@ -29,6 +29,7 @@ from lst_robust.records.run_file import RunFile
 from lst_robust.records.runs import settle_run
 from lst_robust.records.store import Store
 from lst_robust.runtime.process_group import Ranks, process_group
+from lst_robust.runtime.progress import Silent
 
 logger = logging.getLogger(__name__)
 MAX_REASON = 300  # characters of another's error
@@ -53,13 +54,15 @@ class EvalPlan:
     """The cells to measure, and of which run they are.
 
     request: with weights; cells: all that are wanted; missing: those that were not found in the results folder, and
-    with `overwrite` all of them. `prepared` does not travel: where it is None, `measure` prepares anew.
+    with `overwrite` all of them; skipped_images: ids of those that were left out because they cannot be read.
+    `prepared` and the request's observer are left behind when the plan is pickled; `measure` then prepares anew.
     """
 
     request: EvalRequest
     run_file: RunFile
     cells: tuple[Cell, ...]
     missing: tuple[Cell, ...]
+    skipped_images: tuple[str, ...] = ()
     prepared: Prepared | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -68,10 +71,11 @@ class EvalPlan:
 
     def part(self, cells: Collection[Cell]) -> EvalPlan:
         """The plan of some of the missing cells only."""
-        return replace(self, missing=tuple(cell for cell in self.missing if cell in set(cells)))
+        wanted = set(cells)
+        return replace(self, missing=tuple(cell for cell in self.missing if cell in wanted))
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"prepared": None}
+        return self.__dict__ | {"prepared": None, "request": replace(self.request, observer=Silent())}
 
 
 def plan(request: EvalRequest) -> EvalPlan:
@@ -89,10 +93,13 @@ def plan(request: EvalRequest) -> EvalPlan:
         run_file = _agreed_run(prepared, store, ranks)
         finished = store.load(run_file.run)
         cells = request.cells()
-        _require_same_files(finished, prepared.images, set(cells) if request.overwrite else set(), request.workers)
+        if request.suite.protocol == "official":
+            _require_same_files(finished, prepared.images, set(cells) if request.overwrite else set(), request.workers)
+        else:
+            finished = _of_todays_code({cell: finished[cell] for cell in cells if cell in finished}, prepared.images)
         # Rank 0's list, and everybody has it before anybody writes.
         missing = ranks.gather([cell for cell in cells if request.overwrite or cell not in finished])[0]
-    return EvalPlan(request, run_file, tuple(cells), tuple(missing), prepared)
+    return EvalPlan(request, run_file, tuple(cells), tuple(missing), prepared.images.clean.skipped, prepared)
 
 
 def prepare(request: EvalRequest) -> Prepared:
@@ -144,6 +151,15 @@ def _agreed_run(prepared: Prepared, store: Store, ranks: Ranks) -> RunFile:
         )
     settled = settle_run(store, prepared.run, prepared.answers, same_answers) if ranks.leader else None
     return ranks.gather(settled)[0]
+
+
+def _of_todays_code(records: Mapping[Cell, Record], images: CellImages) -> dict[Cell, Record]:
+    """The records without those of own corruptions whose code has changed since: they are measured anew."""
+    same = {cell: record for cell, record in records.items() if record.pixels == images.pixels_digest(cell, 1)}
+    changed = sorted({cell.corruption for cell in records if cell not in same})
+    if changed:
+        logger.info("the code of %s has changed since it was measured: it is measured anew", ", ".join(changed))
+    return same
 
 
 def _require_same_files(

@@ -162,7 +162,7 @@ class EvalRequest:
         known = {field.name for field in fields(cls)} - {"observer"}
         if not isinstance(given, Mapping) or "model" not in given:
             raise UsageError(f"{source}: expected keys and values, one of them model")
-        if unknown := sorted(set(given) - known):
+        if unknown := sorted(set(given) - known, key=str):
             raise UsageError(f"{source}: {unknown[0]}: unknown key, choose from {', '.join(sorted(known))}")
         return cls.of(**given)
 

@@ -37,7 +37,7 @@ from tests.analysis.gated import WRONG
 from tests.analysis.simulated import ALL_CELLS, HALF, measured, stored
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "parts" / "metric.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "adding" / "metric.md").read_text(encoding="utf-8")
 NOISE = Metric(
     "noise_ce", title="CE of noise", short="Noise", group="mCE", quantity="ce", corruptions=GROUPS["noise"],
     needs_normaliser=True,

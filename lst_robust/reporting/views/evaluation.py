@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
+from rich.console import Group
 from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
 from lst_robust.analysis.metrics import Metric, image_metrics
 from lst_robust.analysis.summary import Summary
 from lst_robust.benchmark import SEVERITIES, group_of
-from lst_robust.cli.console import plain_table
 from lst_robust.reporting.columns import corruption_columns
+from lst_robust.reporting.views.layout import plain_table
 
 
-def print_evaluation(summary: Summary, console: Console) -> None:
+def evaluation_view(summary: Summary) -> Group:
     """Errors by corruption and severity with the CE of each, then the means; all in percent."""
+    return Group(_errors(summary), "", Text.from_markup(_means(summary), emoji=False))
+
+
+def _errors(summary: Summary) -> Table:
     protocol = summary.protocol
     table = plain_table(
         title=f"{escape(summary.label)} on {escape(protocol.suite)} v{protocol.suite_version}, "
@@ -38,9 +44,7 @@ def print_evaluation(summary: Summary, console: Console) -> None:
         row = [group if group != before else "", name, *map(_number, errors), _number(sum(present) / len(present))]
         table.add_row(*row, *([_number(summary.ce.get(name))] if summary.normaliser else []))
         before = group
-    console.print(table)
-    console.print()
-    console.print(_means(summary), highlight=False)
+    return table
 
 
 def _present(errors: Sequence[float | None]) -> list[float]:
