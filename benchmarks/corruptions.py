@@ -30,9 +30,7 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_sample_images
 
-from lst_robust.corruptions import ENGINE_VERSION, corrupt, corruption_names
-from lst_robust.corruptions.engine import CORRUPTIONS
-from lst_robust.corruptions.presets import constants
+from lst_robust.corruptions import ENGINE_VERSION, constants, corrupt, corruption_named, corruption_names
 from lst_robust.corruptions.reference import reference_corrupt
 from lst_robust.corruptions.streams import Streams
 from lst_robust.runtime.allocator import keep_memory_mapped
@@ -78,7 +76,7 @@ def measure(comparison: str, name: str, severity: int, rounds: int) -> dict[str,
     """One row: milliseconds an image of the other and of ours."""
     if comparison == "32-plain":
         images, c = photographs(32, 256), constants(name, severity, "cifar")
-        streams, corruption = Streams.for_images(ENGINE_VERSION, 0, name, severity, range(256)), CORRUPTIONS[name]
+        streams, corruption = Streams.for_images(ENGINE_VERSION, 0, name, severity, range(256)), corruption_named(name)
         few = images
 
         def other() -> object:

@@ -59,7 +59,7 @@ IMAGES, SIZE = 2000, 224  # of the drawn set for the cost
 def answers(name: str, *flags: str) -> np.ndarray:
     """The answers of a committed checkpoint's network, computed in a process of its own."""
     with tempfile.NamedTemporaryFile(suffix=".npy") as file:
-        environment = os.environ | ({"LST_ROBUST_KERNELS": "plain"} if "--plain" in flags else {})
+        environment = os.environ | ({"LST_ROBUST_LST_KERNELS": "plain"} if "--plain" in flags else {})
         call = [sys.executable, __file__, "--answers", name, "--out", file.name, *flags]
         subprocess.run(call, check=True, env=environment)
         return np.load(file.name)

@@ -17,7 +17,12 @@ os.environ.pop("COLUMNS", None)  # of pytest-xdist's workers: the command line's
 import numpy as np
 import pytest
 
-pytest_plugins = ["tests.faults.tally", "tests.fixtures.commands", "tests.fixtures.networks"]
+pytest_plugins = [
+    "tests.faults.tally",
+    "tests.fixtures.commands",
+    "tests.fixtures.corruptions",
+    "tests.fixtures.networks",
+]
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lst_robust.benchmark import CLEAN_CELL, Cell
-from lst_robust.cli import app
+from lst_robust.cli.app import app
 from lst_robust.models.checkpoint import checkpoint_sha256
 from lst_robust.records.record import Record, Run
 from lst_robust.records.store import Store

@@ -20,19 +20,21 @@ from pathlib import Path
 from types import ModuleType
 
 TESTS = {
-    "corruptions.presets": "tests/corruptions/test_presets.py",
-    "corruptions.streams": "tests/corruptions/test_random.py",
+    "corruptions.streams": "tests/corruptions/test_streams.py",
     "corruptions.engine": "tests/corruptions/test_engine.py",
-    "corruptions.noise": "tests/corruptions/test_draws.py tests/corruptions/test_noise.py",
-    "corruptions.blur": "tests/corruptions/test_draws.py",
-    "corruptions.weather": "tests/corruptions/test_draws.py tests/corruptions/test_reference.py",
+    "corruptions.noise": "tests/corruptions/test_presets.py tests/corruptions/test_noise.py",
+    "corruptions.blur": "tests/corruptions/test_presets.py tests/corruptions/test_blur.py",
+    "corruptions.color": "tests/corruptions/test_presets.py tests/corruptions/test_color.py",
+    "corruptions.digital": "tests/corruptions/test_presets.py tests/corruptions/test_digital.py",
+    "corruptions.elastic": "tests/corruptions/test_presets.py tests/corruptions/test_elastic.py",
+    "corruptions.weather": "tests/corruptions/test_presets.py tests/corruptions/test_weather.py",
     "analysis.statistics": "tests/analysis/test_statistics.py",
-    "records.confidence": "tests/evaluation/test_confidence.py",
-    "records.record": "tests/evaluation/test_records.py tests/evaluation/test_store.py",
+    "records.confidence": "tests/records/test_confidence.py",
+    "records.record": "tests/records/test_record.py tests/records/test_store.py",
     "analysis.gate": "tests/analysis/test_gate.py tests/analysis/test_gate_messages.py",
     "analysis.baseline": "tests/analysis/test_baseline.py tests/analysis/test_gate.py",
 }
-AT_IMPORT = ("_noise", "_shift", "_snow_small")
+AT_IMPORT = ("amounts", "shifts", "_snow_small")
 SECONDS = 120  # for the tests of one mutant
 MEMORY = 4 << 30  # bytes that they may take beside what is loaded: a loop without an end may fill a list
 OPERATORS = (

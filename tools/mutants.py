@@ -39,12 +39,13 @@ FUNCTIONS = {  # what of each module; of the corruptions only the draws, for wha
     "analysis.gate": "*",
     "analysis.baseline": "*",
     "corruptions.streams": "*",
-    "corruptions.presets": "x_constants__*",  # the others run when the module is imported: constant_mutants.py
+    "corruptions.registry": "*",
+    "corruptions.own": "*",
     "corruptions.engine": "*",
-    "corruptions.noise": "x__draw_* x_impulse_threshold__*",
+    "corruptions.noise": "x_draw_* x_impulse_threshold__*",
     "corruptions.blur": "x_draw_*",
     "corruptions.weather": "x_draw_* x_fog_map_size__*",
-    "corruptions.digital": "x__draw_* x_elastic_offsets__* x_elastic_reach__*",
+    "corruptions.elastic": "x_draw_* x_elastic_offsets__* x_elastic_reach__*",
 }
 SURVIVED, NO_TESTS, NOT_RUN = (0, 5), (33,), (None, 2)  # mutmut's exit codes; all others are kills
 

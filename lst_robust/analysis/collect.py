@@ -40,7 +40,7 @@ def collect_runs(results_dir: str | Path, suite: str | Path | Suite | None) -> l
     results_dir = path("results_dir", results_dir)
     wanted = None if suite is None else resolve_suite(suite)
     runs = []
-    for run, records in Store(results_dir).scan(wanted.name if wanted else None, logger.warning):
+    for run, records in Store(results_dir).scan(wanted.name if wanted else None):
         known = wanted or shipped_suite(run.protocol.suite)
         if known and known.digest() != run.protocol.suite_digest:
             logger.warning(

@@ -145,7 +145,7 @@ def check(
     chosen = {model_name(selector) for selector in selectors}
     entries = _entries(baseline, wanted, chosen)
     store = Store(results_dir)
-    runs = [MeasuredRun(*run, None) for run in store.scan(wanted.name if wanted else None, logger.warning)]
+    runs = [MeasuredRun(*run, None) for run in store.scan(wanted.name if wanted else None)]
     question = Question(METRICS[metric], tolerance, selectors, wanted)
     findings = [_finding(Expected.of(entry, baseline), runs, question) for entry in entries]
     known = {(entry.protocol.suite, entry.model.name) for entry in baseline.entries}

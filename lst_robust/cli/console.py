@@ -8,11 +8,13 @@ from __future__ import annotations
 import functools
 import io
 import json
+import logging
 import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
@@ -31,8 +33,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from lst_robust.cli.interruption import Interruption
 from lst_robust.errors import LstRobustError, one_line
+from lst_robust.runtime.interruption import Interruption, check_interrupted
+from lst_robust.runtime.process_group import is_leader
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,7 +79,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         # PIL's, of images that are refused by name and with one line, and of some that are decoded all the same.
         warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit|Palette images with")
         try:
-            with Interruption():
+            with Interruption(), lines_on_stderr():
                 return command(*args, **kwargs)
         except LstRobustError as error:
             print_error(*str(error).splitlines())
@@ -101,6 +104,32 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(LstRobustError.exit_code) from error
 
     return run
+
+
+class LineHandler(logging.Handler):
+    """What the library says, as lines on stderr. Under torchrun one process speaks for all."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if is_leader():
+            mark = "[yellow]warning:[/] " if record.levelno >= logging.WARNING else ""
+            err.print(f"{mark}{_plain(record.getMessage())}", soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def lines_on_stderr() -> Iterator[None]:
+    """Within it the lines that the library logs go to stderr, once each."""
+    logger = logging.getLogger("lst_robust")
+    if any(isinstance(handler, LineHandler) for handler in logger.handlers):
+        yield
+        return
+    handler, level = LineHandler(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _print_any_name() -> None:
@@ -146,17 +175,11 @@ class RichObserver:
         self._title, self._total, self._done = "", 0.0, 0.0
         self._done_before, self._started, self._last_line = 0.0, 0.0, 0.0
 
-    def note(self, text: str) -> None:
-        print_note(text)
-
-    def warn(self, text: str) -> None:
-        err.print(f"[yellow]warning:[/] {_plain(text)}", soft_wrap=True, highlight=False)
-
     def start(self, title: str, total: int, done: int = 0) -> None:
         self._title, self._total, self._done, self._done_before = title, total, done, done
         self._started = self._last_line = time.monotonic()
         if not err.is_terminal:
-            self.note(f"{title}: {done} of {total} done")
+            print_note(f"{title}: {done} of {total} done")
             return
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -172,7 +195,7 @@ class RichObserver:
         self._task = self._progress.add_task(_plain(title), total=total, completed=done, status="")
 
     def advance(self, steps: float = 1, status: str = "") -> None:
-        Interruption.raise_again()
+        check_interrupted()
         self._done += steps
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=round(self._done, 6))
@@ -180,7 +203,7 @@ class RichObserver:
                 self._progress.update(self._task, status=_plain(status))
         elif status and time.monotonic() - self._last_line > PLAIN_INTERVAL:
             self._last_line = time.monotonic()
-            self.note(f"{self._title}: {self._done:.0f} of {self._total:.0f}, {self._time_left()} left, {status}")
+            print_note(f"{self._title}: {self._done:.0f} of {self._total:.0f}, {self._time_left()} left, {status}")
 
     def _time_left(self) -> str:
         """From the mean speed since the start of this call."""

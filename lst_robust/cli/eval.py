@@ -103,33 +103,28 @@ def eval_command(
     ] = False,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.analysis.normalisers import require_all_cells, resolve_normaliser, to_yaml
+    from lst_robust.analysis.normalisers import require_all_cells, to_yaml
     from lst_robust.cli.report import print_evaluation
-    from lst_robust.evaluation.runner import evaluate, wanted_cells
+    from lst_robust.evaluation.request import EvalRequest
     from lst_robust.runtime.allocator import keep_memory_mapped
     from lst_robust.runtime.process_group import is_leader
-    from lst_robust.suites import load_suite
+    from lst_robust.workflow import run_request
 
     output = None if write_normaliser is None else Output("--write-normaliser", write_normaliser, json=json)
-    resolved = load_suite(suite)
-    names, levels = opt.parse_corruptions(corruptions), opt.parse_severities(severities)
-    if output is not None:
-        require_all_cells(wanted_cells(resolved, names, levels))
-    keep_memory_mapped()
     with RichObserver() as observer:
-        evaluation = evaluate(
+        request = EvalRequest.of(
             model,
-            resolved,
+            suite,
             checkpoint=checkpoint,
             model_options=opt.parse_options(set_),
             data_dir=data_dir,
             corrupted_dir=corrupted_dir,
-            corruptions=names,
-            severities=levels,
+            corruptions=opt.parse_corruptions(corruptions),
+            severities=opt.parse_severities(severities),
             preprocess=preprocess,
             limit=limit,
             seed=seed,
-            normaliser=resolve_normaliser(normaliser, resolved),
+            normaliser=normaliser,
             batch_size=batch_size,
             workers=workers,
             device=device,
@@ -141,6 +136,10 @@ def eval_command(
             overwrite=overwrite,
             observer=observer,
         )
+        if output is not None:
+            require_all_cells(request.cells())
+        keep_memory_mapped()
+        evaluation = run_request(request)
     if not is_leader():  # under torchrun one process speaks for all
         return
     if evaluation.skipped_images:

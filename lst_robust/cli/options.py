@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from lst_robust.benchmark import CORRUPTIONS, GROUPS, SEVERITIES, STANDARD_15
+from lst_robust.benchmark import SEVERITIES, corruption_sets
 from lst_robust.errors import UsageError
 
 Suite = Annotated[
@@ -83,10 +83,11 @@ Amp = Annotated[
 
 
 def parse_corruptions(text: str | None) -> tuple[str, ...] | None:
-    """ "fog,noise" -> names; groups stand for their members, "all" and "standard" for 19 and 15. None stays None."""
+    """ "fog,noise" -> names; groups stand for their members, "all" and "standard" for 19 and 15, "own" for those from
+    outside. None stays None."""
     if text is None:
         return None
-    sets = {**GROUPS, "all": CORRUPTIONS, "standard": STANDARD_15}
+    sets = corruption_sets()
     names = [name.strip() for name in text.split(",") if name.strip()]
     return tuple(dict.fromkeys(member for name in names for member in sets.get(name, (name,))))
 

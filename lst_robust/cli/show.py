@@ -17,22 +17,25 @@ The record is checked as whenever one is read: damaged or contradictory files ar
 
 **Examples**
 
-- `lst-robust show results/digits-c/lst18/n500-seed0-0123456789ab/fog-3.json`
+- `lst-robust show results/digits-c/lst18/n500-seed0-0123456789ab/run.parquet --cell fog-3`
 - `lst-robust show fog-3.json --json`
 """
 
 
 def show_command(
-    path: Annotated[Path, typer.Argument(metavar="RECORD", help="A cell's JSON file below the results folder.")],
+    path: Annotated[Path, typer.Argument(metavar="RECORD", help="A run.parquet, or a cell's JSON file beside it.")],
+    cell: Annotated[
+        str | None, typer.Option("--cell", help="Of a run.parquet: the cell, such as fog-3 or clean.")
+    ] = None,
     json: opt.Json = False,
 ) -> None:
     from lst_robust.errors import DataError
-    from lst_robust.records.store import parse_record
+    from lst_robust.records.store import read_record
 
     if path.is_dir():
-        raise DataError(f"{path} is a folder: give one of its records, such as {path / 'clean.json'}")
+        raise DataError(f"{path} is a folder: give a file of records in it, such as {path / 'run.parquet'}")
     try:
-        record = parse_record(path)
+        record = read_record(path, cell)
     except DataError as error:
         raise DataError(f"{error}; measure the cell again with lst-robust eval") from error
     numbers = {

@@ -1,15 +1,17 @@
-"""gaussian_blur, defocus_blur, glass_blur, motion_blur and zoom_blur, as plain definitions.
+"""Blur: gaussian_blur, defocus_blur, glass_blur, motion_blur and zoom_blur.
 
-Algorithms: ImageNet-C's generation scripts (Hendrycks & Dietterich, ICLR 2019). `draw` makes all the randomness of N
-images; `apply` is pure. images: uint8 (N, H, W, 3) in and out, at any size.
+Algorithms and constants: ImageNet-C's generation scripts (Hendrycks & Dietterich, ICLR 2019). `draw` makes all the
+randomness of N images; `apply` is pure. images: uint8 (N, H, W, 3) in and out, at any size.
 """
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from lst_robust.corruptions.base import Corruption, Draws, compiled, no_draws, to_uint8, to_unit
+from lst_robust.corruptions.base import Corruption, Draws, compiled, to_uint8, to_unit
 from lst_robust.corruptions.filters import (
     axis_zoom,
     correlate_disk,
@@ -20,12 +22,43 @@ from lst_robust.corruptions.filters import (
     round_16_bit,
     zoom,
 )
-from lst_robust.corruptions.presets import DefocusBlur, GaussianBlur, GlassBlur, MotionBlur, ZoomBlur
 from lst_robust.corruptions.streams import Streams
 
 Images = NDArray[np.uint8]
 
 ANGLE, OFFSETS = 0, 0  # the number of each function's one stream
+
+
+class GaussianBlur(NamedTuple):
+    sigma: float
+
+
+class DefocusBlur(NamedTuple):
+    radius: float
+    alias_sigma: float
+
+
+class GlassBlur(NamedTuple):
+    sigma: float
+    max_delta: int
+    iterations: int
+
+
+class MotionBlur(NamedTuple):
+    """`rounding`: "16-bit" as ImageMagick (floor(v + 0.5/257) on 0..255 values), "truncate" as float64 to
+    uint8."""
+
+    radius: int
+    sigma: float
+    rounding: Literal["16-bit", "truncate"] = "16-bit"
+
+
+class ZoomBlur(NamedTuple):
+    """Zoom factors are `np.arange(start, stop, step)`, ends included as np.arange does."""
+
+    start: float
+    stop: float
+    step: float
 
 
 def apply_gaussian_blur(images: Images, draws: Draws, c: GaussianBlur) -> Images:
@@ -108,10 +141,66 @@ def apply_zoom_blur(images: Images, draws: Draws, c: ZoomBlur) -> Images:
     return to_uint8((x + total) / (len(factors) + 1))
 
 
+_MOTION = ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))
+_ZOOM_SMALL = tuple(ZoomBlur(1, stop, 0.01) for stop in (1.06, 1.11, 1.16, 1.21, 1.26))
+
 CORRUPTIONS = (
-    Corruption("gaussian_blur", no_draws, apply_gaussian_blur, compiled("blur", "gaussian_blur")),
-    Corruption("defocus_blur", no_draws, apply_defocus_blur, compiled("blur", "defocus_blur")),
-    Corruption("glass_blur", draw_glass_blur, apply_glass_blur, compiled("blur", "glass_blur")),
-    Corruption("motion_blur", draw_motion_blur, apply_motion_blur, compiled("blur", "motion_blur")),
-    Corruption("zoom_blur", no_draws, apply_zoom_blur, compiled("blur", "zoom_blur")),
+    Corruption(
+        name="gaussian_blur",
+        constants={
+            "imagenet": tuple(GaussianBlur(c) for c in (1, 2, 3, 4, 6)),
+            "tiny-imagenet": tuple(GaussianBlur(c) for c in (0.5, 0.75, 1, 1.25, 1.5)),
+            "cifar": tuple(GaussianBlur(c) for c in (0.4, 0.6, 0.7, 0.8, 1)),
+        },
+        apply=apply_gaussian_blur,
+        kernel=compiled("blur", "gaussian_blur"),
+    ),
+    Corruption(
+        name="defocus_blur",
+        constants={
+            "imagenet": tuple(DefocusBlur(*c) for c in ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))),
+            "tiny-imagenet": tuple(DefocusBlur(*c) for c in ((0.5, 0.6), (1, 0.1), (1.5, 0.1), (2.5, 0.01), (3, 0.1))),
+            "cifar": tuple(DefocusBlur(*c) for c in ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1))),
+        },
+        apply=apply_defocus_blur,
+        kernel=compiled("defocus", "defocus_blur"),
+    ),
+    Corruption(
+        name="glass_blur",
+        constants={
+            "imagenet": tuple(GlassBlur(*c) for c in ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2))),
+            "tiny-imagenet": tuple(
+                GlassBlur(*c) for c in ((0.1, 1, 1), (0.5, 1, 1), (0.6, 1, 2), (0.7, 2, 1), (0.9, 2, 2))
+            ),
+            "cifar": tuple(GlassBlur(*c) for c in ((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2))),
+        },
+        draw=draw_glass_blur,
+        apply=apply_glass_blur,
+        kernel=compiled("blur", "glass_blur"),
+    ),
+    Corruption(
+        name="motion_blur",
+        constants={
+            "imagenet": tuple(MotionBlur(*c) for c in _MOTION),
+            "tiny-imagenet": tuple(MotionBlur(*c) for c in ((10, 1), (10, 1.5), (10, 2), (10, 2.5), (12, 3))),
+            "cifar": tuple(MotionBlur(*c) for c in ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5))),
+        },
+        imagecorruptions=tuple(MotionBlur(*c, "truncate") for c in _MOTION),
+        draw=draw_motion_blur,
+        apply=apply_motion_blur,
+        kernel=compiled("blur", "motion_blur"),
+    ),
+    Corruption(
+        name="zoom_blur",
+        constants={
+            "imagenet": tuple(
+                ZoomBlur(*c)
+                for c in ((1, 1.11, 0.01), (1, 1.16, 0.01), (1, 1.21, 0.02), (1, 1.26, 0.02), (1, 1.31, 0.03))
+            ),
+            "tiny-imagenet": _ZOOM_SMALL,
+            "cifar": _ZOOM_SMALL,
+        },
+        apply=apply_zoom_blur,
+        kernel=compiled("blur", "zoom_blur"),
+    ),
 )

@@ -1,19 +1,20 @@
-"""`corrupt`: any of the 19 corruptions on a batch of images, the same bytes however the work is cut up."""
+"""`corrupt`: any corruption on a batch of images, the same bytes however the work is cut up."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from lst_robust import benchmark
-from lst_robust.arguments import choice, items, plain, whole_number, wrong
-from lst_robust.corruptions import blur, digital, noise, presets, weather
+from lst_robust.arguments import items, plain, whole_number, wrong
+from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.corruptions.base import Corruption
+from lst_robust.corruptions.own import guarded
+from lst_robust.corruptions.registry import constants, corruption_named
 from lst_robust.corruptions.streams import Streams
 from lst_robust.errors import UsageError
+from lst_robust.runtime.switches import CORRUPTION_KERNELS, kernels_wanted
 
 ENGINE = "lst-robust"
 ENGINE_VERSION = "1"
@@ -23,20 +24,6 @@ MIN_SIDE = 16
 """The smallest image side: below it the blurs' windows and pixelate's blocks are larger than the picture."""
 CHUNK_BYTES = 4 << 20
 """Images (as uint8) handed to a function at once; float64 intermediates are some tens of times as large."""
-
-CORRUPTIONS: dict[str, Corruption] = {
-    corruption.name: corruption for module in (noise, blur, weather, digital) for corruption in module.CORRUPTIONS
-}
-
-
-def corruption_names(group: str | None = None) -> tuple[str, ...]:
-    """Names in the order of the paper's Table 4: all 19, "standard" (the 15 of ImageNet-C), or one group of
-    them ("noise", "blur", "weather", "digital", "extra"). UsageError (a ValueError) for another group."""
-    if group is None:
-        return benchmark.CORRUPTIONS
-    if isinstance(group, str) and group == "standard":
-        return benchmark.STANDARD_15
-    return benchmark.GROUPS[choice("corruption group", group, [*benchmark.GROUPS, "standard"])]
 
 
 def corrupt(
@@ -58,12 +45,12 @@ def corrupt(
     bytes. Thread-safe. Returns uint8 of the same shape. Raises UsageError (a ValueError) for wrong dtype,
     shape, name, severity or number of ids, and for a size that the preset cannot take.
     """
-    c = presets.constants(corruption, severity, preset, style)
+    c = constants(corruption, severity, preset, style)
     batch = checked_batch(images)
     names = checked_ids(ids, len(batch))
     seed, workers = whole_number("seed", seed), whole_number("workers", workers, least=1)
 
-    function = _function(CORRUPTIONS[corruption], c)
+    function = _function(corruption_named(corruption), c)
     streams = Streams.for_images(ENGINE_VERSION, seed, corruption, int(severity), names)
     if not len(batch):
         return images.copy()
@@ -89,16 +76,15 @@ def corrupt(
 
 
 def _function(corruption: Corruption, c: object) -> Callable[[np.ndarray, Streams], np.ndarray]:
-    """The compiled kernel, or the plain definition where there is none or LST_ROBUST_KERNELS=plain."""
-    choice = os.environ.get("LST_ROBUST_KERNELS", "fast")
-    if choice not in ("fast", "plain"):
-        raise UsageError(f"LST_ROBUST_KERNELS is {choice!r}: set it to 'fast' or 'plain', or unset it")
-    kernel = corruption.kernel
-    if kernel is not None and choice == "fast":
-        return lambda images, streams: kernel(images, streams, c)
-    return lambda images, streams: corruption.apply(
-        images, corruption.draw(streams, images.shape[1], images.shape[2], c), c
-    )
+    """The compiled kernel, or the plain definition where there is none or it is switched off."""
+    fast, kernel = kernels_wanted(CORRUPTION_KERNELS), corruption.kernel
+
+    def work(images: np.ndarray, streams: Streams) -> np.ndarray:
+        if kernel is not None and fast:
+            return kernel(images, streams, c)
+        return corruption.apply(images, corruption.draw(streams, images.shape[1], images.shape[2], c), c)
+
+    return work if corruption.name in CORRUPTIONS else guarded(corruption.name, work)
 
 
 def checked_batch(images: np.ndarray) -> np.ndarray:

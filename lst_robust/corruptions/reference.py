@@ -30,8 +30,10 @@ import skimage.util
 from PIL import Image
 from scipy.ndimage import map_coordinates
 
-from lst_robust.corruptions import presets
+from lst_robust.arguments import choice
+from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.corruptions.engine import checked_batch, checked_ids
+from lst_robust.corruptions.registry import constants
 from lst_robust.corruptions.streams import Streams
 from lst_robust.errors import DataError, UsageError
 
@@ -75,7 +77,8 @@ def reference_corrupt(
     images: uint8, (N, H, W, 3) or (H, W, 3), sides of 32 pixels or more; returns the same shape. ids: 0..N-1 by
     default. Raises UsageError (a ValueError) for arguments that cannot be meant, DataError without the package.
     """
-    presets.constants(corruption, severity, "imagenet", "imagecorruptions")  # says what is wrong with the names
+    corruption = choice("corruption", corruption, CORRUPTIONS)
+    constants(corruption, severity, "imagenet", "imagecorruptions")  # says what is wrong with the severity
     batch = checked_batch(images)
     if min(batch.shape[1:3]) < MIN_SIDE:
         raise UsageError(f"imagecorruptions takes images of {MIN_SIDE} pixels or more a side, not {batch.shape[1:3]}")

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lst_robust.corruptions.presets import Frost
 from lst_robust.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from lst_robust.corruptions.weather import Frost
 
 # In the reference's order; a sixth texture exists, but randint(5) never draws it.
 FROST_FILES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg")

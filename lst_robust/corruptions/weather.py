@@ -1,10 +1,13 @@
-"""snow, frost, fog and spatter, as plain definitions (brightness shares its colour space with digital.py).
+"""Weather: snow, frost, fog and spatter (brightness, which works on colours, is in color.py).
 
-Algorithms: ImageNet-C's generation scripts (Hendrycks & Dietterich, ICLR 2019) and, for the style `imagecorruptions`,
-that package. `draw` makes all the randomness of N images; `apply` is pure. images: uint8 (N, H, W, 3) in and out.
+Algorithms and constants: ImageNet-C's generation scripts (Hendrycks & Dietterich, ICLR 2019) and, for the style
+`imagecorruptions`, that package. `draw` makes all the randomness of N images; `apply` is pure. images: uint8
+(N, H, W, 3) in and out.
 """
 
 from __future__ import annotations
+
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +15,6 @@ from numpy.typing import NDArray
 from lst_robust.corruptions.base import Corruption, Draws, compiled, to_uint8, to_unit
 from lst_robust.corruptions.filters import axis_zoom, gaussian, motion_blur, motion_taps, round_16_bit, zoom
 from lst_robust.corruptions.plasma import plasma
-from lst_robust.corruptions.presets import Fog, Frost, Snow, Spatter
 from lst_robust.corruptions.splashes import splashes
 from lst_robust.corruptions.streams import Streams
 from lst_robust.corruptions.textures import frost_textures_for
@@ -25,6 +27,48 @@ TEXTURE, CROP = 0, 1  # streams of frost
 WATER = np.array([175, 238, 238], dtype=np.float32) / np.float32(255)  # pale turquoise
 MUD = np.array([63, 42, 20]) / 255.0
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+
+
+class Snow(NamedTuple):
+    """`layer`: "uint8-cropped" truncates the snow to uint8, crops and then blurs it; "float-uncropped" blurs
+    the float layer before cropping and rounds afterwards."""
+
+    mean: float
+    std: float
+    zoom: float
+    threshold: float
+    radius: int
+    sigma: float
+    mix: float
+    layer: Literal["uint8-cropped", "float-uncropped"] = "uint8-cropped"
+
+
+class Frost(NamedTuple):
+    """`texture_scale` resizes the texture before the crop; `fit` first enlarges textures smaller than the
+    image."""
+
+    image_weight: float
+    texture_weight: float
+    texture_scale: float = 1.0
+    fit: bool = False
+
+
+class Fog(NamedTuple):
+    amount: float
+    decay: float
+    map_size: int | None = None  # None: the next power of two of the longer side
+
+
+class Spatter(NamedTuple):
+    """`mud_precision`: in what the colour of mud is added to the (float32) image; water is always float32."""
+
+    mean: float
+    std: float
+    sigma: float
+    threshold: float
+    strength: float
+    mud: bool
+    mud_precision: Literal["float32", "float64"] = "float32"
 
 
 def draw_snow(streams: Streams, height: int, width: int, c: Snow) -> Draws:
@@ -121,9 +165,95 @@ def apply_spatter(images: Images, draws: Draws, c: Spatter) -> Images:
     return to_uint8(x + drops[..., None] * np.float32(c.strength) * WATER)
 
 
+def _snow_small(*mixes: float) -> tuple[Snow, ...]:
+    rows = (
+        (0.1, 0.2, 1, 0.6, 8, 3),
+        (0.1, 0.2, 1, 0.5, 10, 4),
+        (0.15, 0.3, 1.75, 0.55, 10, 4),
+        (0.25, 0.3, 2.25, 0.6, 12, 6),
+        (0.3, 0.3, 1.25, 0.65, 14, 12),
+    )
+    return tuple(Snow(*row, mix) for row, mix in zip(rows, mixes, strict=True))
+
+
+_SNOW_IMAGENET = (
+    Snow(0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+    Snow(0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+    Snow(0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+    Snow(0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+    Snow(0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+)
+_FROST_IMAGENET = ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))
+_FOG_IMAGENET = ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))
+_SPATTER_IMAGENET = (
+    Spatter(0.65, 0.3, 4, 0.69, 0.6, False),
+    Spatter(0.65, 0.3, 3, 0.68, 0.6, False),
+    Spatter(0.65, 0.3, 2, 0.68, 0.5, False),
+    Spatter(0.65, 0.3, 1, 0.65, 1.5, True),
+    Spatter(0.67, 0.4, 1, 0.65, 1.5, True),
+)
+
 CORRUPTIONS = (
-    Corruption("snow", draw_snow, apply_snow, compiled("weather", "snow")),
-    Corruption("frost", draw_frost, apply_frost, compiled("weather", "frost")),
-    Corruption("fog", draw_fog, apply_fog, compiled("weather", "fog")),
-    Corruption("spatter", draw_spatter, apply_spatter, compiled("weather", "spatter")),
+    Corruption(
+        name="snow",
+        constants={
+            "imagenet": _SNOW_IMAGENET,
+            "tiny-imagenet": _snow_small(0.8, 0.8, 0.7, 0.65, 0.6),
+            "cifar": _snow_small(0.95, 0.9, 0.9, 0.85, 0.8),
+        },
+        imagecorruptions=tuple(c._replace(layer="float-uncropped") for c in _SNOW_IMAGENET),
+        draw=draw_snow,
+        apply=apply_snow,
+        kernel=compiled("weather", "snow"),
+    ),
+    Corruption(
+        name="frost",
+        constants={
+            "imagenet": tuple(Frost(*c) for c in _FROST_IMAGENET),
+            "tiny-imagenet": tuple(
+                Frost(x, t, 0.3) for x, t in ((1, 0.3), (0.9, 0.4), (0.8, 0.45), (0.75, 0.5), (0.7, 0.55))
+            ),
+            "cifar": tuple(Frost(x, t, 0.2) for x, t in ((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45))),
+        },
+        imagecorruptions=tuple(Frost(x, t, 1.1, True) for x, t in _FROST_IMAGENET),
+        draw=draw_frost,
+        apply=apply_frost,
+        kernel=compiled("weather", "frost"),
+    ),
+    Corruption(
+        name="fog",
+        constants={
+            "imagenet": tuple(Fog(a, d, 256) for a, d in _FOG_IMAGENET),
+            "tiny-imagenet": tuple(Fog(a, d, 64) for a, d in ((0.4, 3), (0.7, 3), (1, 2.5), (1.5, 2), (2, 1.75))),
+            "cifar": tuple(Fog(a, d, 32) for a, d in ((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75))),
+        },
+        imagecorruptions=tuple(Fog(*c) for c in _FOG_IMAGENET),
+        draw=draw_fog,
+        apply=apply_fog,
+        kernel=compiled("weather", "fog"),
+    ),
+    Corruption(
+        name="spatter",
+        constants={
+            "imagenet": _SPATTER_IMAGENET,
+            "tiny-imagenet": (
+                Spatter(0.62, 0.1, 0.7, 0.7, 0.6, False),
+                Spatter(0.65, 0.1, 0.8, 0.7, 0.6, False),
+                Spatter(0.65, 0.3, 1, 0.69, 0.6, False),
+                Spatter(0.65, 0.1, 0.7, 0.68, 0.6, True),
+                Spatter(0.65, 0.1, 0.5, 0.67, 0.6, True),
+            ),
+            "cifar": (
+                Spatter(0.62, 0.1, 0.7, 0.7, 0.5, False),
+                Spatter(0.65, 0.1, 0.8, 0.7, 0.5, False),
+                Spatter(0.65, 0.3, 1, 0.69, 0.5, False),
+                Spatter(0.65, 0.1, 0.7, 0.69, 0.6, True),
+                Spatter(0.65, 0.1, 0.5, 0.68, 0.6, True),
+            ),
+        },
+        imagecorruptions=tuple(c._replace(mud_precision="float64") for c in _SPATTER_IMAGENET),
+        draw=draw_spatter,
+        apply=apply_spatter,
+        kernel=compiled("spatter", "spatter"),
+    ),
 )

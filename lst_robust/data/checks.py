@@ -1,4 +1,4 @@
-"""Is the data what it should be: counts, classes, readable images, published checksums, cells of the same images."""
+"""Checks of data: counts, classes, readable images, published checksums, and the same images in every cell."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES
-from lst_robust.data import DatasetConfig, dataset_options, open_corrupted, open_source
-from lst_robust.data.published import PUBLISHED, Published
-from lst_robust.data.source import ImageSource
+from lst_robust.data.kind import DatasetConfig, Published
+from lst_robust.data.opening import expanded, open_corrupted, open_source
+from lst_robust.data.registry import dataset_config, dataset_kind
+from lst_robust.data.source import ImageSource, Split
 from lst_robust.errors import DataError
 
+SPLITS: tuple[Split, ...] = ("train", "test")
 SAMPLE = 20  # images decoded of each pre-generated cell; all of ImageNet-C would take hours
 
 
@@ -36,33 +38,39 @@ def verify(
     official: bool = False,
     workers: int = 1,
 ) -> Iterator[Finding]:
-    """Findings about a suite's data, one by one as they are made (decoding everything can take minutes).
+    """Findings about a suite's data, each as soon as it is made (decoding everything can take minutes).
 
-    official: also the pre-generated corruptions in `corrupted_dir` (default: `data_dir`), of which every cell is opened
-    and SAMPLE images are decoded. What is missing or does not lie as it must is a finding, not an exception.
+    official: also the published corrupted images in `corrupted_dir` (default: `data_dir`). Every cell is opened, and
+    SAMPLE images of it are decoded. What is missing or does not lie as it must is a finding, not an exception.
     """
-    options = dataset_options(dataset)
-    published = PUBLISHED.get(options.get("name", options["kind"]))
-    folder = None if data_dir is None else Path(data_dir).expanduser()
-    own = ("train", "test") if folder and (folder / "train").is_dir() else ("test",)
+    config = dataset_config(dataset)
+    published = dataset_kind(config).published.get(config.dataset_name)
+    folder = expanded(data_dir)
     clean = None
-    for split in published.images if published else own:
+    for split in _splits(published, folder):
         try:
-            source = open_source(dataset, split, image_size=image_size, data_dir=data_dir)  # type: ignore[arg-type]
+            source = open_source(config, split, image_size=image_size, data_dir=folder)
         except DataError as error:
             yield Finding(f"{split} images", "", str(error), False)
             continue
         clean = source.fingerprint() if split == "test" else clean
         yield from _source(source, split, published, workers)
-    corrupted = folder if corrupted_dir is None else Path(corrupted_dir).expanduser()
-    for place in dict.fromkeys((folder, corrupted)):
-        if published and place:
-            yield from _checksums(place, published.md5)
+    corrupted = folder if corrupted_dir is None else expanded(corrupted_dir)
+    for either in dict.fromkeys((folder, corrupted)):
+        if published and either:
+            yield from _checksums(either, published.md5)
     if official:
-        yield from _cells(dataset, image_size, corrupted, clean, workers)
+        yield from _cells(config, image_size, corrupted, clean, workers)
 
 
-def _source(source: ImageSource, split: str, published: Published | None, workers: int) -> Iterator[Finding]:
+def _splits(published: Published | None, folder: Path | None) -> tuple[Split, ...]:
+    """The splits to look at: those that are published. Of other data the test images, and `train/` if it is there."""
+    if published is not None:
+        return tuple(split for split in SPLITS if split in published.images)
+    return ("train", "test") if folder and (folder / "train").is_dir() else ("test",)
+
+
+def _source(source: ImageSource, split: Split, published: Published | None, workers: int) -> Iterator[Finding]:
     yield _equal(f"{split} images", published.images[split] if published else None, len(source))
     per_class = np.bincount(source.labels, minlength=len(source.classes))
     yield _equal(f"{split} classes", published.classes if published else None, int((per_class > 0).sum()))
@@ -89,17 +97,18 @@ def _md5(path: Path) -> str:
 
 
 def _cells(
-    dataset: Mapping[str, Any] | DatasetConfig, image_size: int, folder: Path | None, clean: str | None, workers: int
+    config: DatasetConfig, image_size: int, folder: Path | None, clean: str | None, workers: int
 ) -> Iterator[Finding]:
     """clean: fingerprint of the clean test images, if they are there."""
     try:
-        corrupted = open_corrupted(dataset, image_size=image_size, data_dir=folder)
-        there = corrupted.cells()
+        corrupted = open_corrupted(config, image_size=image_size, data_dir=folder)
+        present = corrupted.cells()
     except DataError as error:
         yield Finding("corrupted cells", "", str(error), False)
         return
-    yield _equal("corrupted cells", len(CORRUPTIONS) * len(SEVERITIES), len(there))
-    for corruption, severity in there:
+    of_the_papers = [cell for cell in present if cell[0] in CORRUPTIONS]  # a tree may have others as well
+    yield _equal("corrupted cells", len(CORRUPTIONS) * len(SEVERITIES), len(of_the_papers))
+    for corruption, severity in present:
         what = f"{corruption} {severity}"
         try:
             source = corrupted.cell(corruption, severity)

@@ -49,7 +49,7 @@ class FileSource(ImageSource):
         changed._geometry, changed.image_size = geometry, geometry.size
         return changed
 
-    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         return decode_each(self._decode, indices, self.image_size, workers)
 
     def whole(self, index: int) -> np.ndarray:
@@ -62,7 +62,7 @@ class FileSource(ImageSource):
     def _decode(self, index: int) -> np.ndarray:
         return decode(self._folder / self._paths[index], self._geometry)
 
-    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
+    def digest_of(self, indices: np.ndarray, workers: int) -> str:
         return digest_of_files([self._folder / self._paths[index] for index in indices.tolist()], workers)
 
 
@@ -107,7 +107,7 @@ def _not_listed(folder: Path, error: OSError) -> DataError:
 def files_by_class(
     folder: Path, found: Sequence[str], classes: Sequence[str] | None = None, inside: str = ""
 ) -> list[tuple[str, str, int]]:
-    """(path, id, label) of the images in `folder`/<class>/`inside`/ for the classes `found` there.
+    """(path, id, label) of the images in `folder`/<class>/`inside`/ for each class in `found`.
 
     Labels are positions in `classes` (default: `found`), ids are "<class>/<file name>" on every system. Raises
     DataError for a class without images.

@@ -1,7 +1,8 @@
 """What images are made of: a digest of the bytes that they are read from.
 
-Names and labels do not tell two photographs of one name apart; this digest does. The digest of files is kept in the
-cache, under a key made of each file's path, size and times, so that files are read once and only looked at later.
+Two photographs can have the same name and label, but they do not have the same digest. The digest of files is kept in
+the cache, under a key made of each file's path, size and times. So files are read once, and later only their times are
+looked at. A digest that nobody has asked for in 90 days is deleted.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lst_robust.errors import DataError
-from lst_robust.runtime.cache import cache_root
+from lst_robust.runtime.cache import cache_root, mark_used, remove_unused
 from lst_robust.runtime.files import write_output
 
 DIGITS = 32  # hexadecimal digits of a digest: 128 bits
@@ -60,12 +61,14 @@ def kept_digest(paths: Sequence[Path], compute: Callable[[], str], workers: int 
     entry = cache_root() / "digests" / _key(paths, states, part)
     kept = _read(entry)
     if kept is not None:
+        mark_used(entry)
         return kept
     started = time.time_ns()
     digest = compute()
     if _in_threads(_state, paths, workers) == states and all(state and _settled(state, started) for state in states):
         with suppress(DataError):  # no room, or no home: it is computed again the next time
             write_output(entry, digest.encode())
+            remove_unused(entry.parent)
     return digest
 
 

@@ -1,4 +1,4 @@
-"""Pre-generated corruptions: the official ImageNet-C and Tiny-ImageNet-C trees, the CIFAR-C arrays.
+"""Published corrupted images: trees of files such as ImageNet-C, arrays such as CIFAR-10-C.
 
 They are another protocol than corruptions made on the fly: JPEG-compressed once more (ImageNet-C), and frozen in 2018.
 The same images stand behind every cell, in the same order, so that results can be compared image by image.
@@ -7,45 +7,43 @@ The same images stand behind every cell, in the same order, so that results can 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from lst_robust.benchmark import CORRUPTIONS, GROUPS, SEVERITIES
-from lst_robust.data.cifar import SIZE, CifarName, require_size
+from lst_robust.benchmark import SEVERITIES, group_of, known_corruptions
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
 from lst_robust.data.content import digest_of_rows, kept_digest
-from lst_robust.data.imagenet import wnids
 from lst_robust.data.source import ImageSource
 from lst_robust.errors import DataError
 
 
 class CorruptedSet(ABC):
-    """All cells of a pre-generated benchmark. `layout`: where it comes from and how it must lie."""
+    """All cells of published corrupted images. `layout`: where they come from and how they must lie."""
 
     layout: str
 
     def __init__(self, root: Path | None, names: Sequence[str]) -> None:
-        """root: the benchmark's folder, or the one that holds it under one of `names`."""
+        """root: the folder of the corrupted images, or the folder above, in which it has one of these `names`."""
         top = require_folder(root, self.layout)
         self.folder = next((top / name for name in names if (top / name).is_dir()), top)
         self._reference: tuple[str, ImageSource] | None = None
 
     def cells(self) -> list[tuple[str, int]]:
-        """(corruption, severity) of the cells that are there; DataError when there is none."""
-        there = [(name, severity) for name in CORRUPTIONS for severity in SEVERITIES if self._has(name, severity)]
-        if not there:
+        """(corruption, severity) of the cells that the folder has; DataError when it has none."""
+        known = known_corruptions()
+        present = [(name, severity) for name in known for severity in SEVERITIES if self._has(name, severity)]
+        if not present:
             raise DataError(f"no corruption in {self.folder}: {self.layout}")
-        return there
+        return present
 
     def cell(self, corruption: str, severity: int) -> ImageSource:
         """The images of one cell; DataError when it is not there or holds other images than the cells before it."""
         if not self._has(corruption, severity):
             raise DataError(f"{corruption} at severity {severity} is not in {self.folder}: {self.layout}")
         source = self._open(corruption, severity)
-        source.mend = f"Download them again, for every cell must hold the same images ({self.layout})"
+        source.advice = f"Download them again, for every cell must hold the same images ({self.layout})"
         first, reference = self._reference or (source.place, source)
         if source.fingerprint() != reference.fingerprint():
             raise DataError(
@@ -82,8 +80,7 @@ class CorruptionTree(CorruptedSet):
         self._image_size, self._classes, self._name = image_size, classes, names[0]
 
     def _path(self, corruption: str, severity: int) -> Path:
-        group = next(group for group, names in GROUPS.items() if corruption in names)
-        nested = self.folder / group / corruption / str(severity)
+        nested = self.folder / group_of(corruption) / corruption / str(severity)
         return nested if nested.is_dir() else self.folder / corruption / str(severity)
 
     def _has(self, corruption: str, severity: int) -> bool:
@@ -102,13 +99,14 @@ class CorruptionTree(CorruptedSet):
 
 
 class CorruptionArrays(CorruptedSet):
-    """<corruption>.npy, uint8 (5 n, 32, 32, 3), severity 1 first, and labels.npy; memory-mapped, never unpickled."""
+    """<corruption>.npy, uint8 (5 n, S, S, 3), severity 1 first, and labels.npy; memory-mapped, never unpickled."""
 
-    def __init__(self, root: Path | None, classes: int, names: Sequence[str], origin: str) -> None:
+    def __init__(self, root: Path | None, image_size: int, names: Sequence[str], origin: str, classes: int) -> None:
+        """classes: how many there are."""
         self.layout = f"<corruption>.npy and labels.npy must lie in it or in {names[0]}/ below it ({origin})"
         super().__init__(root, names)
         self._classes = tuple(str(label) for label in range(classes))  # the arrays don't name them
-        self._name = names[0]
+        self._name, self._shape = names[0], (image_size, image_size, 3)
 
     def _has(self, corruption: str, severity: int) -> bool:
         return (self.folder / f"{corruption}.npy").is_file()
@@ -117,8 +115,9 @@ class CorruptionArrays(CorruptedSet):
         path = self.folder / f"{corruption}.npy"
         pixels = self._array(path)
         count, rest = divmod(len(pixels) if pixels.ndim else 0, len(SEVERITIES))
-        if pixels.dtype != np.uint8 or pixels.shape[1:] != (SIZE, SIZE, 3) or rest or not count:
-            raise DataError(f"{path} holds {pixels.dtype} {pixels.shape}, not uint8 (5 n, 32, 32, 3): {self.layout}")
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != self._shape or rest or not count:
+            wanted = f"uint8 (5 n, {', '.join(map(str, self._shape))})"
+            raise DataError(f"{path} holds {pixels.dtype} {pixels.shape}, not {wanted}: {self.layout}")
         return _Rows(self._name, path, self._classes, self._labels(count), pixels, severity)
 
     def _labels(self, count: int) -> np.ndarray:
@@ -154,38 +153,9 @@ class _Rows(ImageSource):
         self._path, self._first = path, (severity - 1) * len(labels)
         self._pixels = pixels[self._first : self._first + len(labels)]
 
-    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         return np.array(self._pixels[indices]), []
 
-    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
+    def digest_of(self, indices: np.ndarray, workers: int) -> str:
         rows = f"rows {self._first} and {digest_of_rows(indices)}"
         return kept_digest([self._path], lambda: digest_of_rows(self._pixels[indices]), part=rows)
-
-
-def _imagenet_c(root: Path | None, image_size: int, **_: Any) -> CorruptedSet:
-    return CorruptionTree(root, image_size, ("ImageNet-C", "imagenet-c"), "zenodo.org/records/2235448", wnids())
-
-
-def _tiny_imagenet_c(root: Path | None, image_size: int, **_: Any) -> CorruptedSet:
-    return CorruptionTree(root, image_size, ("Tiny-ImageNet-C", "tiny-imagenet-c"), "zenodo.org/records/2536630")
-
-
-def _own_tree(root: Path | None, image_size: int, **_: Any) -> CorruptedSet:
-    return CorruptionTree(root, image_size, ("corrupted",), "your own")
-
-
-def _cifar_c(root: Path | None, image_size: int, name: CifarName) -> CorruptedSet:
-    require_size(name, image_size)
-    if name == "cifar10":
-        return CorruptionArrays(root, 10, ("CIFAR-10-C",), "zenodo.org/records/2535967")
-    return CorruptionArrays(root, 100, ("CIFAR-100-C",), "zenodo.org/records/3555552")
-
-
-OFFICIAL: dict[str, Callable[..., CorruptedSet]] = {
-    "imagenet": _imagenet_c,
-    "tiny_imagenet": _tiny_imagenet_c,
-    "image_folder": _own_tree,
-    "cifar": _cifar_c,
-}
-"""Kind of the clean data set -> its corruptions: (root, image_size, the kind's options). A resize among the options is
-for the clean images only."""

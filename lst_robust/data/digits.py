@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from lst_robust.data.content import digest_of_rows
-from lst_robust.data.source import ImageSource, decode_each, stratified
+from lst_robust.data.kind import DatasetConfig, DatasetKind, Published
+from lst_robust.data.source import ImageSource, Split, decode_each, stratified
 from lst_robust.geometry import Geometry
 
 TEST_SIZE = 500  # 50 of each digit; the other 1,297 are for training
@@ -25,13 +26,12 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 class DigitsSource(ImageSource):
-    """The digits as RGB, enlarged from 8x8 by PIL's bicubic filter. Ids are the indices in scikit-learn's
-    set.
+    """The digits as RGB, enlarged from 8x8 by PIL's bicubic filter. Ids are the indices in scikit-learn's set.
 
-    The split is fixed: the test images are the stratified choice of 500 that `stratified` makes from the ids.
+    The split is fixed: the test images are the 500 that `stratified` chooses by their ids.
     """
 
-    def __init__(self, split: Literal["train", "test"], image_size: int = 32) -> None:
+    def __init__(self, split: Split, image_size: int = 32) -> None:
         pixels, labels = _digits()
         in_test = np.zeros(len(labels), bool)
         in_test[stratified([str(i) for i in range(len(labels))], labels, TEST_SIZE)] = True
@@ -48,12 +48,26 @@ class DigitsSource(ImageSource):
     def geometry(self) -> Geometry:
         return Geometry(size=self.image_size, resize=self.image_size, interpolation="bicubic")
 
-    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         return decode_each(self._enlarged, indices, self.image_size, workers)
 
     def _enlarged(self, index: int) -> np.ndarray:
         size = (self.image_size, self.image_size)
         return np.asarray(Image.fromarray(self._pixels[index]).resize(size, Image.Resampling.BICUBIC).convert("RGB"))
 
-    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
+    def digest_of(self, indices: np.ndarray, workers: int) -> str:
         return digest_of_rows(self._pixels[indices])
+
+
+class DigitsDataset(DatasetConfig):
+    """scikit-learn's bundled digits: 1,797 images, 500 of them for testing."""
+
+    kind: Literal["digits"]
+
+
+KIND = DatasetKind(
+    config=DigitsDataset,
+    open=lambda config, root, split, image_size: DigitsSource(split, image_size),
+    published={"digits": Published({"train": 1297, "test": 500}, classes=10, md5={})},
+    fixed_size=True,
+)

@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
+from lst_robust.data.corrupted import CorruptionTree
+from lst_robust.data.kind import DatasetConfig, DatasetKind
+from lst_robust.data.source import Split
 from lst_robust.errors import DataError
 
-SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val")}
+SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("test", "val")}
 LAYOUT = "images must lie as train/<class>/*.jpg and test/<class>/*.jpg (or val/<class>/*.jpg)"
 
 
@@ -19,7 +24,7 @@ class ImageFolderSource(FileSource):
     def __init__(
         self,
         root: Path | None,
-        split: Literal["train", "test"],
+        split: Split,
         image_size: int,
         resize: int | None = None,
         classes: Sequence[str] | None = None,
@@ -43,7 +48,7 @@ class ImageFolderSource(FileSource):
         )
 
 
-def _split_folder(root: Path, split: Literal["train", "test"]) -> Path:
+def _split_folder(root: Path, split: Split) -> Path:
     for name in SPLIT_FOLDERS[split]:
         if (root / name).is_dir():
             return root / name
@@ -66,3 +71,17 @@ def _require_same(found: list[str], folder: Path, expected: list[str], whose: st
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+class ImageFolderDataset(DatasetConfig):
+    """`train/<class>/*` and `test|val/<class>/*` below `--data-dir`; `resize`: shorter side before the centre crop."""
+
+    kind: Literal["image_folder"]
+    resize: int | None = Field(default=None, ge=1)
+
+
+KIND = DatasetKind(
+    config=ImageFolderDataset,
+    open=lambda config, root, split, image_size: ImageFolderSource(root, split, image_size, config.resize),
+    open_official=lambda config, root, image_size: CorruptionTree(root, image_size, ("corrupted",), "your own"),
+)

@@ -7,7 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, image_files, require_folder
+from lst_robust.data.corrupted import CorruptionTree
+from lst_robust.data.kind import DatasetConfig, DatasetKind, Published
+from lst_robust.data.source import Split
 from lst_robust.errors import DataError
 
 LAYOUT = "images must lie as val/<wnid>/*.JPEG, such as val/n01440764/ILSVRC2012_val_00000293.JPEG (image-net.org)"
@@ -25,9 +30,7 @@ class ImageNetSource(FileSource):
     The shorter side is resized to `resize`, then the centre is cropped, as for every published network.
     """
 
-    def __init__(
-        self, root: Path | None, split: Literal["train", "test"], image_size: int = 224, resize: int = 256
-    ) -> None:
+    def __init__(self, root: Path | None, split: Split, image_size: int = 224, resize: int = 256) -> None:
         folder = require_folder(root, LAYOUT) / ("val" if split == "test" else "train")
         if not folder.is_dir():
             raise DataError(f"no folder {folder}: {LAYOUT}")
@@ -40,3 +43,34 @@ class ImageNetSource(FileSource):
         super().__init__(
             f"imagenet/{split}", folder, files_by_class(folder, found, wnids()), wnids(), image_size, resize
         )
+
+
+class ImageNetDataset(DatasetConfig):
+    """ILSVRC 2012: `val/<wnid>/*` (and `train/<wnid>/*`); official: ImageNet-C."""
+
+    kind: Literal["imagenet"]
+    resize: int = Field(default=256, ge=1)
+
+
+KIND = DatasetKind(
+    config=ImageNetDataset,
+    open=lambda config, root, split, image_size: ImageNetSource(root, split, image_size, config.resize),
+    open_official=lambda config, root, image_size: CorruptionTree(
+        root, image_size, ("ImageNet-C", "imagenet-c"), "zenodo.org/records/2235448", wnids()
+    ),
+    published={
+        "imagenet": Published(
+            {"test": 50_000},  # evaluation needs no training images
+            classes=1000,
+            md5={  # sources: torchvision.datasets, and the Zenodo record 2235448
+                "ILSVRC2012_img_val.tar": "29b22e2961454d5413ddabcf34fc5622",
+                "noise.tar": "e80562d7f6c3f8834afb1ecf27252745",
+                "blur.tar": "2d8e81fdd8e07fef67b9334fa635e45c",
+                "weather.tar": "33ffea4db4d93fe4a428c40a6ce0c25d",
+                "digital.tar": "89157860d7b10d5797849337ca2e5c03",
+                "extra.tar": "d492dfba5fc162d8ec2c3cd8ee672984",
+            },
+        )
+    },
+    download=LAYOUT,
+)

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from lst_robust.geometry import Geometry, as_they_are
 
 CACHE_BYTES = 2**28  # CIFAR's 60,000 fit; ImageNet (7.5 GB at 224 px) is kept on disk, so that 2 GB of memory do
 CHECK_CHUNK = 256  # images in memory at once while a source is checked
+
+
+Split = Literal["train", "test"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,16 @@ class Unreadable:
 class ImageSource(ABC):
     """N labelled images of S x S pixels.
 
-    name: kind and split, as "digits/test"; place: where the images are, for messages; labels: int64 (N,),
-    positions in `classes`; ids: N unique strings; image_size: S in pixels; skipped: ids that were left out
-    because they cannot be read (only when that was asked for); mend: what to do about images that cannot be read.
-    Subclasses set these and implement `_load` and `_pixels_digest`.
+    name: kind and split, such as "digits/test"
+    place: where the images are, for messages
+    classes: names of the classes
+    labels: int64 (N,), positions in `classes`
+    ids: N different texts; the noise of an image depends on its id, so an id must never change
+    image_size: S in pixels
+    skipped: ids of images that were left out because they cannot be read, where that was asked for
+    advice: what people should do about images that cannot be read
+
+    A subclass sets all of them but the last two, and has the methods `load` and `digest_of`.
     """
 
     name: str
@@ -47,7 +57,7 @@ class ImageSource(ABC):
     ids: tuple[str, ...]
     image_size: int
     skipped: tuple[str, ...] = ()
-    mend: str = "Mend or remove them, or leave them out with --skip-unreadable"
+    advice: str = "Mend or remove them, or leave them out with --skip-unreadable"
 
     @property
     def geometry(self) -> Geometry:
@@ -62,8 +72,9 @@ class ImageSource(ABC):
         )
 
     @abstractmethod
-    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
-        """The images at `indices`, and (index, reason) of those that fail, whose pixels are undefined."""
+    def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        """The images at `indices`, uint8 (len(indices), S, S, 3), and (index, reason) of those that cannot be read,
+        whose pixels do not matter. `decode_each` does it for images that are decoded one by one."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -71,10 +82,10 @@ class ImageSource(ABC):
     def read(self, indices: Sequence[int] | np.ndarray, workers: int = 1) -> np.ndarray:
         """uint8 RGB (len(indices), S, S, 3) in the order of `indices`, decoded by `workers` threads.
 
-        Raises DataError when any of them cannot be read, after looking through the whole source: the one line
-        then names and counts everything there is to mend.
+        Raises DataError when any of them cannot be read. The whole source is looked through before, so that the
+        message counts all images that cannot be read.
         """
-        images, failed = self._load(np.asarray(indices, dtype=np.int64), workers)
+        images, failed = self.load(np.asarray(indices, dtype=np.int64), workers)
         if failed:
             raise self._unreadable_error(self.check(workers) or [self._unreadable(*f) for f in failed])
         return images
@@ -89,25 +100,25 @@ class ImageSource(ABC):
         failed = []
         for start in range(0, len(self), CHECK_CHUNK):
             chunk = np.arange(start, min(start + CHECK_CHUNK, len(self)))
-            failed += [self._unreadable(*f) for f in self._load(chunk, workers)[1]]
+            failed += [self._unreadable(*f) for f in self.load(chunk, workers)[1]]
         return failed
 
     def fingerprint(self, image_size: int | None = None) -> str:
         """16 hex digits of SHA-256 over size, ids and labels: equal where the same images are meant.
 
-        image_size: in place of the source's own.
+        image_size: counts instead of the source's own.
         """
         content = json.dumps([image_size or self.image_size, self.ids, self.labels.tolist()])
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def pixels_digest(self, workers: int = 1) -> str:
-        """32 hex digits of SHA-256 over the bytes that the images are read from, in order: equal where the same pixels
-        are read. Unreadable images count as such."""
-        return self._pixels_digest(np.arange(len(self)), workers)
+        """32 hex digits of SHA-256 over the bytes that all images are read from: equal for the same pixels."""
+        return self.digest_of(np.arange(len(self)), workers)
 
     @abstractmethod
-    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
-        """The digest of the images at `indices`, in that order; see lst_robust/data/content.py."""
+    def digest_of(self, indices: np.ndarray, workers: int) -> str:
+        """The digest of what the images at `indices` are read from, in that order. The functions `digest_of_rows` and
+        `digest_of_files` of lst_robust.data.content make one."""
 
     def select(self, indices: Sequence[int] | np.ndarray) -> ImageSource:
         """A view of the images at `indices`, in that order."""
@@ -126,7 +137,7 @@ class ImageSource(ABC):
         named = "; ".join(f"{f.id} ({f.reason})" for f in failed[:3])
         more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
         return DataError(
-            f"{len(failed)} of {len(self)} images of {self.place} cannot be read: {named}{more}. {self.mend}"
+            f"{len(failed)} of {len(self)} images of {self.place} cannot be read: {named}{more}. {self.advice}"
         )
 
 
@@ -136,15 +147,15 @@ class View(ImageSource):
     def __init__(self, source: ImageSource) -> None:
         self.name, self.place, self.classes = source.name, source.place, source.classes
         self.image_size = source.image_size
-        self.labels, self.ids, self.skipped, self.mend = source.labels, source.ids, source.skipped, source.mend
+        self.labels, self.ids, self.skipped, self.advice = source.labels, source.ids, source.skipped, source.advice
         self._source = source
 
     @property
     def geometry(self) -> Geometry:
         return self._source.geometry
 
-    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
-        return self._source._pixels_digest(indices, workers)
+    def digest_of(self, indices: np.ndarray, workers: int) -> str:
+        return self._source.digest_of(indices, workers)
 
 
 class Selection(View):
@@ -157,17 +168,17 @@ class Selection(View):
         self.skipped = source.skipped + skipped
         self._indices = indices
 
-    def _pixels_digest(self, indices: np.ndarray, workers: int) -> str:
-        return self._source._pixels_digest(self._indices[indices], workers)
+    def digest_of(self, indices: np.ndarray, workers: int) -> str:
+        return self._source.digest_of(self._indices[indices], workers)
 
     def whole(self, index: int) -> np.ndarray:
         return self._source.whole(int(self._indices[index]))
 
-    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
-        there = self._indices[indices]
-        images, failed = self._source._load(there, workers)
-        here = dict(zip(there.tolist(), indices.tolist(), strict=True))
-        return images, [(here[index], reason) for index, reason in failed]
+    def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        in_source = self._indices[indices]
+        images, failed = self._source.load(in_source, workers)
+        own_index = dict(zip(in_source.tolist(), indices.tolist(), strict=True))
+        return images, [(own_index[index], reason) for index, reason in failed]
 
 
 class Cached(View):
@@ -178,11 +189,11 @@ class Cached(View):
         self._images = np.empty((len(source), self.image_size, self.image_size, 3), np.uint8)
         self._present = np.zeros(len(source), bool)
 
-    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         missing = np.unique(indices[~self._present[indices]])
         failed: list[tuple[int, str]] = []
         if missing.size:
-            images, failed = self._source._load(missing, workers)
+            images, failed = self._source.load(missing, workers)
             decoded = ~np.isin(missing, [index for index, _ in failed])
             self._images[missing[decoded]] = images[decoded]
             self._present[missing[decoded]] = True  # last: another thread may read meanwhile
@@ -195,8 +206,7 @@ def cached(source: ImageSource, max_bytes: int = CACHE_BYTES) -> ImageSource:
 
 
 def without_unreadable(source: ImageSource, workers: int = 1) -> ImageSource:
-    """`source` less the images that cannot be read, which are listed in `.skipped`; every image is decoded
-    once.
+    """`source` without the images that cannot be read. Every image is decoded once; `.skipped` lists those left out.
 
     Raises NothingToEvaluateError when no image is left.
     """
@@ -213,10 +223,10 @@ def without_unreadable(source: ImageSource, workers: int = 1) -> ImageSource:
 
 
 def stratified(ids: Sequence[str], labels: np.ndarray, count: int) -> np.ndarray:
-    """Sorted positions of `count` images, as even over the classes as the classes' sizes allow.
+    """Sorted positions of `count` images, spread over the classes as evenly as the sizes of the classes allow.
 
-    Images are ordered by a hash of their ids and dealt out one a class at a time, so the choice depends on
-    nothing but ids and labels, and a smaller choice lies inside a larger one. labels: integers (N,).
+    A hash of the ids gives the order in which each class hands out its images, one at a time. So the choice depends on
+    ids and labels only, and a smaller choice is part of a larger one. labels: integers (N,).
     """
     digests = [hashlib.blake2b(i.encode(), digest_size=8).digest() for i in ids]
     taken: dict[int, int] = {}
@@ -231,20 +241,20 @@ def stratified(ids: Sequence[str], labels: np.ndarray, count: int) -> np.ndarray
 def decode_each(
     decode: Callable[[int], np.ndarray], indices: np.ndarray, image_size: int, workers: int
 ) -> tuple[np.ndarray, list[tuple[int, str]]]:
-    """`_load` for sources that decode one image at a time; decode(index) gives uint8 (S, S, 3) or raises."""
+    """`load` for sources that decode one image at a time; decode(index) gives uint8 (S, S, 3) or raises."""
     images = np.empty((len(indices), image_size, image_size, 3), np.uint8)
 
-    def one(place: int) -> tuple[int, str] | None:
-        index = int(indices[place])
+    def decode_one(position: int) -> tuple[int, str] | None:
+        index = int(indices[position])
         try:
-            images[place] = decode(index)
+            images[position] = decode(index)
         except Exception as error:  # decoders raise anything on damaged files: OSError, SyntaxError, struct.error, ...
             return index, " ".join(str(error).split()) or type(error).__name__
         return None
 
     if workers > 1 and len(indices) > 1:
         with ThreadPoolExecutor(workers) as pool:
-            outcomes = list(pool.map(one, range(len(indices))))
+            outcomes = list(pool.map(decode_one, range(len(indices))))
     else:
-        outcomes = [one(place) for place in range(len(indices))]
+        outcomes = [decode_one(position) for position in range(len(indices))]
     return images, [outcome for outcome in outcomes if outcome is not None]

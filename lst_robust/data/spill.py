@@ -28,19 +28,19 @@ class Spilled(View):
         self._present = np.zeros(len(source), bool)
         self._bytes = self.image_size**2 * 3
 
-    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         images = np.empty((len(indices), self.image_size, self.image_size, 3), np.uint8)
         present = self._present[indices]
         failed: list[tuple[int, str]] = []
         if not present.all():
-            images[~present], failed = self._source._load(indices[~present], workers)
+            images[~present], failed = self._source.load(indices[~present], workers)
         lost = {index for index, _ in failed}
         with self._lock:
-            for place, index in enumerate(indices.tolist()):
-                if present[place]:
-                    self._fetch(index, images[place])
+            for position, index in enumerate(indices.tolist()):
+                if present[position]:
+                    self._fetch(index, images[position])
                 elif index not in lost:
-                    self._present[index] = self._keep(index, images[place])
+                    self._present[index] = self._keep(index, images[position])
         return images, failed
 
     def _fetch(self, index: int, image: np.ndarray) -> None:

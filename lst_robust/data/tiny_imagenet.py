@@ -13,6 +13,9 @@ from lst_robust.data.class_folders import (
     readable_name,
     require_folder,
 )
+from lst_robust.data.corrupted import CorruptionTree
+from lst_robust.data.kind import DatasetConfig, DatasetKind, Published
+from lst_robust.data.source import Split
 from lst_robust.errors import DataError
 
 FOLDER = "tiny-imagenet-200"
@@ -26,7 +29,7 @@ LAYOUT = (
 class TinyImageNetSource(FileSource):
     """One split; "test" is the labelled validation set. Ids are "<wnid>/<file name>" in either layout."""
 
-    def __init__(self, root: Path | None, split: Literal["train", "test"], image_size: int = 64) -> None:
+    def __init__(self, root: Path | None, split: Split, image_size: int = 64) -> None:
         top = require_folder(root, LAYOUT)
         top = top / FOLDER if (top / FOLDER).is_dir() else top
         folder = top / ("val" if split == "test" else "train")
@@ -60,3 +63,30 @@ def _annotated(folder: Path) -> tuple[list[str], list[tuple[str, str, int]]]:
     label_of = {wnid: label for label, wnid in enumerate(classes)}
     rows = sorted((wnid_of[file], file) for file in found)
     return classes, [(f"images/{file}", readable_name(f"{wnid}/{file}"), label_of[wnid]) for wnid, file in rows]
+
+
+class TinyImageNetDataset(DatasetConfig):
+    """`tiny-imagenet-200/`; official: Tiny-ImageNet-C."""
+
+    kind: Literal["tiny_imagenet"]
+
+
+KIND = DatasetKind(
+    config=TinyImageNetDataset,
+    open=lambda config, root, split, image_size: TinyImageNetSource(root, split, image_size),
+    open_official=lambda config, root, image_size: CorruptionTree(
+        root, image_size, ("Tiny-ImageNet-C", "tiny-imagenet-c"), "zenodo.org/records/2536630"
+    ),
+    published={
+        "tiny_imagenet": Published(
+            {"train": 100_000, "test": 10_000},
+            classes=200,
+            md5={  # sources: Stanford's archive, and the Zenodo record 2536630
+                "tiny-imagenet-200.zip": "90528d7ca1a48142e341f4ef8d21d0de",
+                "Tiny-ImageNet-C.tar": "f9c9a9dbdc11469f0b850190f7ad8be1",
+                "Tiny-ImageNet-C-extra.tar": "0db0588d243cf403ef93449ec52b70eb",
+            },
+        )
+    },
+    download=LAYOUT,
+)

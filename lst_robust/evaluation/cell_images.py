@@ -11,10 +11,11 @@ from PIL import Image
 
 from lst_robust import corruptions as engine
 from lst_robust.benchmark import CLEAN_CELL, Cell
-from lst_robust.data import ImageSource, decoded_once, open_corrupted, open_source
+from lst_robust.data import CorruptedSet, ImageSource, decoded_once, open_corrupted, open_source
 from lst_robust.data.decode import resize_and_crop
 from lst_robust.data.source import View, without_unreadable
 from lst_robust.errors import DataError
+from lst_robust.evaluation.request import EvalRequest
 from lst_robust.geometry import Geometry
 from lst_robust.models.preprocess import Load
 from lst_robust.suites import Suite
@@ -70,32 +71,18 @@ class GeneratedImages(CellImages):
 class OfficialImages(CellImages):
     """Read from the files of a corrupted set, which must hold the clean images and no others.
 
-    whole: all clean images; clean: those that are evaluated, some or all of them, cut as the official files were.
-    scaled: what a network of another input size makes of these squares, the clean and the corrupted ones alike.
+    corrupted: the set; whole: all clean images; clean: those that are evaluated, some or all of them, cut as the
+    official files were; scaled: what a network of another input size makes of these squares, the clean and the
+    corrupted ones alike.
     """
 
     engine, seed = "official", 0
 
     def __init__(
-        self,
-        suite: Suite,
-        clean: ImageSource,
-        whole: ImageSource,
-        folder: str | Path | None,
-        cells: Sequence[Cell],
-        scaled: Geometry | None,
+        self, corrupted: CorruptedSet, clean: ImageSource, whole: ImageSource, scaled: Geometry | None
     ) -> None:
-        """Raises DataError when the set is not there, or lacks some of the `cells`."""
-        if folder is not None and not Path(folder).expanduser().is_dir():
-            raise DataError(f"no folder of corrupted images {folder}: give an existing one with --corrupted-dir")
-        self._set = open_corrupted(suite.dataset, image_size=suite.image_size, data_dir=folder)
-        self._present = {CLEAN_CELL} | {Cell(*cell) for cell in self._set.cells()}
-        missing = sorted(set(cells) - self._present)
-        if missing:
-            raise DataError(
-                f"{len(missing)} of the wanted cells are not in {self._set.folder}, such as {missing[0].name}: complete"
-                f" the download ({self._set.layout}), or choose others with --corruptions (standard: ImageNet-C's 15)"
-            )
+        self._set = corrupted
+        self._present = {CLEAN_CELL} | {Cell(*cell) for cell in corrupted.cells()}
         self._whole, self._scaled = whole, scaled
         self.transform = f"clean: {clean.geometry.described()}; corrupted: files as they are"
         self.transform += f"; both {scaled.described()}" if scaled else ""
@@ -136,44 +123,49 @@ class Scaled(View):
     def geometry(self) -> Geometry:
         return self._geometry
 
-    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
-        squares, failed = self._source._load(indices, workers)
+    def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        squares, failed = self._source.load(indices, workers)
         return np.stack([resize_and_crop(Image.fromarray(square), self._geometry) for square in squares]), failed
 
 
-def open_cell_images(
-    suite: Suite,
-    cells: Sequence[Cell],
-    *,
-    folder: Path,
-    own_geometry: Geometry | None = None,
-    data_dir: str | Path | None = None,
-    corrupted_dir: str | Path | None = None,
-    limit: int | None = None,
-    seed: int | None = None,
-    skip_unreadable: bool = False,
-    workers: int = 1,
-) -> CellImages:
-    """The images of a suite's cells. Nothing is decoded, except by `skip_unreadable`, which looks at every clean image.
+def open_cell_images(request: EvalRequest, own_geometry: Geometry | None = None) -> CellImages:
+    """The images of the cells that are asked for. Nothing is decoded, except by `skip_unreadable`, which looks at every
+    clean image.
 
-    folder: for temporary files. own_geometry: the network's, in place of the suite's. Official files stay as they are:
-    of a network's own geometry only the size and the interpolation count, by which the squares are scaled.
-    data_dir: folder of the clean images; corrupted_dir: of the official corrupted ones, by default `data_dir` too.
-    limit, seed: in place of the suite's. Raises DataError for data that is not there.
+    own_geometry: the network's, in place of the suite's. Official files stay as they are: of a network's own geometry
+    only the size and the interpolation count, by which the squares are scaled. Raises DataError for data that is not
+    there.
     """
+    suite, workers = request.suite, request.workers
     official = suite.protocol == "official"
-    whole = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=data_dir)
+    whole = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=request.data_dir)
     if own_geometry is not None and not official:
         whole = whole.with_geometry(own_geometry)
-    clean = without_unreadable(whole, workers) if skip_unreadable else whole
-    limit = suite.limit if limit is None else limit
+    clean = without_unreadable(whole, workers) if request.skip_unreadable else whole
+    limit = suite.limit if request.limit is None else request.limit
     if limit is not None:
         clean = clean.subset(limit)
     if not official:
-        return GeneratedImages(suite, clean, suite.seed if seed is None else seed, folder)
-    corrupted_folder = data_dir if corrupted_dir is None else corrupted_dir
+        seed = suite.seed if request.seed is None else request.seed
+        return GeneratedImages(suite, clean, seed, request.results_dir)
+    folder = request.data_dir if request.corrupted_dir is None else request.corrupted_dir
+    corrupted = open_official_set(suite, folder, request.cells())
     scaled = None if own_geometry is None else scaled_squares(own_geometry, suite.image_size)
-    return OfficialImages(suite, clean, whole, corrupted_folder, cells, scaled)
+    return OfficialImages(corrupted, clean, whole, scaled)
+
+
+def open_official_set(suite: Suite, folder: str | Path | None, cells: Sequence[Cell]) -> CorruptedSet:
+    """A suite's official corrupted images; DataError when they are not there, or lack some of the `cells`."""
+    if folder is not None and not Path(folder).expanduser().is_dir():
+        raise DataError(f"no folder of corrupted images {folder}: give an existing one with --corrupted-dir")
+    corrupted = open_corrupted(suite.dataset, image_size=suite.image_size, data_dir=folder)
+    missing = sorted(set(cells) - {CLEAN_CELL, *(Cell(*cell) for cell in corrupted.cells())})
+    if missing:
+        raise DataError(
+            f"{len(missing)} of the wanted cells are not in {corrupted.folder}, such as {missing[0].name}: complete "
+            f"the download ({corrupted.layout}), or choose others with --corruptions (standard: ImageNet-C's 15)"
+        )
+    return corrupted
 
 
 def scaled_squares(own: Geometry, size: int) -> Geometry | None:

@@ -1,100 +1,165 @@
-"""From corrupted images to what a network makes of them."""
+"""From images to what a network makes of them: one runner, which alone decides how many images go where at a time."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import dataclass
 from threading import Semaphore
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
+from lst_robust.evaluation.identity.probe import full_precision
+from lst_robust.models.optimize import images_a_thread
 from lst_robust.models.preprocess import Load, Preprocess
 from lst_robust.records.confidence import Outcomes
 from lst_robust.runtime.prefetch import prefetch
+from lst_robust.suites import PixelStatistics
 
+logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
+TOP = 5
 # What a thread of its own takes at a time: fewer are slow, more gain nothing and keep Ctrl-C waiting.
 MIN_IMAGES, MAX_IMAGES, MAX_PIXELS = 8, 64, 2**19
 STATELESS_PACKAGES = ("lst_robust.models.", "torch.nn.modules.", "torchvision.models.", "torchvision.ops.")
+NORMALISERS = (
+    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
+    nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d,
+)  # fmt: skip
 
 
-@torch.inference_mode()
-def compute_logits(
-    model: nn.Module, preprocess: Preprocess, images: np.ndarray, classes: int, *, amp: bool = False
-) -> torch.Tensor:
-    """float32 (n, classes) on the network's device, of images uint8 (n, S, S, 3).
+@dataclass(frozen=True)
+class InferenceSettings:
+    """How fast the result comes, not what it is (amp: to rounding).
 
-    Raises UsageError when the network does not return one logit for each class.
+    batch_size: images in the network at a time, at most; workers: threads that load and corrupt.
     """
-    batch = preprocess(images).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(preprocess.device.type, enabled=amp):
-        logits = model(batch)
-    shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else f"a {type(logits).__name__}"
-    if shape != (len(images), classes):
-        raise UsageError(
-            f"the network returned {shape} for {len(images)} images of {classes} classes: it must return one logit a "
-            "class, (images, classes)"
-        )
-    return logits.float()
+
+    device: torch.device
+    batch_size: int
+    workers: int
+    amp: bool = False
 
 
-@torch.inference_mode()
-def predict(
-    model: nn.Module,
-    preprocess: Preprocess,
-    images: np.ndarray,
-    labels: np.ndarray,
-    classes: int,
-    *,
-    amp: bool = False,
-) -> Outcomes:
-    """How each image, uint8 (n, S, S, 3), with its label, int64 (n,), one of so many `classes`, comes out.
+class Sizes(NamedTuple):
+    """How the images of a cell are cut up.
 
-    Raises NonFiniteError when a logit is NaN or infinite, UsageError when there is not one for each class.
+    loaded: how many images a worker loads at a time; at_once: how many of them go through the network together;
+    threads: how many threads compute at the same time, each with images of its own. With one, each batch has all of
+    torch's threads.
     """
-    logits = compute_logits(model, preprocess, images, classes, amp=amp)
-    if not torch.isfinite(logits).all():
-        raise NonFiniteError("the network returned NaN or infinite logits")
-    return Outcomes.of(logits, torch.from_numpy(labels).to(logits.device))
+
+    loaded: int
+    at_once: int
+    threads: int
+
+    @classmethod
+    def of(cls, network: nn.Module, settings: InferenceSettings, image_size: int, threads: int) -> Sizes:
+        """threads: those that torch has.
+
+        On a CPU each of torch's threads computes alone, with images of its own, where the network allows that and the
+        batch holds enough for all. This is faster than one batch on all of them, which wait for each other after every
+        layer, and so for each one whose core a loader has.
+        """
+        on_cpu = settings.device.type == "cpu"
+        share = min(settings.batch_size // threads, MAX_IMAGES, max(MIN_IMAGES, MAX_PIXELS // image_size**2))
+        shared = on_cpu and 1 < threads <= settings.workers and share >= MIN_IMAGES and keeps_no_state(network)
+        loaded = share if shared else settings.batch_size
+        best = images_a_thread(network) if on_cpu else None
+        at_once = loaded if best is None else min(loaded, best * (1 if shared else threads))
+        return cls(loaded, at_once, threads if shared else 1)
+
+    def batches(self, n: int) -> list[range]:
+        """Positions of images 0 to n - 1, in order. Few images are shared out too."""
+        size = min(self.loaded, -(-n // self.threads))
+        return [range(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-class Predictor:
-    """`predict` for batches that may be too large for the device's memory: each time it runs out, half as many images
-    go through the network at a time, from then on."""
+class InferenceRunner:
+    """Classifies uint8 images by a network that lies on its device in evaluation mode.
+
+    On a CPU torch's thread count of the process may be 1 while a cell is classified; afterwards it is the caller's.
+    """
 
     def __init__(
-        self, model: nn.Module, preprocess: Preprocess, classes: int, *, amp: bool, warn: Callable[[str], None]
+        self, network: nn.Module, pixels: PixelStatistics, classes: int, settings: InferenceSettings, image_size: int
     ) -> None:
-        self.model, self.preprocess, self.classes, self.amp, self._warn = model, preprocess, classes, amp, warn
-        self.at_once: int | None = None  # images; None: as many as come
+        self.network, self.classes, self.settings = network, classes, settings
+        self.preprocess = Preprocess(pixels.mean, pixels.std, settings.device)
+        self.torch_threads = torch.get_num_threads()
+        self.sizes = Sizes.of(network, settings, image_size, self.torch_threads)
+        self._at_once = self.sizes.at_once  # less once the device's memory has run out
 
-    def __call__(self, images: np.ndarray, labels: np.ndarray) -> Outcomes:
-        """How each image, uint8 (n, S, S, 3), comes out; labels: int64 (n,)."""
+    def outcomes(self, load: Load, labels: np.ndarray) -> Generator[Outcomes, None, None]:
+        """What the network makes of images 0, 1, ... in order, in parts.
 
+        load: positions -> uint8 (n, S, S, 3), called from several threads; labels: int64, of all images. Close it
+        (contextlib.closing) where it may be left before its end. Raises NonFiniteError when a logit is NaN or infinite.
+        """
+        batches = self.sizes.batches(len(labels))
+        if self.sizes.threads > 1:
+            yield from self._on_each_thread(load, labels, batches)
+            return
+        with closing(prefetch(load, batches, self.settings.workers)) as loaded:
+            for batch, images in zip(batches, loaded, strict=True):
+                yield self._classified(images, labels[batch.start : batch.stop])
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """float32 (n, classes) of images uint8 (n, S, S, 3), always in full precision."""
+        with full_precision(self.settings.device):
+            return np.concatenate(self._in_parts(lambda some: self._logits(images[some]).cpu().numpy(), len(images)))
+
+    def _on_each_thread(self, load: Load, labels: np.ndarray, batches: list[range]) -> Generator[Outcomes, None, None]:
+        computing = Semaphore(self.sizes.threads)  # further workers load ahead
+
+        def load_and_classify(batch: range) -> Outcomes:
+            images = load(batch)
+            with computing:
+                return self._classified(images, labels[batch.start : batch.stop])
+
+        try:
+            outcomes = prefetch(load_and_classify, batches, self.settings.workers, lambda: torch.set_num_threads(1))
+            with closing(outcomes):
+                yield from outcomes
+        finally:
+            torch.set_num_threads(self.torch_threads)
+
+    def _classified(self, images: np.ndarray, labels: np.ndarray) -> Outcomes:
         def outcomes(some: slice) -> Outcomes:
-            return predict(self.model, self.preprocess, images[some], labels[some], self.classes, amp=self.amp)
+            logits = self._logits(images[some], amp=self.settings.amp)
+            if not torch.isfinite(logits).all():
+                raise NonFiniteError("the network returned NaN or infinite logits")
+            return outcomes_of(logits, torch.from_numpy(labels[some]).to(logits.device))
 
         return Outcomes.concatenated(self._in_parts(outcomes, len(images)))
 
-    def logits(self, images: np.ndarray) -> np.ndarray:
-        """float32 (n, classes), always in full precision."""
-
-        def logits(some: slice) -> np.ndarray:
-            return compute_logits(self.model, self.preprocess, images[some], self.classes).cpu().numpy()
-
-        return np.concatenate(self._in_parts(logits, len(images)))
+    @torch.inference_mode()
+    def _logits(self, images: np.ndarray, *, amp: bool = False) -> torch.Tensor:
+        """float32 (n, classes) on the device. UsageError when the network does not return one logit for each class."""
+        batch = self.preprocess(images).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.settings.device.type, enabled=amp):
+            logits = self.network(batch)
+        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else f"a {type(logits).__name__}"
+        if shape != (len(images), self.classes):
+            raise UsageError(
+                f"the network returned {shape} for {len(images)} images of {self.classes} classes: it must return one "
+                "logit a class, (images, classes)"
+            )
+        return logits.float()
 
     def _in_parts(self, work: Callable[[slice], Result], n: int) -> list[Result]:
         """What `work` makes of n images, in as many parts as the memory needs."""
         parts: list[Result] = []
         done = 0
         while done < n:
-            some = slice(done, min(done + (self.at_once or n), n))
+            some = slice(done, min(done + self._at_once, n))
             try:
                 parts.append(work(some))
             except torch.cuda.OutOfMemoryError as error:
@@ -104,81 +169,56 @@ class Predictor:
         return parts
 
     def _halve(self, tried: int, error: Exception) -> None:
+        device = self.settings.device
         if tried == 1:
             raise LstRobustError(
-                f"{self.preprocess.device} has not enough memory for one image: free some, or take --device cpu"
+                f"{device} has not enough memory for one image: free some, or take --device cpu"
             ) from error
-        self.at_once = tried // 2
-        self._warn(f"{self.preprocess.device} has not enough memory for {tried} images at a time: going on with half")
+        self._at_once = tried // 2
+        logger.warning("%s has not enough memory for %d images at a time: going on with half", device, tried)
         torch.cuda.empty_cache()
 
 
-class Classifier:
-    """All images of a cell through the network, with loading and computing at the same time.
-
-    On a CPU each of torch's threads computes alone, with images of its own, where the network allows that and the batch
-    holds enough for all. This is faster than one batch on all of them, which wait for each other after every layer, and
-    so for each one whose core a loader has. Elsewhere `workers` threads load ahead while the caller's computes.
-
-    While it runs, torch's thread count of the process is 1; afterwards it is the caller's.
-    """
-
-    def __init__(self, predict: Predictor, image_size: int, batch_size: int, workers: int) -> None:
-        self.predict, self.batch_size, self.workers = predict, batch_size, workers
-        self.threads = torch.get_num_threads()
-        self.share = min(batch_size // self.threads, MAX_IMAGES, max(MIN_IMAGES, MAX_PIXELS // image_size**2))
-        self.shared_out = (
-            predict.preprocess.device.type == "cpu"
-            and 1 < self.threads <= workers
-            and self.share >= MIN_IMAGES
-            and keeps_no_state(predict.model)
-        )
-
-    def __call__(self, load: Load, labels: np.ndarray) -> Generator[Outcomes, None, None]:
-        """The outcomes of images 0, 1, ... in order, in parts. Close it (contextlib.closing) where it may be left
-        before its end."""
-        return self._on_each_thread(load, labels) if self.shared_out else self._one_by_one(load, labels)
-
-    def _one_by_one(self, load: Load, labels: np.ndarray) -> Generator[Outcomes, None, None]:
-        batches = _batches(len(labels), self.batch_size)
-        with closing(prefetch(load, batches, self.workers)) as loaded:
-            for batch, images in zip(batches, loaded, strict=True):
-                yield self.predict(images, labels[batch.start : batch.stop])
-
-    def _on_each_thread(self, load: Load, labels: np.ndarray) -> Generator[Outcomes, None, None]:
-        computing = Semaphore(self.threads)  # further workers load ahead
-
-        def load_and_predict(batch: range) -> Outcomes:
-            images = load(batch)
-            with computing:
-                return self.predict(images, labels[batch.start : batch.stop])
-
-        n = len(labels)
-        batches = _batches(n, min(self.share, -(-n // self.threads)))
-        try:
-            outcomes = prefetch(load_and_predict, batches, self.workers, lambda: torch.set_num_threads(1))
-            with closing(outcomes):
-                yield from outcomes
-        finally:
-            torch.set_num_threads(self.threads)
+@torch.inference_mode()
+def outcomes_of(logits: torch.Tensor, labels: torch.Tensor) -> Outcomes:
+    """logits: (n, classes); labels: int64 (n,), on the same device."""
+    predicted = logits.argmax(dim=1)
+    correct = predicted == labels
+    in_top5 = None
+    if logits.shape[1] > TOP:
+        in_top5 = (logits.topk(TOP, dim=1).indices == labels[:, None]).any(dim=1) | correct
+    p = logits.double().softmax(dim=1)
+    own = p.gather(1, labels[:, None])[:, 0]
+    brier = p.square().sum(dim=1) - 2 * own + 1
+    return Outcomes(
+        correct.cpu().numpy(),
+        None if in_top5 is None else in_top5.cpu().numpy(),
+        p.amax(dim=1).cpu().numpy(),
+        brier.clamp(min=0).cpu().numpy(),
+        predicted.cpu().numpy(),
+    )
 
 
-def _batches(n: int, size: int) -> list[range]:
-    return [range(start, min(start + size, n)) for start in range(0, n, size)]
-
-
-def keeps_no_state(model: nn.Module) -> bool:
-    """Whether several threads may call `model` at the same time, each with a part of a batch.
+def keeps_no_state(network: nn.Module) -> bool:
+    """Whether several threads may call `network` at the same time, each with a part of a batch.
 
     The modules of this library, torch and torchvision change nothing in themselves in evaluation mode, with the
-    exceptions below. Of others, of hooks and of methods replaced in an object, nobody knows.
+    exceptions below. Of others, of hooks and of methods that were replaced in an object, nobody knows.
     """
-    everywhere = nn.modules.module
-    return not (everywhere._global_forward_hooks or everywhere._global_forward_pre_hooks) and all(
+    everywhere = (register_module_forward_hook, register_module_forward_pre_hook)
+    return not any(_has_hooks(register) for register in everywhere) and all(
         type(module).__module__.startswith(STATELESS_PACKAGES)
-        and not (module._forward_hooks or module._forward_pre_hooks)
         and not any(callable(getattr(type(module), name, None)) for name in vars(module))
-        and not (isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is None)  # of the batch
+        and not (isinstance(module, NORMALISERS) and module.running_mean is None)  # what it computes is of the batch
         and not getattr(module, "max_norm", None)  # embeddings that rescale themselves
-        for module in model.modules()
+        and not any(_has_hooks(one) for one in (module.register_forward_hook, module.register_forward_pre_hook))
+        for module in network.modules()
     )
+
+
+def _has_hooks(register: Callable[[Callable[..., None]], Any]) -> bool:
+    """Whether there are hooks of the kind that `register` adds. torch can only be asked by adding one more."""
+    handle = register(lambda *_: None)
+    others = len(handle.hooks_dict_ref()) > 1
+    handle.remove()
+    return others

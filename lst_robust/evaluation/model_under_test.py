@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from lst_robust.data import ImageSource
-from lst_robust.errors import CheckpointError, DataError, UsageError
+from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.evaluation.identity.structure import code_digest, structure_digest, weights_digest
+from lst_robust.evaluation.request import MAX_NAME, EvalRequest, Options
 from lst_robust.models import create_model, fitting_options, model_info, without_image_size
 from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
+from lst_robust.models.external import stated_statistics
 from lst_robust.records.record import ModelIdentity
-from lst_robust.runtime.progress import Observer
 from lst_robust.suites import PixelStatistics, Suite
-from lst_robust.training.trained import checkpoints_folder, ensure_trained, find_checkpoint, plan_training
-
-Options = Mapping[str, str | int | float | bool]
-MAX_NAME = 100  # characters: it names a folder
 
 
 @dataclass(frozen=True)
 class ModelUnderTest:
-    """A network to evaluate, and who it is."""
+    """A network to evaluate, and who it is.
+
+    pixels: how its input is normalised, where that is not as the suite says.
+    """
 
     identity: ModelIdentity
     model: nn.Module
-    pixels: PixelStatistics | None = None  # how its input is normalised, where that is not as the suite says
+    pixels: PixelStatistics | None = None
+
+
+def model_under_test(request: EvalRequest, clean: ImageSource) -> ModelUnderTest:
+    """The network that is asked for, with its weights: as it was given, of a checkpoint, or of its library.
+
+    clean: the test images, whose classes its outputs must be. Raises CheckpointError where it has no weights.
+    """
+    model, suite = request.model, request.suite
+    own_geometry = clean.geometry if request.preprocess == "model" else None
+    if isinstance(model, nn.Module):
+        found = from_module(model, request.name, len(clean.classes))
+        stated = stated_statistics(unwrapped(model)) if own_geometry else None
+        if stated is not None:
+            pixels = PixelStatistics.model_validate(dict(zip(("mean", "std"), stated, strict=True)))
+            found = found if pixels == suite.pixels else with_statistics(found, pixels)
+    elif request.checkpoint is not None:
+        found = from_checkpoint(model, request.checkpoint, suite, clean, request.model_options)
+    elif request.options.get("weights"):
+        found = from_library(model, suite, clean, request.options)
+    else:
+        raise CheckpointError(f"{model} has no weights: give a checkpoint")
+    return replace(found, identity=found.identity.model_copy(update={"geometry": own_geometry}))
 
 
 def from_module(model: nn.Module, name: str | None, num_classes: int) -> ModelUnderTest:
@@ -115,50 +135,6 @@ def from_checkpoint(
         code=_code(name),
     )
     return ModelUnderTest(identity, model, pixels)
-
-
-def trained_on_demand(
-    name: str,
-    suite: Suite,
-    source: ImageSource,
-    options: Options | None,
-    *,
-    data_dir: str | Path | None,
-    results_dir: str | Path,
-    train: bool,
-    train_seed: int | None,
-    skip_unreadable: bool,
-    device: torch.device,
-    workers: int,
-    observer: Observer,
-) -> ModelUnderTest:
-    """A network of the registry trained by the suite's recipe: an earlier training is used again, else it is trained
-    now, unless `train` is False (then CheckpointError says how to get it)."""
-    model_info(name)  # an unknown model must not wait for the data
-    recipe = suite.training
-    if recipe is not None and train_seed is not None:
-        recipe = recipe.changed({"seed": train_seed})
-    training = plan_training(
-        name, suite, options=options, recipe=recipe, data_dir=data_dir, skip_unreadable=skip_unreadable
-    )
-    if training.source.classes != source.classes:
-        raise DataError(
-            f"{source.name}: the classes for training ({_some(training.source.classes)}) are not those for testing "
-            f"({_some(source.classes)}): the class folders must have the same names in both"
-        )
-    checkpoint = find_checkpoint(training, checkpoints_folder(results_dir, suite))
-    if not checkpoint.is_file():
-        if not train:
-            raise CheckpointError(
-                f"{name} has no checkpoint trained for suite {suite.name!r} in {checkpoint.parent}: give one with "
-                f"--checkpoint, or let it be trained with --train"
-            )
-        observer.note(
-            f"{name} has no checkpoint for {suite.name} yet: training it first ({len(training.source)} images, "
-            f"{training.recipe.epochs} epochs, once)"
-        )
-        ensure_trained(training, checkpoint, device=device, workers=workers, observer=observer)
-    return from_checkpoint(name, checkpoint, suite, source, options)
 
 
 def _own_pixels(name: str, suite: Suite) -> tuple[PixelStatistics | None, dict[str, str]]:

@@ -1,18 +1,22 @@
-"""What `evaluate` is asked for, checked as a whole before any work: no mistake may cost the time of a measurement."""
+"""What an evaluation is asked for, checked as a whole before any work: no mistake may cost the time of a measurement.
+
+The same checks serve Python's arguments, the command line's options and a YAML file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from numbers import Integral
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import nn
+from typing_extensions import TypedDict, Unpack
 
-from lst_robust.analysis.normalisers import resolve_normaliser
+from lst_robust.analysis.normalisers import Choice, resolve_normaliser
 from lst_robust.arguments import (
     OR_NONE,
     choice,
@@ -25,23 +29,83 @@ from lst_robust.arguments import (
     wrong,
     yes_or_no,
 )
-from lst_robust.benchmark import checked_corruptions, checked_severities
+from lst_robust.benchmark import CLEAN_CELL, Cell, checked_corruptions, checked_severities
 from lst_robust.errors import UsageError
-from lst_robust.evaluation.model_under_test import MAX_NAME, Options
 from lst_robust.models import model_info, require_options
 from lst_robust.runtime.cores import worker_count
 from lst_robust.runtime.devices import resolve_device
 from lst_robust.runtime.progress import Observer, Silent, checked_observer
-from lst_robust.suites import Preprocessing, Suite, resolve_suite
-from lst_robust.suites.normaliser import Normaliser
+from lst_robust.suites import Normaliser, Preprocessing, Suite, resolve_suite
+from lst_robust.suites.config import read_yaml
 
+Options = Mapping[str, str | int | float | bool]
+MAX_NAME = 100  # characters of a network's name, which names a folder
 MAX_MODEL = 200  # characters of a model's name, which may be a file's path: it names a folder and a checkpoint
 MOST_TRAIN_SEED = 2**32 - 1  # as of recipes
 
 
+class EvalOptions(TypedDict, total=False):
+    """The options of an evaluation, all of which may be left out. Where one is None, the suite decides.
+
+    checkpoint: weights of a named model; without it an earlier training on this suite is used, or one is made.
+    model_options: options for `create_model` in place of the suite's `model_options`.
+    name: what to call a network that is passed as a module.
+    data_dir: folder of the images, for suites that need one.
+    corrupted_dir: folder of a suite's official corrupted images; default: `data_dir`, or a folder in it that has their
+        usual name, such as ImageNet-C.
+    corruptions, severities: restrict the cells; all others are left alone.
+    preprocess: "suite" gives all networks the same pixels; "model" gives the network of torchvision or timm the resize,
+        interpolation, crop and size that its library states, before the corruption.
+    limit: a fixed stratified subset of so many test images.
+    seed: decides the corruptions' noise, together with corruption, severity and image id.
+    normaliser: a `Normaliser`, "suite", None or "none" for none, "alexnet-imagenet-c", or a YAML file.
+    batch_size, workers, device, amp: decide how fast the result comes, not what it is (amp: to rounding).
+    train, train_seed: train a model that has no checkpoint for the suite; the recipe's seed, if another is wanted.
+    skip_unreadable: leave out images that cannot be decoded, instead of refusing.
+    results_dir: where records and trained checkpoints are kept and found again.
+    overwrite: measure again what has been measured.
+    observer: receives progress; default: none.
+    """
+
+    checkpoint: str | Path | None
+    model_options: Options | None
+    name: str | None
+    data_dir: str | Path | None
+    corrupted_dir: str | Path | None
+    corruptions: Sequence[str] | None
+    severities: Sequence[int] | None
+    preprocess: Literal["suite", "model"] | None
+    limit: int | None
+    seed: int | None
+    normaliser: Choice
+    batch_size: int | None
+    workers: int | None
+    device: str | torch.device
+    amp: bool
+    train: bool
+    train_seed: int | None
+    skip_unreadable: bool
+    results_dir: str | Path
+    overwrite: bool
+    observer: Observer | None
+
+
+DEFAULTS: dict[str, Any] = {
+    "normaliser": "suite",
+    "device": "auto",
+    "amp": False,
+    "train": True,
+    "skip_unreadable": False,
+    "results_dir": "results",
+    "overwrite": False,
+}
+"""Of the options whose default is not None."""
+
+
 @dataclass(frozen=True)
 class EvalRequest:
-    """The arguments of `evaluate`, each of its own plain type and all fitting together; see there."""
+    """One model on one suite: everything that an evaluation is asked for, each field of its own plain type, and all
+    fitting together. Make one with `EvalRequest.of`. The fields are those of `EvalOptions`."""
 
     model: str | nn.Module
     suite: Suite
@@ -67,38 +131,84 @@ class EvalRequest:
     overwrite: bool
     observer: Observer
 
+    @classmethod
+    def of(
+        cls, model: str | nn.Module, suite: str | Path | Suite = "digits-c", **options: Unpack[EvalOptions]
+    ) -> EvalRequest:
+        """The request in arguments as a person gives them: see `EvalOptions`.
 
-def checked_request(given: Mapping[str, Any]) -> EvalRequest:
-    """The request in the arguments of `evaluate`, by their names. Raises UsageError for the first that cannot be meant,
-    and for arguments that contradict each other."""
-    suite = resolve_suite(given["suite"])
-    request = EvalRequest(
-        model=_model(given["model"]),
-        suite=suite,
-        checkpoint=optional(path, "checkpoint", given["checkpoint"]),
-        model_options=optional(_options, "model_options", given["model_options"]),
-        name=optional(text, "name", given["name"], longest=MAX_NAME),
-        data_dir=optional(path, "data_dir", given["data_dir"]),
-        corrupted_dir=optional(path, "corrupted_dir", given["corrupted_dir"]),
-        corruptions=optional(checked_corruptions, "corruptions", given["corruptions"]),
-        severities=optional(checked_severities, "severities", given["severities"]),
-        preprocess=_preprocess(given["preprocess"], suite),
-        limit=optional(whole_number, "limit", given["limit"], least=1),
-        seed=optional(whole_number, "seed", given["seed"], least=0),
-        normaliser=resolve_normaliser(given["normaliser"], suite),
-        batch_size=optional(whole_number, "batch_size", given["batch_size"], least=1) or suite.batch_size,
-        workers=worker_count(given["workers"]),
-        device=resolve_device(given["device"]),
-        amp=yes_or_no("amp", given["amp"]),
-        train=yes_or_no("train", given["train"]),
-        train_seed=optional(whole_number, "train_seed", given["train_seed"], least=0, most=MOST_TRAIN_SEED),
-        skip_unreadable=yes_or_no("skip_unreadable", given["skip_unreadable"]),
-        results_dir=path("results_dir", given["results_dir"]),
-        overwrite=yes_or_no("overwrite", given["overwrite"]),
-        observer=optional(checked_observer, "observer", given["observer"]) or Silent(),
-    )
-    _require_fitting(request)
-    return request
+        model: a name (see `model_names`) or a network: float32 (n, 3, H, W), normalised -> logits (n, classes).
+        suite: name, YAML file or `Suite`. Raises UsageError for the first argument that cannot be meant, and for
+        arguments that contradict each other.
+        """
+        unknown = sorted(set(options) - set(EvalOptions.__annotations__))
+        if unknown:
+            raise TypeError(
+                f"an evaluation has no option {unknown[0]!r}: it has {', '.join(EvalOptions.__annotations__)}"
+            )
+        resolved = resolve_suite(suite)
+        request = cls(model=_model(model), suite=resolved, **_checked(DEFAULTS | options, resolved))
+        _require_fitting(request)
+        return request
+
+    @classmethod
+    def from_yaml(cls, file: str | Path) -> EvalRequest:
+        """The request in a YAML file: `model`, `suite`, and any of `EvalOptions` but an observer.
+
+        Raises UsageError for a file that cannot be read, an unknown key, and what `of` refuses.
+        """
+        source = path("file", file)
+        given = read_yaml(source)
+        known = {field.name for field in fields(cls)} - {"observer"}
+        if not isinstance(given, Mapping) or "model" not in given:
+            raise UsageError(f"{source}: expected keys and values, one of them model")
+        if unknown := sorted(set(given) - known):
+            raise UsageError(f"{source}: {unknown[0]}: unknown key, choose from {', '.join(sorted(known))}")
+        return cls.of(**given)
+
+    @property
+    def options(self) -> Options:
+        """The options that a named model is built with: those given, or the suite's."""
+        return self.suite.model_options if self.model_options is None else self.model_options
+
+    @property
+    def label(self) -> str:
+        """What to call the network in a message."""
+        return self.model if isinstance(self.model, str) else type(self.model).__name__
+
+    def cells(self) -> list[Cell]:
+        """The clean cell and every corruption at every severity, as the suite says or as restricted."""
+        names = self.corruptions or self.suite.corruptions
+        severities = self.severities or self.suite.severities
+        return [CLEAN_CELL, *(Cell(name, severity) for name in names for severity in severities)]
+
+
+def _checked(given: Mapping[str, Any], suite: Suite) -> dict[str, Any]:
+    """Each option as a plain value; UsageError for the first that cannot be meant."""
+    get = given.get
+    return {
+        "checkpoint": optional(path, "checkpoint", get("checkpoint")),
+        "model_options": optional(_options, "model_options", get("model_options")),
+        "name": optional(text, "name", get("name"), longest=MAX_NAME),
+        "data_dir": optional(path, "data_dir", get("data_dir")),
+        "corrupted_dir": optional(path, "corrupted_dir", get("corrupted_dir")),
+        "corruptions": optional(checked_corruptions, "corruptions", get("corruptions")),
+        "severities": optional(checked_severities, "severities", get("severities")),
+        "preprocess": _preprocess(get("preprocess"), suite),
+        "limit": optional(whole_number, "limit", get("limit"), least=1),
+        "seed": optional(whole_number, "seed", get("seed"), least=0),
+        "normaliser": resolve_normaliser(given["normaliser"], suite),
+        "batch_size": optional(whole_number, "batch_size", get("batch_size"), least=1) or suite.batch_size,
+        "workers": worker_count(get("workers")),
+        "device": resolve_device(given["device"]),
+        "amp": yes_or_no("amp", given["amp"]),
+        "train": yes_or_no("train", given["train"]),
+        "train_seed": optional(whole_number, "train_seed", get("train_seed"), least=0, most=MOST_TRAIN_SEED),
+        "skip_unreadable": yes_or_no("skip_unreadable", given["skip_unreadable"]),
+        "results_dir": path("results_dir", given["results_dir"]),
+        "overwrite": yes_or_no("overwrite", given["overwrite"]),
+        "observer": optional(checked_observer, "observer", get("observer")) or Silent(),
+    }
 
 
 def _require_fitting(request: EvalRequest) -> None:
@@ -112,8 +222,7 @@ def _require_fitting(request: EvalRequest) -> None:
         raise wrong("name", request.name, f"leave it out, for the model has the name {request.model!r}")
     else:
         require_options(request.model, request.model_options or {})
-        options = request.suite.model_options if request.model_options is None else request.model_options
-        trained = request.checkpoint is not None or options.get("weights")
+        trained = request.checkpoint is not None or request.options.get("weights")
         if trained and request.train_seed is not None:
             raise wrong("train_seed", request.train_seed, "leave it out, for the weights that are given are trained")
     if request.seed and request.suite.protocol == "official":

@@ -50,7 +50,7 @@ class KeptSizes(FileSource):
         except Exception:  # what PIL raises on damaged files; reading the image will name it
             return 0, 0
 
-    def _load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
+    def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         images = np.empty(len(indices), dtype=object)
         failed = []
         for place, index in enumerate(indices.tolist()):

@@ -19,9 +19,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lst_robust._version import __version__
 from lst_robust.arguments import choice, optional, path, whole_number
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell, checked_corruptions, checked_severities
-from lst_robust.corruptions import ENGINE, ENGINE_VERSION
+from lst_robust.corruptions import ENGINE, ENGINE_VERSION, corruption_digest
 from lst_robust.corruptions.engine import MIN_SIDE
-from lst_robust.corruptions.presets import PRESETS, STYLES, constants
+from lst_robust.corruptions.presets import PRESETS, STYLES
+from lst_robust.corruptions.registry import constants
 from lst_robust.data import ImageSource
 from lst_robust.errors import DataError, UsageError
 from lst_robust.generation.arrays import ArrayLayout
@@ -59,12 +60,17 @@ class CellDigest(_Model):
 
 
 class Manifest(_Model):
-    """All there is to know about a set. images: their names in the tree, or the ids of the arrays' rows."""
+    """All there is to know about a set.
+
+    images: their names in the tree, or the ids of the arrays' rows. own: the digests of corruptions that were
+    registered from outside; None where there is none.
+    """
 
     layout: str
     engine: str
     versions: dict[str, str]
     settings: Settings
+    own: dict[str, str] | None = None
     source: str
     fingerprint: str
     pixels: str | None = None  # None: made by a release that did not note them
@@ -92,7 +98,7 @@ def settings_for(
     corruptions: Sequence[str] | None = None,
     severities: Sequence[int] | None = None,
 ) -> Settings:
-    """Checked settings; by default all corruptions at all severities, and JPEG in a tree. size None keeps sizes.
+    """Checked settings; by default the 19 corruptions at all severities, and JPEG in a tree. size None keeps sizes.
 
     Raises UsageError for names, severities and combinations that do not exist.
     """
@@ -140,6 +146,7 @@ def planned(source: ImageSource, settings: Settings, workers: int = 1) -> Manife
             "opencv": cv2.__version__,
         },
         settings=settings,
+        own={name: digest for name in settings.corruptions if (digest := corruption_digest(name))} or None,
         source=source.name,
         fingerprint=source.fingerprint(),
         pixels=source.pixels_digest(workers),
@@ -172,6 +179,10 @@ def _differences(there: Manifest, plan: Manifest) -> list[str]:
     ]
     if there.engine != plan.engine:
         differences.append(f"engine {there.engine}, not {plan.engine}")
+    if there.settings.corruptions == plan.settings.corruptions and there.own != plan.own:
+        digests = plan.own or {}
+        changed = [name for name, digest in (there.own or {}).items() if digests.get(name) != digest]
+        differences.append(f"made when {', '.join(changed)} had other code, constants or another version")
     if there.fingerprint != plan.fingerprint and there.settings.size == plan.settings.size:  # which it depends on
         differences.append(f"made from {len(there.images)} other images")
     elif there.pixels is None:

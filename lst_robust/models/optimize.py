@@ -12,33 +12,30 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTBlock
 from lst_robust.models.lst.folded import InferenceLSTI, InferenceLSTII
 
-CHUNK = 16  # images a thread at a time on a CPU: wide activations then stay in caches and in memory already mapped
+IMAGES_A_THREAD = 16  # of an LST-Net on a CPU: wide activations then stay in caches and in memory already mapped
 
 
-class ChunkedModel(nn.Module):
-    """Runs `model` on `CHUNK` images a thread at a time on a CPU, on the whole batch elsewhere."""
+def images_a_thread(network: nn.Module) -> int | None:
+    """How many images a thread of a CPU should take through the network at a time; None where that does not matter."""
+    has_lst = any(isinstance(module, (LSTBlock, InferenceLSTI, InferenceLSTII)) for module in network.modules())
+    return IMAGES_A_THREAD if has_lst else None
 
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        if hasattr(model, "config"):
-            self.config = model.config
 
-    def forward(self, images: Tensor) -> Tensor:
-        if images.device.type != "cpu":
-            return self.model(images)
-        return torch.cat([self.model(part) for part in images.split(CHUNK * torch.get_num_threads())])
+def logits_in_pieces(network: nn.Module, images: Tensor) -> Tensor:
+    """What `network` makes of float32 (N, 3, H, W): (N, classes). On a CPU it takes as many images at a time as suit it
+    on all of torch's threads."""
+    best = images_a_thread(network) if images.device.type == "cpu" else None
+    pieces = [images] if best is None else images.split(best * torch.get_num_threads())
+    return torch.cat([network(piece) for piece in pieces])
 
 
 def optimize_for_inference(model: nn.Module) -> nn.Module:
     """A copy of `model` in evaluation mode, channels last, with every BN folded into the convolution before it.
 
-    LST-II bottlenecks run in one fused pass on a CPU where a C++ compiler is found, and batches of LST-Nets in chunks.
-    The copy can't be trained; of networks that are not ours only convolutions and BNs that follow each other in an
-    nn.Sequential are folded.
+    LST-II bottlenecks run in one fused pass on a CPU where a C++ compiler is found. The copy can't be trained; of
+    networks that are not ours only convolutions and BNs that follow each other in an nn.Sequential are folded.
     """
     model = copy.deepcopy(model).eval()
-    has_lst = any(isinstance(module, LSTBlock) for module in model.modules())
     for parent in list(model.modules()):
         for first, second in _pairs(parent):
             _fold_pair(parent, first, second)
@@ -50,8 +47,7 @@ def optimize_for_inference(model: nn.Module) -> nn.Module:
     for parameter in model.parameters():
         if parameter.is_leaf:  # those of a scripted network's copy are not
             parameter.requires_grad_(False)
-    model.to(memory_format=torch.channels_last)
-    return ChunkedModel(model) if has_lst else model
+    return model.to(memory_format=torch.channels_last)
 
 
 def _pairs(parent: nn.Module) -> list[tuple[str, str]]:

@@ -10,16 +10,12 @@ Definitions, with p the softmax of the logits and y the label of an image:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 BINS = 15
-TOP = 5
 DECIMALS = 9  # of what is stored: far below the images' own spread, above the rounding of sums
 
 Counts = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=BINS, max_length=BINS)]
@@ -28,45 +24,33 @@ Sums = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(strict=False, 
 
 class Outcomes(NamedTuple):
     """Of n images: `correct`, bool (n,); `in_top5`, bool (n,), None with five classes or fewer; `confidence`, max p,
-    and `brier`, both float64 (n,)."""
+    and `brier`, both float64 (n,); `predicted`, the most probable class, int64 (n,), None where it was not noted."""
 
     correct: np.ndarray
     in_top5: np.ndarray | None
     confidence: np.ndarray
     brier: np.ndarray
-
-    @classmethod
-    def of(cls, logits: Tensor, labels: Tensor) -> Outcomes:
-        """logits: (n, classes); labels: int64 (n,), on the same device."""
-        predicted = logits.argmax(dim=1)
-        correct = predicted == labels
-        in_top5 = None
-        if logits.shape[1] > TOP:
-            in_top5 = (logits.topk(TOP, dim=1).indices == labels[:, None]).any(dim=1) | correct
-        p = logits.double().softmax(dim=1)
-        own = p.gather(1, labels[:, None])[:, 0]
-        brier = p.square().sum(dim=1) - 2 * own + 1
-        return cls(
-            correct.cpu().numpy(),
-            None if in_top5 is None else in_top5.cpu().numpy(),
-            p.amax(dim=1).cpu().numpy(),
-            brier.clamp(min=0).cpu().numpy(),
-        )
+    predicted: np.ndarray | None = None
 
     @classmethod
     def concatenated(cls, parts: Sequence[Outcomes]) -> Outcomes:
         """The outcomes of several batches of one cell, in order."""
-        in_top5 = [part.in_top5 for part in parts if part.in_top5 is not None]
         return cls(
             np.concatenate([part.correct for part in parts]),
-            np.concatenate(in_top5) if in_top5 else None,
+            _all_or_none([part.in_top5 for part in parts]),
             np.concatenate([part.confidence for part in parts]),
             np.concatenate([part.brier for part in parts]),
+            _all_or_none([part.predicted for part in parts]),
         )
 
     def top5_error(self) -> float | None:
         """Percent of images whose label is not among the five most probable classes."""
         return None if self.in_top5 is None else 100 * float(np.count_nonzero(~self.in_top5)) / len(self.in_top5)
+
+
+def _all_or_none(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    present = [array for array in arrays if array is not None]
+    return np.concatenate(present) if present else None
 
 
 class Calibration(BaseModel):

@@ -1,9 +1,8 @@
 """The record of one cell: what was measured, of which model, under which protocol, on which images.
 
-A record is a JSON file of its own. It carries the correctness of every image as packed bits, so that intervals and
-paired comparisons can be computed later without running the model again, what its calibration is made of, and
-everything needed to decide whether it belongs to a request: the protocol's and the model's fields, whose hash names the
-folder it lies in.
+A record carries the outcome of every image (was it classified correctly, as which class, how confidently), so that
+intervals, paired comparisons and confusions can be computed later without running the model again. Its protocol and
+its model are those of its run: they are kept once a run, see `lst_robust.records.run_file`.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
+from lst_robust.benchmark import CLEAN, CLEAN_CELL, NAME, SEVERITIES, Cell
 from lst_robust.geometry import Geometry
 from lst_robust.records.confidence import Calibration, Outcomes
 
-SCHEMA: Literal[3] = 3
+CONFIDENCES = np.dtype("<f2")  # to three digits, which is all that a diagram shows
 
 
 class Strict(BaseModel):
@@ -36,7 +35,7 @@ class Strict(BaseModel):
         return {key: value for key, value in fields.items() if value is not None or key not in LATER_FIELDS}
 
 
-LATER_FIELDS = {"preprocess", "geometry", "pixels", "structure", "probe", "code"}  # came with schema 3
+LATER_FIELDS = {"preprocess", "geometry", "pixels", "structure", "probe", "code"}  # came with release 0.2
 
 
 class Protocol(Strict):
@@ -44,7 +43,7 @@ class Protocol(Strict):
 
     `image_size` is the suite's. `preprocess` says whose geometry the images got: the suite's, which is `geometry`, or
     each network's own, which is among the network's fields. `pixels` is a hash of what the clean images are read from.
-    Records of schema 1 and 2 have None for the three.
+    Records of release 0.1 have None for the three.
     """
 
     suite: str
@@ -69,7 +68,7 @@ class ModelIdentity(Strict):
     what it computes: `probe` is a hash of its answers to the probe images, which lie in the run's file.
 
     `geometry`: the network's own way from an image to its input, where the protocol leaves that to the network.
-    Records of schema 1 and 2 have nothing but name, options, weights and seed.
+    Records of release 0.1 have nothing but name, options, weights and seed.
     """
 
     name: str
@@ -82,31 +81,50 @@ class ModelIdentity(Strict):
     geometry: Geometry | None = None
 
 
+class Run(NamedTuple):
+    """One model under one protocol: what a set of cells has in common."""
+
+    protocol: Protocol
+    model: ModelIdentity
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that name the run and its folder."""
+        fields = {"protocol": self.protocol.without_later_fields(), "model": self.model.without_later_fields()}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
+
+
 class Provenance(Strict):
     """How the number came about; never part of its identity."""
 
     versions: dict[str, str]
     git_revision: str | None
     device: str
-    transform: str | None  # from the image to the network's input, in words; None: not noted (schema 1)
+    transform: str | None  # from the image to the network's input, in words; None: not noted (release 0.1)
     seconds: float
     images_per_second: float
     finished: str  # ISO 8601, UTC
 
 
 class Record(Strict):
-    """One measured cell. `correct` holds one bit an image in the order of the ids, big-endian, base64.
+    """One measured cell. Per-image values are in the order of the image ids, in base64.
 
-    `top5_error` is None with five classes or fewer, and like `calibration` in records of schema 1, which had neither.
-    `pixels` is a hash of the official files that the cell was read from; None where the images were made on the fly.
+    `correct`: one bit an image, big-endian. `predicted`: the most probable class, little-endian unsigned integers of
+    one, two or four bytes. `confidence`: the probability of that class, little-endian float16. The latter two are None
+    in records of release 0.2 and before.
+
+    `top5_error` is None with five classes or fewer, and like `calibration` in the first records of release 0.1, which
+    had neither. `pixels` is a hash of the official files that the cell was read from, or of the code of a corruption
+    that is the user's own; None where one of the 19 was made on the fly.
     """
 
-    schema_version: Literal[3] = SCHEMA
     corruption: str
     severity: int
     top1_error: float = Field(ge=0, le=100)  # percent
     top5_error: float | None = Field(ge=0, le=100)  # percent
     correct: str
+    predicted: str | None = None
+    confidence: str | None = None
     calibration: Calibration | None
     pixels: str | None = None
     protocol: Protocol
@@ -115,7 +133,8 @@ class Record(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Record:
-        if self.cell != CLEAN_CELL and (self.corruption not in CORRUPTIONS or self.severity not in SEVERITIES):
+        named = self.corruption != CLEAN and NAME.fullmatch(self.corruption)  # it need not be known in this process
+        if self.cell != CLEAN_CELL and not (named and self.severity in SEVERITIES):
             raise ValueError(f"no such cell: {self.corruption!r} at severity {self.severity}")
         correct = self.correct_bits()
         if abs(top1_error(correct) - self.top1_error) > 1e-9:
@@ -127,6 +146,7 @@ class Record(Strict):
             np.count_nonzero(correct),
         ):
             raise ValueError("the calibration's counts do not follow from the correctness bits")
+        self.predicted_classes(), self.confidences()  # which raise where their lengths are wrong
         return self
 
     @property
@@ -138,30 +158,40 @@ class Record(Strict):
         return Run(self.protocol, self.model)
 
     def correct_bits(self) -> np.ndarray:
-        """bool (n,): whether each image was classified correctly, in the order of the ids."""
+        """bool (n,): whether each image was classified correctly."""
         return unpacked(self.correct, self.protocol.n)
 
+    def predicted_classes(self) -> np.ndarray | None:
+        """int64 (n,): the most probable class of each image; None where it was not noted."""
+        if self.predicted is None:
+            return None
+        content = base64.b64decode(self.predicted, validate=True)
+        width, rest = divmod(len(content), self.protocol.n)
+        if rest or width not in (1, 2, 4):
+            raise ValueError(f"{len(content)} bytes of predicted classes do not hold {self.protocol.n} images")
+        return np.frombuffer(content, f"<u{width}").astype(np.int64)
 
-class Run(NamedTuple):
-    """One model under one protocol: what a set of cells has in common."""
-
-    protocol: Protocol
-    model: ModelIdentity
-
-    @property
-    def digest(self) -> str:
-        fields = {"protocol": self.protocol.without_later_fields(), "model": self.model.without_later_fields()}
-        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
+    def confidences(self) -> np.ndarray | None:
+        """float16 (n,): the probability that the network gave to its prediction; None where it was not noted."""
+        if self.confidence is None:
+            return None
+        content = base64.b64decode(self.confidence, validate=True)
+        if len(content) != self.protocol.n * CONFIDENCES.itemsize:
+            raise ValueError(f"{len(content)} bytes of confidences do not hold {self.protocol.n} images")
+        return np.frombuffer(content, CONFIDENCES)
 
 
 def make_record(run: Run, cell: Cell, outcomes: Outcomes, provenance: Provenance, pixels: str | None = None) -> Record:
-    """The record of a cell. pixels: the hash of the official files it was read from, if it was."""
+    """The record of a cell. pixels: see `Record`."""
+    predicted = outcomes.predicted
     return Record(
         corruption=cell.corruption,
         severity=cell.severity,
         top1_error=top1_error(outcomes.correct),
         top5_error=outcomes.top5_error(),
         correct=packed(outcomes.correct),
+        predicted=None if predicted is None else packed_classes(predicted),
+        confidence=None if predicted is None else packed_confidences(outcomes.confidence),
         calibration=Calibration.of(outcomes),
         pixels=pixels,
         protocol=run.protocol,
@@ -178,7 +208,18 @@ def other_files(first: Mapping[str, str | None], second: Mapping[str, str | None
 
 def packed(correct: np.ndarray) -> str:
     """bool (n,) as text: one bit an image, big-endian, base64."""
-    return base64.b64encode(np.packbits(correct).tobytes()).decode("ascii")
+    return _text(np.packbits(correct).tobytes())
+
+
+def packed_classes(predicted: np.ndarray) -> str:
+    """Classes, integers (n,) from 0, as text: in as few bytes as the largest needs."""
+    width = next(width for width in (1, 2, 4) if predicted.max() < 256**width)
+    return _text(predicted.astype(f"<u{width}").tobytes())
+
+
+def packed_confidences(confidence: np.ndarray) -> str:
+    """Probabilities (n,) as text."""
+    return _text(confidence.astype(CONFIDENCES).tobytes())
 
 
 def unpacked(text: str, n: int) -> np.ndarray:
@@ -198,25 +239,5 @@ def utc_now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def to_json(record: Record) -> str:
-    fields: dict[str, Any] = record.model_dump(mode="json")
-    return json.dumps(fields, indent=1) + "\n"
-
-
-def from_json(data: Any) -> Record:
-    """The record in parsed JSON, migrated where its schema is older; ValueError where it is none, or a newer one's.
-
-    Schema 1 had no top-5 error, no calibration and no transform, and schema 1 and 2 had no hash of the pixels, no
-    geometry, and less of the network's identity: what is lacking is None.
-    """
-    if not isinstance(data, Mapping):
-        raise ValueError("not a record")
-    fields, schema = dict(data), data.get("schema_version")
-    if schema == 1 and isinstance(fields.get("provenance"), Mapping):
-        fields |= {"schema_version": SCHEMA, "top5_error": None, "calibration": None}
-        fields["provenance"] = {**fields["provenance"], "transform": None}
-    elif schema == 2:
-        fields["schema_version"] = SCHEMA
-    elif schema not in (1, SCHEMA):
-        raise ValueError(f"schema_version {schema!r} is unknown to this release, which reads 1 to {SCHEMA}")
-    return Record.model_validate(fields)
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

@@ -1,4 +1,4 @@
-"""A contact sheet: one picture under all 19 corruptions at 5 severities, for people to look at."""
+"""A contact sheet: one picture under every known corruption at 5 severities, for people to look at."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lst_robust.benchmark import GROUPS, SEVERITIES
+from lst_robust.benchmark import SEVERITIES, groups
 from lst_robust.corruptions import corrupt
 from lst_robust.data.decode import decode
 from lst_robust.errors import DataError
@@ -27,6 +27,7 @@ TITLE, HEADINGS = 52, 24
 
 PAPER, INK, FAINT = "#ffffff", "#1d2733", "#6b7785"
 COLOURS = {"noise": "#b5483a", "blur": "#2f6f9f", "weather": "#3d7f6f", "digital": "#7a5a9e", "extra": "#8a6d3b"}
+COLOUR_OF_OTHERS = "#4d5b66"  # groups of corruptions from outside
 
 
 def draw_sheet(image: Path, *, preset: str, style: str, seed: int, size: int | None) -> bytes:
@@ -42,7 +43,7 @@ def draw_sheet(image: Path, *, preset: str, style: str, seed: int, size: int | N
     height, width = pixels.shape[:2]
     facts = f"{width} x {height} pixels, preset {preset}, style {style}, seed {seed}"
     sheet = _Sheet(pixels, image.name, facts)
-    for group, corruptions in GROUPS.items():
+    for group, corruptions in groups().items():
         for corruption in corruptions:
             sheet.add_row(
                 corruption,
@@ -60,10 +61,11 @@ class _Sheet:
     def __init__(self, original: np.ndarray, title: str, facts: str) -> None:
         self.tile = _fitted(original.shape[1], original.shape[0])
         self.original = self._scaled(original)
-        rows, columns = sum(map(len, GROUPS.values())), 1 + len(SEVERITIES)
+        bands = groups().values()
+        rows, columns = sum(map(len, bands)), 1 + len(SEVERITIES)
         self.left = MARGIN + BAND + NAME
         width = self.left + columns * (self.tile[0] + GAP) + GROUP_GAP - GAP + MARGIN
-        height = MARGIN + TITLE + HEADINGS + rows * (self.tile[1] + GAP) + (len(GROUPS) - 1) * GROUP_GAP + MARGIN
+        height = MARGIN + TITLE + HEADINGS + rows * (self.tile[1] + GAP) + (len(bands) - 1) * GROUP_GAP + MARGIN
         self.canvas = Image.new("RGB", (width, height), PAPER)
         self.draw = ImageDraw.Draw(self.canvas)
         self.top = self.group_top = MARGIN + TITLE + HEADINGS
@@ -83,7 +85,7 @@ class _Sheet:
     def end_group(self, name: str) -> None:
         """Draws the band beside the rows since the last group."""
         height = self.top - GAP - self.group_top
-        band = Image.new("RGB", (height, BAND), COLOURS[name])
+        band = Image.new("RGB", (height, BAND), COLOURS.get(name, COLOUR_OF_OTHERS))
         ImageDraw.Draw(band).text((height // 2, BAND // 2), name, PAPER, _font(14), anchor="mm")
         self.canvas.paste(band.transpose(Image.Transpose.ROTATE_90), (MARGIN, self.group_top))
         self.top += GROUP_GAP

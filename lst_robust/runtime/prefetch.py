@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from lst_robust.runtime.interruption import check_interrupted
+
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
@@ -21,13 +23,15 @@ def prefetch(
     """What `work` makes of each batch, in order, by `workers` threads at most `workers + 1` batches ahead.
 
     With `workers` 1 one thread works while the caller does. `prepare_thread` is called first in each of the threads. An
-    error in one of them surfaces here. Close the iterator (contextlib.closing) where it may not come to its end.
+    error in one of them surfaces here, and so does Ctrl-C between two batches. Close the iterator (contextlib.closing)
+    where it may not come to its end.
     """
     remaining = iter(batches)
     with ThreadPoolExecutor(workers, thread_name_prefix="worker", initializer=prepare_thread) as pool:
         pending: deque[Future[Result]] = deque(pool.submit(work, batch) for batch in islice(remaining, workers + 1))
         try:
             while pending:
+                check_interrupted()
                 done = pending.popleft().result()
                 pending.extend(pool.submit(work, batch) for batch in islice(remaining, 1))
                 yield done

@@ -1,4 +1,4 @@
-"""How long work tells what it is doing. The library calls an observer; the command line's draws bars with rich."""
+"""How long work tells how far it is. The library calls an observer; the command line's draws bars with rich."""
 
 from __future__ import annotations
 
@@ -8,13 +8,8 @@ from lst_robust.arguments import wrong
 
 
 class Observer(Protocol):
-    """Receives the progress of evaluation and training. Every method may be called often and must return quickly."""
-
-    def note(self, text: str) -> None:
-        """One line a person should read: what is done next and why, or what was left out."""
-
-    def warn(self, text: str) -> None:
-        """One line about something that is wrong but does not stop the work."""
+    """Receives the progress of evaluation, training and generation. Every method may be called often and from several
+    threads, and must return quickly."""
 
     def start(self, title: str, total: int, done: int = 0) -> None:
         """A stretch of `total` steps begins, `done` of which were finished earlier."""
@@ -27,15 +22,7 @@ class Observer(Protocol):
 
 
 class Silent:
-    """An observer that only keeps the warnings, for use as a library."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def note(self, text: str) -> None: ...
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
+    """An observer that shows nothing, for use as a library."""
 
     def start(self, title: str, total: int, done: int = 0) -> None: ...
 

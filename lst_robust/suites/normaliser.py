@@ -1,4 +1,4 @@
-"""The errors of the model that a CE is divided by: an AlexNet's, published or measured."""
+"""The errors of another model, by which a CE is divided: an AlexNet's, published or measured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from lst_robust import arguments
-from lst_robust.benchmark import CORRUPTIONS, SEVERITIES
+from lst_robust.benchmark import SEVERITIES, known_corruptions
 from lst_robust.errors import unknown_name
 from lst_robust.schema import Config, Floats5
 from lst_robust.suites.config import read_yaml, validated
@@ -64,5 +64,5 @@ def published_normaliser() -> Normaliser:
 
 def require_corruption(name: str) -> None:
     """ValueError with the nearest names when there is no such corruption."""
-    if name not in CORRUPTIONS:
-        raise ValueError(str(unknown_name("corruption", name, CORRUPTIONS)))
+    if name not in known_corruptions():
+        raise ValueError(str(unknown_name("corruption", name, known_corruptions())))

@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from lst_robust.errors import unknown_name
 from lst_robust.schema import Config, Integers
-from lst_robust.suites.config import read_yaml, suites_folder, validated
+from lst_robust.suites.config import YAML_SUFFIXES, read_yaml, shipped_file, shipped_names, suites_folder, validated
 
 
 class Augmentation(Config):
@@ -79,8 +78,8 @@ class Recipe(Config):
         return validated(self.model_dump() | dict(changes), Recipe, "recipe")
 
     def deciding(self) -> dict[str, Any]:
-        """The fields that decide the weights, as JSON. Those that came with later releases are left out where they
-        have no effect, so that what was trained before keeps its name and its bytes."""
+        """The fields that decide the weights, as JSON. Fields of later releases are left out where they have no
+        effect, so that a checkpoint that was trained before keeps its name and its bytes."""
         fields = self.model_dump(mode="json")
         if fields["augmentation"]["random_resized_crop"] is None:
             del fields["augmentation"]["random_resized_crop"]
@@ -95,13 +94,16 @@ class Recipe(Config):
 def load_recipe(name_or_path: str | Path) -> Recipe:
     """The recipe of that name (see `recipe_names`) or in that YAML file; UsageError, one line a mistake."""
     path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        if str(name_or_path) not in recipe_names():
-            raise unknown_name("recipe", str(name_or_path), recipe_names())
-        path = suites_folder() / "recipes" / f"{name_or_path}.yaml"
+    if path.suffix not in YAML_SUFFIXES:
+        path = shipped_file("recipe", str(name_or_path), recipes_folder())
     return validated(read_yaml(path), Recipe, path)
 
 
 def recipe_names() -> list[str]:
     """Names of the recipes that ship with the package, sorted."""
-    return sorted(path.stem for path in (suites_folder() / "recipes").glob("*.yaml"))
+    return shipped_names(recipes_folder())
+
+
+def recipes_folder() -> Path:
+    """The folder of the recipes that ship with the package."""
+    return suites_folder() / "recipes"

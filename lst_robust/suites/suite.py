@@ -1,8 +1,8 @@
 """Suites: one validated YAML file says what is evaluated, how, and against which normaliser.
 
-A suite is found by name (the files that ship with the package) or by path. Reading checks everything before anything
-runs and reports all mistakes at once, each with file and key. The part of a suite that decides its numbers has a hash,
-which goes into every record; what only decides how fast they come does not.
+A suite is found by name (the files that ship with the package) or by path, and may extend another one. Reading checks
+everything before anything runs and reports all mistakes at once, each with file and key. The part of a suite that
+decides its numbers has a hash, which goes into every record. What only decides the speed is not part of the hash.
 """
 
 from __future__ import annotations
@@ -19,9 +19,16 @@ from pydantic import Field, field_validator, model_validator
 from lst_robust.arguments import plain, wrong
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES
 from lst_robust.corruptions.presets import STYLES
-from lst_robust.errors import unknown_name
+from lst_robust.data.registry import Dataset, dataset_kind
 from lst_robust.schema import Config, Floats3, Integers
-from lst_robust.suites.config import read_yaml, suites_folder, validated
+from lst_robust.suites.config import (
+    YAML_SUFFIXES,
+    read_extended,
+    shipped_file,
+    shipped_names,
+    suites_folder,
+    validated,
+)
 from lst_robust.suites.normaliser import (
     PUBLISHED,
     Normaliser,
@@ -29,54 +36,6 @@ from lst_robust.suites.normaliser import (
     require_corruption,
 )
 from lst_robust.suites.recipe import Recipe, load_recipe
-
-
-class DigitsDataset(Config):
-    """scikit-learn's bundled digits: 1,797 images, 500 of them for testing."""
-
-    kind: Literal["digits"]
-
-
-class ImageFolderDataset(Config):
-    """`train/<class>/*` and `test|val/<class>/*` below `--data-dir`; `resize`: shorter side before the centre crop."""
-
-    kind: Literal["image_folder"]
-    resize: int | None = Field(default=None, ge=1)
-
-
-class CifarDataset(Config):
-    """CIFAR-10 or CIFAR-100: the python version's pickles, or class folders; official: CIFAR-10-C, CIFAR-100-C."""
-
-    kind: Literal["cifar"]
-    name: Literal["cifar10", "cifar100"]
-
-
-class ImageNetDataset(Config):
-    """ILSVRC 2012: `val/<wnid>/*` (and `train/<wnid>/*`); official: ImageNet-C."""
-
-    kind: Literal["imagenet"]
-    resize: int = Field(default=256, ge=1)
-
-
-class TinyImageNetDataset(Config):
-    """`tiny-imagenet-200/`; official: Tiny-ImageNet-C."""
-
-    kind: Literal["tiny_imagenet"]
-
-
-class Places365Dataset(Config):
-    """Places365-Standard's validation images, for testing only."""
-
-    kind: Literal["places365"]
-    resize: int = Field(default=256, ge=1)
-
-
-Dataset = Annotated[
-    DigitsDataset | ImageFolderDataset | CifarDataset | ImageNetDataset | TinyImageNetDataset | Places365Dataset,
-    Field(discriminator="kind"),
-]
-WITH_OFFICIAL_FILES = ("cifar", "image_folder", "imagenet", "tiny_imagenet")
-
 
 Preprocessing = Literal["suite", "model"]
 
@@ -102,6 +61,9 @@ class PixelStatistics(Config):
 
 class Suite(Config):
     """A benchmark: data, corruptions, protocol, normaliser, training recipe. See `load_suite`.
+
+    `dataset`: `kind` is one of the kinds of data sets that are known, see `lst_robust.register_dataset`; the other keys
+    are the options of that kind.
 
     `protocol`: `generated` corrupts the clean images on the fly, by `preset`, `style` and `seed`; `official` reads the
     files of a corrupted set that was made once (with the constants of `preset`), which are taken as they are.
@@ -171,7 +133,7 @@ class Suite(Config):
     def _fits_together(self) -> Suite:
         if self.style != STYLES[0] and self.preset != "imagenet":
             raise ValueError(f"style {self.style!r} exists for the preset 'imagenet' only")
-        if self.protocol == "official" and self.dataset.kind not in WITH_OFFICIAL_FILES:
+        if self.protocol == "official" and not dataset_kind(self.dataset).has_official:
             raise ValueError(f"there are no official files of {self.dataset.kind}: set protocol to generated")
         if self.protocol == "official" and (self.style, self.seed) != (STYLES[0], 0):
             raise ValueError("official files are what they are: leave out style and seed")
@@ -187,18 +149,22 @@ class Suite(Config):
 def load_suite(name_or_path: str | Path) -> Suite:
     """The suite of that name (one that ships with the package, see `suite_names`) or in that YAML file.
 
+    A file that `extends` another suite has the other's keys as well, except `name` and `description`. A key that both
+    have counts as the file itself states it, as a whole: nothing inside is merged. `null` takes an optional key away.
+
     Raises UsageError with one line a mistake, each with file and key, when the suite is unknown or not valid.
     """
     name = os.fspath(name_or_path) if isinstance(name_or_path, (str, os.PathLike)) else None
     if not isinstance(name, str):
         raise wrong("suite", name_or_path, "give the name of a suite, or its YAML file as text or Path")
-    name = plain(name)
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        if name not in suite_names():
-            raise unknown_name("suite", name, suite_names())
-        path = suites_folder() / f"{name}.yaml"
-    return validated(read_yaml(path), Suite, path)
+    path = suite_file(plain(name))
+    data, file_of_key = read_extended(path, suite_file, own=("name", "description"))
+    return validated(data, Suite, path, file_of_key)
+
+
+def suite_file(name: str, folder: Path = Path()) -> Path:
+    """The YAML file of a suite: one that ships with the package, by its name, or a path relative to `folder`."""
+    return folder / name if Path(name).suffix in YAML_SUFFIXES else shipped_file("suite", name, suites_folder())
 
 
 def resolve_suite(suite: str | Path | Suite) -> Suite:
@@ -208,4 +174,4 @@ def resolve_suite(suite: str | Path | Suite) -> Suite:
 
 def suite_names() -> list[str]:
     """Names of the suites that ship with the package, sorted."""
-    return sorted(path.stem for path in suites_folder().glob("*.yaml"))
+    return shipped_names(suites_folder())

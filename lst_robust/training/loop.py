@@ -9,6 +9,7 @@ sees the parts on a CPU; on CUDA it is synchronised over the whole batch (SyncBa
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import time
 import warnings
@@ -29,6 +30,7 @@ from lst_robust.models.preprocess import Preprocess
 from lst_robust.runtime.prefetch import prefetch
 from lst_robust.runtime.process_group import Ranks
 from lst_robust.runtime.progress import Observer
+from lst_robust.runtime.resources import Resources
 from lst_robust.suites import PixelStatistics
 from lst_robust.suites.recipe import Recipe
 from lst_robust.training.augmentation import Draws, augment, random_parts
@@ -36,10 +38,18 @@ from lst_robust.training.batches import Plan
 from lst_robust.training.state import Best, TrainingState
 from lst_robust.training.test_set import measure_error
 
+logger = logging.getLogger(__name__)
 RANKS_APART = 2**40  # between the seeds of two ranks' dropout, farther apart than any two epochs' seeds
 
 ENOUGH_EPOCHS = 3  # to expect something of a training
 LEARNT = 0.95  # of the error by guessing: above it nothing worth mentioning was learnt
+
+
+class TrainingImages(NamedTuple):
+    """train: those to learn from; test: those whose error goes to the log, where the recipe says how often."""
+
+    train: ImageSource
+    test: ImageSource | None = None
 
 
 class Fitted(NamedTuple):
@@ -51,25 +61,23 @@ class Fitted(NamedTuple):
 
 def fit(
     model: nn.Module,
-    source: ImageSource,
+    images: TrainingImages,
     recipe: Recipe,
     pixels: PixelStatistics,
+    resources: Resources,
     *,
-    device: torch.device,
-    workers: int,
     resume_file: Path,
-    observer: Observer,
     title: str,
-    test: ImageSource | None = None,
     ranks: Ranks = Ranks(),  # noqa: B008 - immutable
 ) -> Fitted:
     """Trains `model` in place.
 
-    source: the training images; test: those whose error goes to the log, where the recipe says how often.
     resume_file: written after each epoch (by rank 0) and read first when it is there; deleting it is the caller's, once
     the result is safe. Raises NonFiniteError when the loss stops being a number; the last good epoch is then still in
     `resume_file`.
     """
+    source, test = images
+    device, workers, observer = resources.device, resources.workers, resources.observer
     plan = Plan.of(recipe, len(source), ranks.world)
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if ranks.world > 1 and device.type == "cuda":
@@ -77,7 +85,7 @@ def fit(
     state = TrainingState.create(model, recipe, plan.steps_per_epoch, plan.total_steps, device)
     if resume_file.exists():
         state.restore(resume_file)
-        observer.note(f"{title}: going on after epoch {len(state.log)} of {plan.epochs}")
+        logger.info("%s: going on after epoch %d of %d", title, len(state.log), plan.epochs)
     trainer = _Trainer(state, source, recipe, plan, Preprocess(pixels.mean, pixels.std, device), workers, ranks)
 
     done = len(state.log)
@@ -86,7 +94,7 @@ def fit(
         line = trainer.epoch(epoch, observer)
         if test is not None and recipe.evaluate_every and _due(epoch + 1, recipe.evaluate_every, plan.epochs):
             line["test_error"] = measure_error(model, test, trainer.preprocess, workers, ranks)
-            observer.note(f"{title}: epoch {epoch + 1}, test error {line['test_error']:.2f} %")
+            logger.info("%s: epoch %d, test error %.2f %%", title, epoch + 1, line["test_error"])
             if recipe.keep == "best" and (state.best is None or line["test_error"] < state.best["test_error"]):
                 weights = {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}
                 state.best = {"epoch": epoch + 1, "test_error": line["test_error"], "model": weights}
@@ -97,9 +105,13 @@ def fit(
     guessing = 100 * (1 - np.bincount(source.labels).max() / len(source))  # always the commonest class
     reached = state.log[-1]["train_error"]
     if plan.epochs >= ENOUGH_EPOCHS and guessing > 50 and reached > LEARNT * guessing:
-        observer.warn(
-            f"{title}: after {plan.epochs} epochs the training error is {reached:.1f} %, {guessing:.1f} % by guessing: "
-            "the network has learnt next to nothing; train it with another learning rate (lst-robust train --lr)"
+        logger.warning(
+            "%s: after %d epochs the training error is %.1f %%, %.1f %% by guessing: the network has learnt next to "
+            "nothing; train it with another learning rate (lst-robust train --lr)",
+            title,
+            plan.epochs,
+            reached,
+            guessing,
         )
     return Fitted(state.log_csv(), copy.copy(state.best))
 

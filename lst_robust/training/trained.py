@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,10 +20,11 @@ from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.file_lock import file_lock
 from lst_robust.runtime.files import file_safe, remove, write_output
 from lst_robust.runtime.process_group import process_group
-from lst_robust.runtime.progress import Observer, Silent
+from lst_robust.runtime.progress import Silent
+from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Suite
 from lst_robust.suites.recipe import Recipe, recipe_names
-from lst_robust.training.loop import fit
+from lst_robust.training.loop import TrainingImages, fit
 
 Options = Mapping[str, str | int | float | bool]
 
@@ -126,10 +127,8 @@ def checkpoints_folder(results_dir: str | Path, suite: Suite) -> Path:
 def ensure_trained(
     training: Training,
     checkpoint: Path,
+    resources: Resources,
     *,
-    device: torch.device,
-    workers: int,
-    observer: Observer,
     overwrite: bool = False,
     resume: bool = True,
     half: bool = False,
@@ -143,25 +142,15 @@ def ensure_trained(
     with process_group() as ranks, file_lock(lock, wait=True) if ranks.leader else nullcontext():
         wanted = ranks.gather(overwrite or not checkpoint.is_file())[0]
         if wanted:
-            run_training(
-                training,
-                checkpoint,
-                device=device,
-                workers=workers,
-                observer=observer,
-                start_over=overwrite or not resume,
-                half=half,
-            )
+            run_training(training, checkpoint, resources, start_over=overwrite or not resume, half=half)
     return wanted
 
 
 def run_training(
     training: Training,
     checkpoint: Path,
+    resources: Resources,
     *,
-    device: torch.device,
-    workers: int,
-    observer: Observer,
     start_over: bool = False,
     half: bool = False,
 ) -> Path:
@@ -175,7 +164,7 @@ def run_training(
     resume_file = checkpoint.with_suffix(".resume")
     recipe = training.recipe
     with process_group() as ranks:
-        observer = observer if ranks.leader else Silent()
+        resources = resources if ranks.leader else replace(resources, observer=Silent())
         if start_over and ranks.leader:
             remove(resume_file)
         ranks.wait()  # nobody reads what rank 0 is about to delete
@@ -183,15 +172,15 @@ def run_training(
         whole_images = recipe.augmentation.random_resized_crop is not None
         fitted = fit(
             model,
-            training.source if whole_images else cached(training.source),
+            TrainingImages(
+                training.source if whole_images else cached(training.source),
+                None if training.test is None else cached(training.test),
+            ),
             recipe,
             training.suite.pixels,
-            device=device,
-            workers=workers,
+            resources,
             resume_file=resume_file,
-            observer=observer,
             title=f"training {training.model}",
-            test=None if training.test is None else cached(training.test),
             ranks=ranks,
         )
         if ranks.leader:

@@ -24,7 +24,7 @@ CHEAP = ("--corruptions", "gaussian_noise,contrast")
 
 @pytest.fixture(autouse=True)
 def plain_kernels(monkeypatch):
-    monkeypatch.setenv("LST_ROBUST_KERNELS", "plain")
+    monkeypatch.setenv("LST_ROBUST_CORRUPTION_KERNELS", "plain")
 
 
 @pytest.fixture

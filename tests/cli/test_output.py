@@ -19,7 +19,7 @@ from PIL import Image
 from typer.testing import Result
 
 from lst_robust import evaluate, make_baseline, write_baseline
-from lst_robust.cli import app
+from lst_robust.cli.app import app
 from lst_robust.suites import suites_folder
 from tests.fixtures.commands import PUBLISHED
 

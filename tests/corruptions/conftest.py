@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lst_robust.corruptions.engine import CORRUPTIONS
-from lst_robust.corruptions.presets import constants
+from lst_robust.corruptions.registry import built_in, constants
 
 PRESET_OF_SIZE = {32: "cifar", 64: "tiny-imagenet", 224: "imagenet"}
 
@@ -40,7 +39,7 @@ def golden_differences(golden) -> Callable[..., np.ndarray]:
             draws.append(legacy_draw(image, c))
         np.random.set_state(state)  # noqa: NPY002
         batched = {key: np.stack([draw[key] for draw in draws]) for key in draws[0]}
-        ours = CORRUPTIONS[name].apply(images, batched, c)
+        ours = built_in()[name].apply(images, batched, c)
         return np.abs(ours.astype(int) - stored[name][severity - 1])
 
     return differences

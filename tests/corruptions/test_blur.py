@@ -1,4 +1,4 @@
-"""The blurs: golden outputs, and each building block against an independent formulation."""
+"""The blurs: golden outputs, their draws, and the definitions followed step by step."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ import pytest
 from scipy import ndimage
 
 from lst_robust.benchmark import SEVERITIES
-from lst_robust.corruptions.engine import CORRUPTIONS
+from lst_robust.corruptions.blur import GlassBlur, MotionBlur
 from lst_robust.corruptions.filters import (
-    axis_zoom,
     correlate_disk,
     disk,
-    gaussian,
-    motion_blur,
-    motion_taps,
     round_16_bit,
-    zoom,
 )
-from lst_robust.corruptions.presets import PRESETS, GlassBlur, MotionBlur, constants
+from lst_robust.corruptions.presets import PRESETS
+from lst_robust.corruptions.registry import built_in, constants
 from lst_robust.corruptions.streams import Streams
+from tests.corruptions.known_streams import HEIGHT, WIDTH, drawn, uniform, words
 from tests.corruptions.legacy_draws import legacy_draws
 
 EXACT = ["gaussian_blur", "glass_blur", "motion_blur", "zoom_blur"]
@@ -42,14 +39,6 @@ def test_golden_defocus(golden_differences, size, severity):
     difference = golden_differences("defocus_blur", size, severity, partial(legacy_draws, "defocus_blur"))
     assert difference.max() <= 1
     assert difference.mean() <= 2e-4
-
-
-@pytest.mark.parametrize("sigma", [0.05, 0.4, 1.5, 6])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_gaussian_is_scipy_s(any_images, sigma, dtype):
-    x = (any_images(2, 19, 37) / 255.0).astype(dtype)
-    expected = ndimage.gaussian_filter(x, (0, sigma, sigma, 0), mode="nearest")
-    np.testing.assert_array_equal(gaussian(x, sigma), expected)
 
 
 def reference_disk(radius, alias_sigma):
@@ -78,7 +67,7 @@ def test_defocus_keeps_flat_areas_as_the_float32_weights_do(preset, severity):
     flat = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None, None], (256, 16, 16, 3))
     total = reference_disk(c.radius, c.alias_sigma).astype(np.float64).sum()
     expected = np.minimum(np.arange(256) * total, 255).astype(np.uint8)
-    result = CORRUPTIONS["defocus_blur"].apply(flat, {}, c)
+    result = built_in()["defocus_blur"].apply(flat, {}, c)
     np.testing.assert_array_equal(result, np.broadcast_to(expected[:, None, None, None], flat.shape))
 
 
@@ -87,7 +76,7 @@ def test_defocus_keeps_flat_areas_as_the_float32_weights_do(preset, severity):
 def test_glass_blur_is_the_sequential_scan(any_images, height, width, c):
     """The definition followed pixel by pixel, with OpenCV-free smoothing."""
     images, d = any_images(2, height, width), c.max_delta
-    draws = CORRUPTIONS["glass_blur"].draw(Streams.for_images("1", 0, "glass_blur", 1, [5, 6]), height, width, c)
+    draws = built_in()["glass_blur"].draw(Streams.for_images("1", 0, "glass_blur", 1, [5, 6]), height, width, c)
     assert draws["offsets"].min() >= -d
     assert draws["offsets"].max() < d
 
@@ -95,7 +84,7 @@ def test_glass_blur_is_the_sequential_scan(any_images, height, width, c):
         return ndimage.gaussian_filter(x / 255.0, (c.sigma, c.sigma, 0), mode="nearest")
 
     for image, offsets, result in zip(
-        images, draws["offsets"], CORRUPTIONS["glass_blur"].apply(images, draws, c), strict=True
+        images, draws["offsets"], built_in()["glass_blur"].apply(images, draws, c), strict=True
     ):
         x = (smooth(image) * 255).astype(np.uint8)
         for scan in offsets:
@@ -108,50 +97,30 @@ def test_glass_blur_is_the_sequential_scan(any_images, height, width, c):
 
 def test_glass_offsets_are_uniform():
     c = GlassBlur(1, 3, 1)
-    draws = CORRUPTIONS["glass_blur"].draw(Streams.for_images("1", 0, "glass_blur", 1, range(8)), 66, 66, c)
+    draws = built_in()["glass_blur"].draw(Streams.for_images("1", 0, "glass_blur", 1, range(8)), 66, 66, c)
     counts = np.unique(draws["offsets"].reshape(-1, 2), axis=0, return_counts=True)[1]
     assert counts.size == 36
     chi2 = ((counts - counts.mean()) ** 2 / counts.mean()).sum() / 35
     assert chi2 < 2
 
 
-def test_motion_blur_moves_towards_its_angle():
-    image = np.zeros((1, 41, 41), dtype=np.uint8)
-    image[0, 20, 20] = 255
-    for angle, (dy, dx) in {0.0: (0, 1), 90.0: (1, 0), -90.0: (-1, 0), -45.0: (-1, 1)}.items():
-        taps = motion_taps(np.array([angle]), 5, 2)
-        blurred = motion_blur(image, taps, stop_outside=False)[0]
-        # a pixel is the sum of those ahead of it, so the point's trail is behind it
-        lit = np.argwhere(blurred > 1e-12) - 20
-        assert (lit @ np.array([dy, dx]) <= 0).all(), angle
-        assert blurred.sum() == pytest.approx(255)
-        assert blurred[20, 20] > 40
-
-
-@pytest.mark.parametrize("stop_outside", [False, True])
-def test_motion_blur_stops_outside_only_where_asked(stop_outside):
-    """31 taps over 16 pixels: imagecorruptions drops those beyond the border and gets darker, ImageMagick does not."""
-    image = np.full((1, 16, 16, 3), 200, dtype=np.uint8)
-    blurred = motion_blur(image, motion_taps(np.zeros(1), 15, 12), stop_outside=stop_outside)
-    taps = motion_taps(np.zeros(1), 15, 12).weights
-    assert blurred.max() == pytest.approx(200 * (taps[:16].sum() if stop_outside else 1))
-
-
 def test_the_two_roundings_of_motion_blur():
     assert round_16_bit(np.array([9.9, 9.999, 10.0 - 1e-12, 255.0])).tolist() == [9, 10, 10, 255]
     images = np.full((1, 32, 32, 3), 77, dtype=np.uint8)
     draws = {"angle": np.array([13.0])}
-    apply = CORRUPTIONS["motion_blur"].apply
+    apply = built_in()["motion_blur"].apply
     assert (apply(images, draws, MotionBlur(6, 2, "16-bit")) == 77).all()
     assert abs(apply(images, draws, MotionBlur(6, 2, "truncate")).astype(int) - 77).max() <= 1
 
 
-@pytest.mark.parametrize("factor", [1, 1.01, 1.07, 1.28, 1.75, 2.25, 3, 4.5])
-@pytest.mark.parametrize(("height", "width"), [(16, 16), (33, 50), (224, 61)])
-def test_zoom_is_scipy_s(factor, height, width):
-    x = np.random.default_rng(0).normal(size=(1, height, width, 2))
-    rows, columns = axis_zoom(height, factor), axis_zoom(width, factor)
-    crop = x[0, rows.start : rows.stop, columns.start : columns.stop]
-    expected = ndimage.zoom(crop, (factor, factor, 1), order=1)
-    np.testing.assert_allclose(zoom(x, rows, columns)[0], expected, rtol=0, atol=4e-15)  # it sums in another order
-    np.testing.assert_array_equal(zoom(crop[None], rows.cropped(), columns.cropped()), zoom(x, rows, columns))
+def test_glass_blur_takes_both_offsets_from_one_word():
+    draws = drawn("glass_blur", GlassBlur(0.7, 2, 3))
+    place = words(0, 3, HEIGHT - 4, WIDTH - 4).astype(np.int64) * 16 >> 32  # one of 4 x 4 neighbours
+    assert list(draws) == ["offsets"]
+    np.testing.assert_array_equal(draws["offsets"], np.stack([place % 4 - 2, place // 4 - 2], axis=-1))
+
+
+def test_motion_blur_has_an_angle_within_45_degrees():
+    draws = drawn("motion_blur", MotionBlur(10, 3))
+    assert list(draws) == ["angle"]
+    np.testing.assert_allclose(draws["angle"], -45 + 90 * uniform(0), rtol=1e-12)

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import lst_robust.corruptions.engine as engine
-from lst_robust.corruptions import corrupt, corruption_names
-from lst_robust.corruptions.base import Corruption
-from lst_robust.corruptions.presets import PRESETS, constants
+from lst_robust.corruptions import corrupt, corruption_names, engine
+from lst_robust.corruptions.presets import PRESETS
+from lst_robust.corruptions.registry import built_in, constants
 from lst_robust.corruptions.streams import Streams
 from lst_robust.errors import UsageError
-
-
-def test_names_are_in_the_order_of_table_4():
-    assert len(corruption_names()) == 19
-    assert corruption_names("standard") == corruption_names()[:15]
-    assert corruption_names("extra") == ("saturate", "spatter", "gaussian_blur", "speckle_noise")
-    assert set(engine.CORRUPTIONS) == set(corruption_names())
-    with pytest.raises(UsageError, match="unknown corruption group 'nois': did you mean noise"):
-        corruption_names("nois")
-    with pytest.raises(UsageError, match="unknown corruption group 'standrd': did you mean standard"):
-        corruption_names("standrd")
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -169,8 +158,8 @@ def test_refusals_are_one_clear_line(arguments, message):
 
 
 def test_a_wrong_choice_of_kernels_is_refused(monkeypatch):
-    monkeypatch.setenv("LST_ROBUST_KERNELS", "turbo")
-    with pytest.raises(UsageError, match="LST_ROBUST_KERNELS is 'turbo': set it to 'fast' or 'plain'"):
+    monkeypatch.setenv("LST_ROBUST_CORRUPTION_KERNELS", "turbo")
+    with pytest.raises(UsageError, match="LST_ROBUST_CORRUPTION_KERNELS is 'turbo': set it to 'fast' or 'plain'"):
         corrupt(IMAGE, "fog", 1, preset="cifar")
 
 
@@ -188,7 +177,7 @@ def recorded(monkeypatch) -> list[tuple[int, int, int, bool]]:
         assert c == constants("fog", 2, "cifar") and len(images) == len(draws["word"])
         return images + draws["word"].astype(np.uint8)[:, None, None, None]
 
-    monkeypatch.setitem(engine.CORRUPTIONS, "fog", Corruption("fog", draw, apply))
+    monkeypatch.setitem(built_in(), "fog", replace(built_in()["fog"], draw=draw, apply=apply, kernel=None))
     return parts
 
 
@@ -251,11 +240,11 @@ def test_the_plain_definitions_may_be_asked_for(monkeypatch):
         assert draws["of"].tolist() == list(c)
         return images + 2
 
-    monkeypatch.setitem(engine.CORRUPTIONS, "contrast", Corruption("contrast", draw, apply, kernel))
+    monkeypatch.setitem(built_in(), "contrast", replace(built_in()["contrast"], draw=draw, apply=apply, kernel=kernel))
     for choice, added in (("fast", 1), ("plain", 2)):
-        monkeypatch.setenv("LST_ROBUST_KERNELS", choice)
+        monkeypatch.setenv("LST_ROBUST_CORRUPTION_KERNELS", choice)
         np.testing.assert_array_equal(corrupt(SEVEN, "contrast", 1, preset="cifar"), SEVEN + added)
-    monkeypatch.delenv("LST_ROBUST_KERNELS")
+    monkeypatch.delenv("LST_ROBUST_CORRUPTION_KERNELS")
     corrupt(SEVEN, "contrast", 1, preset="cifar")
     assert kernel_calls == [constants("contrast", 1, "cifar")] * 2
 

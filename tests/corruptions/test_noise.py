@@ -1,4 +1,4 @@
-"""The noises: golden outputs with the authors' draws fed in, and the distribution of our own draws."""
+"""The noises: golden outputs with the authors' draws fed in, our own draws, and their distribution."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from scipy import stats
 
 from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corrupt
-from lst_robust.corruptions.engine import CORRUPTIONS
-from lst_robust.corruptions.noise import poisson_thresholds
-from lst_robust.corruptions.presets import PRESETS, Noise, constants
+from lst_robust.corruptions.noise import Noise, impulse_threshold, poisson_thresholds
+from lst_robust.corruptions.presets import PRESETS
+from lst_robust.corruptions.registry import built_in, constants
 from lst_robust.corruptions.streams import Streams
+from tests.corruptions.known_streams import HEIGHT, STREAMS, WIDTH, drawn, normal, words
 
 
 def legacy_normal(image, c):
@@ -48,7 +49,7 @@ def test_impulse_noise_is_skimage_s_with_its_own_draws(any_images, severity):
         hit = generator.random(image.shape) <= c.amount
         salted = generator.random(image.shape) <= 0.5
         draws = {"salt": (hit & salted)[None], "pepper": (hit & ~salted)[None]}
-        ours = CORRUPTIONS["impulse_noise"].apply(image[None], draws, c)[0]
+        ours = built_in()["impulse_noise"].apply(image[None], draws, c)[0]
         np.testing.assert_array_equal(ours, (np.clip(theirs, 0, 1) * 255).astype(np.uint8))
 
 
@@ -107,3 +108,44 @@ def test_noise_draws_are_those_of_the_plain_definition():
     ours = corrupt(image, "gaussian_noise", 2, preset="cifar", seed=3, ids=["a"])
     np.testing.assert_array_equal(ours, expected.astype(np.uint8))
     assert constants("gaussian_noise", 2, "cifar") == Noise(0.06)
+
+
+@pytest.mark.parametrize("name", ["gaussian_noise", "speckle_noise"])
+def test_noise_has_a_normal_of_its_own_for_each_value(name):
+    draws = drawn(name, Noise(0.1))
+    assert list(draws) == ["normal"]
+    np.testing.assert_array_equal(draws["normal"], normal(0, HEIGHT, WIDTH, 3))
+
+
+def test_shot_noise_has_a_word_for_each_value():
+    draws = drawn("shot_noise", Noise(60))
+    assert list(draws) == ["word"]
+    assert draws["word"].dtype == np.uint32
+    np.testing.assert_array_equal(draws["word"], words(0, HEIGHT, WIDTH, 3))
+
+
+def test_impulse_noise_hits_with_its_probability_and_odd_words_are_salt():
+    draws = drawn("impulse_noise", Noise(0.25))
+    word = words(0, HEIGHT, WIDTH, 3)
+    assert sorted(draws) == ["pepper", "salt"]
+    np.testing.assert_array_equal(draws["salt"], (word < 2**30) & (word % 2 == 1))
+    np.testing.assert_array_equal(draws["pepper"], (word < 2**30) & (word % 2 == 0))
+
+
+def test_a_word_at_the_threshold_of_impulse_noise_is_no_hit():
+    class Fixed(Streams):
+        def words(self, stream: int, count: int) -> np.ndarray:
+            first = np.array([2**30 - 2, 2**30 - 1, 2**30, 2**30 + 1], np.uint32)
+            return np.resize(first, (len(self), count))
+
+    draws = built_in()["impulse_noise"].draw(Fixed(STREAMS.keys), 2, 2, Noise(0.25))
+    assert draws["pepper"].ravel()[:4].tolist() == [True, False, False, False]
+    assert draws["salt"].ravel()[:4].tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("amount", "threshold"), [(0.0, 0), (2**-32, 0), (2**-31, 2), (0.03, 128849018), (0.25, 2**30), (0.5, 2**31)]
+)
+def test_the_threshold_of_impulse_noise_is_the_nearest_even_word(amount, threshold):
+    assert impulse_threshold(amount) == threshold
+    assert impulse_threshold(amount).dtype == np.uint32

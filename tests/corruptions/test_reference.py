@@ -9,8 +9,6 @@ import pytest
 
 from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corruption_names, reference
-from lst_robust.corruptions.engine import CORRUPTIONS
-from lst_robust.corruptions.presets import constants
 from lst_robust.corruptions.reference import (
     impulse_generator,
     legacy_generator,
@@ -18,6 +16,7 @@ from lst_robust.corruptions.reference import (
     reference_streams,
     reference_version,
 )
+from lst_robust.corruptions.registry import built_in, constants
 from lst_robust.errors import DataError, UsageError
 from tests.corruptions.legacy_draws import legacy_draws
 
@@ -44,7 +43,7 @@ def test_our_engine_in_its_style_gives_its_levels(any_images, name, size, severi
         pytest.skip("the reference takes seconds an image")
     images, c = any_images(1, size, size, seed=severity), constants(name, severity, "imagenet", "imagecorruptions")
     theirs = reference_corrupt(images, name, severity)
-    ours = CORRUPTIONS[name].apply(images, reference_draws(name, images[0], c, severity), c)
+    ours = built_in()[name].apply(images, reference_draws(name, images[0], c, severity), c)
     difference = abs(ours.astype(int) - theirs)
     assert difference.max() <= (name in WITHIN_A_LEVEL)
     assert difference.mean() <= 2e-4
@@ -55,7 +54,7 @@ def test_our_engine_in_its_style_gives_its_levels(any_images, name, size, severi
 def test_oblong_images(any_images, name, severity):
     images, c = any_images(1, 47, 70), constants(name, severity, "imagenet", "imagecorruptions")
     theirs = reference_corrupt(images, name, severity)
-    ours = CORRUPTIONS[name].apply(images, reference_draws(name, images[0], c, severity), c)
+    ours = built_in()[name].apply(images, reference_draws(name, images[0], c, severity), c)
     assert abs(ours.astype(int) - theirs).max() <= (name in WITHIN_A_LEVEL)
 
 

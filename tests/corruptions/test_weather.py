@@ -1,22 +1,21 @@
-"""Snow, frost, fog and spatter: golden outputs, sizes beyond the presets', and the frost textures."""
+"""Snow, frost, fog and spatter: golden outputs, their draws, and sizes beyond the presets'."""
 
 from __future__ import annotations
 
 from functools import partial
-from importlib import metadata
 
 import numpy as np
 import pytest
 
 from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corrupt, textures
-from lst_robust.corruptions.engine import CORRUPTIONS
-from lst_robust.corruptions.plasma import plasma
-from lst_robust.corruptions.presets import Fog, Snow, Spatter, constants
+from lst_robust.corruptions.registry import built_in, constants
 from lst_robust.corruptions.splashes import splashes
 from lst_robust.corruptions.streams import Streams
-from lst_robust.corruptions.weather import fog_map_size, snow_layer
-from lst_robust.errors import DataError, UsageError
+from lst_robust.corruptions.textures import frost_textures_for
+from lst_robust.corruptions.weather import Fog, Frost, Snow, Spatter, fog_map_size, snow_layer
+from lst_robust.errors import UsageError
+from tests.corruptions.known_streams import HEIGHT, WIDTH, drawn, normal, uniform, words
 from tests.corruptions.legacy_draws import legacy_draws
 
 
@@ -80,7 +79,7 @@ def test_frost_needs_textures_larger_than_the_image(any_images):
 
 def test_frost_draws_every_texture_and_stays_inside():
     c = constants("frost", 3, "cifar")
-    draws = CORRUPTIONS["frost"].draw(Streams.for_images("1", 0, "frost", 3, range(500)), 32, 32, c)
+    draws = built_in()["frost"].draw(Streams.for_images("1", 0, "frost", 3, range(500)), 32, 32, c)
     assert set(draws["texture"]) == {0, 1, 2, 3, 4}
     shapes = np.array([t.shape[:2] for t in textures.frost_textures_for(c, 32, 32)])[draws["texture"]]
     assert (draws["top"] >= 0).all()
@@ -89,47 +88,12 @@ def test_frost_draws_every_texture_and_stays_inside():
     assert (draws["left"] < shapes[:, 1] - 32).all()
 
 
-def test_textures_are_shared_and_cannot_be_written():
-    first, again = textures.frost_textures(), textures.frost_textures()
-    assert first is again
-    assert [t.shape for t in first] == [(600, 900, 3), (315, 560, 3), (315, 560, 3), (350, 527, 3), (495, 660, 3)]
-    with pytest.raises(ValueError, match="read-only"):
-        first[0][0, 0, 0] = 1
-
-
-def test_missing_textures_are_one_clear_line(monkeypatch, tmp_path):
-    textures.frost_textures.cache_clear()
-    try:
-
-        def absent(name):
-            raise metadata.PackageNotFoundError(name)
-
-        monkeypatch.setattr(metadata, "distribution", absent)
-        with pytest.raises(DataError, match="install imagecorruptions"):
-            textures.frost_textures()
-        empty = type("Empty", (), {"locate_file": lambda self, path: tmp_path / path})()
-        monkeypatch.setattr(metadata, "distribution", lambda name: empty)
-        with pytest.raises(DataError, match=r"frost1\.png is missing"):
-            textures.frost_textures()
-    finally:
-        textures.frost_textures.cache_clear()
-
-
 @pytest.mark.parametrize(
     ("height", "width", "map_size", "expected"),
     [(224, 224, 256, 256), (32, 32, 32, 32), (33, 20, 32, 64), (300, 257, 256, 512), (40, 64, None, 64)],
 )
 def test_fog_map_covers_the_image(height, width, map_size, expected):
     assert fog_map_size(height, width, Fog(1, 2, map_size)) == expected
-
-
-def test_plasma_spans_0_to_1_and_is_each_image_s_own():
-    uniforms = np.random.default_rng(0).random((3, 32 * 32 - 1))
-    maps = plasma(uniforms, 2)
-    assert maps.shape == (3, 32, 32)
-    np.testing.assert_array_equal(maps.min(axis=(1, 2)), 0)
-    np.testing.assert_array_equal(maps.max(axis=(1, 2)), 1)
-    np.testing.assert_array_equal(maps[1:2], plasma(uniforms[1:2], 2))
 
 
 def test_fog_keeps_the_image_s_own_maximum():
@@ -143,7 +107,7 @@ def test_spatter_without_a_drop_leaves_the_image():
     assert splashes(np.zeros((32, 32), dtype=np.uint8)).max() == 0
     images = np.full((1, 32, 32, 3), 90, dtype=np.uint8)
     water = Spatter(0.65, 0.3, 1, 2.0, 0.5, False)
-    np.testing.assert_array_equal(CORRUPTIONS["spatter"].apply(images, {"field": np.zeros((1, 32, 32))}, water), images)
+    np.testing.assert_array_equal(built_in()["spatter"].apply(images, {"field": np.zeros((1, 32, 32))}, water), images)
 
 
 def test_spatter_is_water_then_mud():
@@ -154,3 +118,43 @@ def test_spatter_is_water_then_mud():
     assert (water[..., 1] >= water[..., 0]).all()  # turquoise
     assert (mud <= 128).all()
     assert mud.reshape(-1, 3).min(axis=0).tolist() == [63, 42, 20]  # pure mud somewhere
+
+
+def test_snow_falls_from_above_through_the_middle_that_the_zoom_keeps():
+    draws = drawn("snow", Snow(0.1, 0.3, 2, 0.5, 10, 4, 0.8))
+    assert list(draws) == ["field", "angle"]
+    np.testing.assert_array_equal(draws["field"], normal(0, HEIGHT // 2, WIDTH // 2))
+    np.testing.assert_allclose(draws["angle"], -135 + 90 * uniform(1), rtol=1e-12)
+
+
+def test_frost_is_any_crop_of_any_of_five_textures():
+    c = Frost(1, 0.2, 0.2)
+    draws = drawn("frost", c)
+    texture = words(0).astype(np.int64) * 5 >> 32
+    sizes = np.array([t.shape[:2] for t in frost_textures_for(c, HEIGHT, WIDTH)])[texture]
+    assert list(draws) == ["texture", "top", "left"]
+    np.testing.assert_array_equal(draws["texture"], texture)
+    top, left = (uniform(1, 2) * (sizes - (HEIGHT, WIDTH))).astype(int).T
+    np.testing.assert_array_equal(draws["top"], top)
+    np.testing.assert_array_equal(draws["left"], left)
+    assert draws["top"].dtype == draws["left"].dtype == np.int64
+
+
+def test_fog_has_a_number_for_each_point_of_its_map_but_the_first():
+    draws = drawn("fog", Fog(1, 2, 32))
+    assert list(draws) == ["wibble"]
+    np.testing.assert_array_equal(draws["wibble"], uniform(0, 64 * 64 - 1))
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "map_size", "expected"),
+    [(64, 16, None, 64), (65, 16, None, 128), (16, 16, 1, 16), (1, 1, None, 1)],
+)
+def test_the_map_of_fog_is_the_smallest_that_covers_the_longer_side(height, width, map_size, expected):
+    assert fog_map_size(height, width, Fog(1, 2, map_size)) == expected
+
+
+def test_spatter_has_a_normal_for_each_pixel():
+    draws = drawn("spatter", Spatter(0.65, 0.3, 4, 0.69, 0.6, False))
+    assert list(draws) == ["field"]
+    np.testing.assert_array_equal(draws["field"], normal(0, HEIGHT, WIDTH))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,3 +20,14 @@ def image_tree(tmp_path: Path, photographs: np.ndarray) -> Path:
             for i in range(count):
                 Image.fromarray(photographs[c + i, :48]).save(folder / f"{i}.png")
     return tmp_path / "pets"
+
+
+@pytest.fixture
+def saved() -> Callable[[np.ndarray, Path], None]:
+    """saved(photograph, path): writes it as a file, and the folders above."""
+
+    def save(photograph: np.ndarray, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(photograph).save(path, quality=95)
+
+    return save

@@ -9,7 +9,7 @@ import numpy as np
 
 from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.data.checks import verify
-from lst_robust.data.published import PUBLISHED
+from lst_robust.data.registry import dataset_kinds
 
 
 def found(dataset, **options):
@@ -46,7 +46,8 @@ def test_missing_data_is_a_finding_and_no_exception(tmp_path):
 def test_checksums_are_compared_for_the_files_that_are_there(tmp_path, monkeypatch):
     (tmp_path / "noise.tar").write_bytes(b"noise")
     (tmp_path / "blur.tar").write_bytes(b"blur")
-    monkeypatch.setitem(PUBLISHED["imagenet"].md5, "noise.tar", hashlib.md5(b"noise").hexdigest())
+    published = dataset_kinds()["imagenet"].published["imagenet"]
+    monkeypatch.setitem(published.md5, "noise.tar", hashlib.md5(b"noise").hexdigest())
     findings = found({"kind": "imagenet"}, image_size=224, data_dir=tmp_path)
     assert {name: f.ok for name, f in findings.items() if name.startswith("MD5")} == {
         "MD5 of noise.tar": True, "MD5 of blur.tar": False,
@@ -67,6 +68,6 @@ def test_every_cell_of_the_official_corruptions_is_opened(tmp_path):
 
 
 def test_checksums_are_md5():
-    sums = [md5 for published in PUBLISHED.values() for md5 in published.md5.values()]
+    sums = [md5 for kind in dataset_kinds().values() for facts in kind.published.values() for md5 in facts.md5.values()]
     assert len(sums) == len(set(sums)) == 27
     assert all(len(bytes.fromhex(md5)) == 16 for md5 in sums)

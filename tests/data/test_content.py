@@ -12,6 +12,7 @@ from PIL import Image
 from lst_robust.data import cached, content, open_corrupted, open_source
 from lst_robust.data.content import digest_of_files, kept_digest
 from lst_robust.data.spill import spilled
+from lst_robust.runtime.cache import remove_unused
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +102,18 @@ def test_a_damaged_entry_is_made_anew(paths, cache, damage):
 def test_a_cache_that_cannot_be_written_only_costs_time(paths, cache):
     cache.parent.write_text("a file")
     assert digest_of_files(paths) == digest_of_files(paths)
+
+
+def test_digests_that_nobody_uses_are_removed(paths, cache):
+    remove_unused.cache_clear()
+    cache.mkdir(parents=True)
+    (cache / "old").write_text("0" * 32)
+    os.utime(cache / "old", (0, 0))
+    digest_of_files(paths)
+    (entry,) = cache.iterdir()
+    os.utime(entry, (0, 0))
+    digest_of_files(paths)
+    assert entry.stat().st_mtime > 0, "an entry that is asked for counts as used"
 
 
 def test_what_cannot_be_read_counts_and_is_never_waited_for(paths, tmp_path):

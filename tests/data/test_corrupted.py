@@ -144,8 +144,6 @@ def test_cifar_100_c_has_its_own_folder_and_classes(cifar_c):
     assert len(source.classes) == 100 and source.name == "CIFAR-100-C"
 
 
-def test_what_has_no_official_corruptions_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="unknown dataset kind 'digits'"):
-        open_corrupted({"kind": "digits"}, image_size=32)
+def test_the_arrays_are_of_cifars_size(tmp_path):
     with pytest.raises(UsageError, match="images of 32 pixels"):
         arrays(tmp_path, size=64)

@@ -21,10 +21,10 @@ class Squares(ImageSource):
         self.image_size = 4
         self.damaged, self.decoded = set(damaged), []
 
-    def _load(self, indices, workers):
+    def load(self, indices, workers):
         return decode_each(self._decode, indices, self.image_size, workers)
 
-    def _pixels_digest(self, indices, workers):
+    def digest_of(self, indices, workers):
         return digest_of_rows(indices.astype(np.int64))
 
     def _decode(self, index):

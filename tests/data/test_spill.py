@@ -25,7 +25,7 @@ def test_each_image_is_decoded_once(source, tmp_path, monkeypatch):
     plain = source.read(range(6))
     kept = spilled(source, tmp_path)
     assert np.array_equal(kept.read([4, 1]), plain[[4, 1]]) and np.array_equal(kept.read(range(6)), plain)
-    monkeypatch.setattr(source, "_load", None)
+    monkeypatch.setattr(source, "load", None)
     assert np.array_equal(kept.read([5, 0, 5]), plain[[5, 0, 5]])
     assert kept.fingerprint() == source.fingerprint()
     assert [entry.name for entry in tmp_path.iterdir()] == ["pets"]  # nothing stays behind

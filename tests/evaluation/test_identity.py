@@ -156,7 +156,8 @@ def test_threads_kernels_and_precision_are_no_other_network(evaluate, monkeypatc
         assert evaluate(model, corruptions=["contrast"], workers=2)[0].measured == 0
     finally:
         torch.set_num_threads(threads)
-    monkeypatch.setenv("LST_ROBUST_KERNELS", "plain")
+    monkeypatch.setenv("LST_ROBUST_CORRUPTION_KERNELS", "plain")
+    monkeypatch.setenv("LST_ROBUST_LST_KERNELS", "plain")
     assert evaluate(model, corruptions=["contrast"])[0].measured == 0
 
 

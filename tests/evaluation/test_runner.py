@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from lst_robust.evaluation.runner import wanted_cells
 
 import lst_robust
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
 from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
 from lst_robust.evaluation import inference
 from lst_robust.evaluation.inference import Predictor, predict
-from lst_robust.evaluation.runner import wanted_cells
 from lst_robust.models.preprocess import Preprocess
 from lst_robust.runtime.progress import Silent
 

@@ -24,7 +24,8 @@ CELLS = ("--corruptions", "contrast", "--severities", "1")  # the clean cell and
 @pytest.fixture(autouse=True)
 def plain_kernels(run, monkeypatch):  # run clears the variables, and goes to a temporary folder
     """Nothing is compiled."""
-    monkeypatch.setenv("LST_ROBUST_KERNELS", "plain")
+    monkeypatch.setenv("LST_ROBUST_CORRUPTION_KERNELS", "plain")
+    monkeypatch.setenv("LST_ROBUST_LST_KERNELS", "plain")
 
 
 @pytest.fixture

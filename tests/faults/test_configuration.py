@@ -260,7 +260,9 @@ def test_a_variable_that_cannot_be_meant_is_named(run, tiny, name, value):
 
 
 def test_a_choice_of_kernels_that_there_is_not(run, tiny):
-    refused(run(*EVAL, *CELLS, LST_ROBUST_KERNELS="turbo"), 2, "set it to 'fast' or 'plain'")
+    refused(run(*EVAL, *CELLS, LST_ROBUST_CORRUPTION_KERNELS="turbo"), 2, "set it to 'fast' or 'plain'")
+    both = "LST_ROBUST_CORRUPTION_KERNELS or LST_ROBUST_LST_KERNELS"
+    refused(run(*EVAL, *CELLS, LST_ROBUST_KERNELS="plain"), 2, "LST_ROBUST_KERNELS is no longer read", both)
 
 
 CODE = {

@@ -159,7 +159,7 @@ def test_without_a_folder_for_it_the_lst_kernel_is_left_out_with_a_note(tmp_path
     place = tmp_path / "cache"
     place.write_text("")
     code = "from lst_robust.models.lst.kernels.building import library; print(library())"
-    environment = {key: value for key, value in os.environ.items() if key != "LST_ROBUST_KERNELS"}
+    environment = {key: value for key, value in os.environ.items() if key != "LST_ROBUST_LST_KERNELS"}
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=environment | {"LST_ROBUST_CACHE_DIR": str(place)},
@@ -176,7 +176,8 @@ def test_an_evaluation_without_any_cache(run, tiny, tmp_path, monkeypatch):
     """Neither numba's kernels nor the compiled LST kernel can be kept."""
     (tmp_path / "cache").write_text("")
     monkeypatch.setenv("LST_ROBUST_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.delenv("LST_ROBUST_KERNELS")
+    monkeypatch.delenv("LST_ROBUST_CORRUPTION_KERNELS")
+    monkeypatch.delenv("LST_ROBUST_LST_KERNELS")
     asked = ("eval", "-m", "lst20", "-s", str(tiny), "--corruptions", "contrast", "--severities", "1")
     process = command(*asked, "--results-dir", "r", folder=tmp_path)
     stdout, stderr = process.communicate(timeout=200)

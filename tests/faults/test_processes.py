@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 import lst_robust.runtime.files
-from lst_robust.cli import interruption, main
+from lst_robust.cli import main
+from lst_robust.runtime import interruption
 from lst_robust.corruptions import engine
 from lst_robust.records.store import RUN_FILE, Store
 from lst_robust.runtime.file_lock import file_lock

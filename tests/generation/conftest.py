@@ -17,7 +17,7 @@ CHEAP = ("gaussian_noise", "contrast", "pixelate")
 @pytest.fixture(autouse=True)
 def plain_kernels_and_small_chunks(monkeypatch):
     """Nothing is compiled, and six images are three chunks."""
-    monkeypatch.setenv("LST_ROBUST_KERNELS", "plain")
+    monkeypatch.setenv("LST_ROBUST_CORRUPTION_KERNELS", "plain")
     monkeypatch.setattr(generator, "CHUNK_IMAGES", 2)
 
 

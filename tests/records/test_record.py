@@ -139,7 +139,7 @@ def test_each_field_of_a_record_keeps_its_bounds(field, value):
         ({"top1_error": 100 * 7 / 21 + 0.5}, "top1_error does not follow from the correctness bits"),
         ({"top1_error": 100 * 7 / 21 + 2e-9}, "top1_error does not follow from the correctness bits"),
         ({"top5_error": 100 * 7 / 21 + 0.5}, "top5_error is larger than top1_error"),
-        ({"corruption": "fogg"}, "no such cell: 'fogg' at severity 3"),
+        ({"corruption": "Fogg"}, "no such cell: 'Fogg' at severity 3"),
         ({"severity": 0}, "no such cell: 'fog' at severity 0"),
         ({"severity": 6}, "no such cell: 'fog' at severity 6"),
         ({"corruption": "clean"}, "no such cell: 'clean' at severity 3"),

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from lst_robust.corruptions.color import Saturate, Shift
 from lst_robust.corruptions.kernels.compiling import jit
 from lst_robust.corruptions.kernels.pixels import join_channels, level, split_channels, unit
-from lst_robust.corruptions.presets import Saturate, Shift
 from lst_robust.corruptions.streams import Streams
 
 BLOCK = 512

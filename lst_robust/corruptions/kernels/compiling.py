@@ -5,7 +5,7 @@ No fastmath and no OpenMP: kernels must give the plain definition's bits, and th
 
 from __future__ import annotations
 
-import sys
+import logging
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -16,6 +16,8 @@ import numba
 from numba.core import event
 
 from lst_robust.runtime.cache import cache_root
+
+logger = logging.getLogger(__name__)
 
 _lock = Lock()
 _config: Any = numba.config  # its settings are made at run time
@@ -51,7 +53,11 @@ def jit(function: Any) -> Any:
 
 
 class _Forgiving:
-    """numba's cache of a function, whose failures only cost time: a full disk, or files that were cut short."""
+    """numba's cache of a function, whose failures only cost time: a full disk, or files that were cut short.
+
+    numba's plain `cache=True` does not do: it raises UnpicklingError for an index that was cut short, in every process
+    from then on, until somebody removes the file.
+    """
 
     def __init__(self, cache: Any) -> None:
         self._cache = cache
@@ -77,7 +83,7 @@ class _Forgiving:
 
 
 class _Notice(event.Listener):
-    """One line on stderr for each kernel that is really compiled; not for its helpers, nor for one from the cache."""
+    """One line in the log for each kernel that is really compiled; not for its helpers, nor for one from the cache."""
 
     depth = 0  # compilation runs under numba's global lock, so one counter will do
 
@@ -85,7 +91,7 @@ class _Notice(event.Listener):
         function = event.data["dispatcher"].py_func
         if self.depth == 0 and function.__module__.startswith(__package__):
             name = function.__name__.strip("_")
-            print(f"lst-robust: compiling {name} for this machine (once, some seconds)", file=sys.stderr, flush=True)
+            logger.info("compiling %s for this machine (once, some seconds)", name)
         self.depth += 1
 
     def on_end(self, event: event.Event) -> None:

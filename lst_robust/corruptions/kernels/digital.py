@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from lst_robust.corruptions import digital
+from lst_robust.corruptions.digital import Jpeg, Pixelate, apply_jpeg_compression
 from lst_robust.corruptions.kernels.compiling import jit
-from lst_robust.corruptions.presets import Jpeg, Pixelate
 from lst_robust.corruptions.streams import Streams
 
 PRECISION, HALF = 22, 1 << 21
@@ -120,8 +119,7 @@ def opencv_writes_pillow_s_jpeg() -> bool:
     picture = np.random.default_rng(0).integers(0, 256, (1, 37, 53, 3), dtype=np.uint8)
     picture[:, 10:30, 10:40] = 90
     return all(
-        np.array_equal(_opencv_jpeg(picture, q), digital.jpeg_compression(picture, {}, Jpeg(q)))
-        for q in (7, 25, 50, 80)
+        np.array_equal(_opencv_jpeg(picture, q), apply_jpeg_compression(picture, {}, Jpeg(q))) for q in (7, 25, 50, 80)
     )
 
 
@@ -136,4 +134,4 @@ def _opencv_jpeg(images: np.ndarray, quality: int) -> np.ndarray:
 def jpeg_compression(images: np.ndarray, streams: Streams, c: Jpeg) -> np.ndarray:
     if opencv_writes_pillow_s_jpeg():
         return _opencv_jpeg(images, c.quality)
-    return digital.jpeg_compression(images, {}, c)
+    return apply_jpeg_compression(images, {}, c)

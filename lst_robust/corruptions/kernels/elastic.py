@@ -8,11 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from lst_robust.corruptions.digital import elastic_matrix, elastic_offsets, elastic_reach, elastic_scale
+from lst_robust.corruptions.elastic import Elastic, elastic_matrix, elastic_offsets, elastic_reach, elastic_scale
 from lst_robust.corruptions.kernels.compiling import jit
 from lst_robust.corruptions.kernels.pixels import join_channels
 from lst_robust.corruptions.kernels.streams import fill_words
-from lst_robust.corruptions.presets import Elastic
 from lst_robust.corruptions.streams import Streams
 
 WORD = 2.0**-32

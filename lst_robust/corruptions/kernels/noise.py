@@ -11,8 +11,7 @@ import numpy as np
 from lst_robust.corruptions.kernels.compiling import jit
 from lst_robust.corruptions.kernels.pixels import level, unit
 from lst_robust.corruptions.kernels.streams import group_normals, group_words
-from lst_robust.corruptions.noise import impulse_threshold, poisson_levels, poisson_thresholds
-from lst_robust.corruptions.presets import Noise
+from lst_robust.corruptions.noise import Noise, impulse_threshold, poisson_levels, poisson_thresholds
 from lst_robust.corruptions.streams import GROUP_WORDS, Streams
 
 BUCKET_BITS = 7

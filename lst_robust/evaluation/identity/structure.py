@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from lst_robust.evaluation.identity.code import code_of, is_packaged
 from lst_robust.models.entry import ModelConfig
+from lst_robust.runtime.code_digest import code_of, is_packaged
 
 TIMM_DESCRIPTIONS = {"pretrained_cfg", "default_cfg"}  # attributes with which timm says where weights come from
 ATTRIBUTES_OF_ALL = {*vars(nn.Module()), "training"}

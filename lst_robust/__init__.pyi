@@ -1,0 +1,75 @@
+from .analysis.baseline import Baseline, make_baseline, read_baseline, write_baseline
+from .analysis.comparison import Comparison, compare
+from .analysis.corruption_errors import (
+    corruption_error,
+    corruption_errors,
+    mce15,
+    mce19,
+    mean_corruption_error,
+    relative_corruption_error,
+    relative_mce,
+)
+from .analysis.evaluation import Evaluation
+from .analysis.gate import Gate, check
+from .analysis.metrics import Metric, register_metric
+from .analysis.summary import Summary, bootstrap_intervals
+from .corruptions import corrupt, corruption_names, register_corruption
+from .data import DatasetKind, register_dataset
+from .evaluation.measure import measure
+from .evaluation.plan import EvalPlan, plan
+from .evaluation.request import EvalRequest
+from .models import convert_checkpoint, create_model, describe_models, model_names
+from .records.migration import migrate
+from .reporting import render, robustness_table
+from .suites import Suite, load_suite, suite_names
+from .suites.normaliser import Normaliser, load_normaliser, published_normaliser
+from .workflow import evaluate, run_request
+
+__version__: str
+__all__ = [
+    "Baseline",
+    "Comparison",
+    "DatasetKind",
+    "EvalPlan",
+    "EvalRequest",
+    "Evaluation",
+    "Gate",
+    "Metric",
+    "Normaliser",
+    "Suite",
+    "Summary",
+    "__version__",
+    "bootstrap_intervals",
+    "check",
+    "compare",
+    "convert_checkpoint",
+    "corrupt",
+    "corruption_error",
+    "corruption_errors",
+    "corruption_names",
+    "create_model",
+    "describe_models",
+    "evaluate",
+    "load_normaliser",
+    "load_suite",
+    "make_baseline",
+    "mce15",
+    "mce19",
+    "mean_corruption_error",
+    "measure",
+    "migrate",
+    "model_names",
+    "plan",
+    "published_normaliser",
+    "read_baseline",
+    "register_corruption",
+    "register_dataset",
+    "register_metric",
+    "relative_corruption_error",
+    "relative_mce",
+    "render",
+    "robustness_table",
+    "run_request",
+    "suite_names",
+    "write_baseline",
+]

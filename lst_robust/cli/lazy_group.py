@@ -1,0 +1,69 @@
+"""The commands by name, each in a module that is imported when the command is called or asked for its help."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from lst_robust.cli.console import guarded, print_error
+
+COMMANDS = {
+    "eval": "Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.",
+    "train": "Train a model by a suite's recipe and write a safetensors checkpoint.",
+    "corrupt": "Write a corrupted copy of an image set, in the layout of ImageNet-C or CIFAR-C.",
+    "table": "Make the table of all evaluated models, one row a model.",
+    "compare": "Compare two measured models, image by image.",
+    "check": "Hold the current records against a committed baseline, and fail when a model got worse.",
+    "show": "Show what one cell's record holds.",
+    "models": "List the models with their sizes, or some of them.",
+    "convert": "Load a checkpoint strictly into a model and write it as safetensors.",
+    "migrate": "Pack the records of earlier releases into one file a run.",
+    "suites": "List the suites, or check some of them.",
+    "baseline": "Write the baseline that lst-robust check compares with.",
+    "data": "Check the data of a suite, or download it.",
+}
+"""Name of a command, and of its module in lst_robust.cli -> what it does, for the list of commands."""
+BAD_INPUT: type[Any] = typer.BadParameter.__mro__[1]  # click's UsageError, wherever typer keeps click
+
+
+class LazyGroup(TyperGroup):
+    """Commands that stand for themselves in the list of commands, and are loaded when they are called.
+
+    Wrong options are one line on stderr, as all errors are.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {name: TyperCommand(name, help=text) for name, text in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name is None else loaded(name), rest
+
+    def main(self, args: Any = None, *, standalone_mode: bool = True, **settings: Any) -> Any:  # type: ignore[override]
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **settings)
+        try:
+            code = super().main(args, standalone_mode=False, **settings)
+        except BAD_INPUT as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                error.show()
+            else:
+                command = error.ctx.command_path if error.ctx is not None else "lst-robust"
+                print_error(f"{' '.join(error.format_message().split())} (see {command} --help)")
+            code = error.exit_code
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def loaded(name: str) -> Any:
+    """The command of that name, from its module: a function `<name>_command`, or a Typer `app` with commands."""
+    module = import_module(f"lst_robust.cli.{name}")
+    if hasattr(module, "app"):
+        return typer.main.get_command(module.app)
+    single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    single.command(name)(guarded(getattr(module, f"{name}_command")))
+    return typer.main.get_command(single)

@@ -1,0 +1,216 @@
+"""The plan of an evaluation: which cells of which run are wanted, and which of them are missing.
+
+A plan can be pickled and measured elsewhere: by another process, or on another machine that has the same files.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from lst_robust.benchmark import Cell
+from lst_robust.errors import DataError, LstRobustError, UsageError
+from lst_robust.evaluation.cell_images import CellImages, open_cell_images
+from lst_robust.evaluation.identity.probe import probe_images, same_answers
+from lst_robust.evaluation.inference import InferenceRunner, InferenceSettings
+from lst_robust.evaluation.model_under_test import ModelUnderTest, model_under_test
+from lst_robust.evaluation.own_geometry import note_other_geometry, own_geometry
+from lst_robust.evaluation.request import EvalRequest
+from lst_robust.models.optimize import optimize_for_inference
+from lst_robust.records.record import Protocol, Record, Run
+from lst_robust.records.run_file import RunFile
+from lst_robust.records.runs import settle_run
+from lst_robust.records.store import Store
+from lst_robust.runtime.process_group import Ranks, process_group
+
+logger = logging.getLogger(__name__)
+MAX_REASON = 300  # characters of another's error
+
+
+class Prepared(NamedTuple):
+    """What is in memory to measure with: the images, the network, and which run (without its probe) that makes.
+
+    answers: the network's to the probe images, float32 (4, classes); transform: from an image file to the network's
+    input, in words.
+    """
+
+    images: CellImages
+    runner: InferenceRunner
+    run: Run
+    answers: np.ndarray
+    transform: str
+
+
+@dataclass(frozen=True)
+class EvalPlan:
+    """The cells to measure, and of which run they are.
+
+    request: with weights; cells: all that are wanted; missing: those that were not found in the results folder, and
+    with `overwrite` all of them. `prepared` does not travel: where it is None, `measure` prepares anew.
+    """
+
+    request: EvalRequest
+    run_file: RunFile
+    cells: tuple[Cell, ...]
+    missing: tuple[Cell, ...]
+    prepared: Prepared | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def run(self) -> Run:
+        return self.run_file.run
+
+    def part(self, cells: Collection[Cell]) -> EvalPlan:
+        """The plan of some of the missing cells only."""
+        return replace(self, missing=tuple(cell for cell in self.missing if cell in set(cells)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"prepared": None}
+
+
+def plan(request: EvalRequest) -> EvalPlan:
+    """What has to be measured of a request, whose model must have its weights (see `lst_robust.workflow`).
+
+    The network has then been built and its answers to the probe images tell of which run the cells are; the run's file
+    lies in the results folder. Under torchrun all ranks call this, and get the same plan.
+
+    Raises UsageError when a rank has other images or another network than rank 0, DataError for data that is missing.
+    """
+    store = Store(request.results_dir)
+    store.check_writable()  # before any work is done
+    with process_group() as ranks:
+        prepared = prepare(request)
+        run_file = _agreed_run(prepared, store, ranks)
+        finished = store.load(run_file.run)
+        cells = request.cells()
+        _require_same_files(finished, prepared.images, set(cells) if request.overwrite else set(), request.workers)
+        # Rank 0's list, and everybody has it before anybody writes.
+        missing = ranks.gather([cell for cell in cells if request.overwrite or cell not in finished])[0]
+    return EvalPlan(request, run_file, tuple(cells), tuple(missing), prepared)
+
+
+def prepare(request: EvalRequest) -> Prepared:
+    """Opens the images, builds the network, and asks it the probe images."""
+    suite = request.suite
+    images = open_cell_images(request, own_geometry(request))
+    note_other_geometry(request, images.clean.geometry)
+    found = model_under_test(request, images.clean)
+    settings = InferenceSettings(request.device, request.batch_size, request.workers, request.amp)
+    pixels = found.pixels or suite.pixels
+    size = images.clean.image_size
+    runner = InferenceRunner(_ready(found, request.device), pixels, len(images.clean.classes), settings, size)
+    run = Run(_protocol(request, images), found.identity)
+    answers = probe_answers(runner, found.identity.name, size)
+    return Prepared(images, runner, run, answers, f"{images.transform}, {pixels.described()}")
+
+
+def probe_answers(runner: InferenceRunner, name: str, image_size: int) -> np.ndarray:
+    """float32 (4, classes): the logits of the probe images, always in full precision.
+
+    Raises UsageError when the network, called `name` in the message, cannot take them. A warning says when it gives
+    other answers the second time.
+    """
+    images = probe_images(image_size)
+    try:
+        answers, again = runner.logits(images), runner.logits(images)
+    except (LstRobustError, MemoryError):
+        raise
+    except Exception as error:  # the network's own code: anything can happen in it
+        raise UsageError(
+            f"{name} cannot classify {len(images)} float32 images of {image_size} pixels "
+            f"({type(error).__name__}: {_reason(error)}): mend its code, or give it weights of float32"
+        ) from error
+    if not same_answers(answers, again):
+        logger.warning(
+            "%s gives other answers each time it sees the same images (is dropout on?): its numbers cannot be "
+            "repeated, and an interrupted evaluation starts anew",
+            name,
+        )
+    return answers
+
+
+def _agreed_run(prepared: Prepared, store: Store, ranks: Ranks) -> RunFile:
+    """The run that today's measurement belongs to: rank 0 decides, and all ranks hold it."""
+    first_run, first_answers = ranks.gather((prepared.run, prepared.answers))[0]
+    if prepared.run != first_run or not same_answers(first_answers, prepared.answers):
+        raise UsageError(
+            f"rank {ranks.rank} evaluates another network or other images than rank 0: give all ranks the same files"
+        )
+    settled = settle_run(store, prepared.run, prepared.answers, same_answers) if ranks.leader else None
+    return ranks.gather(settled)[0]
+
+
+def _require_same_files(
+    records: Mapping[Cell, Record], images: CellImages, replaced: Collection[Cell], workers: int
+) -> None:
+    """DataError when official files have changed since their cells were measured: a run would mix two sets.
+
+    records: all of the run; replaced: the cells that are measured again anyway. A warning tells of cells whose files
+    are not there, which nobody can check.
+    """
+    changed, absent = [], []
+    for cell, record in records.items():
+        if cell not in replaced and record.pixels is not None:
+            now = images.pixels_digest(cell, workers)
+            if now is None:
+                absent.append(cell.name)
+            elif now != record.pixels:
+                changed.append(cell.name)
+    if changed:
+        raise DataError(
+            f"the files of {len(changed)} measured cells hold other pixels than when they were measured, such as "
+            f"{changed[0]}: give the files from then, another --results-dir, or measure all cells with --overwrite"
+        )
+    if absent:
+        logger.warning(
+            "%d measured cells, such as %s, are not in the set that is given now: make sure that they come from the "
+            "same set, or give another --results-dir",
+            len(absent),
+            absent[0],
+        )
+
+
+def _ready(found: ModelUnderTest, device: torch.device) -> nn.Module:
+    """A copy of the network in evaluation mode on its device: the caller's stays as it is. UsageError where it cannot
+    be copied or moved."""
+    try:
+        copied = optimize_for_inference(found.model) if device.type == "cpu" else copy.deepcopy(found.model).eval()
+        return copied.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+        raise UsageError(
+            f"the network cannot be copied to {device} ({type(error).__name__}: {_reason(error)}): give it weights, "
+            "and detach the tensors that it keeps"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:MAX_REASON]
+
+
+def _protocol(request: EvalRequest, images: CellImages) -> Protocol:
+    suite = request.suite
+    return Protocol(
+        suite=suite.name,
+        suite_version=suite.version,
+        suite_digest=suite.digest(),
+        protocol=suite.protocol,
+        data=images.clean.name,
+        images=images.clean.fingerprint(suite.image_size),  # which does not change with the network
+        n=len(images.clean),
+        image_size=suite.image_size,
+        preset=suite.preset,
+        style=suite.style,
+        engine=images.engine,
+        seed=images.seed,
+        preprocess=request.preprocess,
+        geometry=images.clean.geometry if request.preprocess == "suite" else None,
+        pixels=images.clean.pixels_digest(request.workers),
+    )

@@ -1,0 +1,113 @@
+"""Records of earlier releases, which kept one JSON file a cell, and protocol and model in each of them.
+
+Schema 1 and 2 are of release 0.1, schema 3 of release 0.2 before it packed its runs. Schema 1 had no top-5 error, no
+calibration and no transform; schema 1 and 2 had no hash of the pixels, no geometry, and less of the network's identity.
+What is lacking is None, and a run keeps its name.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from lst_robust.errors import DataError
+from lst_robust.records.cell_file import EARLIER_SCHEMAS, checked_record, is_of_earlier_release, read_cell, read_json
+from lst_robust.records.packed import packed_run, read_packed_run
+from lst_robust.records.record import Record
+from lst_robust.records.run_file import RunFile
+from lst_robust.records.store import PACKED, RUN_FILE, RUN_FOLDERS, cell_files, run_file_of
+from lst_robust.runtime.files import remove, write_output
+
+logger = logging.getLogger(__name__)
+
+
+class Migrated(NamedTuple):
+    """What was packed: `runs`, files that hold one each, and `cells` in all of them; `left`: files that could not be
+    trusted, and stay as they are."""
+
+    runs: list[Path]
+    cells: int
+    left: list[Path]
+
+
+def migrate(results_dir: str | Path) -> Migrated:
+    """Packs every run below a results folder that has cells of an earlier release, and removes the files that were
+    packed. A run is packed whole or stays as it was; what was packed is not packed again.
+
+    Raises DataError when the disk refuses.
+    """
+    runs, cells, left = [], 0, []
+    for folder in sorted(Path(results_dir).glob(f"*/*/{RUN_FOLDERS}")):
+        packed, refused = _migrate_run(folder)
+        left += refused
+        if packed:
+            runs.append(folder / PACKED)
+            cells += packed
+    return Migrated(runs, cells, left)
+
+
+def earlier_record(folder: Path) -> Record | None:
+    """The first record of an earlier release in a run's folder that can be trusted."""
+    for path in cell_files(folder):
+        with suppress(DataError):
+            return read_earlier(path)
+    return None
+
+
+def read_earlier(path: Path) -> Record:
+    """The record in a file of an earlier release, checked; DataError in one line when it cannot be trusted."""
+    data = read_json(path)
+    fields = dict(data) if isinstance(data, Mapping) else {}
+    schema = fields.pop("schema_version", None)
+    if schema not in EARLIER_SCHEMAS:
+        raise DataError(f"{path}: not a record of an earlier release (schema_version {schema!r})")
+    if schema == 1:
+        provenance = fields.get("provenance")
+        fields |= {"top5_error": None, "calibration": None}
+        fields["provenance"] = {**provenance, "transform": None} if isinstance(provenance, Mapping) else provenance
+    return checked_record(path, fields)
+
+
+def _migrate_run(folder: Path) -> tuple[int, list[Path]]:
+    """How many cells were packed, and the files that cannot be trusted."""
+    earlier: dict[Path, Record] = {}
+    refused: list[Path] = []
+    others: list[Path] = []
+    for path in cell_files(folder):
+        if not is_of_earlier_release(path):
+            others.append(path)
+            continue
+        try:
+            record = read_earlier(path)
+            if path.stem != record.cell.name or not folder.name.endswith(record.run.digest):
+                raise DataError(f"{path}: belongs to another run or cell")
+        except DataError as error:
+            logger.warning("%s; it stays as it is", error)
+            refused.append(path)
+            continue
+        earlier[path] = record
+    if not earlier:
+        return 0, refused
+    run_file = run_file_of(folder) or _run_file_without_answers(next(iter(earlier.values())))
+    records = {record.cell: record for record in earlier.values()}
+    if (folder / PACKED).exists():
+        records |= read_packed_run(folder / PACKED, predictions=True).records
+    for path in others:
+        try:
+            record = read_cell(path, run_file.run)
+        except DataError as error:
+            logger.warning("%s; it stays as it is", error)
+            refused.append(path)
+            continue
+        records[record.cell] = earlier[path] = record
+    write_output(folder / PACKED, packed_run(run_file, records))
+    for path in (*earlier, folder / RUN_FILE):
+        remove(path)
+    return len(earlier), refused
+
+
+def _run_file_without_answers(record: Record) -> RunFile:
+    return RunFile(protocol=record.protocol, model=record.model)

@@ -1,0 +1,141 @@
+"""The file of a run that is complete: `run.parquet`, one row a cell, which pandas and many others read.
+
+Its metadata hold what is known of the run (the content of `run.json`). Every page of data has a checksum, which is
+looked at when the file is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from pyarrow import parquet
+from pydantic import ValidationError
+
+from lst_robust.benchmark import CLEAN_CELL, Cell, known_corruptions
+from lst_robust.errors import DataError
+from lst_robust.records.cell_file import checked_record
+from lst_robust.records.record import Record, packed, packed_classes, packed_confidences
+from lst_robust.records.run_file import RunFile
+from lst_robust.schema import first_mistake
+
+KEY, DIGEST = b"lst_robust_run", b"lst_robust_run_sha256"
+PREDICTIONS = ("predicted", "confidence")
+CALIBRATION = pa.struct(
+    [
+        ("count", pa.list_(pa.int64())),
+        ("confidence", pa.list_(pa.float64())),
+        ("correct", pa.list_(pa.int64())),
+        ("brier", pa.float64()),
+    ]
+)
+PROVENANCE = ("device", "transform", "git_revision", "versions", "seconds", "images_per_second", "finished")
+
+
+class PackedRun(NamedTuple):
+    """The content of a `run.parquet`."""
+
+    run_file: RunFile
+    records: dict[Cell, Record]
+
+
+def packed_run(run_file: RunFile, records: Mapping[Cell, Record]) -> bytes:
+    """The content of the file: the clean cell first, then the corruptions in their usual order. The same records give
+    the same bytes."""
+    order = {name: position for position, name in enumerate(known_corruptions())}
+    cells = sorted(records, key=lambda cell: (cell != CLEAN_CELL, order.get(cell.corruption, len(order)), cell))
+    rows = [records[cell] for cell in cells]
+    head = run_file.model_dump_json().encode()
+    table = pa.table(_columns(rows)).replace_schema_metadata({KEY: head, DIGEST: _sha256(head)})
+    content = io.BytesIO()
+    parquet.write_table(table, content, compression="zstd", write_page_checksum=True, write_statistics=False)
+    return content.getvalue()
+
+
+def read_run_file(path: Path) -> RunFile:
+    """What a `run.parquet` says of its run, without reading its cells. DataError where it cannot be trusted."""
+    try:
+        return _run_file(parquet.read_schema(path).metadata or {}, path)
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def read_packed_run(path: Path, *, predictions: bool = False) -> PackedRun:
+    """The checked content of a `run.parquet`. predictions: also the predicted class and confidence of each image, which
+    few need and which take most of the space. Raises DataError, one line, when the file cannot be trusted."""
+    try:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            run_file = _run_file(file.schema_arrow.metadata or {}, path)
+            wanted = [name for name in file.schema_arrow.names if predictions or name not in PREDICTIONS]
+            table = file.read(wanted, use_threads=False).combine_chunks()
+        records = [checked_record(path, fields) for fields in _rows(table, run_file)]
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError, OverflowError) as error:
+        raise _damaged(path, error) from error
+    return PackedRun(run_file, {record.cell: record for record in records})
+
+
+def _run_file(metadata: Mapping[bytes, bytes], path: Path) -> RunFile:
+    head = metadata.get(KEY)
+    if head is None or metadata.get(DIGEST) != _sha256(head):
+        raise DataError(f"{path}: damaged (it does not say of which run it is)")
+    try:
+        return RunFile.model_validate_json(head)
+    except ValidationError as error:
+        raise DataError(f"{path}: damaged ({first_mistake(error)})") from error
+
+
+def _columns(rows: list[Record]) -> dict[str, pa.Array]:
+    widest = max((classes.max() for row in rows if (classes := row.predicted_classes()) is not None), default=0)
+    class_type = next(kind for kind in (pa.uint8(), pa.uint16(), pa.uint32()) if widest < 2**kind.bit_width)
+    return {
+        "corruption": pa.array([row.corruption for row in rows], pa.string()),
+        "severity": pa.array([row.severity for row in rows], pa.int8()),
+        "top1_error": pa.array([row.top1_error for row in rows], pa.float64()),
+        "top5_error": pa.array([row.top5_error for row in rows], pa.float64()),
+        "correct": pa.array([row.correct_bits() for row in rows], pa.list_(pa.bool_())),
+        "predicted": pa.array([row.predicted_classes() for row in rows], pa.list_(class_type)),
+        "confidence": pa.array([row.confidences() for row in rows], pa.list_(pa.float16())),
+        "calibration": pa.array(
+            [None if row.calibration is None else row.calibration.model_dump() for row in rows], CALIBRATION
+        ),
+        "pixels": pa.array([row.pixels for row in rows], pa.string()),
+        **{name: pa.array([_noted(row, name) for row in rows]) for name in PROVENANCE},
+    }
+
+
+def _noted(record: Record, name: str) -> Any:
+    value = getattr(record.provenance, name)
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+
+
+def _rows(table: pa.Table, run_file: RunFile) -> list[dict[str, Any]]:
+    """The fields of each record."""
+    per_image = {"correct": packed, "predicted": packed_classes, "confidence": packed_confidences}
+    present = [name for name in per_image if name in table.column_names]
+    plain = table.drop_columns(present).to_pylist()
+    for name in present:
+        for fields, values in zip(plain, table.column(name), strict=True):
+            array = values.values.to_numpy(zero_copy_only=False) if values.is_valid else None
+            fields[name] = None if array is None else per_image[name](array)
+    for fields in plain:
+        provenance = {name: fields.pop(name) for name in PROVENANCE}
+        fields["provenance"] = provenance | {"versions": json.loads(provenance["versions"])}
+        fields |= {"protocol": run_file.protocol, "model": run_file.model}
+    return plain
+
+
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    if isinstance(error, DataError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        return DataError(f"{path}: cannot be read ({error.strerror})")
+    return DataError(f"{path}: damaged ({' '.join(str(error).split())[:200]})")

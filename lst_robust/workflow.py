@@ -1,0 +1,106 @@
+"""The way of an evaluation: a request, weights for its model, the plan of what is missing, the measurement."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from torch import nn
+from typing_extensions import Unpack
+
+from lst_robust.analysis.evaluation import Evaluation
+from lst_robust.data import ImageSource
+from lst_robust.errors import CheckpointError, DataError
+from lst_robust.evaluation.cell_images import open_cell_images
+from lst_robust.evaluation.measure import measure
+from lst_robust.evaluation.own_geometry import own_geometry
+from lst_robust.evaluation.plan import plan
+from lst_robust.evaluation.request import EvalOptions, EvalRequest
+from lst_robust.records.store import Store
+from lst_robust.runtime.process_group import process_group
+from lst_robust.runtime.resources import Resources
+from lst_robust.suites import Suite
+from lst_robust.training.trained import checkpoints_folder, ensure_trained, find_checkpoint, plan_training
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate(
+    model: str | nn.Module, suite: str | Path | Suite = "digits-c", **options: Unpack[EvalOptions]
+) -> Evaluation:
+    """Measures a model on the clean images and on every wanted cell of a suite, and returns the records.
+
+    Under `torchrun` the ranks share the cells through the results folder, and each returns all records. So do processes
+    that evaluate the same on their own at the same time. On a CPU torch's thread count of the process may be 1 while it
+    runs.
+
+    Args:
+        model: a name (see `model_names`) or a network: float32 (n, 3, H, W), normalised -> logits (n, classes).
+        suite: name, YAML file or `Suite`. What is None among the options comes from it.
+        options: see `lst_robust.evaluation.request.EvalOptions`.
+
+    Raises:
+        UsageError (before any work), DataError, CheckpointError, NothingToEvaluateError: one line each, see
+            `lst_robust.errors`.
+    """
+    return run_request(EvalRequest.of(model, suite, **options))
+
+
+def run_request(request: EvalRequest) -> Evaluation:
+    """`evaluate`, of a request that has been checked."""
+    Store(request.results_dir).check_writable()  # before any work is done
+    with process_group():
+        planned = plan(with_weights(request))
+        prepared = planned.prepared
+        outcome = measure(planned)
+    skipped = prepared.images.clean.skipped if prepared is not None else ()
+    return Evaluation(planned.run, outcome.records, request.normaliser, outcome.measured, outcome.failed, skipped)
+
+
+def with_weights(request: EvalRequest) -> EvalRequest:
+    """The request with a checkpoint, where its model has no weights yet: of an earlier training on the suite, else it
+    is trained now, unless `train` is False (then CheckpointError says how to get it)."""
+    if isinstance(request.model, nn.Module) or request.checkpoint is not None or request.options.get("weights"):
+        return request
+    suite, recipe = request.suite, request.suite.training
+    clean = open_cell_images(request, own_geometry(request)).clean  # no training before the test images are there
+    if recipe is not None and request.train_seed is not None:
+        recipe = recipe.changed({"seed": request.train_seed})
+    training = plan_training(
+        request.model,
+        suite,
+        options=request.model_options,
+        recipe=recipe,
+        data_dir=request.data_dir,
+        skip_unreadable=request.skip_unreadable,
+    )
+    _require_same_classes(training.source, clean)
+    checkpoint = find_checkpoint(training, checkpoints_folder(request.results_dir, suite))
+    if not checkpoint.is_file() and not request.train:
+        raise CheckpointError(
+            f"{request.model} has no checkpoint trained for suite {suite.name!r} in {checkpoint.parent}: give one with "
+            "--checkpoint, or let it be trained with --train"
+        )
+    if not checkpoint.is_file():
+        logger.info(
+            "%s has no checkpoint for %s yet: training it first (%d images, %d epochs, once)",
+            request.model,
+            suite.name,
+            len(training.source),
+            training.recipe.epochs,
+        )
+        ensure_trained(training, checkpoint, Resources(request.device, request.workers, request.observer))
+    return replace(request, checkpoint=checkpoint)
+
+
+def _require_same_classes(train: ImageSource, test: ImageSource) -> None:
+    if train.classes != test.classes:
+        raise DataError(
+            f"{test.name}: the classes for training ({_some(train.classes)}) are not those for testing "
+            f"({_some(test.classes)}): the class folders must have the same names in both"
+        )
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -1,0 +1,7 @@
+"""defocus_blur: the compiled twin equals its definition, byte for byte."""
+
+from __future__ import annotations
+
+from tests.corruptions.kernels.twins import twins
+
+TestDefocus = twins("defocus_blur")

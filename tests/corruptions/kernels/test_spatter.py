@@ -1,0 +1,7 @@
+"""spatter: the compiled twin equals its definition, byte for byte."""
+
+from __future__ import annotations
+
+from tests.corruptions.kernels.twins import twins
+
+TestSpatter = twins("spatter")

@@ -1,0 +1,43 @@
+"""The switches of the compiled kernels."""
+
+from __future__ import annotations
+
+import pytest
+
+from lst_robust.errors import UsageError
+from lst_robust.runtime.switches import CORRUPTION_KERNELS, LST_KERNELS, REPLACED, kernels_wanted
+
+
+@pytest.fixture(autouse=True)
+def unset(monkeypatch):
+    for name in (CORRUPTION_KERNELS, LST_KERNELS, REPLACED):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("switch", [CORRUPTION_KERNELS, LST_KERNELS])
+def test_each_switch_is_its_own(monkeypatch, switch):
+    assert kernels_wanted(switch)
+    monkeypatch.setenv(switch, "plain")
+    assert [kernels_wanted(name) for name in (CORRUPTION_KERNELS, LST_KERNELS)] == [
+        switch != CORRUPTION_KERNELS,
+        switch != LST_KERNELS,
+    ]
+    monkeypatch.setenv(switch, "fast")
+    assert kernels_wanted(switch)
+
+
+@pytest.mark.parametrize("value", ["turbo", "", "Plain"])
+def test_other_values_are_refused(monkeypatch, value):
+    monkeypatch.setenv(LST_KERNELS, value)
+    with pytest.raises(UsageError, match=f"LST_ROBUST_LST_KERNELS is '{value}': set it to 'fast' or 'plain'"):
+        kernels_wanted(LST_KERNELS)
+    assert kernels_wanted(CORRUPTION_KERNELS)
+
+
+@pytest.mark.parametrize("value", ["plain", "fast", ""])
+def test_the_switch_of_earlier_releases_names_the_two(monkeypatch, value):
+    monkeypatch.setenv(REPLACED, value)
+    with pytest.raises(
+        UsageError, match="set LST_ROBUST_CORRUPTION_KERNELS or LST_ROBUST_LST_KERNELS to fast or plain"
+    ):
+        kernels_wanted(CORRUPTION_KERNELS)

@@ -1,0 +1,54 @@
+"""Normalisers: the published one, and files of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lst_robust.benchmark import CORRUPTIONS
+from lst_robust.errors import UsageError
+from lst_robust.suites import load_normaliser, load_suite
+from lst_robust.suites.normaliser import published_normaliser
+
+MEASURED = {"name": "mine", "clean_error": 10.0, "errors": {"fog": [10, 20, 30, 40, 50.5]}, "made_with": {"n": 100}}
+
+
+def normaliser_file(folder: Path, **changes: object) -> Path:
+    (folder / "n.yaml").write_text(yaml.safe_dump(MEASURED | changes))
+    return folder / "n.yaml"
+
+
+def test_the_published_normaliser_by_name():
+    assert load_suite("imagenet-c").normaliser == published_normaliser()
+    assert load_suite("imagenet-c-generated").normaliser is None, "it belongs to the official files"
+
+
+def test_the_published_errors_are_percentages_of_all_corruptions():
+    published = published_normaliser()
+    assert set(published.errors) == set(CORRUPTIONS) and published.clean_error == 43.45
+    assert published.errors["gaussian_noise"][0] == pytest.approx(69.5, abs=1)
+
+
+def test_a_file_of_ones_own_is_read(tmp_path):
+    found = load_normaliser(normaliser_file(tmp_path))
+    assert (found.name, found.errors) == ("mine", {"fog": (10, 20, 30, 40, 50.5)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"errors": {"fogg": [1] * 5}}, "errors: unknown corruption 'fogg': did you mean fog"),
+        ({"errors": {"fog": [1] * 4}}, r"errors\.fog"),
+        ({"errors": {"fog": [101] * 5}}, "percentages between 0 and 100"),
+        ({"errors": {"fog": [0] * 5}}, "all five errors are 0"),
+        ({"clean_error": 0.0}, "clean_error"),
+        ({"clean": 1}, "clean: Extra"),
+    ],
+)
+def test_values_that_cannot_be_meant(tmp_path, changes, message):
+    path = normaliser_file(tmp_path, **changes)
+    with pytest.raises(UsageError, match=message) as caught:
+        load_normaliser(path)
+    assert str(caught.value).startswith(f"{path}: ")
