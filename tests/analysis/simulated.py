@@ -48,6 +48,13 @@ def measured(
     return MeasuredRun(run, records, SUITE)
 
 
+def with_identity(run: MeasuredRun, **changes: Any) -> MeasuredRun:
+    """The same records of a network with another identity."""
+    identity = run.run.model.model_copy(update=changes)
+    records = {cell: record.model_copy(update={"model": identity}) for cell, record in run.records.items()}
+    return run._replace(run=run.run._replace(model=identity), records=records)
+
+
 def stored(store: Store, run: MeasuredRun) -> MeasuredRun:
     store.write_run_file(RunFile(protocol=run.run.protocol, model=run.run.model))
     for record in run.records.values():
