@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from lst_robust.records.store import RUN_FILE
+from lst_robust.benchmark import Cell
+from lst_robust.records.record import Record
+from lst_robust.records.store import Store
 
 FAULTS = ("test_disk", "test_processes")  # things that happen to a run
 CONTROLS = (  # that the tests around them could fail; no fault and no bad input
@@ -21,15 +23,21 @@ CONTROLS = (  # that the tests around them could fail; no fault and no bad input
 counts: Counter[str] = Counter()
 
 
-def snapshot(folder: Path) -> dict[Path, tuple[int, bytes]]:
-    """Every record below a folder: when it was written and what it holds."""
-    records = (path for path in folder.rglob("*.json") if path.is_file() and path.name != RUN_FILE)
-    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in records}
+Finished = tuple[Path, str, Cell]  # the results folder, the run's digest, the cell
 
 
-def lost(finished: dict[Path, tuple[int, bytes]]) -> list[Path]:
-    """The records of a snapshot that have gone, changed or been made again since."""
-    gone = [path for path, then in finished.items() if snapshot(path.parent).get(path) != then]
+def snapshot(folder: Path) -> dict[Finished, Record]:
+    """Every record in a results folder that a reader finds, in a file of its own or packed."""
+    runs = Store(folder).scan(None, predictions=True)
+    return {(folder, run.digest, cell): record for run, records in runs for cell, record in records.items()}
+
+
+def lost(finished: dict[Finished, Record]) -> list[Finished]:
+    """The records of a snapshot that have gone, changed or been made again since, which their times show."""
+    now: dict[Finished, Record] = {}
+    for folder in {folder for folder, _, _ in finished}:
+        now |= snapshot(folder)
+    gone = [cell for cell, then in finished.items() if now.get(cell) != then]
     counts.update(stood=len(finished), lost=len(gone))
     return gone
 

@@ -22,12 +22,15 @@ import pytest
 import lst_robust.runtime.files
 from lst_robust.cli import interruption, main
 from lst_robust.corruptions import engine
-from lst_robust.records.store import RUN_FILE, Store
+from lst_robust.records.packed import packed_run
+from lst_robust.records.store import PACKED, Store
+from lst_robust.records.store import RUN_FILE as RUN_JSON
 from lst_robust.runtime.file_lock import file_lock
 from lst_robust.training.state import TrainingState
 from tests.faults.conftest import ALEXNET, refused
 from tests.faults.tally import lost, snapshot
 from tests.fixtures.commands import parsed
+from tests.fixtures.records import RUN_FILE, records
 from tests.generation.conftest import contents
 
 CHEAP = ("--corruptions", "contrast,pixelate,brightness")
@@ -145,19 +148,21 @@ STAGES = ("opened", "half written", "flushed", "in its place")
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize(("at", "records"), [(1, 0), (7, 5)], ids=["the run's file", "the sixth record"])
+@pytest.mark.parametrize(
+    ("at", "records"), [(1, 0), (7, 5), (18, 16)], ids=["the run's file", "the sixth record", "the packed run"]
+)
 def test_killed_while_it_writes_it_goes_on_and_ends_with_the_same_numbers(
-    run, tiny, whole, monkeypatch, stage, at, records
+    run, tiny, whole, monkeypatch, caplog, stage, at, records
 ):
     with monkeypatch.context() as patched:
         dying_write(patched, stage, at)
         assert ended(process(lambda: run(*EVAL, "killed").exit_code)) == -signal.SIGKILL
     finished = snapshot(Path("killed"))
-    assert len(finished) == records + (stage == "in its place" and at > 1)
-    resumed = run(*EVAL, "killed")
-    assert parsed(resumed) == whole and "warning" not in resumed.stderr
+    assert len(finished) == records + (stage == "in its place" and at == 7)
+    assert parsed(run(*EVAL, "killed")) == whole and not caplog.messages
     assert not lost(finished)
     assert len(snapshot(Path("killed"))) == 16
+    assert [path.suffix for path in Path("killed").rglob("*.*") if path.suffix in (".json", ".parquet")] == [".parquet"]
 
 
 @pytest.mark.parametrize("stage", STAGES[1::2])
@@ -260,7 +265,7 @@ def appears(pattern: str, count: int = 1) -> None:
     """Waits until so many files are there."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        if sum(path.name != RUN_FILE for path in Path().glob(pattern)) >= count:
+        if sum(path.name != RUN_JSON for path in Path().glob(pattern)) >= count:
             return
         time.sleep(0.002)
 
@@ -489,10 +494,14 @@ def test_a_worker_that_takes_the_process_with_it_loses_no_cell(run, tiny, whole,
 
 
 @pytest.mark.parametrize("damage", ["truncated", "edited", "emptied", "replaced", "folder"])
-def test_a_damaged_record_is_named_and_measured_again_and_the_others_are_not(run, tiny, whole, damage):
-    assert parsed(run(*EVAL, "results")) == whole
+def test_a_damaged_record_is_named_and_measured_again_and_the_others_are_not(
+    run, tiny, whole, monkeypatch, caplog, damage
+):
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "pack", lambda *_: None)  # as of a run that is not complete
+        assert parsed(run(*EVAL, "results")) == whole
     before = snapshot(Path("results"))
-    (path,) = (path for path in before if path.stem == "contrast-3")
+    (path,) = Path("results").rglob("contrast-3.json")
     content = path.read_bytes()
     if damage == "truncated":
         path.write_bytes(content[: len(content) // 2])
@@ -505,14 +514,40 @@ def test_a_damaged_record_is_named_and_measured_again_and_the_others_are_not(run
     else:
         path.unlink(), path.mkdir()
     again = run(*EVAL, "results")
-    assert "contrast-3.json" in again.stderr
+    assert len(set(caplog.messages)) == 1 and caplog.messages[0].startswith(f"{path}: ")
     if damage == "folder":  # nothing can be put in its place
         assert again.exit_code == 3 and "contrast-3.json: cannot be written (it is a folder)" in again.stderr
     else:
         assert parsed(again) == whole
-        assert len({line for line in again.stderr.splitlines() if line.startswith("warning: ")}) == 1
-    others = {other: value for other, value in before.items() if other != path}
-    assert not lost(others)
+    assert not lost({cell: then for cell, then in before.items() if cell[2].name != "contrast-3"})
+
+
+@pytest.mark.parametrize("damage", ["truncated", "a bit", "emptied", "replaced", "folder"])
+def test_a_damaged_file_of_a_run_is_named_and_its_cells_are_measured_again(run, tiny, whole, caplog, damage):
+    assert parsed(run(*EVAL, "results")) == whole
+    (path,) = Path("results").rglob(PACKED)
+    content = path.read_bytes()
+    if damage == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "a bit":
+        path.write_bytes(content[:1000] + bytes([content[1000] ^ 1]) + content[1001:])
+    elif damage == "emptied":
+        path.write_bytes(b"")
+    elif damage == "replaced":
+        path.write_bytes(packed_run(RUN_FILE, records()))
+    else:
+        path.unlink(), path.mkdir()
+    assert parsed(run(*EVAL, "results")) == whole
+    assert caplog.messages and all(message.startswith(f"{path}: ") for message in caplog.messages)
+    caplog.clear()
+    finished = snapshot(Path("results"))
+    assert len(finished) == 16
+    assert parsed(run(*EVAL, "results")) == whole
+    assert not lost(finished)
+    if damage in ("replaced", "folder"):  # it may be somebody's: the cells stay beside it
+        assert len(list(path.parent.glob("*-*.json"))) == 15 and caplog.messages
+    else:
+        assert [found.name for found in path.parent.iterdir()] == [PACKED] and not caplog.messages
 
 
 @pytest.mark.parametrize("nan", [np.nan, np.inf, -np.inf])
@@ -531,9 +566,9 @@ def test_logits_that_are_no_numbers_fail_their_cell_by_name_and_the_run_goes_on(
 SHARED = """
 import os, signal, time
 from lst_robust.cli import main
-from lst_robust.evaluation.measurer import Measurer
+from lst_robust.evaluation.measure import _Worker
 
-measure = Measurer.measure
+measure = _Worker._measured
 done = iter(range(100))
 
 def slower(self, *arguments):
@@ -542,7 +577,7 @@ def slower(self, *arguments):
     return measure(self, *arguments)
 
 if os.environ["RANK"] == "{rank}":
-    Measurer.measure = slower
+    _Worker._measured = slower
 main()
 """
 
