@@ -104,7 +104,6 @@ class StopsAfter(Silent):
     """An observer that interrupts the work, as Ctrl-C does, after so many cells of chunks."""
 
     def __init__(self, cells: int) -> None:
-        super().__init__()
         self.left = cells
 
     def advance(self, steps: float = 1, status: str = "") -> None:
