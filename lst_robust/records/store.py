@@ -26,7 +26,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lst_robust.benchmark import Cell
-from lst_robust.errors import DataError
+from lst_robust.errors import DataError, UsageError
 from lst_robust.records.cell_file import EarlierReleaseError, is_of_earlier_release, read_cell, read_json, to_json
 from lst_robust.records.packed import DamagedError, PackedRun, packed_run, read_packed_run, read_run_file
 from lst_robust.records.record import Record, Run
@@ -211,18 +211,20 @@ def run_file_of(folder: Path) -> RunFile | None:
 
 
 def read_record(path: Path, cell: str | None = None) -> Record:
-    """One record, checked: the file of a cell, or the named cell in a `run.parquet`. DataError in one line when there
-    is none that can be trusted."""
+    """One record, checked: the file of a cell, or the named cell in a `run.parquet`.
+
+    Raises DataError in one line when there is none that can be trusted, UsageError when it is not said which is meant.
+    """
     if path.suffix == ".parquet":
         records = read_packed_run(path, predictions=True).records
         names = {known.name: known for known in records}
         if cell not in names:
-            raise DataError(
+            raise UsageError(
                 f"{path} holds {len(names)} cells: choose one with --cell, such as {next(iter(names), '-')}"
             )
         return records[names[cell]]
     if path.name == RUN_FILE:
-        raise DataError(f"{path} holds no cell, only what its run is: give the file of a cell beside it")
+        raise UsageError(f"{path} holds no cell, only what its run is: give the file of a cell beside it")
     read_json(path)  # whatever lies beside it, a file that is none is refused as such
     run_file = None if is_of_earlier_release(path) else run_file_of(path.parent)
     if run_file is None:

@@ -55,6 +55,13 @@ def stored(store: Store, run: MeasuredRun) -> MeasuredRun:
     return run
 
 
+def with_identity(measured_run: MeasuredRun, **changes: Any) -> MeasuredRun:
+    """The same records as those of a network with another identity."""
+    model = measured_run.run.model.model_copy(update=changes)
+    records = {cell: record.model_copy(update={"model": model}) for cell, record in measured_run.records.items()}
+    return measured_run._replace(run=Run(measured_run.run.protocol, model), records=records)
+
+
 def simulated(
     generator: np.random.Generator, n: int, errors: Mapping[Cell, float], likeness: float = 1.0
 ) -> dict[Cell, np.ndarray]:

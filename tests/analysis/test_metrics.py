@@ -29,7 +29,7 @@ from lst_robust.analysis.metrics import (
     register_metric,
 )
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, GROUPS, STANDARD_15, Cell
-from lst_robust.cli import app
+from lst_robust.cli.app import app
 from lst_robust.errors import UsageError
 from lst_robust.records.store import Store
 from lst_robust.reporting import PROTOCOL
