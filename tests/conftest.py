@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.faults.tally",
     "tests.fixtures.corruptions",
     "tests.fixtures.goldens",
+    "tests.fixtures.images",
     "tests.fixtures.networks",
 ]
 

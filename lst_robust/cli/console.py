@@ -33,7 +33,7 @@ from rich.progress import (
 
 from lst_robust.errors import LstRobustError, one_line
 from lst_robust.runtime.interruption import Interruption, check_interrupted
-from lst_robust.runtime.process_group import is_leader
+from lst_robust.runtime.rank import is_leader
 
 P = ParamSpec("P")
 R = TypeVar("R")

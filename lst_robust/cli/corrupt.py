@@ -43,57 +43,66 @@ are taken instead. An interrupted call goes on where it was. The bytes are the s
 """
 
 
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="[SRC] DST", help="Folder of the images, and folder to write or to verify.")
+]
+SuiteInstead = Annotated[
+    str | None, typer.Option("--suite", "-s", help="Test images and settings of a suite, in place of SRC.")
+]
+Format = Annotated[
+    Literal["tree", "npy"],
+    typer.Option("--format", "-f", envvar="LST_ROBUST_FORMAT", help="A file an image, or an array a corruption."),
+]
+ImageFormat = Annotated[
+    Literal["jpeg", "png"] | None,
+    typer.Option("--image-format", help="In a tree; jpeg has quality 85, as the official sets.  [default: jpeg]"),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", envvar="LST_ROBUST_PRESET", help="imagenet, tiny-imagenet or cifar.  [default: imagenet]"),
+]
+Style = Annotated[
+    str | None,
+    typer.Option("--style", envvar="LST_ROBUST_STYLE", help="hendrycks or imagecorruptions.  [default: hendrycks]"),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        envvar="LST_ROBUST_SIZE",
+        help="Side S of the squares (shorter side to S·256/224, then the centre S), or keep.  "
+        "[default: 224 with the preset imagenet, else keep]",
+    ),
+]
+VerifyOnly = Annotated[
+    bool, typer.Option("--verify/--no-verify", help="Only check the set in DST against its MANIFEST.json.")
+]
+Sheet = Annotated[
+    str | None,
+    typer.Option(
+        "--sheet",
+        metavar="PNG",
+        help="Only draw all corruptions of an image, given as the argument; - is standard output.",
+    ),
+]
+
+
 def corrupt_command(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="[SRC] DST", help="Folder of the images, and folder to write or to verify.")
-    ],
-    suite: Annotated[
-        str | None, typer.Option("--suite", "-s", help="Test images and settings of a suite, in place of SRC.")
-    ] = None,
+    paths: Paths,
+    suite: SuiteInstead = None,
     data_dir: opt.DataDir = None,
-    format_: Annotated[
-        Literal["tree", "npy"],
-        typer.Option("--format", "-f", envvar="LST_ROBUST_FORMAT", help="A file an image, or an array a corruption."),
-    ] = "tree",
-    image_format: Annotated[
-        Literal["jpeg", "png"] | None,
-        typer.Option("--image-format", help="In a tree; jpeg has quality 85, as the official sets.  [default: jpeg]"),
-    ] = None,
+    format_: Format = "tree",
+    image_format: ImageFormat = None,
     corruptions: opt.Corruptions = None,
     severities: opt.Severities = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            "--preset", envvar="LST_ROBUST_PRESET", help="imagenet, tiny-imagenet or cifar.  [default: imagenet]"
-        ),
-    ] = None,
-    style: Annotated[
-        str | None,
-        typer.Option("--style", envvar="LST_ROBUST_STYLE", help="hendrycks or imagecorruptions.  [default: hendrycks]"),
-    ] = None,
+    preset: Preset = None,
+    style: Style = None,
     seed: opt.NoiseSeed = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--size",
-            envvar="LST_ROBUST_SIZE",
-            help="Side S of the squares (shorter side to S·256/224, then the centre S), or keep.  "
-            "[default: 224 with the preset imagenet, else keep]",
-        ),
-    ] = None,
+    size: Size = None,
     workers: opt.Workers = None,
     skip_unreadable: opt.SkipUnreadable = False,
-    verify_only: Annotated[
-        bool, typer.Option("--verify/--no-verify", help="Only check the set in DST against its MANIFEST.json.")
-    ] = False,
-    sheet: Annotated[
-        str | None,
-        typer.Option(
-            "--sheet",
-            metavar="PNG",
-            help="Only draw all corruptions of an image, given as the argument; - is standard output.",
-        ),
-    ] = None,
+    verify_only: VerifyOnly = False,
+    sheet: Sheet = None,
     json: opt.Json = False,
 ) -> None:
     if sheet is not None:

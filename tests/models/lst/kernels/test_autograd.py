@@ -8,12 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lst_robust.models import create_model
 from lst_robust.models.lst.blocks import LSTII, LSTOptions
-from lst_robust.models.lst.kernels import building, fused
 
 torch.set_num_threads(1)
-pytestmark = pytest.mark.skipif(building.library() is None, reason="no C++ compiler, or LST_ROBUST_KERNELS=plain")
 
 
 def lively(block: nn.Module) -> nn.Module:
@@ -49,7 +46,6 @@ def results(block: nn.Module, x: Tensor, dtype: torch.dtype) -> dict[str, Tensor
 @pytest.mark.parametrize(
     "options", [{}, {"tau": 0.2}, {"activation": "relu"}, {"spatial_transform": "per_channel"}], ids=str
 )
-@pytest.mark.parametrize("lanes", ["widest", "8"])
 def test_one_step_agrees_with_the_plain_layers(
     inputs: int,
     planes: int,
@@ -57,11 +53,8 @@ def test_one_step_agrees_with_the_plain_layers(
     groups: int,
     size: tuple[int, int],
     options: dict,
-    lanes: str,
-    monkeypatch: pytest.MonkeyPatch,
+    width: str,
 ) -> None:
-    if lanes == "8":
-        monkeypatch.setattr(fused, "lanes", lambda _: 8)
     torch.manual_seed(0)
     block = lively(LSTII(inputs, planes, stride, LSTOptions(**options), groups))
     x = torch.randn(5, inputs, *size)
@@ -73,7 +66,7 @@ def test_one_step_agrees_with_the_plain_layers(
         assert error <= 1e-5 * value.norm() + 1e-12, name
 
 
-def test_the_number_of_threads_changes_nothing() -> None:
+def test_the_number_of_threads_changes_nothing(compiled: None) -> None:
     torch.manual_seed(0)
     block = lively(LSTII(32, 16, 2, LSTOptions()))
     x = torch.randn(7, 32, 8, 8)
@@ -85,35 +78,3 @@ def test_the_number_of_threads_changes_nothing() -> None:
         torch.set_num_threads(1)
     for name in ("out", "t_s.weight", "shortcut.weight", "bn_s.bias"):
         torch.testing.assert_close(shared[name], alone[name], rtol=1e-5, atol=1e-6)
-
-
-def test_evaluation_mode_and_frozen_statistics_stay_plain() -> None:
-    torch.manual_seed(0)
-    block = lively(LSTII(64, 16, 1, LSTOptions(), 4))
-    block.bn_s.eval()
-    before = block.bn_s.running_mean.clone()
-    block(torch.randn(3, 64, 6, 6))
-    assert torch.equal(block.bn_s.running_mean, before)
-    assert block.bn_r.running_mean.abs().sum() > 0
-
-
-def test_training_with_and_without_the_kernel_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    labels = torch.arange(12) % 3
-    losses = {}
-    for kernel in (True, False):
-        if not kernel:
-            monkeypatch.setattr(building, "library", lambda: None)
-        torch.manual_seed(0)
-        model = create_model("lst20", num_classes=3, image_size=16)
-        images = torch.randn(12, 3, 16, 16) + torch.eye(3)[labels][:, :, None, None]
-        optimiser = torch.optim.SGD(model.parameters(), 0.01)
-        losses[kernel] = []
-        for _ in range(4):
-            loss = nn.functional.cross_entropy(model(images), labels)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses[kernel].append(loss.item())
-    assert losses[True] == pytest.approx(losses[False], rel=2e-2)
-    assert losses[True][0] == pytest.approx(losses[False][0], rel=1e-5)
-    assert losses[True][-1] < losses[True][0]
