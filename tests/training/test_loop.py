@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lst_robust.data import ImageSource, open_source
-from lst_robust.errors import CheckpointError, NonFiniteError
+from lst_robust.errors import NonFiniteError
 from lst_robust.runtime.progress import Silent
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Augmentation, PixelStatistics, Recipe
@@ -192,9 +192,3 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_epoch(source, tm
     with pytest.raises(NonFiniteError, match=r"epoch 2.*lower the recipe's lr"):
         train(Explodes(), source, tmp_path)
     assert (tmp_path / "training.resume").is_file()
-
-
-def test_a_damaged_resume_file_says_what_to_do(source, tmp_path):
-    (tmp_path / "training.resume").write_bytes(b"PK broken")
-    with pytest.raises(CheckpointError, match="delete the file"):
-        train(network(), source, tmp_path)
