@@ -50,8 +50,8 @@ class PipeConsole(Console):
         raise BrokenPipeError
 
 
-out = PipeConsole()
-err = PipeConsole(stderr=True)
+out = PipeConsole(emoji=False)  # a name may have :colons:
+err = PipeConsole(emoji=False, stderr=True)
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:

@@ -13,8 +13,8 @@ import pytest
 from tests.faults.conftest import CELLS, refusal, refused
 from tests.faults.tally import Snapshot, lost
 from tests.fixtures.commands import command, parsed
+from tests.fixtures.files import contents
 from tests.fixtures.processes import ALEXNET
-from tests.generation.conftest import contents
 
 
 def enlarge(folder: Path) -> None:

@@ -13,8 +13,8 @@ from lst_robust.corruptions import engine
 from tests.faults.conftest import refused
 from tests.faults.tally import Snapshot, lost
 from tests.fixtures.commands import parsed
+from tests.fixtures.files import contents
 from tests.fixtures.processes import CORRUPT, EVAL, TRAIN, ended, process
-from tests.generation.conftest import contents
 
 
 def dying_write(monkeypatch, stage: str, at: int) -> None:

@@ -192,9 +192,7 @@ def test_in_another_thread_than_the_main_one_a_command_runs_and_leaves_the_signa
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # nor does it print a traceback
-def test_ctrl_c_in_a_destructor_where_python_would_drop_it_stops_the_work_at_its_next_step(
-    run, tiny, whole, monkeypatch
-):
+def test_ctrl_c_in_a_destructor_which_drops_errors_stops_the_work_at_its_next_step(run, tiny, whole, monkeypatch):
     class Lock:  # filelock's has a destructor too, which runs after each cell
         def __del__(self) -> None:
             os.kill(os.getpid(), signal.SIGINT)
