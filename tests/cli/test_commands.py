@@ -98,8 +98,8 @@ def test_train_takes_its_own_settings(run, tiny):
     assert run("train", "-m", "alexnet", "-s", str(tiny), "--lr", "-1").exit_code == 2
 
 
-def test_convert_writes_safetensors_that_eval_takes(run, tiny, shared_dir):
-    source = shared_dir / "golden" / "lst" / "resnet20_lst_cifar.pth"
+def test_convert_writes_safetensors_that_eval_takes(run, tiny, released_checkpoint):
+    source = released_checkpoint("lst20")
     digits = ",".join(str(digit) for digit in range(10))
     result = run("convert", str(source), "lst20.safetensors", "-m", "lst20", "--classes", digits, "--json")
     assert parsed(result)["model"] == "lst20"

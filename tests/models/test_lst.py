@@ -15,29 +15,25 @@ from lst_robust.models.lst.blocks import LSTI, LSTII, LSTOptions, authors_order
 from lst_robust.models.lst.transforms import SpatialTransform, dct_basis, dct_filters, spatial_transform
 
 torch.set_num_threads(1)
-GOLDEN = {"lst20": "resnet20_lst_cifar", "lst20-i": "resnet18_lst_cifar_candidate"}
 
 
-@pytest.fixture(scope="module")
-def golden(shared_dir: Path) -> Path:
-    return shared_dir / "golden" / "lst"
-
-
-def test_initial_transforms_are_the_released_ones_to_the_last_bit(golden: Path) -> None:
-    for key, basis in np.load(golden / "dct_init.npz").items():
+def test_initial_transforms_are_the_released_ones_to_the_last_bit(golden_dir: Path) -> None:
+    released = np.load(golden_dir / "lst" / "initial_transforms.npz")
+    bases = [key for key in released.files if key.startswith("dct_")]
+    assert len(bases) == 8
+    for key in bases:
         rows, columns = map(int, key.split("_")[1:])
-        np.testing.assert_array_equal(dct_basis(rows, columns).numpy(), basis)
-    block = np.load(golden / "lst2block_ts_init.npz")
-    np.testing.assert_array_equal(dct_filters(2, 3).numpy(), block["weight3"])
+        np.testing.assert_array_equal(dct_basis(rows, columns).numpy(), released[key])
+    np.testing.assert_array_equal(dct_filters(2, 3).numpy(), released["t_s_2_3"])
     layer = LSTII(16, 16, 1, LSTOptions())
-    np.testing.assert_array_equal(layer.t_c.weight.detach().numpy(), block["weight2"])
-    np.testing.assert_array_equal(layer.t_s.weight.detach().numpy(), block["weight3"])
+    np.testing.assert_array_equal(layer.t_c.weight.detach().numpy(), released["t_c_16_16"])
+    np.testing.assert_array_equal(layer.t_s.weight.detach().numpy(), released["t_s_2_3"])
 
 
-@pytest.mark.parametrize("name", GOLDEN)
-def test_released_networks_give_the_authors_outputs(golden: Path, name: str) -> None:
-    model = create_model(name, num_classes=10, checkpoint=golden / f"{GOLDEN[name]}.pth").eval()
-    arrays = np.load(golden / f"{GOLDEN[name]}_io.npz")
+@pytest.mark.parametrize("name", ["lst20", "lst20-i"])
+def test_released_networks_give_the_authors_outputs(golden_dir: Path, released_checkpoint, name: str) -> None:
+    model = create_model(name, num_classes=10, checkpoint=released_checkpoint(name)).eval()
+    arrays = np.load(golden_dir / "lst" / f"{name}.npz")
     with torch.no_grad():
         outputs = model(torch.from_numpy(arrays["x"])).numpy()
     np.testing.assert_allclose(outputs, arrays["y"], rtol=1e-5, atol=1e-6)
