@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ logging.basicConfig(level=logging.INFO, format="%(message)s")
 from lst_robust.models.lst.kernels.library import kernels_ready
 print(kernels_ready(), flush=True)
 """
+needs_compiler = pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +99,8 @@ def test_the_path_of_the_process_is_as_before():
 
 
 @pytest.mark.slow
-def test_processes_at_the_same_time_build_it_once_in_place_of_a_damaged_file(compiled, tmp_path):
+@needs_compiler
+def test_processes_at_the_same_time_build_it_once_in_place_of_a_damaged_file(tmp_path):
     path = tmp_path / "cache" / f"lst-{library._identity(library._compiler())}.so"
     path.parent.mkdir()
     path.write_bytes(b"damaged")
@@ -110,7 +113,8 @@ def test_processes_at_the_same_time_build_it_once_in_place_of_a_damaged_file(com
 
 
 @pytest.mark.slow
-def test_a_builder_that_is_killed_keeps_nobody_waiting(compiled, tmp_path):
+@needs_compiler
+def test_a_builder_that_is_killed_keeps_nobody_waiting(tmp_path):
     first = started()
     assert "compiling" in first.stderr.readline()
     first.send_signal(signal.SIGKILL)
