@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from lst_robust import models
 from lst_robust.errors import UsageError
 from lst_robust.models import create_model, model_info, model_names
 from lst_robust.models.registry import register
@@ -48,3 +51,8 @@ def test_names_are_unique_and_lead_to_their_entries() -> None:
 def test_what_is_no_name_is_refused(name, words) -> None:
     with pytest.raises(UsageError, match=words):
         model_info(name)
+
+
+def test_a_search_for_a_name_finds_its_definition() -> None:
+    sources = "".join(path.read_text() for path in Path(models.__file__).parent.rglob("*.py"))
+    assert [name for name in model_names() if f'"{name}"' not in sources] == []
