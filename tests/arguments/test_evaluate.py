@@ -63,7 +63,7 @@ EVALUATE = {
 
 @pytest.mark.parametrize(("argument", "value"), cases(EVALUATE))
 def test_evaluate_refuses_before_any_work(argument, value, results, monkeypatch):
-    monkeypatch.setattr(inference, "predict", lambda *_, **__: pytest.fail("the network ran"))
+    monkeypatch.setattr(inference.InferenceRunner, "_logits", lambda *_, **__: pytest.fail("the network ran"))
     asked = {"model": PixelSum(), "suite": SUITE, "results_dir": results, argument: value}
     line = refusal(lst_robust.evaluate, **asked)
     word = {"corruptions": "corruption", "normaliser": ""}.get(argument, argument)  # a file's name says enough
