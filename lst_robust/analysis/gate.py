@@ -252,8 +252,8 @@ def _other_cells(entry: BaselineEntry, measured: MeasuredRun) -> str | None:
     other = other_files(entry.pixels, {cell.name: record.pixels for cell, record in measured.records.items()})
     if other:
         return (
-            f"{len(other)} cells were read from other official files than the baseline's, such as {other[0]}: give the "
-            "same set"
+            f"{len(other)} cells have other pixels than the baseline's, such as {other[0]} (other official files, or a "
+            "corruption of your own whose code has changed since): measure the same, or write a new baseline"
         )
     missing = [cell.name for cell in entry.cells if cell not in measured.records]
     if missing:

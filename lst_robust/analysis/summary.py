@@ -189,7 +189,7 @@ def _notes(errors: Mapping[Cell, float], normaliser: Normaliser | None) -> tuple
         return ("no CE and no mCE: the suite has no normaliser (give one with --normaliser)",)
     missing = [name for name in CORRUPTIONS if any(Cell(name, severity) not in errors for severity in SEVERITIES)]
     if missing:
-        return (f"a mean needs all severities of all its corruptions; {len(missing)} of 19 are not complete",)
+        return (f"mCE needs all severities of all its corruptions; {len(missing)} of the 19 are not complete",)
     lines = []
     for metric in image_metrics():
         if not QUANTITIES[metric.quantity].needs_clean:
