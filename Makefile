@@ -1,7 +1,7 @@
 # make eval   a virtual environment, the package, and the main job on bundled images
 # make test   the same environment and the tests
 # make gate   measure the published LST-Net-18 and hold it against the published baseline
-# make lint   ruff and mypy
+# make lint   ruff, mypy, and the layers of the package (import-linter)
 # make mutants   do the tests notice a wrong engine? takes an hour or more; see docs/mutants.md
 # Only python3 (3.10 or newer), make and pip are needed; ARGS="..." goes to lst-robust, pytest or tools/mutants.py.
 
@@ -34,6 +34,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 # The tester's copy of the sources is made anew, so that no outcome of an older state of the tests is taken for today's.
 mutants: $(VENV)/.installed-mutants

@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import os
 import statistics
 import sys
 import time
@@ -36,8 +37,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lst_robust.models import create_model, describe_models, optimize_for_inference
 from lst_robust.models.lst.blocks import LSTII, GroupedShortcut, authors_order
-from lst_robust.models.lst.kernels import building
+from lst_robust.models.lst.kernels.library import kernels_ready
 from lst_robust.runtime.allocator import keep_memory_mapped
+from lst_robust.runtime.switches import LST_KERNELS
 
 CASES = {"lst20": ("resnet20", 32, 128), "lst56": ("resnet56", 32, 128), "lst18": ("resnet18", 224, 8)}
 
@@ -104,11 +106,8 @@ def without_kernel(model: nn.Module) -> nn.Module:
     return model
 
 
-_library = building.library
-
-
 def set_kernel(on: bool) -> None:
-    building.library = _library if on else lambda: None  # type: ignore[assignment]
+    os.environ[LST_KERNELS] = "fast" if on else "plain"
 
 
 def variants(name: str, size: int, batch: int, training: bool) -> dict[str, Callable[[], object]]:
@@ -205,7 +204,7 @@ def main() -> None:
     clock = time.perf_counter if arguments.clock == "wall" else time.process_time
     print(
         f"torch {torch.__version__}, {arguments.threads} threads, {arguments.clock} clock, {arguments.rounds} rounds, "
-        f"kernel {'on' if building.library() else 'off'}, allocator {'on' if arguments.allocator else 'off'}",
+        f"kernel {'on' if kernels_ready() else 'off'}, allocator {'on' if arguments.allocator else 'off'}",
         file=sys.stderr,
     )
     records = []

@@ -18,7 +18,7 @@ from .data import DatasetKind, register_dataset
 from .evaluation.measure import measure
 from .evaluation.plan import EvalPlan, plan
 from .evaluation.request import EvalRequest
-from .models import convert_checkpoint, create_model, describe_models, model_names
+from .models import checkpoint_sha256, convert_checkpoint, create_model, describe_models, model_names
 from .records.migration import migrate
 from .reporting import render, robustness_table
 from .suites import Suite, load_suite, suite_names
@@ -41,6 +41,7 @@ __all__ = [
     "__version__",
     "bootstrap_intervals",
     "check",
+    "checkpoint_sha256",
     "compare",
     "convert_checkpoint",
     "corrupt",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import tempfile
-from pathlib import Path
 
 # One thread a process, before anything starts OpenMP: the networks here are tiny, and threads that wait for a core
 # which another process holds make them a hundred times slower. Inherited by the processes that tests start.
@@ -18,21 +17,13 @@ import numpy as np
 import pytest
 
 pytest_plugins = [
-    "tests.faults.tally",
     "tests.fixtures.commands",
+    "tests.faults.tally",
     "tests.fixtures.corruptions",
+    "tests.fixtures.goldens",
     "tests.fixtures.images",
     "tests.fixtures.networks",
 ]
-
-
-@pytest.fixture(scope="session")
-def shared_dir() -> Path:
-    """The team's folder of golden outputs and data samples; tests that want it skip where it is not there."""
-    folder = Path(os.environ.get("LST_ROBUST_SHARED", Path(__file__).parents[1].parent / "shared"))
-    if not folder.is_dir():
-        pytest.skip(f"no folder of golden files at {folder} (set LST_ROBUST_SHARED)")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.cli.app import app
 from lst_robust.models.checkpoint import checkpoint_sha256
 from lst_robust.records.record import Record, Run
-from lst_robust.records.store import Store
+from lst_robust.records.store import PACKED, Store
 from lst_robust.suites import load_suite
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -23,10 +23,15 @@ SEEDS = {"alexnet": 1, "resnet20": 3, "senet20": 3, "cbam20": 3, "lst20": 3, "ls
 
 @pytest.fixture(scope="module")
 def runs() -> list[tuple[Run, dict[Cell, Record]]]:
-    def refuse(text: str) -> None:
-        raise AssertionError(text)
+    return list(Store(RESULTS).scan("cifar10-jpeg"))
 
-    return list(Store(RESULTS).scan("cifar10-jpeg", refuse))
+
+def test_each_run_is_one_file_that_can_be_trusted(caplog):
+    found = list(Store(RESULTS).scan("cifar10-jpeg", predictions=True))
+    assert not caplog.messages
+    folders = sorted(path for path in EXPERIMENT.glob("*/n5000-*"))
+    assert len(folders) == len(found) == sum(SEEDS.values())
+    assert [[path.name for path in folder.iterdir()] for folder in folders] == [[PACKED]] * len(folders)
 
 
 def test_every_network_was_measured_on_every_cell_of_the_same_images(runs):

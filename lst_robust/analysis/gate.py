@@ -27,17 +27,19 @@ from lst_robust.suites import Suite, resolve_suite
 
 logger = logging.getLogger(__name__)
 
-REGRESSION = 1
 Status = Literal["passed", "regression", "incomparable", "missing"]
+EXIT_CODES: Mapping[Status, int] = {  # the first that applies
+    "regression": 1, "incomparable": DataError.exit_code, "missing": NothingToEvaluateError.exit_code,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is to be said of one entry of the baseline. Numbers in percent, differences current - baseline, so above 0
-    is worse; None where there was nothing to compare.
+    """What is to be said of one entry of the baseline. Numbers in percent, differences current - baseline; None where
+    there was nothing to compare.
 
     model: its name, with seed and options where the baseline has it several times.
-    corruptions: those the metric is made of whose own difference has an interval above zero, worst first.
+    corruptions: the differences of those it is made of that got worse, by an interval without zero; worst first.
     paired: whether the difference was taken image by image, or the baseline has no bits for that.
     """
 
@@ -67,12 +69,7 @@ class Gate:
     def exit_code(self) -> int:
         """0 all passed; 1 a regression; else 3 something cannot be compared, or 5 a model has no records."""
         statuses = {finding.status for finding in self.findings}
-        codes: list[tuple[Status, int]] = [
-            ("regression", REGRESSION),
-            ("incomparable", DataError.exit_code),
-            ("missing", NothingToEvaluateError.exit_code),
-        ]
-        return next((code for status, code in codes if status in statuses), 0)
+        return next((code for status, code in EXIT_CODES.items() if status in statuses), 0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as `lst-robust check --json` prints it."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lst_robust._version import __version__
-from lst_robust.cli.lazy_group import LazyGroup
+from lst_robust.cli.lazy_group import SETTINGS, LazyGroup
 
 EXIT_CODES = (
     "Exit codes: 0 fine, 1 regression found, 2 usage, 3 data, checkpoint or runtime failure, "
@@ -20,10 +20,7 @@ app = typer.Typer(
     help="How robust is this image classifier? 19 corruptions, 5 severities, CE and mCE.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    **SETTINGS,
 )
 
 

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from lst_robust.analysis.baseline import make_baseline, to_json
+from lst_robust.analysis.selection import label
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import guarded, print_json, print_line, print_note
+from lst_robust.cli.lazy_group import command_group
 from lst_robust.cli.output import Output
 
-app = typer.Typer(help="Write the baseline that `lst-robust check` compares with.", no_args_is_help=True)
+app = command_group("baseline")
 
 WRITE_HELP = """Write the current records as a baseline: errors of every cell, and which images were right.
 
@@ -37,9 +40,6 @@ def write_command(
     ] = True,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.analysis.baseline import make_baseline, to_json
-    from lst_robust.analysis.selection import label
-
     output = Output("--out", out_file, json=json)
     baseline = make_baseline(results_dir, suite=suite, models=model or (), bits=bits)
     output.write(to_json(baseline))

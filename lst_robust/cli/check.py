@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
+from lst_robust.analysis.baseline import read_baseline
+from lst_robust.analysis.gate import Gate, check
 from lst_robust.analysis.metrics import image_metrics
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import plain_table, print_error, print_json, print_note
+from lst_robust.cli.console import print_error, print_json, print_note
 from lst_robust.cli.output import Output, console_beside
-
-if TYPE_CHECKING:
-    from lst_robust.analysis.gate import Finding, Gate
+from lst_robust.errors import DataError
+from lst_robust.reporting.ci import github_annotations, junit_xml
+from lst_robust.reporting.views.gate import gate_view
 
 HELP = """Hold the current records against a committed baseline, and fail when a model got worse.
 
@@ -29,14 +29,6 @@ without records is code 5: nothing passes unseen. With several such findings 1 g
 - `lst-robust check --baseline baseline.json --metric mean_corruption_error --tolerance 1 --json`
 - `lst-robust check --baseline baseline.json --suite digits-c --junit check.xml --github`
 """
-
-VERDICTS = {
-    "passed": "[green]passed[/]",
-    "regression": "[bold red]regression[/]",
-    "incomparable": "[red]not comparable[/]",
-    "missing": "[red]no records[/]",
-}
-UNPAIRED = "* not paired: the baseline has no bits, so the interval is wider"
 
 
 def check_command(
@@ -70,11 +62,6 @@ def check_command(
         ),
     ] = False,
 ) -> None:
-    from lst_robust.analysis.baseline import read_baseline
-    from lst_robust.analysis.gate import check
-    from lst_robust.errors import DataError
-    from lst_robust.reporting.ci import github_annotations, junit_xml
-
     report = None if junit is None else Output("--junit", junit, json=json)
     people = console_beside(report)
     gate = check(
@@ -88,46 +75,31 @@ def check_command(
     if json:
         print_json(gate.to_dict())
     else:
-        people.print(_table(gate))
-        if any(finding.paired is False for finding in gate.findings):
-            people.print(UNPAIRED, style="dim")
+        people.print(gate_view(gate))
+    _say_what_failed(gate)
+    if github:
+        for line in github_annotations(gate):
+            typer.echo(line, err=json or people.stderr)
+    if report is not None:
+        _write_junit(report, gate)
+    if gate.exit_code:
+        raise typer.Exit(gate.exit_code)
+
+
+def _say_what_failed(gate: Gate) -> None:
     for note in gate.notes:
         print_note(note)
     for finding in gate.findings:
         if finding.status != "passed":
             print_error(finding.message)
-    if github:
-        for line in github_annotations(gate):
-            typer.echo(line, err=json or people.stderr)
-    if report is not None:
-        try:
-            report.write(junit_xml(gate))
-        except DataError as error:  # what was found matters more
-            print_error(str(error))
-            raise typer.Exit(gate.exit_code or error.exit_code) from error
-    if gate.exit_code:
-        raise typer.Exit(gate.exit_code)
 
 
-def _table(gate: Gate) -> Table:
-    title = f"{gate.metric}, tolerance {gate.tolerance:g} percent points"
-    table = plain_table(title=title)
-    for head in ("Suite", "Model"):
-        table.add_column(head, overflow="fold")
-    for head in ("Baseline", "Now", "Difference, 95 %"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("Verdict", no_wrap=True)
-    for finding in gate.findings:
-        numbers = ["", "", ""]
-        if finding.difference is not None:
-            numbers = [f"{finding.baseline:.2f}", f"{finding.current:.2f}", _difference(finding)]
-        table.add_row(escape(finding.suite), escape(finding.model), *numbers, VERDICTS[finding.status])
-    return table
-
-
-def _difference(finding: Finding) -> str:
-    ends = escape(f"[{finding.low:+.2f}, {finding.high:+.2f}]")
-    return f"{finding.difference:+.2f} {ends}" + ("" if finding.paired else " *")
+def _write_junit(report: Output, gate: Gate) -> None:
+    try:
+        report.write(junit_xml(gate))
+    except DataError as error:  # what was found matters more
+        print_error(str(error))
+        raise typer.Exit(gate.exit_code or error.exit_code) from error
 
 
 check_command.__doc__ = HELP

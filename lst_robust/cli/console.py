@@ -19,7 +19,6 @@ from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -31,11 +30,10 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
 from lst_robust.errors import LstRobustError, one_line
 from lst_robust.runtime.interruption import Interruption, check_interrupted
-from lst_robust.runtime.process_group import is_leader
+from lst_robust.runtime.rank import is_leader
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,21 +50,8 @@ class PipeConsole(Console):
         raise BrokenPipeError
 
 
-out = PipeConsole()
-err = PipeConsole(stderr=True)
-
-
-def plain_table(*heads: str, title: str | None = None) -> Table:
-    """A table without a frame, narrow enough for 80 characters where its text allows."""
-    return Table(
-        *heads,
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+out = PipeConsole(emoji=False)  # a name may have :colons:
+err = PipeConsole(emoji=False, stderr=True)
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
@@ -80,6 +65,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit|Palette images with")
         try:
             with Interruption(), lines_on_stderr():
+                check_interrupted()  # it may have come while modules were imported
                 return command(*args, **kwargs)
         except LstRobustError as error:
             print_error(*str(error).splitlines())

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+import lst_robust  # whose names are imported when they are used: --help does not wait for torch
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import print_json, print_line
+from lst_robust.runtime.files import check_output
 
 HELP = """Load a checkpoint strictly into a model and write it as safetensors, with its origin in the header.
 
@@ -26,9 +28,7 @@ SE-ResNet naming, for the models they fit. Files with code in them are refused.
 def convert_command(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="The checkpoint to read.")],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The .safetensors file to write.")],
-    model: Annotated[
-        str, typer.Option("--model", "-m", envvar="LST_ROBUST_MODEL", help="Model name, see `lst-robust models`.")
-    ],
+    model: opt.Model,
     num_classes: Annotated[
         int | None, typer.Option("--num-classes", help="Outputs of the network.  [default: the model's own]")
     ] = None,
@@ -38,15 +38,12 @@ def convert_command(
     set_: opt.Set = None,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.models import checkpoint_sha256, convert_checkpoint
-    from lst_robust.runtime.files import check_output
-
     check_output("DST", destination, regular=True)
     names = None if classes is None else [name.strip() for name in classes.split(",")]
     options = opt.parse_options(set_) or {}
-    path = convert_checkpoint(source, destination, model, num_classes=num_classes, classes=names, **options)
+    path = lst_robust.convert_checkpoint(source, destination, model, num_classes=num_classes, classes=names, **options)
     if json:
-        print_json({"checkpoint": str(path), "model": model, "sha256": checkpoint_sha256(path)})
+        print_json({"checkpoint": str(path), "model": model, "sha256": lst_robust.checkpoint_sha256(path)})
     else:
         print_line(str(path))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,19 @@ from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, print_json, print_line, print_note
 from lst_robust.cli.output import Output
 from lst_robust.errors import UsageError
+from lst_robust.generation import (
+    Generated,
+    Settings,
+    generate,
+    open_images,
+    open_suite_images,
+    parse_size,
+    settings_for,
+    verify,
+)
+from lst_robust.reporting.sheet import SIZES, draw_sheet
 from lst_robust.runtime.cores import worker_count
+from lst_robust.suites import Suite, load_suite
 
 HELP = """Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`).
 
@@ -30,64 +43,66 @@ are taken instead. An interrupted call goes on where it was. The bytes are the s
 """
 
 
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="[SRC] DST", help="Folder of the images, and folder to write or to verify.")
+]
+SuiteInstead = Annotated[
+    str | None, typer.Option("--suite", "-s", help="Test images and settings of a suite, in place of SRC.")
+]
+Format = Annotated[
+    Literal["tree", "npy"],
+    typer.Option("--format", "-f", envvar="LST_ROBUST_FORMAT", help="A file an image, or an array a corruption."),
+]
+ImageFormat = Annotated[
+    Literal["jpeg", "png"] | None,
+    typer.Option("--image-format", help="In a tree; jpeg has quality 85, as the official sets.  [default: jpeg]"),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", envvar="LST_ROBUST_PRESET", help="imagenet, tiny-imagenet or cifar.  [default: imagenet]"),
+]
+Style = Annotated[
+    str | None,
+    typer.Option("--style", envvar="LST_ROBUST_STYLE", help="hendrycks or imagecorruptions.  [default: hendrycks]"),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        envvar="LST_ROBUST_SIZE",
+        help="Side S of the squares (shorter side to S·256/224, then the centre S), or keep.  "
+        "[default: 224 with the preset imagenet, else keep]",
+    ),
+]
+VerifyOnly = Annotated[
+    bool, typer.Option("--verify/--no-verify", help="Only check the set in DST against its MANIFEST.json.")
+]
+Sheet = Annotated[
+    str | None,
+    typer.Option(
+        "--sheet",
+        metavar="PNG",
+        help="Only draw all corruptions of an image, given as the argument; - is standard output.",
+    ),
+]
+
+
 def corrupt_command(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="[SRC] DST", help="Folder of the images, and folder to write or to verify.")
-    ],
-    suite: Annotated[
-        str | None, typer.Option("--suite", "-s", help="Test images and settings of a suite, in place of SRC.")
-    ] = None,
+    paths: Paths,
+    suite: SuiteInstead = None,
     data_dir: opt.DataDir = None,
-    format_: Annotated[
-        Literal["tree", "npy"],
-        typer.Option("--format", "-f", envvar="LST_ROBUST_FORMAT", help="A file an image, or an array a corruption."),
-    ] = "tree",
-    image_format: Annotated[
-        Literal["jpeg", "png"] | None,
-        typer.Option("--image-format", help="In a tree; jpeg has quality 85, as the official sets.  [default: jpeg]"),
-    ] = None,
-    corruptions: Annotated[
-        str | None,
-        typer.Option("--corruptions", envvar="LST_ROBUST_CORRUPTIONS", help="Names or groups, with commas."),
-    ] = None,
-    severities: Annotated[
-        str | None, typer.Option("--severities", envvar="LST_ROBUST_SEVERITIES", help="Such as 1,3 or 1-5.")
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            "--preset", envvar="LST_ROBUST_PRESET", help="imagenet, tiny-imagenet or cifar.  [default: imagenet]"
-        ),
-    ] = None,
-    style: Annotated[
-        str | None,
-        typer.Option("--style", envvar="LST_ROBUST_STYLE", help="hendrycks or imagecorruptions.  [default: hendrycks]"),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", envvar="LST_ROBUST_SEED", help="Seed of the noise.  [default: 0]")
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--size",
-            envvar="LST_ROBUST_SIZE",
-            help="Side S of the squares (shorter side to S·256/224, then the centre S), or keep.  "
-            "[default: 224 with the preset imagenet, else keep]",
-        ),
-    ] = None,
+    format_: Format = "tree",
+    image_format: ImageFormat = None,
+    corruptions: opt.Corruptions = None,
+    severities: opt.Severities = None,
+    preset: Preset = None,
+    style: Style = None,
+    seed: opt.NoiseSeed = None,
+    size: Size = None,
     workers: opt.Workers = None,
     skip_unreadable: opt.SkipUnreadable = False,
-    verify: Annotated[
-        bool, typer.Option("--verify/--no-verify", help="Only check the set in DST against its MANIFEST.json.")
-    ] = False,
-    sheet: Annotated[
-        str | None,
-        typer.Option(
-            "--sheet",
-            metavar="PNG",
-            help="Only draw all corruptions of an image, given as the argument; - is standard output.",
-        ),
-    ] = None,
+    verify_only: VerifyOnly = False,
+    sheet: Sheet = None,
     json: opt.Json = False,
 ) -> None:
     if sheet is not None:
@@ -95,58 +110,84 @@ def corrupt_command(
         _draw(image, Output("--sheet", sheet, json=json), preset or "imagenet", style or "hendrycks", seed or 0, size)
         return
     workers = worker_count(workers)
-    if verify:
+    if verify_only:
         (folder,) = _exactly(paths, 1, "--verify DST")
         _verify(folder, workers, json)
         return
-
-    from lst_robust.generation import generate, open_images, open_suite_images, parse_size, settings_for
-
-    names, levels = opt.parse_corruptions(corruptions), opt.parse_severities(severities)
+    wanted = _Wanted(
+        format=format_,
+        image_format=image_format,
+        corruptions=opt.parse_corruptions(corruptions),
+        severities=opt.parse_severities(severities),
+        preset=preset,
+        style=style,
+        seed=seed,
+    )
+    if suite is None:
+        root, folder = _exactly(paths, 2, "SRC DST")
+        side = parse_size(size or ("224" if preset in (None, "imagenet") else "keep"))
+        settings = wanted.settings(side)
+        source = open_images(root, side, skip_unreadable=skip_unreadable, workers=workers)
+    else:
+        (folder,) = _exactly(paths, 1, "--suite NAME DST")
+        if size is not None:
+            raise UsageError("a suite has its own image size: leave out --size, or change the suite's YAML file")
+        resolved = load_suite(suite)
+        settings = wanted.settings_of_suite(resolved)
+        source = open_suite_images(resolved, data_dir, skip_unreadable=skip_unreadable, workers=workers)
     with RichObserver() as observer:
-        if suite is None:
-            root, folder = _exactly(paths, 2, "SRC DST")
-            preset = preset or "imagenet"
-            side = parse_size(size or ("224" if preset == "imagenet" else "keep"))
-            settings = settings_for(
-                format=format_,
-                image_format=image_format,
-                preset=preset,
-                style=style or "hendrycks",
-                seed=seed or 0,
-                size=side,
-                corruptions=names,
-                severities=levels,
-            )
-            source = open_images(root, side, skip_unreadable=skip_unreadable, workers=workers)
-        else:
-            from lst_robust.suites import load_suite
-
-            (folder,) = _exactly(paths, 1, "--suite NAME DST")
-            if size is not None:
-                raise UsageError("a suite has its own image size: leave out --size, or change the suite's YAML file")
-            resolved = load_suite(suite)
-            settings = settings_for(
-                format=format_,
-                image_format=image_format,
-                preset=preset or resolved.preset,
-                style=style or resolved.style,
-                seed=resolved.seed if seed is None else seed,
-                size=resolved.image_size,
-                corruptions=resolved.corruptions if names is None else names,
-                severities=resolved.severities if levels is None else levels,
-            )
-            source = open_suite_images(resolved, data_dir, skip_unreadable=skip_unreadable, workers=workers)
         made = generate(source, folder, settings, workers=workers, observer=observer)
-    if not made.leader:  # under torchrun one process speaks for all
-        return
+    if made.leader:  # under torchrun one process speaks for all
+        _show(made, json)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the options say of the set; None: not given."""
+
+    format: Literal["tree", "npy"]
+    image_format: Literal["jpeg", "png"] | None
+    corruptions: tuple[str, ...] | None
+    severities: tuple[int, ...] | None
+    preset: str | None
+    style: str | None
+    seed: int | None
+
+    def settings(self, size: int | None) -> Settings:
+        """With the defaults for a folder of images."""
+        return settings_for(
+            format=self.format,
+            image_format=self.image_format,
+            preset=self.preset or "imagenet",
+            style=self.style or "hendrycks",
+            seed=self.seed or 0,
+            size=size,
+            corruptions=self.corruptions,
+            severities=self.severities,
+        )
+
+    def settings_of_suite(self, suite: Suite) -> Settings:
+        """What is not given is as the suite says."""
+        return settings_for(
+            format=self.format,
+            image_format=self.image_format,
+            preset=self.preset or suite.preset,
+            style=self.style or suite.style,
+            seed=suite.seed if self.seed is None else self.seed,
+            size=suite.image_size,
+            corruptions=suite.corruptions if self.corruptions is None else self.corruptions,
+            severities=suite.severities if self.severities is None else self.severities,
+        )
+
+
+def _show(made: Generated, json: bool) -> None:
     if made.skipped:
         print_note(f"left out {len(made.skipped)} unreadable images, such as {', '.join(made.skipped[:3])}")
     if json:
         print_json(made.summary())
         return
     print_line(
-        f"{folder}: {made.cells} cells of {made.images} images; wrote {made.written:,} in {made.seconds:.1f} s "
+        f"{made.folder}: {made.cells} cells of {made.images} images; wrote {made.written:,} in {made.seconds:.1f} s "
         f"({made.images_per_second:,.0f} images/s), {made.kept:,} were there"
     )
 
@@ -158,8 +199,6 @@ def _exactly(paths: list[Path], count: int, call: str) -> list[Path]:
 
 
 def _verify(folder: Path, workers: int, json: bool) -> None:
-    from lst_robust.generation import verify
-
     with RichObserver() as observer:
         manifest = verify(folder, workers=workers, observer=observer)
     cells, images = len(manifest.cells or {}), len(manifest.images)
@@ -170,9 +209,6 @@ def _verify(folder: Path, workers: int, json: bool) -> None:
 
 
 def _draw(image: Path, png: Output, preset: str, style: str, seed: int, size: str | None) -> None:
-    from lst_robust.generation import parse_size
-    from lst_robust.reporting.sheet import SIZES, draw_sheet
-
     side = parse_size(size) if size else SIZES.get(preset)
     png.write(draw_sheet(image, preset=preset, style=style, seed=seed, size=side))
     png.say_written()

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import (
-    RichObserver,
-    guarded,
-    out,
-    plain_table,
-    print_error,
-    print_json,
-    print_line,
-    print_note,
-)
+from lst_robust.cli.console import guarded, out, print_error, print_json, print_line, print_note
+from lst_robust.cli.lazy_group import command_group
+from lst_robust.data.checks import Finding, verify
+from lst_robust.data.download import download
 from lst_robust.errors import DataError, UsageError, one_line
+from lst_robust.reporting.views.layout import plain_table
+from lst_robust.runtime.cores import worker_count
+from lst_robust.suites import load_suite
 
-app = typer.Typer(help="Check the data of a suite, or download it.", no_args_is_help=True)
+logger = logging.getLogger(__name__)
+
+app = command_group("data")
 
 SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="Name of a suite, or a YAML file.")]
 
@@ -54,24 +54,19 @@ def verify_command(
     workers: opt.Workers = None,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.data.checks import Finding, verify
-    from lst_robust.runtime.cores import worker_count
-    from lst_robust.suites import load_suite
-
     resolved = load_suite(suite)
     findings: list[Finding] = []
-    with RichObserver() as observer:
-        for finding in verify(
-            resolved.dataset,
-            image_size=resolved.image_size,
-            data_dir=data_dir,
-            corrupted_dir=corrupted_dir,
-            official=resolved.protocol == "official",
-            workers=worker_count(workers),
-        ):
-            findings.append(finding)
-            if not finding.ok:
-                observer.warn(f"{finding.what}: {finding.found}")
+    for finding in verify(
+        resolved.dataset,
+        image_size=resolved.image_size,
+        data_dir=data_dir,
+        corrupted_dir=corrupted_dir,
+        official=resolved.protocol == "official",
+        workers=worker_count(workers),
+    ):
+        findings.append(finding)
+        if not finding.ok:
+            logger.warning("%s: %s", finding.what, finding.found)
     wrong = [finding for finding in findings if not finding.ok]
     if json:
         print_json({"suite": resolved.name, "ok": not wrong, "findings": [finding._asdict() for finding in findings]})
@@ -88,9 +83,6 @@ def verify_command(
 
 
 def get_command(suite: SuiteName, data_dir: opt.DataDir = None, json: opt.Json = False) -> None:
-    from lst_robust.data.download import download
-    from lst_robust.suites import load_suite
-
     resolved = load_suite(suite)
     if data_dir is None:
         raise UsageError("say where the images shall lie, with --data-dir FOLDER")

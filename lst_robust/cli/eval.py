@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
+import lst_robust  # whose names are imported when they are used: --help does not wait for torch
+from lst_robust.analysis.evaluation import Evaluation
+from lst_robust.analysis.normalisers import require_all_cells, to_yaml
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, print_error, print_json, print_note
 from lst_robust.cli.output import Output, console_beside
+from lst_robust.errors import LstRobustError
+from lst_robust.reporting.views.evaluation import evaluation_view
+from lst_robust.runtime.allocator import keep_memory_mapped
+from lst_robust.runtime.rank import is_leader
 
 HELP = """Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.
 
@@ -27,92 +34,74 @@ an interruption, measures only what is missing. Under `torchrun` the processes s
 """
 
 
+Checkpoint = Annotated[
+    Path | None, typer.Option("--checkpoint", envvar="LST_ROBUST_CHECKPOINT", help="Weights to load.")
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", envvar="LST_ROBUST_LIMIT", help="A fixed stratified subset of so many images."),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        "-b",
+        envvar="LST_ROBUST_BATCH_SIZE",
+        help="Images in the network at a time, at most.  [default: suite's]",
+    ),
+]
+Train = Annotated[
+    bool,
+    typer.Option(
+        "--train/--no-train", envvar="LST_ROBUST_TRAIN", help="Train a model that has no checkpoint for the suite."
+    ),
+]
+TrainSeed = Annotated[
+    int | None,
+    typer.Option("--train-seed", envvar="LST_ROBUST_TRAIN_SEED", help="Seed of that training.  [default: recipe's]"),
+]
+WriteNormaliser = Annotated[
+    str | None,
+    typer.Option(
+        "--write-normaliser",
+        metavar="FILE",
+        help="Also write the measured errors as a normaliser's YAML file; - is standard output.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite/--no-overwrite", envvar="LST_ROBUST_OVERWRITE", help="Measure finished cells again."),
+]
+
+
 def eval_command(
-    model: Annotated[
-        str, typer.Option("--model", "-m", envvar="LST_ROBUST_MODEL", help="Model name, see `lst-robust models`.")
-    ],
+    model: opt.Model,
     suite: opt.Suite = "digits-c",
-    checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", envvar="LST_ROBUST_CHECKPOINT", help="Weights to load.")
-    ] = None,
+    checkpoint: Checkpoint = None,
     data_dir: opt.DataDir = None,
     corrupted_dir: opt.CorruptedDir = None,
-    corruptions: Annotated[
-        str | None,
-        typer.Option(
-            "--corruptions", envvar="LST_ROBUST_CORRUPTIONS", help="Names or groups, with commas.  [default: suite's]"
-        ),
-    ] = None,
-    severities: Annotated[
-        str | None,
-        typer.Option("--severities", envvar="LST_ROBUST_SEVERITIES", help="Such as 1,3 or 1-5.  [default: suite's]"),
-    ] = None,
+    corruptions: opt.Corruptions = None,
+    severities: opt.Severities = None,
     preprocess: opt.Preprocess = None,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", envvar="LST_ROBUST_LIMIT", help="A fixed stratified subset of so many images."),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size",
-            "-b",
-            envvar="LST_ROBUST_BATCH_SIZE",
-            help="Images in the network at a time, at most.  [default: suite's]",
-        ),
-    ] = None,
+    limit: Limit = None,
+    batch_size: BatchSize = None,
     workers: opt.Workers = None,
     device: opt.Device = "auto",
-    seed: Annotated[
-        int | None,
-        typer.Option("--seed", envvar="LST_ROBUST_SEED", help="Seed of the corruptions' noise.  [default: suite's]"),
-    ] = None,
-    train: Annotated[
-        bool,
-        typer.Option(
-            "--train/--no-train", envvar="LST_ROBUST_TRAIN", help="Train a model that has no checkpoint for the suite."
-        ),
-    ] = True,
-    train_seed: Annotated[
-        int | None,
-        typer.Option(
-            "--train-seed", envvar="LST_ROBUST_TRAIN_SEED", help="Seed of that training.  [default: recipe's]"
-        ),
-    ] = None,
+    seed: opt.NoiseSeed = None,
+    train: Train = True,
+    train_seed: TrainSeed = None,
     set_: opt.Set = None,
-    normaliser: Annotated[
-        str,
-        typer.Option(
-            "--normaliser", envvar="LST_ROBUST_NORMALISER", help="suite, none, alexnet-imagenet-c, or a YAML file."
-        ),
-    ] = "suite",
-    write_normaliser: Annotated[
-        str | None,
-        typer.Option(
-            "--write-normaliser",
-            metavar="FILE",
-            help="Also write the measured errors as a normaliser's YAML file; - is standard output.",
-        ),
-    ] = None,
+    normaliser: opt.Normaliser = "suite",
+    write_normaliser: WriteNormaliser = None,
     skip_unreadable: opt.SkipUnreadable = False,
     amp: opt.Amp = False,
     results_dir: opt.ResultsDir = Path("results"),
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite/--no-overwrite", envvar="LST_ROBUST_OVERWRITE", help="Measure finished cells again."),
-    ] = False,
+    overwrite: Overwrite = False,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.analysis.normalisers import require_all_cells, to_yaml
-    from lst_robust.cli.report import print_evaluation
-    from lst_robust.evaluation.request import EvalRequest
-    from lst_robust.runtime.allocator import keep_memory_mapped
-    from lst_robust.runtime.process_group import is_leader
-    from lst_robust.workflow import run_request
-
     output = None if write_normaliser is None else Output("--write-normaliser", write_normaliser, json=json)
     with RichObserver() as observer:
-        request = EvalRequest.of(
+        request = lst_robust.EvalRequest.of(
             model,
             suite,
             checkpoint=checkpoint,
@@ -139,22 +128,26 @@ def eval_command(
         if output is not None:
             require_all_cells(request.cells())
         keep_memory_mapped()
-        evaluation = run_request(request)
-    if not is_leader():  # under torchrun one process speaks for all
-        return
+        evaluation = lst_robust.run_request(request)
+    if is_leader():  # under torchrun one process speaks for all
+        _show(evaluation, output, json=json, command=f"lst-robust eval --model {model} --suite {suite}")
+
+
+def _show(evaluation: Evaluation, output: Output | None, *, json: bool, command: str) -> None:
+    """command: how it was made, for the document."""
     if evaluation.skipped_images:
         first = ", ".join(evaluation.skipped_images[:3])
         print_note(f"left out {len(evaluation.skipped_images)} unreadable images, such as {first}")
     if output is not None:
-        output.write(to_yaml(evaluation, f"lst-robust eval --model {model} --suite {suite}").encode())
+        output.write(to_yaml(evaluation, command).encode())
     summary = evaluation.summary()
     if json:
         print_json(summary.to_dict())
     else:
-        print_evaluation(summary, console_beside(output))
+        console_beside(output).print(evaluation_view(summary))
     if evaluation.failed:
         print_error(f"{len(evaluation.failed)} cells failed: {', '.join(cell.name for cell in evaluation.failed)}")
-        raise typer.Exit(3)
+        raise typer.Exit(LstRobustError.exit_code)
 
 
 eval_command.__doc__ = HELP

@@ -14,20 +14,27 @@ from lst_robust.cli.console import guarded, print_error
 COMMANDS = {
     "eval": "Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.",
     "train": "Train a model by a suite's recipe and write a safetensors checkpoint.",
-    "corrupt": "Write a corrupted copy of an image set, in the layout of ImageNet-C or CIFAR-C.",
-    "table": "Make the table of all evaluated models, one row a model.",
-    "compare": "Compare two measured models, image by image.",
+    "corrupt": "Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`).",
+    "table": "Make the table of all evaluated models, one row a model, grouped as in the paper's Table 4.",
+    "compare": "Compare two measured models, image by image: mCE and every CE, with interval and p-value.",
     "check": "Hold the current records against a committed baseline, and fail when a model got worse.",
-    "show": "Show what one cell's record holds.",
+    "show": "Show what one cell's record holds: the numbers, and how they came about.",
     "models": "List the models with their sizes, or some of them.",
-    "convert": "Load a checkpoint strictly into a model and write it as safetensors.",
-    "migrate": "Pack the records of earlier releases into one file a run.",
-    "suites": "List the suites, or check some of them.",
+    "convert": "Load a checkpoint strictly into a model and write it as safetensors, with its origin in the header.",
+    "migrate": "Pack the records of earlier releases, one file a cell, into one file a run.",
+    "suites": "List the suites, or check some of them (names or YAML files) and show all their settings.",
     "baseline": "Write the baseline that lst-robust check compares with.",
     "data": "Check the data of a suite, or download it.",
 }
 """Name of a command, and of its module in lst_robust.cli -> what it does, for the list of commands."""
 BAD_INPUT: type[Any] = typer.BadParameter.__mro__[1]  # click's UsageError, wherever typer keeps click
+
+SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": "markdown",
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
 
 
 class LazyGroup(TyperGroup):
@@ -64,6 +71,11 @@ def loaded(name: str) -> Any:
     module = import_module(f"lst_robust.cli.{name}")
     if hasattr(module, "app"):
         return typer.main.get_command(module.app)
-    single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    single = typer.Typer(**SETTINGS)
     single.command(name)(guarded(getattr(module, f"{name}_command")))
     return typer.main.get_command(single)
+
+
+def command_group(name: str) -> typer.Typer:
+    """For a module with several commands below one name, which are then added to it."""
+    return typer.Typer(help=COMMANDS[name], no_args_is_help=True, **SETTINGS)

@@ -9,6 +9,8 @@ import typer
 
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import print_json, print_line, print_note
+from lst_robust.errors import NothingToEvaluateError
+from lst_robust.records.migration import migrate
 
 HELP = """Pack the records of earlier releases, one file a cell, into one file a run.
 
@@ -25,9 +27,6 @@ def migrate_command(
     results_dir: Annotated[Path, typer.Argument(metavar="RESULTS", help="The results folder.")],
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.errors import NothingToEvaluateError
-    from lst_robust.records.migration import migrate
-
     if not results_dir.is_dir():
         raise NothingToEvaluateError(f"no results folder {results_dir}: give the one that lst-robust eval has written")
     migrated = migrate(results_dir)

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+import lst_robust  # whose names are imported when they are used: --help does not wait for torch
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import out, plain_table, print_json
+from lst_robust.cli.console import out, print_json
+from lst_robust.reporting.views.layout import plain_table
 
 HELP = """List the models with their sizes, or some of them.
 
@@ -29,9 +31,7 @@ def models_command(
     names: Annotated[list[str] | None, typer.Argument(help="Model names; all, by default.")] = None,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.models import describe_models, model_names
-
-    rows = describe_models(names or model_names())
+    rows = lst_robust.describe_models(names or lst_robust.model_names())
     if json:
         print_json(rows)
         return

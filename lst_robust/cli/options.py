@@ -10,6 +10,9 @@ import typer
 from lst_robust.benchmark import SEVERITIES, corruption_sets
 from lst_robust.errors import UsageError
 
+Model = Annotated[
+    str, typer.Option("--model", "-m", envvar="LST_ROBUST_MODEL", help="Model name, see `lst-robust models`.")
+]
 Suite = Annotated[
     str, typer.Option("--suite", "-s", envvar="LST_ROBUST_SUITE", help="Name of a suite, or a YAML file.")
 ]
@@ -26,21 +29,64 @@ Normaliser = Annotated[
         "--normaliser", envvar="LST_ROBUST_NORMALISER", help="suite, none, alexnet-imagenet-c, or a YAML file."
     ),
 ]
+
+
+def _folder(text: str) -> Path:
+    """An empty text, as of a variable that is not set, would mean the current folder."""
+    if not text:
+        raise typer.BadParameter("it is empty: give a folder, or . for this one")
+    return Path(text)
+
+
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", envvar="LST_ROBUST_DATA_DIR", help="Folder of the images, for suites that need one."),
+    typer.Option(
+        "--data-dir",
+        metavar="FOLDER",
+        parser=_folder,
+        envvar="LST_ROBUST_DATA_DIR",
+        help="Folder of the images, for suites that need one.",
+    ),
 ]
 CorruptedDir = Annotated[
     Path | None,
     typer.Option(
         "--corrupted-dir",
+        metavar="FOLDER",
+        parser=_folder,
         envvar="LST_ROBUST_CORRUPTED_DIR",
         help="Folder of the official corrupted images, for suites that take them.  [default: in --data-dir]",
     ),
 ]
 ResultsDir = Annotated[
     Path,
-    typer.Option("--results-dir", envvar="LST_ROBUST_RESULTS_DIR", help="Where records and checkpoints are kept."),
+    typer.Option(
+        "--results-dir",
+        metavar="FOLDER",
+        parser=_folder,
+        envvar="LST_ROBUST_RESULTS_DIR",
+        help="Where records and checkpoints are kept.",
+    ),
+]
+Corruptions = Annotated[
+    str | None,
+    typer.Option(
+        "--corruptions",
+        envvar="LST_ROBUST_CORRUPTIONS",
+        help="Names or groups, with commas.  [default: the suite's, or all]",
+    ),
+]
+Severities = Annotated[
+    str | None,
+    typer.Option(
+        "--severities", envvar="LST_ROBUST_SEVERITIES", help="Such as 1,3 or 1-5.  [default: the suite's, or all]"
+    ),
+]
+NoiseSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", envvar="LST_ROBUST_SEED", help="Seed of the corruptions' noise.  [default: the suite's, or 0]"
+    ),
 ]
 Preprocess = Annotated[
     Literal["suite", "model"] | None,
@@ -98,9 +144,9 @@ def parse_severities(text: str | None) -> tuple[int, ...] | None:
         return None
     severities: list[int] = []
     for part in text.split(","):
-        low, _, high = part.strip().partition("-")
+        low, dash, high = part.strip().partition("-")
         try:
-            first, last = int(low), int(high or low)
+            first, last = int(low), int(high if dash else low)
         except ValueError:
             raise UsageError(f"severities {text!r}: give numbers and ranges such as 1,3 or 1-5") from None
         for severity in (first, last):  # before the range is written out

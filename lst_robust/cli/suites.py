@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+import yaml
 from rich.markup import escape
 
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import out, plain_table, print_json
+from lst_robust.cli.console import out, print_json
+from lst_robust.reporting.views.layout import plain_table
+from lst_robust.suites import load_suite, suite_names
 
 HELP = """List the suites, or check some of them (names or YAML files) and show all their settings.
 
@@ -24,15 +27,11 @@ def suites_command(
     names: Annotated[list[str] | None, typer.Argument(help="Names or YAML files; all that ship, by default.")] = None,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.suites import load_suite, suite_names
-
     suites = [load_suite(name) for name in names or suite_names()]
     if json:
         print_json([suite.model_dump(mode="json") | {"digest": suite.digest()} for suite in suites])
         return
     if names:
-        import yaml
-
         for suite in suites:
             text = yaml.safe_dump(suite.model_dump(mode="json"), sort_keys=False)
             out.print(text, highlight=False, markup=False, soft_wrap=True)

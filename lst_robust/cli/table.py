@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
+from lst_robust.analysis.collect import collect_summaries
+from lst_robust.analysis.statistics import Spread
+from lst_robust.analysis.summary import Summary
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import out, print_json
 from lst_robust.cli.output import Output
-
-if TYPE_CHECKING:
-    from lst_robust.analysis.statistics import Spread
-
-Format = Literal["rich", "csv", "md", "latex", "html"]
+from lst_robust.reporting.render import Format, render
+from lst_robust.reporting.seeds import over_seeds, seed_notes
+from lst_robust.reporting.tables import robustness_table
 
 HELP = """Make the table of all evaluated models, one row a model, grouped as in the paper's Table 4.
 
@@ -54,19 +55,10 @@ def table_command(
     results_dir: opt.ResultsDir = Path("results"),
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.analysis.collect import collect_summaries
-    from lst_robust.reporting import over_seeds, render, robustness_table, seed_notes
-
     output = None if out_file is None else Output("--out", out_file, json=json)
     summaries = collect_summaries(results_dir, suite, normaliser, intervals=intervals)
     if json:
-        spreads = over_seeds(summaries)
-        print_json(
-            [
-                summary.to_dict() | {"over_seeds": _plain(found)}
-                for summary, found in zip(summaries, spreads, strict=True)
-            ]
-        )
+        print_json(_with_spreads(summaries))
         if output is None:
             return
     table = robustness_table(summaries, paper=paper, intervals=intervals, calibration=calibration)
@@ -82,6 +74,13 @@ def table_command(
             rendered = capture.get()
         output.write(rendered.encode(errors="backslashreplace"))  # a model's path may not be UTF-8
         output.say_written()
+
+
+def _with_spreads(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+    spreads = over_seeds(summaries)
+    return [
+        summary.to_dict() | {"over_seeds": _plain(found)} for summary, found in zip(summaries, spreads, strict=True)
+    ]
 
 
 def _plain(spreads: Mapping[str, Spread] | None) -> dict[str, Any] | None:

@@ -7,8 +7,16 @@ from typing import Annotated, Literal
 
 import typer
 
+import lst_robust  # whose names are imported when they are used, as those of training: --help does not wait for torch
+from lst_robust import runtime, training
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, print_json, print_line, print_note
+from lst_robust.errors import UsageError
+from lst_robust.runtime.allocator import keep_memory_mapped
+from lst_robust.runtime.files import check_output
+from lst_robust.runtime.rank import is_leader
+from lst_robust.suites import Suite, load_suite
+from lst_robust.suites.recipe import Recipe, load_recipe, recipe_names
 
 HELP = """Train a model by a suite's recipe and write a safetensors checkpoint.
 
@@ -25,118 +33,110 @@ An interrupted training goes on from its last whole epoch when the same command 
 """
 
 
+RecipeName = Annotated[
+    str | None, typer.Option("--recipe", help="Name of a recipe or YAML file, in place of the suite's.")
+]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="In place of the recipe's.")]
+Lr = Annotated[float | None, typer.Option("--lr", help="Peak learning rate in place of the recipe's.")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", "-b", help="In place of the recipe's.")]
+Accumulate = Annotated[
+    int | None,
+    typer.Option("--accumulate", help="Parts in which a batch goes through the network, to save memory."),
+]
+EvaluateEvery = Annotated[
+    int | None, typer.Option("--evaluate-every", help="Epochs between two looks at the test error, for the log.")
+]
+Keep = Annotated[
+    Literal["last", "best"] | None,
+    typer.Option("--keep", help="The epoch to keep; best is chosen by test error, which flatters it."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and augmentation.")]
+OutFile = Annotated[
+    Path | None, typer.Option("--out", "-o", help="The checkpoint to write.  [default: below the results folder]")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="Go on with an interrupted training, or start it over.")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite/--no-overwrite", help="Train again although the checkpoint is there.")
+]
+Half = Annotated[bool, typer.Option("--half/--no-half", help="Store the weights as float16, in half the space.")]
+
+
 def train_command(
-    model: Annotated[
-        str, typer.Option("--model", "-m", envvar="LST_ROBUST_MODEL", help="Model name, see `lst-robust models`.")
-    ],
+    model: opt.Model,
     suite: opt.Suite = "digits-c",
     data_dir: opt.DataDir = None,
-    recipe: Annotated[
-        str | None, typer.Option("--recipe", help="Name of a recipe or YAML file, in place of the suite's.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="In place of the recipe's.")] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate in place of the recipe's.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", help="In place of the recipe's.")] = None,
-    accumulate: Annotated[
-        int | None,
-        typer.Option("--accumulate", help="Parts in which a batch goes through the network, to save memory."),
-    ] = None,
-    evaluate_every: Annotated[
-        int | None, typer.Option("--evaluate-every", help="Epochs between two looks at the test error, for the log.")
-    ] = None,
-    keep: Annotated[
-        Literal["last", "best"] | None,
-        typer.Option("--keep", help="The epoch to keep; best is chosen by test error, which flatters it."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and augmentation.")] = None,
+    recipe: RecipeName = None,
+    epochs: Epochs = None,
+    lr: Lr = None,
+    batch_size: BatchSize = None,
+    accumulate: Accumulate = None,
+    evaluate_every: EvaluateEvery = None,
+    keep: Keep = None,
+    seed: Seed = None,
     set_: opt.Set = None,
-    out_file: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The checkpoint to write.  [default: below the results folder]")
-    ] = None,
+    out_file: OutFile = None,
     workers: opt.Workers = None,
     device: opt.Device = "auto",
     skip_unreadable: opt.SkipUnreadable = False,
     results_dir: opt.ResultsDir = Path("results"),
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on with an interrupted training, or start it over.")
-    ] = True,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite/--no-overwrite", help="Train again although the checkpoint is there.")
-    ] = False,
-    half: Annotated[
-        bool, typer.Option("--half/--no-half", help="Store the weights as float16, in half the space.")
-    ] = False,
+    resume: Resume = True,
+    overwrite: Overwrite = False,
+    half: Half = False,
     json: opt.Json = False,
 ) -> None:
-    from lst_robust.errors import UsageError
-    from lst_robust.models.checkpoint import checkpoint_sha256
-    from lst_robust.runtime.allocator import keep_memory_mapped
-    from lst_robust.runtime.cores import worker_count
-    from lst_robust.runtime.devices import resolve_device
-    from lst_robust.runtime.files import check_output
-    from lst_robust.runtime.process_group import is_leader
-    from lst_robust.suites import load_suite
-    from lst_robust.suites.recipe import load_recipe, recipe_names
-    from lst_robust.training.trained import checkpoints_folder, ensure_trained, plan_training
-
     if out_file is not None:
-        if out_file.suffix != ".safetensors":
-            raise UsageError(f"--out {str(out_file)!r}: give a file that ends in .safetensors")
-        check_output("--out", out_file, regular=True)
+        _check_destination(out_file)
     resolved = load_suite(suite)
-    base = resolved.training if recipe is None else load_recipe(recipe)
-    if base is None:
-        raise UsageError(
-            f"suite {resolved.name!r} has no recipe: choose one with --recipe ({', '.join(recipe_names())})"
+    chosen = _recipe(resolved, recipe).changed(
+        _given(
+            epochs=epochs,
+            lr=lr,
+            batch_size=batch_size,
+            accumulate=accumulate,
+            evaluate_every=evaluate_every,
+            keep=keep,
+            seed=seed,
         )
-    changes = {
-        "epochs": epochs,
-        "lr": lr,
-        "batch_size": batch_size,
-        "accumulate": accumulate,
-        "evaluate_every": evaluate_every,
-        "keep": keep,
-        "seed": seed,
-    }
-    chosen = base.changed({key: value for key, value in changes.items() if value is not None})
-    training = plan_training(
-        model,
-        resolved,
-        options=opt.parse_options(set_),
-        recipe=chosen,
-        data_dir=data_dir,
-        skip_unreadable=skip_unreadable,
     )
-    checkpoint = out_file or checkpoints_folder(results_dir, resolved) / training.checkpoint
+    options = opt.parse_options(set_)
+    planned = training.plan_training(
+        model, resolved, options=options, recipe=chosen, data_dir=data_dir, skip_unreadable=skip_unreadable
+    )
+    checkpoint = out_file or training.checkpoints_folder(results_dir, resolved) / planned.checkpoint
     keep_memory_mapped()
     with RichObserver() as observer:
-        trained = ensure_trained(
-            training,
-            checkpoint,
-            device=resolve_device(device),
-            workers=worker_count(workers),
-            observer=observer,
-            overwrite=overwrite,
-            resume=resume,
-            half=half,
-        )
-    if not trained:
-        print_note(f"{checkpoint} is there already; --overwrite trains it again")
+        resources = runtime.Resources.of(device, workers, observer)
+        trained = training.ensure_trained(planned, checkpoint, resources, overwrite=overwrite, resume=resume, half=half)
     if not is_leader():  # under torchrun one process speaks for all
         return
-    if json:
-        print_json(
-            {
-                "model": model,
-                "suite": resolved.name,
-                "checkpoint": str(checkpoint),
-                "trained": trained,
-                "sha256": checkpoint_sha256(checkpoint),
-                "recipe": chosen.model_dump(mode="json"),
-            }
-        )
-    else:
+    if not trained:
+        print_note(f"{checkpoint} is there already; --overwrite trains it again")
+    if not json:
         print_line(str(checkpoint))
+        return
+    facts = {"model": model, "suite": resolved.name, "checkpoint": str(checkpoint), "trained": trained}
+    print_json(facts | {"sha256": lst_robust.checkpoint_sha256(checkpoint), "recipe": chosen.model_dump(mode="json")})
+
+
+def _check_destination(out_file: Path) -> None:
+    if out_file.suffix != ".safetensors":
+        raise UsageError(f"--out {str(out_file)!r}: give a file that ends in .safetensors")
+    check_output("--out", out_file, regular=True)
+
+
+def _recipe(suite: Suite, name: str | None) -> Recipe:
+    """The recipe of that name or file, else the suite's own."""
+    recipe = suite.training if name is None else load_recipe(name)
+    if recipe is None:
+        raise UsageError(f"suite {suite.name!r} has no recipe: choose one with --recipe ({', '.join(recipe_names())})")
+    return recipe
+
+
+def _given(**changes: object) -> dict[str, object]:
+    """Those options that were given."""
+    return {key: value for key, value in changes.items() if value is not None}
 
 
 train_command.__doc__ = HELP

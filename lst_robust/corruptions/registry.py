@@ -30,8 +30,9 @@ def built_in() -> dict[str, Corruption]:
 
 def corruption_named(name: str) -> Corruption:
     """One of the 19, or a corruption from outside. UsageError (a ValueError) where there is none of that name."""
-    name = choice("corruption", name, known_corruptions())
-    return built_in()[name] if name in CORRUPTIONS else registered(name).corruption
+    if isinstance(name, str) and name in built_in():  # without a look at the plugins: `corrupt` may be called often
+        return built_in()[name]
+    return registered(choice("corruption", name, known_corruptions())).corruption
 
 
 def corruption_names(group: str | None = None) -> tuple[str, ...]:

@@ -39,7 +39,8 @@ class CellImages(ABC):
 
     @abstractmethod
     def pixels_digest(self, cell: Cell, workers: int) -> str | None:
-        """A hash of the files that a cell is read from; None for a cell that is made from the clean images."""
+        """A hash of the official files that a cell is read from, or of the code of a corruption that is the user's own;
+        None for a cell that one of the 19 makes from the clean images."""
 
 
 class GeneratedImages(CellImages):
@@ -65,7 +66,7 @@ class GeneratedImages(CellImages):
         return load
 
     def pixels_digest(self, cell: Cell, workers: int) -> str | None:
-        return None
+        return None if cell == CLEAN_CELL else engine.corruption_digest(cell.corruption)
 
 
 class OfficialImages(CellImages):

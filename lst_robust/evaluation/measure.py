@@ -124,7 +124,7 @@ class _Worker:
                 if not claimed:
                     waiting.append((cell, True))
                     continue
-                record = None if plan.request.overwrite else self.store.find(run, cell)
+                record = None if plan.request.overwrite else self._measured_by_another(cell)
                 if record is not None:
                     self.observer.advance(1)
                 else:
@@ -141,6 +141,12 @@ class _Worker:
         self.observer.finish()
         everywhere = ranks.gather((measured, failed))
         return sum(n for n, _ in everywhere), {cell: why for _, part in everywhere for cell, why in part.items()}
+
+    def _measured_by_another(self, cell: Cell) -> Record | None:
+        """The record that another process has written since the plan was made."""
+        record = self.store.find(self.plan.run, cell)
+        same_pixels = record is not None and record.pixels == self.prepared.images.pixels_digest(cell, self.workers)
+        return record if same_pixels else None
 
     def _measured(self, cell: Cell) -> Record:
         """Classifies all images of a cell, and compares with their labels.

@@ -23,6 +23,7 @@ from lst_robust.generation import manifest
 from lst_robust.generation.inputs import image_shapes, require_outside
 from lst_robust.generation.layout import Layout
 from lst_robust.generation.manifest import Settings
+from lst_robust.runtime.interruption import check_interrupted, interrupted
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.progress import Observer, Silent, checked_observer
 
@@ -127,6 +128,7 @@ class _Work:
             try:
                 for future in as_completed([pool.submit(self._chunk, rows) for rows in mine]):
                     future.result()
+                    check_interrupted()
             except BaseException:
                 self._stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -138,7 +140,7 @@ class _Work:
         wanted = np.unique(np.concatenate(list(missing.values())))
         images = dict(zip(wanted.tolist(), self.source.read(wanted), strict=True)) if wanted.size else {}
         for cell, absent in missing.items():
-            if self._stop.is_set():
+            if self._stop.is_set() or interrupted():
                 return
             for part in _of_one_shape(absent, images):
                 batch = np.stack([images[row] for row in part.tolist()])

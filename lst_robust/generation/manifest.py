@@ -7,7 +7,7 @@ with them when all is done. It holds nothing that differs between two runs: no t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +30,7 @@ from lst_robust.generation.inputs import MAX_SIDE
 from lst_robust.generation.layout import Layout
 from lst_robust.generation.tree import JPEG_QUALITY, SUFFIXES, TreeLayout, tree_names
 from lst_robust.runtime.files import write_output
+from lst_robust.runtime.prefetch import prefetch
 from lst_robust.runtime.progress import Observer, Silent
 
 MANIFEST = "MANIFEST.json"
@@ -250,14 +251,22 @@ def verify(folder: str | Path, *, workers: int = 1, observer: Observer | None = 
 
 def digest_cells(files: Layout, workers: int, observer: Observer) -> tuple[Mapping[Cell, str], list[str]]:
     """Digests of the cells that are whole, and a line about each other one."""
-    digests, wrong = {}, []
+
+    def digest_or_error(cell: Cell) -> str | DataError:
+        try:
+            return files.digest(cell)
+        except DataError as error:
+            return error
+
+    digests: dict[Cell, str] = {}
+    wrong: list[str] = []
     observer.start("checking", len(files.cells))
-    with ThreadPoolExecutor(workers) as pool:
-        for cell, future in [(cell, pool.submit(files.digest, cell)) for cell in files.cells]:
-            try:
-                digests[cell] = future.result()
-            except DataError as error:
-                wrong.append(str(error))
+    with closing(prefetch(digest_or_error, files.cells, workers)) as outcomes:
+        for cell, outcome in zip(files.cells, outcomes, strict=True):
+            if isinstance(outcome, DataError):
+                wrong.append(str(outcome))
+            else:
+                digests[cell] = outcome
             observer.advance(1, cell.folder)
     observer.finish()
     return digests, wrong

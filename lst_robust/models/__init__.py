@@ -13,7 +13,7 @@ from lst_robust.models.checkpoint import (
 from lst_robust.models.convert import convert_checkpoint
 from lst_robust.models.entry import ModelConfig
 from lst_robust.models.factory import create_model, fitting_options, require_options, without_image_size
-from lst_robust.models.lst import networks  # noqa: F401 (registers)
+from lst_robust.models.lst import kernels, networks  # noqa: F401 (register)
 from lst_robust.models.optimize import optimize_for_inference
 from lst_robust.models.profile import describe_models
 from lst_robust.models.registry import model_info, model_names

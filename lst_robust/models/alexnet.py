@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lst_robust.models.entry import PrintedRow
 from lst_robust.models.lst.blocks import LSTI, LSTOptions
 from lst_robust.models.lst.networks import LST_I_OPTIONS
 from lst_robust.models.registry import register
@@ -80,33 +81,34 @@ def _with_classifier(features: list[nn.Module], num_classes: int, gap: bool) -> 
     return PlainNet(features, 6, nn.Sequential(nn.Dropout(), first, relu, nn.Dropout(), *rest))
 
 
-FORMS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("alexnet", "AlexNet", {}),
-    ("alexnet-bn", "AlexNet (BN)", {"batch_norm": True}),
-    ("alexnet-gap", "AlexNet (GAP)", {"gap": True}),
-)
-LST_FORMS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("lst-alexnet", "LST-Net AlexNet (FC)", {}),
-    ("lst-alexnet-gap", "LST-Net AlexNet (GAP)", {"gap": True}),
-)
+# what the paper calls it, options of the factory
+NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "alexnet": ("AlexNet", {}),
+    "alexnet-bn": ("AlexNet (BN)", {"batch_norm": True}),
+    "alexnet-gap": ("AlexNet (GAP)", {"gap": True}),
+}
+LST_NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lst-alexnet": ("LST-Net AlexNet (FC)", {}),
+    "lst-alexnet-gap": ("LST-Net AlexNet (GAP)", {"gap": True}),
+}
 MIXED = "the printed LST rows of AlexNet and VGG mix two counts: parameters without T_c and T_s, MACs of the other head"
 
-for name, label, form in FORMS:
+for name, (printed_name, form) in NETWORKS.items():
     register(
         name,
         family="alexnet",
-        source="torchvision's structure" if name == "alexnet" else f"LST-Net paper, Table 3, {label}",
+        source="torchvision's structure" if name == "alexnet" else f"LST-Net paper, Table 3, {printed_name}",
         stems=ALEXNET_STEMS,
-        paper=("table3", "other", "", "", label),
+        paper=PrintedRow("table3", "other", "", "", printed_name),
     )(partial(alexnet_net, **form))
 
-for name, label, form in LST_FORMS:
+for name, (printed_name, form) in LST_NETWORKS.items():
     register(
         name,
         family="alexnet",
-        source=f"LST-Net paper, Table 3, {label}; structure found from the printed counts",
+        source=f"LST-Net paper, Table 3, {printed_name}; structure found from the printed counts",
         stems=ALEXNET_STEMS,
         options=LST_I_OPTIONS,
-        paper=("table3", "other", "", "", label),
+        paper=PrintedRow("table3", "other", "", "", printed_name),
         note=MIXED,
     )(partial(lst_alexnet_net, **form))

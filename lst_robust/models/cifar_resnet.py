@@ -6,16 +6,15 @@ Three stages of 16, 32 and 64 channels; the shortcut is a 1x1 convolution with B
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from torch import Tensor, nn
 
+from lst_robust.models.entry import CIFAR10, PrintedRow
 from lst_robust.models.registry import register
-from lst_robust.models.resnet import ATTENTION, NAMES, Attention, Basic, ResNet, conv, he_normal
+from lst_robust.models.resnet import ATTENTION, PRINTED_NAMES, Attention, Basic, ResNet, conv, he_normal
 
 PLANES = (16, 32, 64)
-DEPTHS = (20, 56, 110, 164)
-FACTS: dict[str, Any] = {"input_size": 32, "num_classes": 10}
+UNPRINTED_DEPTH = 164
 UNPRINTED = "counts are not printed; built by the rule of the other depths"
 
 
@@ -83,23 +82,24 @@ def preact_resnet(depth: int, *, num_classes: int, image_size: int) -> PreactRes
     return PreactResNet((depth - 2) // 6, PLANES, num_classes=num_classes)
 
 
-for family, label in NAMES.items():
-    for depth in DEPTHS:
-        register(
-            f"{family}{depth}",
-            family=family,
-            source=f"LST-Net paper, Table 2; {label} with 1x1 shortcuts",
-            paper=None if depth == 164 else ("table2", "resnet", str(depth), "1", label),
-            note=UNPRINTED if depth == 164 else "",
-            **FACTS,
-        )(partial(cifar_resnet, depth, attention=ATTENTION[family]))
+# Name and depth of every network of a family
+NETWORKS = {
+    "resnet": {"resnet20": 20, "resnet56": 56, "resnet110": 110, "resnet164": 164},
+    "senet": {"senet20": 20, "senet56": 56, "senet110": 110, "senet164": 164},
+    "cbam": {"cbam20": 20, "cbam56": 56, "cbam110": 110, "cbam164": 164},
+    "preact": {"preact20": 20, "preact56": 56, "preact110": 110, "preact164": 164},
+}
 
-for depth in DEPTHS:
-    register(
-        f"preact{depth}",
-        family="preact",
-        source="LST-Net paper, Table 2; pre-activation ResNet with 1x1 shortcuts",
-        paper=None if depth == 164 else ("table2", "resnet", str(depth), "1", "PreactResNet"),
-        note=UNPRINTED if depth == 164 else "",
-        **FACTS,
-    )(partial(preact_resnet, depth))
+for family, depths in NETWORKS.items():
+    preact = family == "preact"
+    printed_name = "PreactResNet" if preact else PRINTED_NAMES[family]
+    for name, depth in depths.items():
+        unprinted = depth == UNPRINTED_DEPTH
+        register(
+            name,
+            family=family,
+            source=f"LST-Net paper, Table 2; {'pre-activation ResNet' if preact else printed_name} with 1x1 shortcuts",
+            images=CIFAR10,
+            paper=None if unprinted else PrintedRow("table2", "resnet", str(depth), "1", printed_name),
+            note=UNPRINTED if unprinted else "",
+        )(partial(preact_resnet, depth) if preact else partial(cifar_resnet, depth, attention=ATTENTION[family]))

@@ -4,17 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's training references
-# Normalisation of the released LST-Net code (cifar/main_cifar.py), for CIFAR-10 and CIFAR-100
-CIFAR10_MEAN, CIFAR10_STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
-CIFAR100_MEAN, CIFAR100_STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
-
-
 Factory = Callable[..., nn.Module]
+
+
+class ImageKind(NamedTuple):
+    """The images that a network is made for, with the mean and standard deviation of their values in 0..1."""
+
+    size: int
+    num_classes: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+IMAGENET = ImageKind(224, 1000, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # torchvision's training references
+# Normalisation of the released LST-Net code (cifar/main_cifar.py)
+CIFAR10 = ImageKind(32, 10, (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+CIFAR100 = ImageKind(32, 100, (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761))
+
+
+@dataclass(frozen=True)
+class PrintedRow:
+    """A row of the paper's Table 2 or 3, by what its columns say.
+
+    `options` are those under which the printed figures were counted, where the network's defaults differ.
+    """
+
+    table: str
+    family: str
+    depth: str
+    width: str
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -24,8 +48,7 @@ class ModelEntry:
     `options` holds each option's default; its type is the option's type. None: the factory takes any option.
     `stems` are the allowed values of the option `stem`: ImageNet's, the one for small images, others.
 
-    `paper` names the printed row (table, family, depth, width, model), or is None when the paper has none;
-    `paper_options` are the options under which the printed figures were counted, where the defaults differ.
+    `paper` is the printed row, or None when the paper has none.
     `note` says where a structure is a guess or a budget match, or what is wrong with the printed figures.
     """
 
@@ -37,11 +60,10 @@ class ModelEntry:
     source: str
     options: Mapping[str, Any] | None = field(default_factory=dict)
     stems: tuple[str, ...] = ()
-    paper: tuple[str, ...] | None = None
-    paper_options: Mapping[str, Any] = field(default_factory=dict)
+    paper: PrintedRow | None = None
     note: str = ""
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    mean: tuple[float, float, float] = IMAGENET.mean
+    std: tuple[float, float, float] = IMAGENET.std
     interpolation: str = "bilinear"
     crop_pct: float = 0.875
 

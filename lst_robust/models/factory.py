@@ -11,7 +11,7 @@ from torch import nn
 from lst_robust.arguments import finite_number, optional, path, plain, whole_number, wrong
 from lst_robust.errors import UsageError
 from lst_robust.models.checkpoint import load_checkpoint, read_metadata
-from lst_robust.models.entry import CIFAR100_MEAN, CIFAR100_STD, ModelConfig, ModelEntry
+from lst_robust.models.entry import CIFAR100, ModelConfig, ModelEntry
 from lst_robust.models.registry import model_info
 from lst_robust.models.stems import SMALLEST_IMAGENET_SIZE, STEMS, resolve_stem
 
@@ -56,14 +56,14 @@ def create_model(
     if entry.stems:
         chosen["stem"] = resolve_stem(chosen["stem"], entry.stems, image_size)
     model = entry.factory(num_classes=classes, image_size=image_size, **chosen)
-    cifar100 = entry.input_size == 32 and classes == 100
+    cifar100 = (entry.input_size, classes) == (CIFAR100.size, CIFAR100.num_classes)
     model.config = ModelConfig(  # type: ignore[assignment]
         name=name,
         family=entry.family,
         input_size=image_size,
         num_classes=classes,
-        mean=CIFAR100_MEAN if cifar100 else entry.mean,
-        std=CIFAR100_STD if cifar100 else entry.std,
+        mean=CIFAR100.mean if cifar100 else entry.mean,
+        std=CIFAR100.std if cifar100 else entry.std,
         interpolation=entry.interpolation,
         crop_pct=entry.crop_pct if image_size >= SMALLEST_IMAGENET_SIZE else 1.0,
         source=entry.source,

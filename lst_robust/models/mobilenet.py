@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lst_robust.models.entry import PrintedRow
 from lst_robust.models.lst.blocks import LSTBlock, LSTOptions
 from lst_robust.models.lst.networks import LST_I_OPTIONS
 from lst_robust.models.lst.transforms import resize_transform
@@ -88,7 +89,7 @@ def mobilenet(make_block: Callable[[int, int, int, int], nn.Module], num_classes
     "mobilenetv2",
     family="mobilenet",
     source="torchvision's structure",
-    paper=("table3", "other", "", "", "MobileNet V2"),
+    paper=PrintedRow("table3", "other", "", "", "MobileNet V2"),
 )
 def mobilenetv2(*, num_classes: int, image_size: int) -> nn.Module:
     model = mobilenet(InvertedResidual, num_classes)
@@ -101,7 +102,7 @@ def mobilenetv2(*, num_classes: int, image_size: int) -> nn.Module:
     family="mobilenet",
     source="LST-Net paper, Table 3, LST-Net (M-V2); structure found from the printed counts",
     options=LST_I_OPTIONS,
-    paper=("table3", "other", "", "", "LST-Net (M-V2)"),
+    paper=PrintedRow("table3", "other", "", "", "LST-Net (M-V2)"),
     note="a structure that meets the printed MACs, not known to be the authors'",
 )
 def lst_mobilenetv2(*, num_classes: int, image_size: int, **options: Any) -> nn.Module:

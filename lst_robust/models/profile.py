@@ -83,7 +83,9 @@ def write_counts() -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", "options", *Counts._fields])
     for name in model_names():
-        for options in {json.dumps(o): o for o in ({}, dict(model_info(name).paper_options))}.values():
+        printed = model_info(name).paper
+        forms = [{}, dict(printed.options)] if printed else [{}]
+        for options in {json.dumps(form): form for form in forms}.values():
             writer.writerow([name, json.dumps(options), *count_anew(name, **options)])
     write_output(COUNTS_FILE, text.getvalue().encode())
 
@@ -113,8 +115,8 @@ def printed_row(entry: ModelEntry) -> Mapping[str, str]:
     """The row of the paper's table that belongs to `entry`, as printed; {} when there is none."""
     if entry.paper is None:
         return {}
-    table, *row = entry.paper
-    return _printed_tables()[table][tuple(row)]
+    row = entry.paper
+    return _printed_tables()[row.table][row.family, row.depth, row.width, row.model]
 
 
 @cache
@@ -134,9 +136,9 @@ def _verdict(entry: ModelEntry, counts: Counts, printed: Mapping[str, str]) -> s
     parts = []
     if printed.get("params_m") or printed.get("macs_m"):
         parts.append(_comparison(counts, printed))
-        if entry.paper_options:
-            options = ", ".join(f"{key}={value}" for key, value in entry.paper_options.items())
-            parts.append(f"with {options}: {_comparison(count_named(entry.name, **entry.paper_options), printed)}")
+        if entry.paper is not None and entry.paper.options:
+            options = ", ".join(f"{key}={value}" for key, value in entry.paper.options.items())
+            parts.append(f"with {options}: {_comparison(count_named(entry.name, **entry.paper.options), printed)}")
     return "; ".join([*parts, entry.note] if entry.note else parts)
 
 

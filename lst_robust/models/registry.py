@@ -7,7 +7,7 @@ from typing import Any
 
 from lst_robust.arguments import wrong
 from lst_robust.errors import unknown_name
-from lst_robust.models.entry import CIFAR10_MEAN, CIFAR10_STD, IMAGENET_MEAN, IMAGENET_STD, Factory, ModelEntry
+from lst_robust.models.entry import IMAGENET, Factory, ImageKind, ModelEntry, PrintedRow
 from lst_robust.models.external import external_entry
 
 _ENTRIES: dict[str, ModelEntry] = {}
@@ -18,12 +18,10 @@ def register(
     *,
     family: str,
     source: str,
-    input_size: int = 224,
-    num_classes: int = 1000,
+    images: ImageKind = IMAGENET,
     options: Mapping[str, Any] | None = None,
     stems: tuple[str, ...] = (),
-    paper: tuple[str, ...] | None = None,
-    paper_options: Mapping[str, Any] | None = None,
+    paper: PrintedRow | None = None,
     note: str = "",
 ) -> Callable[[Factory], Factory]:
     """Decorator: put a factory `f(num_classes=, image_size=, **options) -> nn.Module` under `name`."""
@@ -35,16 +33,15 @@ def register(
             name=name,
             family=family,
             factory=factory,
-            input_size=input_size,
-            num_classes=num_classes,
+            input_size=images.size,
+            num_classes=images.num_classes,
             source=source,
             options={**({"stem": "auto"} if stems else {}), **(options or {})},
             stems=stems,
             paper=paper,
-            paper_options=paper_options or {},
             note=note,
-            mean=CIFAR10_MEAN if input_size == 32 else IMAGENET_MEAN,
-            std=CIFAR10_STD if input_size == 32 else IMAGENET_STD,
+            mean=images.mean,
+            std=images.std,
         )
         return factory
 

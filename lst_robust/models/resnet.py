@@ -11,6 +11,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from lst_robust.models.attention import CBAM, SqueezeExcite
+from lst_robust.models.entry import PrintedRow
 from lst_robust.models.registry import register
 from lst_robust.models.stems import RESNET_STEMS, stem_convolution, stem_pool
 
@@ -143,7 +144,13 @@ def imagenet_resnet(
     )
 
 
-NAMES = {"resnet": "ResNet", "senet": "SENet", "cbam": "CBAM"}
+# Name and depth of every network of a family
+NETWORKS = {
+    "resnet": {"resnet18": 18, "resnet34": 34, "resnet50": 50, "resnet101": 101},
+    "senet": {"senet18": 18, "senet34": 34, "senet50": 50, "senet101": 101},
+    "cbam": {"cbam18": 18, "cbam34": 34, "cbam50": 50, "cbam101": 101},
+}
+PRINTED_NAMES = {"resnet": "ResNet", "senet": "SENet", "cbam": "CBAM"}
 ATTENTION: dict[str, Attention | None] = {"resnet": None, "senet": SqueezeExcite, "cbam": CBAM}
 SOURCES = {
     "resnet": "torchvision's structure",
@@ -156,17 +163,19 @@ MISPRINTS = {
     "senet101": "the printed parameters are met without biases in SE",
 }
 
-for family, label in NAMES.items():
-    for depth in (18, 34, 50, 101):
-        name = f"{family}{depth}"
-        attention = ATTENTION[family]
-        if name == "senet101":
-            attention = partial(SqueezeExcite, bias=False)
+for family, depths in NETWORKS.items():
+    for name, depth in depths.items():
         register(
             name,
             family=family,
             source=SOURCES[family],
             stems=RESNET_STEMS,
-            paper=("table3", "resnet", str(depth), "1", label),
+            paper=PrintedRow("table3", "resnet", str(depth), "1", PRINTED_NAMES[family]),
             note=MISPRINTS.get(name, ""),
-        )(partial(imagenet_resnet, depth, attention=attention))
+        )(
+            partial(
+                imagenet_resnet,
+                depth,
+                attention=partial(SqueezeExcite, bias=False) if name == "senet101" else ATTENTION[family],
+            )
+        )

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lst_robust.models.cifar_resnet import DEPTHS, FACTS, PLANES
+from lst_robust.models.cifar_resnet import PLANES
+from lst_robust.models.entry import CIFAR10, PrintedRow
 from lst_robust.models.lst.blocks import LSTI, LSTOptions
 from lst_robust.models.lst.networks import LST_I_OPTIONS
 from lst_robust.models.registry import register
@@ -180,47 +181,59 @@ def lst_chain(
     return ChainNet(stem, blocks, channels, num_classes)
 
 
-for family, label, learned in (("shiftresnet", "ShiftResNet", False), ("fenet", "FE-Net", True)):
-    for depth in DEPTHS:
-        notes = []
-        if learned:
-            notes.append("a guess: ShiftResNet with learned shifts, as both have the same printed counts")
-        if depth in (110, 164):
-            notes.append("built by the rule of the smaller depths")
-        register(
-            f"{family}{depth}",
-            family="shift",
-            source=f"LST-Net paper, Table 2, {label}",
-            paper=("table2", "resnet", str(depth), "1", label) if depth != 164 else None,
-            note="; ".join(notes),
-            **FACTS,
-        )(partial(shift_resnet, depth, learned=learned))
-
+LEARNED = "a guess: ShiftResNet with learned shifts, as both have the same printed counts"
+DEEPER = "built by the rule of the smaller depths"
 WIDE, NARROW = (64, 128, 256, 512), (32, 64, 128, 256)
 
-for letter, widths, depths, stem_width, note in (
-    ("a", WIDE, (5, 6, 7, 3), 32, ""),
-    ("b", NARROW, (5, 6, 7, 3), 16, "A with half the channels"),
-    ("c", NARROW, (1, 4, 4, 3), 16, "a guess that comes near the printed budget"),
-):
+# depth, what the paper calls it, note
+CIFAR_NETWORKS = {
+    "shiftresnet20": (20, "ShiftResNet", ""),
+    "shiftresnet56": (56, "ShiftResNet", ""),
+    "shiftresnet110": (110, "ShiftResNet", DEEPER),
+    "shiftresnet164": (164, "ShiftResNet", DEEPER),
+    "fenet20": (20, "FE-Net", LEARNED),
+    "fenet56": (56, "FE-Net", LEARNED),
+    "fenet110": (110, "FE-Net", f"{LEARNED}; {DEEPER}"),
+    "fenet164": (164, "FE-Net", f"{LEARNED}; {DEEPER}"),
+}
+# what the paper calls it, widths and depths of the stages, width of the stem, note
+SHIFTNETS = {
+    "shiftnet-a": ("ShiftNet-A", WIDE, (5, 6, 7, 3), 32, ""),
+    "shiftnet-b": ("ShiftNet-B", NARROW, (5, 6, 7, 3), 16, "A with half the channels"),
+    "shiftnet-c": ("ShiftNet-C", NARROW, (1, 4, 4, 3), 16, "a guess that comes near the printed budget"),
+}
+# what the paper calls it, widths, depths and kernels of the stages, width of the stem
+LST_NETWORKS = {
+    "lst-a": ("LST-Net (A)", WIDE, (4, 1, 2, 2), (5, 5, 3, 3), 16),
+    "lst-b": ("LST-Net (B)", NARROW, (1, 6, 5, 1), (3, 3, 3, 3), 64),
+    "lst-c": ("LST-Net (C)", NARROW, (3, 5, 1, 1), (3, 3, 3, 3), 64),
+}
+
+for name, (depth, printed_name, note) in CIFAR_NETWORKS.items():
     register(
-        f"shiftnet-{letter}",
+        name,
         family="shift",
-        source=f"LST-Net paper, Table 3, ShiftNet-{letter.upper()}",
-        paper=("table3", "other", "", "", f"ShiftNet-{letter.upper()}"),
+        source=f"LST-Net paper, Table 2, {printed_name}",
+        images=CIFAR10,
+        paper=None if depth == 164 else PrintedRow("table2", "resnet", str(depth), "1", printed_name),
+        note=note,
+    )(partial(shift_resnet, depth, learned=printed_name == "FE-Net"))
+
+for name, (printed_name, widths, depths, stem_width, note) in SHIFTNETS.items():
+    register(
+        name,
+        family="shift",
+        source=f"LST-Net paper, Table 3, {printed_name}",
+        paper=PrintedRow("table3", "other", "", "", printed_name),
         note=note,
     )(partial(shiftnet, widths, depths, stem_width))
 
-for letter, widths, depths, kernels, stem_width in (
-    ("a", WIDE, (4, 1, 2, 2), (5, 5, 3, 3), 16),
-    ("b", NARROW, (1, 6, 5, 1), (3, 3, 3, 3), 64),
-    ("c", NARROW, (3, 5, 1, 1), (3, 3, 3, 3), 64),
-):
+for name, (printed_name, widths, depths, kernels, stem_width) in LST_NETWORKS.items():
     register(
-        f"lst-{letter}",
+        name,
         family="shift",
-        source=f"LST-Net paper, Table 3, LST-Net ({letter.upper()})",
+        source=f"LST-Net paper, Table 3, {printed_name}",
         options=LST_I_OPTIONS,
-        paper=("table3", "other", "", "", f"LST-Net ({letter.upper()})"),
+        paper=PrintedRow("table3", "other", "", "", printed_name),
         note="budget match: the authors' structure cannot be known from the counts",
     )(partial(lst_chain, widths, depths, kernels, stem_width))

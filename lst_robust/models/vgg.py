@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from lst_robust.models.alexnet import MIXED, PlainNet, three_linear_layers
+from lst_robust.models.entry import PrintedRow
 from lst_robust.models.lst.blocks import LSTI, LSTOptions
 from lst_robust.models.lst.networks import LST_I_OPTIONS
 from lst_robust.models.registry import register
@@ -55,31 +56,32 @@ def _with_classifier(features: list[nn.Module], num_classes: int, gap: bool) -> 
     return PlainNet(features, 7, nn.Sequential(first, relu1, nn.Dropout(), second, relu2, nn.Dropout(), last))
 
 
-FORMS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
-    ("vgg11", "VGG", {}, ""),
-    ("vgg11-bn", "VGG (BN)", {"batch_norm": True}, BN_MISPRINT),
-    ("vgg11-gap", "VGG (GAP)", {"gap": True}, ""),
-)
-LST_FORMS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("lst-vgg11", "LST-Net VGG (FC)", {}),
-    ("lst-vgg11-gap", "LST-Net VGG (GAP)", {"gap": True}),
-)
+# what the paper calls it, options of the factory, note
+NETWORKS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "vgg11": ("VGG", {}, ""),
+    "vgg11-bn": ("VGG (BN)", {"batch_norm": True}, BN_MISPRINT),
+    "vgg11-gap": ("VGG (GAP)", {"gap": True}, ""),
+}
+LST_NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lst-vgg11": ("LST-Net VGG (FC)", {}),
+    "lst-vgg11-gap": ("LST-Net VGG (GAP)", {"gap": True}),
+}
 
-for name, label, form, note in FORMS:
+for name, (printed_name, form, note) in NETWORKS.items():
     register(
         name,
         family="vgg",
-        source=f"LST-Net paper, Table 3, {label}" if "gap" in form else "torchvision's structure",
-        paper=("table3", "other", "11", "", label),
+        source=f"LST-Net paper, Table 3, {printed_name}" if "gap" in form else "torchvision's structure",
+        paper=PrintedRow("table3", "other", "11", "", printed_name),
         note=note,
     )(partial(vgg_net, **form))
 
-for name, label, form in LST_FORMS:
+for name, (printed_name, form) in LST_NETWORKS.items():
     register(
         name,
         family="vgg",
-        source=f"LST-Net paper, Table 3, {label}; structure found from the printed counts",
+        source=f"LST-Net paper, Table 3, {printed_name}; structure found from the printed counts",
         options=LST_I_OPTIONS,
-        paper=("table3", "other", "11", "", label),
+        paper=PrintedRow("table3", "other", "11", "", printed_name),
         note=MIXED,
     )(partial(lst_vgg_net, **form))

@@ -6,16 +6,15 @@ from functools import partial
 
 from torch import nn
 
-from lst_robust.models.cifar_resnet import FACTS, PreactResNet
+from lst_robust.models.cifar_resnet import PreactResNet
+from lst_robust.models.entry import CIFAR10, PrintedRow
 from lst_robust.models.registry import register
 from lst_robust.models.resnet import Basic, Bottleneck, ResNet
 from lst_robust.models.stems import RESNET_STEMS
 
-CIFAR_MISPRINTS = {
-    (28, 12): "misprint in the paper: 43.42 M stands for 52.52 M",
-    (40, 4): "misprint in the paper: 8.91 M stands for 8.95 M",
-}
-IMAGENET_MISPRINTS = {
+MISPRINTS = {
+    "wrn28-12": "misprint in the paper: 43.42 M stands for 52.52 M",
+    "wrn40-4": "misprint in the paper: 8.91 M stands for 8.95 M",
     "wrn18-x1.5": "misprint in the paper: 8.87 G stands for 3.87 G",
     "wrn34-x1.5": "misprint in the paper: 48.01 M stands for 48.61 M",
 }
@@ -41,27 +40,45 @@ def imagenet_wrn(blocks: tuple[int, ...], factor: float, *, num_classes: int, im
     )
 
 
-for depth, width in ((16, 8), (16, 10), (22, 8), (22, 10), (28, 10), (28, 12), (40, 4), (40, 8)):
+# depth and width
+CIFAR_NETWORKS = {
+    "wrn16-8": (16, 8),
+    "wrn16-10": (16, 10),
+    "wrn22-8": (22, 8),
+    "wrn22-10": (22, 10),
+    "wrn28-10": (28, 10),
+    "wrn28-12": (28, 12),
+    "wrn40-4": (40, 4),
+    "wrn40-8": (40, 8),
+}
+# depth, blocks of each stage, how many times as wide
+IMAGENET_NETWORKS = {
+    "wrn18-x1.5": (18, (2, 2, 2, 2), 1.5),
+    "wrn18-x2": (18, (2, 2, 2, 2), 2.0),
+    "wrn18-x3": (18, (2, 2, 2, 2), 3.0),
+    "wrn34-x1.5": (34, (3, 4, 6, 3), 1.5),
+    "wrn34-x2": (34, (3, 4, 6, 3), 2.0),
+}
+
+for name, (depth, width) in CIFAR_NETWORKS.items():
     register(
-        f"wrn{depth}-{width}",
+        name,
         family="wrn",
         source="LST-Net paper, Table 2; Wide ResNet",
-        paper=("table2", "wrn", str(depth), str(width), "WRN"),
-        note=CIFAR_MISPRINTS.get((depth, width), ""),
-        **FACTS,
+        images=CIFAR10,
+        paper=PrintedRow("table2", "wrn", str(depth), str(width), "WRN"),
+        note=MISPRINTS.get(name, ""),
     )(partial(cifar_wrn, depth, width))
 
-for depth, blocks, factors in ((18, (2, 2, 2, 2), (1.5, 2.0, 3.0)), (34, (3, 4, 6, 3), (1.5, 2.0))):
-    for factor in factors:
-        name = f"wrn{depth}-x{factor:g}"
-        register(
-            name,
-            family="wrn",
-            source="LST-Net paper, Table 3; widened ResNet",
-            stems=RESNET_STEMS,
-            paper=("table3", "wrn", str(depth), f"{factor:g}", "WRN"),
-            note=IMAGENET_MISPRINTS.get(name, ""),
-        )(partial(imagenet_wrn, blocks, factor))
+for name, (depth, blocks, factor) in IMAGENET_NETWORKS.items():
+    register(
+        name,
+        family="wrn",
+        source="LST-Net paper, Table 3; widened ResNet",
+        stems=RESNET_STEMS,
+        paper=PrintedRow("table3", "wrn", str(depth), f"{factor:g}", "WRN"),
+        note=MISPRINTS.get(name, ""),
+    )(partial(imagenet_wrn, blocks, factor))
 
 
 @register(
@@ -69,7 +86,7 @@ for depth, blocks, factors in ((18, (2, 2, 2, 2), (1.5, 2.0, 3.0)), (34, (3, 4, 
     family="wrn",
     source="torchvision's wide_resnet50_2",
     stems=RESNET_STEMS,
-    paper=("table3", "wrn", "50", "2", "WRN"),
+    paper=PrintedRow("table3", "wrn", "50", "2", "WRN"),
 )
 def wrn50_x2(*, num_classes: int, image_size: int, stem: str) -> nn.Module:
     return ResNet(

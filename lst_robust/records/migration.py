@@ -8,7 +8,7 @@ What is lacking is None, and a run keeps its name.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -73,40 +73,48 @@ def read_earlier(path: Path) -> Record:
 
 def _migrate_run(folder: Path) -> tuple[int, list[Path]]:
     """How many cells were packed, and the files that cannot be trusted."""
-    earlier: dict[Path, Record] = {}
-    refused: list[Path] = []
-    others: list[Path] = []
-    for path in cell_files(folder):
-        if not is_of_earlier_release(path):
-            others.append(path)
-            continue
-        try:
-            record = read_earlier(path)
-            if path.stem != record.cell.name or not folder.name.endswith(record.run.digest):
-                raise DataError(f"{path}: belongs to another run or cell")
-        except DataError as error:
-            logger.warning("%s; it stays as it is", error)
-            refused.append(path)
-            continue
-        earlier[path] = record
+    paths = cell_files(folder)
+    earlier_paths = [path for path in paths if is_of_earlier_release(path)]
+    if not earlier_paths:
+        return 0, []
+    earlier, refused = _readable(earlier_paths, lambda path: _earlier_in_place(path, folder))
     if not earlier:
         return 0, refused
-    run_file = run_file_of(folder) or _run_file_without_answers(next(iter(earlier.values())))
-    records = {record.cell: record for record in earlier.values()}
-    if (folder / PACKED).exists():
-        records |= read_packed_run(folder / PACKED, predictions=True).records
-    for path in others:
-        try:
-            record = read_cell(path, run_file.run)
-        except DataError as error:
-            logger.warning("%s; it stays as it is", error)
-            refused.append(path)
-            continue
-        records[record.cell] = earlier[path] = record
+    try:
+        run_file = run_file_of(folder) or _run_file_without_answers(next(iter(earlier.values())))
+        packed = read_packed_run(folder / PACKED, predictions=True).records if (folder / PACKED).exists() else {}
+    except DataError as error:
+        logger.warning("%s; its run stays as it is", error)
+        return 0, [*refused, *earlier]
+    later_paths = [path for path in paths if path not in earlier_paths]
+    later, also_refused = _readable(later_paths, lambda path: read_cell(path, run_file.run))
+    records = {record.cell: record for record in earlier.values()} | packed
+    records |= {record.cell: record for record in later.values()}
     write_output(folder / PACKED, packed_run(run_file, records))
-    for path in (*earlier, folder / RUN_FILE):
+    for path in (*earlier, *later, folder / RUN_FILE):
         remove(path)
-    return len(earlier), refused
+    return len(earlier) + len(later), refused + also_refused
+
+
+def _readable(paths: list[Path], read: Callable[[Path], Record]) -> tuple[dict[Path, Record], list[Path]]:
+    """The records in files, and the files that cannot be trusted, which a warning names."""
+    records: dict[Path, Record] = {}
+    refused: list[Path] = []
+    for path in paths:
+        try:
+            records[path] = read(path)
+        except DataError as error:
+            if path.exists():  # else another process has just packed it
+                logger.warning("%s; it stays as it is", error)
+                refused.append(path)
+    return records, refused
+
+
+def _earlier_in_place(path: Path, folder: Path) -> Record:
+    record = read_earlier(path)
+    if path.stem != record.cell.name or not folder.name.endswith(record.run.digest):
+        raise DataError(f"{path}: belongs to another run or cell")
+    return record
 
 
 def _run_file_without_answers(record: Record) -> RunFile:

@@ -1,7 +1,8 @@
 """The file of a run that is complete: `run.parquet`, one row a cell, which pandas and many others read.
 
-Its metadata hold what is known of the run (the content of `run.json`). Every page of data has a checksum, which is
-looked at when the file is read.
+Its metadata hold what is known of the run (the content of `run.json`), and a hash of the whole file: a changed bit
+anywhere is found when the file is read. (Parquet's own checksums leave out its headers, which decide what the data
+mean.)
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from lst_robust.records.run_file import RunFile
 from lst_robust.schema import first_mistake
 
 KEY, DIGEST = b"lst_robust_run", b"lst_robust_run_sha256"
+FILE_KEY = b"lst_robust_file"
+FILE_DIGEST = b'{"sha256_with_zeros_here": "'  # no other part of the metadata has a space after a colon
+ZEROS = b"0" * 64
 PREDICTIONS = ("predicted", "confidence")
 CALIBRATION = pa.struct(
     [
@@ -35,6 +39,10 @@ CALIBRATION = pa.struct(
     ]
 )
 PROVENANCE = ("device", "transform", "git_revision", "versions", "seconds", "images_per_second", "finished")
+
+
+class DamagedError(DataError):
+    """The file could be read, and is not as it was written."""
 
 
 class PackedRun(NamedTuple):
@@ -51,42 +59,64 @@ def packed_run(run_file: RunFile, records: Mapping[Cell, Record]) -> bytes:
     cells = sorted(records, key=lambda cell: (cell != CLEAN_CELL, order.get(cell.corruption, len(order)), cell))
     rows = [records[cell] for cell in cells]
     head = run_file.model_dump_json().encode()
-    table = pa.table(_columns(rows)).replace_schema_metadata({KEY: head, DIGEST: _sha256(head)})
-    content = io.BytesIO()
-    parquet.write_table(table, content, compression="zstd", write_page_checksum=True, write_statistics=False)
-    return content.getvalue()
+    table = pa.table(_columns(rows))
+    file = io.BytesIO()
+    options = {"compression": "zstd", "write_statistics": False, "store_schema": False}
+    with parquet.ParquetWriter(file, table.schema, **options) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({KEY: head, DIGEST: _sha256(head), FILE_KEY: FILE_DIGEST + ZEROS + b'"}'})
+    content = file.getvalue()
+    return _with_file_digest(content, _sha256(content))
 
 
 def read_run_file(path: Path) -> RunFile:
     """What a `run.parquet` says of its run, without reading its cells. DataError where it cannot be trusted."""
     try:
-        return _run_file(parquet.read_schema(path).metadata or {}, path)
+        with path.open("rb") as file:
+            return _run_file(parquet.read_schema(file).metadata or {}, path)
     except (OSError, pa.ArrowException, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise _refused(path, error) from error
 
 
 def read_packed_run(path: Path, *, predictions: bool = False) -> PackedRun:
     """The checked content of a `run.parquet`. predictions: also the predicted class and confidence of each image, which
-    few need and which take most of the space. Raises DataError, one line, when the file cannot be trusted."""
+    few need and which take most of the space.
+
+    Raises DataError, one line, when the file cannot be read, and DamagedError when it cannot be trusted.
+    """
     try:
-        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        content = path.read_bytes()
+        if not _is_as_written(content):
+            raise DamagedError(f"{path}: damaged (it is not as it was written)")
+        with parquet.ParquetFile(pa.BufferReader(content)) as file:
             run_file = _run_file(file.schema_arrow.metadata or {}, path)
             wanted = [name for name in file.schema_arrow.names if predictions or name not in PREDICTIONS]
             table = file.read(wanted, use_threads=False).combine_chunks()
         records = [checked_record(path, fields) for fields in _rows(table, run_file)]
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError, OverflowError) as error:
-        raise _damaged(path, error) from error
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise _refused(path, error) from error
     return PackedRun(run_file, {record.cell: record for record in records})
+
+
+def _is_as_written(content: bytes) -> bool:
+    start = content.rfind(FILE_DIGEST) + len(FILE_DIGEST)
+    noted = content[start : start + len(ZEROS)]
+    return _sha256(_with_file_digest(content, ZEROS)) == noted
+
+
+def _with_file_digest(content: bytes, digest: bytes) -> bytes:
+    before, mark, after = content.rpartition(FILE_DIGEST)
+    return before + mark + digest + after[len(digest) :]
 
 
 def _run_file(metadata: Mapping[bytes, bytes], path: Path) -> RunFile:
     head = metadata.get(KEY)
     if head is None or metadata.get(DIGEST) != _sha256(head):
-        raise DataError(f"{path}: damaged (it does not say of which run it is)")
+        raise DamagedError(f"{path}: damaged (it does not say of which run it is)")
     try:
         return RunFile.model_validate_json(head)
     except ValidationError as error:
-        raise DataError(f"{path}: damaged ({first_mistake(error)})") from error
+        raise DamagedError(f"{path}: damaged ({first_mistake(error)})") from error
 
 
 def _columns(rows: list[Record]) -> dict[str, pa.Array]:
@@ -133,9 +163,7 @@ def _sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()
 
 
-def _damaged(path: Path, error: Exception) -> DataError:
-    if isinstance(error, DataError):
-        return error
+def _refused(path: Path, error: Exception) -> DataError:
     if isinstance(error, OSError) and error.strerror:
         return DataError(f"{path}: cannot be read ({error.strerror})")
-    return DataError(f"{path}: damaged ({' '.join(str(error).split())[:200]})")
+    return DamagedError(f"{path}: damaged ({' '.join(str(error).split())[:200]})")

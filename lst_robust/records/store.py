@@ -26,9 +26,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lst_robust.benchmark import Cell
-from lst_robust.errors import DataError
-from lst_robust.records.cell_file import EarlierReleaseError, is_of_earlier_release, read_cell, to_json
-from lst_robust.records.packed import PackedRun, packed_run, read_packed_run, read_run_file
+from lst_robust.errors import DataError, UsageError
+from lst_robust.records.cell_file import EarlierReleaseError, is_of_earlier_release, read_cell, read_json, to_json
+from lst_robust.records.packed import DamagedError, PackedRun, packed_run, read_packed_run, read_run_file
 from lst_robust.records.record import Record, Run
 from lst_robust.records.run_file import RunFile
 from lst_robust.runtime.file_lock import file_lock
@@ -95,22 +95,11 @@ class Store:
         """The finished cells of a run, with their predictions. Files that cannot be trusted are named by a warning,
         unless this shall be `quiet` because an earlier call has named them, and left out. Raises DataError for cells
         that an earlier release has measured: they shall be migrated first."""
-        found: dict[Cell, Record] = {}
-        level = logging.DEBUG if quiet else logging.WARNING
-        for path in cell_files(self.run_folder(run)):
-            try:
-                record = read_cell(path, run)
-            except EarlierReleaseError:
-                raise
-            except DataError as error:
-                if path.exists():  # else it has just been packed
-                    logger.log(level, "%s; it is not used and the cell is measured again", error)
-                continue
-            found[record.cell] = record
+        found = {record.cell: record for record in self._loose(run, quiet=quiet).values()}
         try:
             return self._packed(run) | found
         except DataError as error:
-            logger.log(level, "%s; it is not used and its cells are measured again", error)
+            logger.log(_level(quiet), "%s; it is not used and its cells are measured again", error)
         return found
 
     def scan(self, suite: str | None, *, predictions: bool = False) -> Iterator[tuple[Run, dict[Cell, Record]]]:
@@ -124,26 +113,53 @@ class Store:
     def pack(self, run: Run) -> None:
         """Puts the cells of a run into its `run.parquet`, beside those that are there, and removes their own files.
 
-        A cell that another process is measuring again keeps its file. Raises DataError when the disk refuses; all files
-        are then as they were.
+        A file that cannot be trusted stays, and so does that of a cell which another process is measuring again. Raises
+        DataError when the disk refuses; all files are then as they were.
         """
         folder = self.run_folder(run)
+        if not any(folder.glob("*.json")):  # all is packed: the disk may be read-only
+            return
         with file_lock(folder / ".pack.lock", wait=True):
-            loose = {path: path.stat().st_mtime_ns for path in cell_files(folder)}
-            if not loose:
-                return
-            run_file = run_file_of(folder)
-            if run_file is None or run_file.run != run:
-                raise DataError(f"{folder} has lost its {RUN_FILE}: measure its network again")
-            write_output(folder / PACKED, packed_run(run_file, self.load(run, quiet=True)))
-            for path, written in loose.items():
-                self._remove_packed_cell(run, path, written)
-            remove(folder / RUN_FILE)
+            states = _states(cell_files(folder))
+            loose = self._loose(run, quiet=True)
+            packed = self._trusted_packed(run)
+            if loose:
+                run_file = run_file_of(folder)
+                if run_file is None or run_file.run != run:
+                    raise DataError(f"{folder} has lost its {RUN_FILE}: measure its network again")
+                records = packed | {record.cell: record for record in loose.values()}
+                write_output(folder / PACKED, packed_run(run_file, records))
+            for path, record in loose.items():
+                self._remove_packed_cell(record, path, states.get(path))
+            if loose or packed:
+                remove(folder / RUN_FILE)
 
-    def _remove_packed_cell(self, run: Run, path: Path, written: int) -> None:
-        """Removes the file of a cell that has been packed, unless it has been measured again since."""
-        with suppress(ValueError, OSError), self.claim(run, Cell.from_name(path.stem), wait=False) as claimed:
-            if claimed and path.stat().st_mtime_ns == written:
+    def _loose(self, run: Run, *, quiet: bool) -> dict[Path, Record]:
+        """The cells in files of their own; see `load`."""
+        found: dict[Path, Record] = {}
+        for path in cell_files(self.run_folder(run)):
+            try:
+                found[path] = read_cell(path, run)
+            except EarlierReleaseError:
+                raise
+            except DataError as error:
+                if path.exists():  # else it has just been packed
+                    logger.log(_level(quiet), "%s; it is not used and the cell is measured again", error)
+        return found
+
+    def _trusted_packed(self, run: Run) -> dict[Cell, Record]:
+        """The cells in the run's `run.parquet`; {} where it is damaged, because nothing of it will ever be used. A
+        file that only cannot be read now, or is of another run, is a DataError: it must not be replaced."""
+        try:
+            return self._packed(run)
+        except DamagedError as error:
+            logger.warning("%s; it is replaced", error)
+        return {}
+
+    def _remove_packed_cell(self, record: Record, path: Path, read: os.stat_result | None) -> None:
+        """Removes the file of a cell that has been packed, unless it has been measured again since it was read."""
+        with suppress(DataError, OSError), self.claim(record.run, record.cell, wait=False) as claimed:
+            if claimed and read is not None and _same_file(path.stat(), read):
                 path.unlink()
 
     def _packed(self, run: Run) -> dict[Cell, Record]:
@@ -180,34 +196,36 @@ def cell_files(folder: Path) -> list[Path]:
 def run_file_of(folder: Path) -> RunFile | None:
     """What a run's folder says of its run; None where it says nothing. DataError where that cannot be trusted.
 
-    Beside a damaged `run.parquet` there is a `run.json` while its cells are measured again.
+    `run.json` comes first: it is removed only when `run.parquet` is there, and is newer where that one was damaged.
     """
-    for _ in range(2):  # between two looks another process may have packed the run
-        damaged: DataError | None = None
-        if (folder / PACKED).exists():
-            try:
-                return read_run_file(folder / PACKED)
-            except DataError as error:
-                damaged = error
-        if (folder / RUN_FILE).exists():
-            with suppress(FileNotFoundError):
-                return _read_run_json(folder / RUN_FILE)
-        if damaged is not None:
-            raise damaged
+    mistake = None
+    for path, read in ((folder / RUN_FILE, _read_run_json), (folder / PACKED, read_run_file)):
+        try:
+            return read(path)
+        except DataError as error:
+            if path.exists():
+                mistake = mistake or error
+    if mistake is not None:
+        raise mistake
     return None
 
 
 def read_record(path: Path, cell: str | None = None) -> Record:
-    """One record, checked: the file of a cell, or the named cell in a `run.parquet`. DataError in one line when there
-    is none that can be trusted."""
+    """One record, checked: the file of a cell, or the named cell in a `run.parquet`.
+
+    Raises DataError in one line when there is none that can be trusted, UsageError when it is not said which is meant.
+    """
     if path.suffix == ".parquet":
         records = read_packed_run(path, predictions=True).records
         names = {known.name: known for known in records}
         if cell not in names:
-            raise DataError(
+            raise UsageError(
                 f"{path} holds {len(names)} cells: choose one with --cell, such as {next(iter(names), '-')}"
             )
         return records[names[cell]]
+    if path.name == RUN_FILE:
+        raise UsageError(f"{path} holds no cell, only what its run is: give the file of a cell beside it")
+    read_json(path)  # whatever lies beside it, a file that is none is refused as such
     run_file = None if is_of_earlier_release(path) else run_file_of(path.parent)
     if run_file is None:
         raise DataError(f"{path}: has no {RUN_FILE} of this release beside it; lst-robust migrate packs earlier ones")
@@ -217,8 +235,6 @@ def read_record(path: Path, cell: str | None = None) -> Record:
 def _read_run_json(path: Path) -> RunFile:
     try:
         return RunFile.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except ValidationError as error:
@@ -254,7 +270,10 @@ def _read_folder(folder: Path, predictions: bool) -> PackedRun | None:
         records[record.cell] = record
     if (folder / PACKED).exists():
         try:
-            records = read_packed_run(folder / PACKED, predictions=predictions).records | records
+            packed = read_packed_run(folder / PACKED, predictions=predictions)
+            if packed.run_file.run != run_file.run:
+                raise DataError(f"{folder / PACKED}: belongs to another run")
+            records = packed.records | records
         except DataError as error:
             logger.warning("%s; its cells are left out", error)
     return PackedRun(run_file, records)
@@ -271,6 +290,19 @@ def _without_run_file(folder: Path, paths: list[Path]) -> str:
     if any(map(is_of_earlier_release, paths)):
         return _of_earlier_release(folder, len(paths))
     return f"{folder}: has lost its {RUN_FILE}, so its {len(paths)} cells are left out; measure its network again"
+
+
+def _states(paths: list[Path]) -> dict[Path, os.stat_result]:
+    """By which a file is known again; those that have just gone are left out."""
+    found = {}
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found[path] = path.stat()
+    return found
+
+
+def _level(quiet: bool) -> int:
+    return logging.DEBUG if quiet else logging.WARNING
 
 
 def _same_file(first: os.stat_result, second: os.stat_result) -> bool:

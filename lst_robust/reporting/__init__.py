@@ -1,10 +1,6 @@
-"""Results as tables: grouped by protocol, marked, rendered for terminals, papers and machines."""
+"""Results as tables: grouped by protocol, marked, rendered for terminals, papers and machines. What is in here is
+imported when it is first used: __init__.pyi says what there is."""
 
-from lst_robust.reporting.protocols import PROTOCOL
-from lst_robust.reporting.render import Format, render
-from lst_robust.reporting.seeds import over_seeds, seed_notes
-from lst_robust.reporting.tables import TableGroup, groups, robustness_table
+import lazy_loader
 
-__all__ = [
-    "PROTOCOL", "Format", "TableGroup", "groups", "over_seeds", "render", "robustness_table", "seed_notes",
-]  # fmt: skip
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

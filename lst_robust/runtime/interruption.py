@@ -18,7 +18,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, ClassVar
 
-from lst_robust.runtime.process_group import is_leader
+from lst_robust.runtime.rank import is_leader
 
 GRACE = 3.0  # seconds for the work to come to its next step; schedulers and torchrun kill after ten to thirty
 AGAIN = 1.0  # seconds before a further signal counts: `timeout` and schedulers send the same to process and group
@@ -26,9 +26,15 @@ DEFAULTS: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler
 SHOW_CURSOR = b"\x1b[?25h\n"  # which a bar has hidden
 
 
+def interrupted() -> bool:
+    """Whether a signal has come and the command shall end. After the command this is False again: a program that has
+    called it may go on."""
+    return Interruption._active is not None and Interruption.signum is not None
+
+
 def check_interrupted() -> None:
     """To be called between the steps of long work: raises KeyboardInterrupt when the command shall end."""
-    if Interruption.signum is not None:
+    if interrupted():
         raise KeyboardInterrupt
 
 
@@ -63,13 +69,14 @@ class Interruption:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        came = interrupted()
         if self._ours:
             if Interruption.signum is not None and Interruption.owns_process:
                 _flush()
                 _end_process(Interruption.signum)
             self.restore()
-        if isinstance(error, Exception):  # what fails after a signal fails because of it
-            check_interrupted()
+        if came and isinstance(error, Exception):  # what fails after a signal fails because of it
+            raise KeyboardInterrupt
 
     def restore(self) -> None:
         """Everything as it was before."""

@@ -12,6 +12,7 @@ from lst_robust.analysis.collect import MeasuredRun
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.records.confidence import Outcomes
 from lst_robust.records.record import ModelIdentity, Protocol, Provenance, Run, make_record
+from lst_robust.records.run_file import RunFile
 from lst_robust.records.store import Store
 from lst_robust.suites import Normaliser, load_suite
 
@@ -47,7 +48,15 @@ def measured(
     return MeasuredRun(run, records, SUITE)
 
 
+def with_identity(run: MeasuredRun, **changes: Any) -> MeasuredRun:
+    """The same records of a network with another identity."""
+    identity = run.run.model.model_copy(update=changes)
+    records = {cell: record.model_copy(update={"model": identity}) for cell, record in run.records.items()}
+    return run._replace(run=run.run._replace(model=identity), records=records)
+
+
 def stored(store: Store, run: MeasuredRun) -> MeasuredRun:
+    store.write_run_file(RunFile(protocol=run.run.protocol, model=run.run.model))
     for record in run.records.values():
         store.write(record)
     return run

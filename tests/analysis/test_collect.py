@@ -9,7 +9,7 @@ from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import NothingToEvaluateError
 from lst_robust.records.store import Store
 from tests.analysis.gated import WRONG
-from tests.analysis.simulated import measured, stored
+from tests.analysis.simulated import measured, stored, with_identity
 
 FEW = {cell: WRONG[cell] for cell in (CLEAN_CELL, Cell("fog", 1))}
 
@@ -40,19 +40,14 @@ def test_runs_of_one_name_are_told_apart_by_seed_and_weights(store):
 
 def test_runs_of_one_network_are_told_apart_by_the_run(store):
     run = stored(store, measured("a", FEW))
-    identity = run.run.model.model_copy(update={"structure": "other"})
-    for record in run.records.values():
-        store.write(record.model_copy(update={"model": identity}))
+    stored(store, with_identity(run, structure="other"))
     digests = sorted(run.run.digest for run in collect_runs(store.results_dir, None))
     assert labels(store) == [f"a (seed 0, 000000, {digest[:6]})" for digest in digests]
 
 
 def test_options_are_part_of_the_label(store):
-    run = measured("a", FEW)
     for width in (1, 2):
-        identity = run.run.model.model_copy(update={"options": {"width": width}})
-        for record in run.records.values():
-            store.write(record.model_copy(update={"model": identity}))
+        stored(store, with_identity(measured("a", FEW), options={"width": width}))
     assert labels(store) == ["a (width=1, seed 0, 000000)", "a (width=2, seed 0, 000000)"]
 
 
@@ -76,8 +71,8 @@ def test_without_records_there_is_a_line_with_the_command(store):
 def test_official_files_are_part_of_the_hash_of_the_pixels(store):
     for name, hash_ in (("a", "one"), ("b", "one"), ("c", "two")):
         run = measured(name, FEW, pixels="clean")
-        for cell, record in run.records.items():
-            store.write(record.model_copy(update={"pixels": hash_}) if cell != CLEAN_CELL else record)
+        official = {cell: record.model_copy(update={"pixels": hash_}) for cell, record in run.records.items()}
+        stored(store, run._replace(records=official | {CLEAN_CELL: run.records[CLEAN_CELL]}))
     stored(store, measured("d", FEW, pixels="clean"))
     pixels = [summary.pixels for summary in collect_summaries(store.results_dir, None, "none", intervals=False)]
     assert pixels[0] == pixels[1] != pixels[2] and len(set(pixels)) == 2 + (pixels[3] == "clean")

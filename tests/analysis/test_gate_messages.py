@@ -16,7 +16,7 @@ from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.records.store import Store
 from lst_robust.suites import load_suite, suites_folder
 from tests.analysis.gated import METRIC, WRONG, one
-from tests.analysis.simulated import measured, stored
+from tests.analysis.simulated import measured, stored, with_identity
 
 TEN = {Cell(name, severity): np.arange(10) < 2 for name in ("fog", "snow") for severity in SEVERITIES}
 
@@ -174,9 +174,7 @@ def test_entries_of_one_model_are_told_apart_by_seed_and_options(before, now):
     stored(before, measured("single", few({})))
     for seed in (None, 4):
         run = measured("lst18", few({}), train_seed=seed)
-        identity = run.run.model.model_copy(update={"options": {"width": 2, "act": "relu"}})
-        for record in run.records.values():
-            before.write(record.model_copy(update={"model": identity}))
+        stored(before, with_identity(run, options={"width": 2, "act": "relu"}))
     findings = gate_of(before, now).findings
     assert {finding.model for finding in findings} == {
         "single",

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 
 import pytest
 
+from lst_robust.records.packed import packed_run
+from lst_robust.records.store import Store, read_record
 from tests.fixtures.commands import PUBLISHED, parsed
+from tests.fixtures.records import RUN_FILE, begin, edit, records
 
 ALEXNET = ("--model", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
 
 
 @pytest.fixture
-def record(run, tiny, tmp_path):
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results")
+
+
+@pytest.fixture
+def packed(run, tiny, tmp_path):
     run("eval", *ALEXNET, "--suite", str(tiny), "--corruptions", "fog", "--severities", "3")
-    return next(tmp_path.rglob("fog-3.json"))
+    return next(tmp_path.rglob("run.parquet"))
 
 
-def test_a_record_with_everything_that_led_to_it(run, record):
-    shown = run("show", str(record))
+def test_a_record_with_everything_that_led_to_it(run, packed):
+    shown = run("show", str(packed), "--cell", "fog-3")
     assert shown.exit_code == 0
     for words in (
         "alexnet on tiny: fog-3",
@@ -36,27 +44,48 @@ def test_a_record_with_everything_that_led_to_it(run, record):
     assert shown.stderr == ""
 
 
-def test_as_json(run, record):
-    shown = parsed(run("show", str(record), "--json"))
-    stored = json.loads(record.read_text())
-    assert {key: shown[key] for key in stored} == stored
-    wrong = 100 - 5 * shown["numbers"]["correct"]  # of 20 images
-    assert shown["numbers"]["top1_error"] == wrong == shown["top1_error"]
-    assert 0 <= shown["numbers"]["top5_error"] <= wrong
-    assert 0 <= shown["numbers"]["ece"] <= 100
-    assert 0 <= shown["numbers"]["brier"] <= 2
+def test_as_json(run, packed):
+    shown = parsed(run("show", str(packed), "--cell", "fog-3", "--json"))
+    numbers = shown.pop("numbers")
+    assert shown == read_record(packed, "fog-3").model_dump(mode="json")
+    assert {"predicted", "confidence", "correct", "protocol", "model"} <= set(shown)
+    wrong = 100 - 5 * numbers["correct"]  # of 20 images
+    assert numbers["top1_error"] == wrong == shown["top1_error"]
+    assert 0 <= numbers["top5_error"] <= wrong
+    assert 0 <= numbers["ece"] <= 100
+    assert 0 <= numbers["brier"] <= 2
+    clean = parsed(run("show", str(packed), "--cell", "clean", "--json"))
+    assert clean["corruption"] == "clean"
 
 
-def test_what_is_no_record_is_refused_in_one_line(run, record):
-    stored = json.loads(record.read_text())
-    record.write_text(json.dumps(stored | {"top1_error": 99.0}))
-    for path, words in (
-        (record, "does not follow from the correctness bits"),
-        (record.parent, "is a folder"),
-        (record.parent / "none.json", "cannot be read"),
+def test_a_cell_of_a_run_that_is_not_complete(run, store):
+    path = begin(store) / "fog-3.json"
+    shown = parsed(run("show", str(path), "--json"))
+    assert {key: shown[key] for key in ("corruption", "severity", "top1_error")} == {
+        "corruption": "fog",
+        "severity": 3,
+        "top1_error": 35.0,
+    }
+    assert "lst18 on digits-c: fog-3" in run("show", str(path)).stdout
+
+
+def test_what_is_no_record_is_refused_in_one_line(run, store):
+    folder = begin(store)
+    edit(folder / "fog-3.json", top1_error=99.0)
+    (folder / "run.parquet").write_bytes(packed_run(RUN_FILE, records()))
+    (folder / "damaged.parquet").write_bytes(packed_run(RUN_FILE, records())[:-1])
+    for arguments, words in (
+        (["fog-3.json"], "does not follow from the correctness bits"),
+        (["."], "is a folder"),
+        (["none.json"], "cannot be read"),
+        (["none.parquet"], "cannot be read"),
+        (["run.json"], "holds no cell"),
+        (["run.parquet"], "holds 3 cells: choose one with --cell, such as clean"),
+        (["run.parquet", "--cell", "fog-5"], "holds 3 cells: choose one with --cell, such as clean"),
+        (["damaged.parquet", "--cell", "fog-3"], "damaged (it is not as it was written)"),
     ):
-        shown = run("show", str(path))
-        assert shown.exit_code == 3
+        shown = run("show", str(folder / arguments[0]), *arguments[1:])
+        assert shown.exit_code == (2 if "holds" in words else 3)
         assert words in shown.stderr
         assert len(shown.stderr.splitlines()) == 1
 
@@ -73,5 +102,5 @@ def test_names_are_not_read_as_markup(run, tiny, tmp_path):
     evaluated = run("eval", "--model", "x[/y]/m.py:net", *asked)
     assert evaluated.exit_code == 0, evaluated.stderr
     assert "x[/y]/m.py:net on tiny" in evaluated.stdout
-    shown = run("show", str(next(tmp_path.rglob("fog-3.json"))))
+    shown = run("show", str(next(tmp_path.rglob("run.parquet"))), "--cell", "fog-3")
     assert shown.exit_code == 0 and "x[/y]/m.py:net on tiny" in shown.stdout

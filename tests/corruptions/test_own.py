@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from textwrap import dedent
 from typing import NamedTuple
 
 import numpy as np
@@ -17,12 +18,19 @@ from lst_robust.corruptions import (
     corruption_named,
     corruption_names,
     no_draws,
+    own,
     register_corruption,
 )
 from lst_robust.errors import DataError, UsageError
 
 pytestmark = pytest.mark.usefixtures("no_plugins")
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 20, 17, 3), dtype=np.uint8)
+
+
+def test_the_example_of_the_documentation():
+    example = dedent("\n".join(line for line in (own.__doc__ or "").splitlines() if line.startswith("    ")))
+    exec(example, {"__name__": "example"})
+    np.testing.assert_array_equal(corrupt(IMAGES, "posterize", 3, preset="cifar"), IMAGES // 16 * 16)
 
 
 def test_a_function_of_one_image(darken):

@@ -7,10 +7,13 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from torchvision import transforms
 
 from lst_robust.data import open_source
 from lst_robust.data.image_folder import ImageFolderSource
 from lst_robust.errors import DataError, UsageError
+
+PROTOCOL = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224)])  # of ImageNet and ImageNet-C
 
 
 def opened(root, split="test", **options):
@@ -73,15 +76,15 @@ def test_classes_must_agree_with_training_and_with_those_asked_for(image_tree):
         ImageFolderSource(**asked, classes=["bird", "cat", "cow", "eel", "fox", "wolf"])
 
 
-def test_the_sample_of_imagenet_is_read(shared_dir, tmp_path):
-    import tarfile
-
-    with tarfile.open(shared_dir / "data" / "imagenet-sample-100.tar") as archive:
-        members = archive.getmembers()[:4]
-        archive.extractall(tmp_path, members=members, filter="data")
-    source = open_source(
-        {"kind": "image_folder", "resize": 256}, "test", image_size=224, data_dir=tmp_path / "imagenet-sample"
-    )
-    images = source.read(range(4), workers=2)
-    assert len(source.classes) == 4 and images.shape == (4, 224, 224, 3)
-    assert all(Image.fromarray(image).getextrema()[0][1] > 128 for image in images)
+def test_photographs_of_any_size_and_mode_become_the_protocols_squares(tmp_path, photographs):
+    """JPEG files as ImageNet has them: wide, tall, smaller than the crop, grey, CMYK. Ids and labels stay in order."""
+    shapes = {"n01/a.JPEG": (500, 333, "RGB"), "n02/b.JPEG": (333, 500, "L"), "n03/c.JPEG": (100, 75, "CMYK")}
+    expected = []
+    for name, (width, height, mode) in shapes.items():
+        path = tmp_path / "val" / name
+        path.parent.mkdir(parents=True)
+        Image.fromarray(photographs[0]).resize((width, height)).convert(mode).save(path, "JPEG")
+        expected.append(np.asarray(PROTOCOL(Image.open(path).convert("RGB"))))
+    source = open_source({"kind": "image_folder", "resize": 256}, "test", image_size=224, data_dir=tmp_path)
+    assert source.ids == tuple(shapes) and source.labels.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(source.read(range(3), workers=2), np.stack(expected))

@@ -14,7 +14,7 @@ import lst_robust.data
 from lst_robust.data import open_source, registry
 from lst_robust.suites import load_suite
 
-PAGE = Path(__file__).parents[2] / "docs" / "parts" / "dataset.md"
+PAGE = Path(__file__).parents[2] / "docs" / "adding" / "dataset.md"
 
 
 def block(language: str) -> str:

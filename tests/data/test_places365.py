@@ -26,6 +26,7 @@ def places(tmp_path, photographs, saved):
 def test_places365_follows_its_lists(places):
     source = opened(places, resize=40)
     assert source.labels.tolist() == [1, 0, 1] and source.classes == ("/a/airfield", "/a/airport terminal")
+    assert source.geometry.resize == 40
     assert source.ids[1] == "Places365_val_1.jpg" and source.read([0, 2]).shape == (2, 32, 32, 3)
 
 

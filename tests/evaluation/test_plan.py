@@ -138,7 +138,7 @@ def test_a_model_without_weights_cannot_be_planned(suite, tmp_path):
 def test_a_results_folder_that_cannot_be_written_is_named_before_anything_is_read(suite, model, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(plan_module, "prepare", lambda request: pytest.fail("the images were read"))
-    with pytest.raises(DataError, match="results folder .*file is not writable"):
+    with pytest.raises(DataError, match=r"results folder .*file is not writable"):
         plan(EvalRequest.of(model, suite, results_dir=tmp_path / "file"))
 
 

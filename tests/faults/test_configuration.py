@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from lst_robust.suites import load_suite, suites_folder
-from tests.faults.conftest import ALEXNET, CELLS, refused
+from tests.faults.conftest import CELLS, refused
 from tests.fixtures.commands import parsed
+from tests.fixtures.processes import ALEXNET
 
 DIGITS = yaml.safe_load((suites_folder() / "digits-c.yaml").read_text())
 PIXELS = {"mean": [0.5] * 3, "std": [0.5] * 3}

@@ -20,12 +20,14 @@ from hypothesis.extra import numpy as arrays
 
 from lst_robust.corruptions import corrupt, corruption_names
 from lst_robust.corruptions.presets import PRESETS
-from lst_robust.errors import UsageError
-from lst_robust.records.record import Record, to_json
+from lst_robust.errors import DataError, UsageError
+from lst_robust.records.cell_file import to_json
+from lst_robust.records.packed import packed_run
+from lst_robust.records.record import Record
 from lst_robust.records.store import read_record
 from lst_robust.suites import Suite, load_suite, suites_folder
 from tests.faults.tally import counts
-from tests.records.test_store import record
+from tests.fixtures.records import RUN_FILE, record, records
 
 FEW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -239,19 +241,23 @@ def test_load_suite_of_edited_text_is_a_suite_or_refused(text):
 # Records
 
 
-VALID = to_json(record())
+SOUND = record()
+VALID = to_json(SOUND).decode()
 RECORD = json.loads(VALID)
+RUN_JSON = RUN_FILE.model_dump_json()
+PACKED_RUN = packed_run(RUN_FILE, records())
 
 
-def record_or_warning(content: str | bytes) -> Record | None:
+def record_or_refusal(content: str | bytes, name: str = "fog-3.json") -> Record | None:
+    """What is read of a file beside a sound run.json; None where it is refused in one line."""
     counts["generated"] += 1
-    warnings: list[str] = []
-    with file(content, "fog-3.json") as path:
-        found = read_record(path, warnings.append)
-    if found is None:
-        assert len(warnings) == 1 and warnings[0].startswith(str(path)) and "\n" not in warnings[0], warnings
-        return None
-    assert not warnings
+    with file(content, name) as path:
+        path.with_name("run.json").write_text(RUN_JSON)
+        try:
+            found = read_record(path, "fog-3")
+        except DataError as error:
+            assert str(error).startswith(str(path)) and "\n" not in str(error), error
+            return None
     packed = np.frombuffer(base64.b64decode(found.correct), dtype=np.uint8)
     bits = np.unpackbits(packed)[: found.protocol.n].astype(bool)
     assert len(bits) == found.protocol.n == len(found.correct_bits())
@@ -261,12 +267,14 @@ def record_or_warning(content: str | bytes) -> Record | None:
         assert 0 <= found.calibration.ece() <= 100 and 0 <= found.calibration.brier <= 2
     if found.top5_error is not None:
         assert 0 <= found.top5_error <= found.top1_error
+    for per_image in (found.predicted_classes(), found.confidences()):
+        assert per_image is None or len(per_image) == len(bits)
     json.loads(to_json(found))
     return found
 
 
 def test_a_sound_record_is_a_record():
-    assert record_or_warning(VALID) == record()
+    assert record_or_refusal(VALID) == record_or_refusal(PACKED_RUN, "run.parquet") == SOUND
 
 
 @FEW
@@ -275,34 +283,37 @@ def test_a_sound_record_is_a_record():
         st.text(max_size=60),
         st.binary(max_size=60),
         VALUES.map(lambda v: json.dumps(v, default=str, skipkeys=True)),
-    )
+    ),
+    st.sampled_from(["fog-3.json", "run.parquet"]),
 )
-@example("[" * 200_000)
-@example("9" * 5000)
-@example("NaN")
-def test_read_record_of_anything_is_none_with_one_warning(content):
-    assert record_or_warning(content) is None
+@example("[" * 200_000, "fog-3.json")
+@example("9" * 5000, "fog-3.json")
+@example("NaN", "fog-3.json")
+@example("PAR1", "run.parquet")
+def test_read_record_of_anything_is_refused_in_one_line(content, name):
+    assert record_or_refusal(content, name) is None
 
 
 @FEW
 @given(mutated(RECORD, list(paths(RECORD))))
 @example(RECORD | {"top1_error": float("nan")})
-@example(RECORD | {"protocol": RECORD["protocol"] | {"n": 10**30}})
-@example(RECORD | {"protocol": RECORD["protocol"] | {"n": 24}})
 @example(RECORD | {"correct": "é"})
 @example(RECORD | {"correct": RECORD["correct"] + "\n"})
+@example(RECORD | {"predicted": "é"})
+@example(RECORD | {"confidence": RECORD["confidence"] + "\n"})
 @example(RECORD | {"schema_version": 1})
 @example(RECORD | {"schema_version": 3})
+@example(RECORD | {"run": None})
 @example(RECORD | {"a\nb": 1})
 @example(RECORD | {"corruption": "clean", "severity": 3})
 def test_read_record_of_other_values_never_contradicts_its_bits(data):
-    record_or_warning(json.dumps(data, default=str, skipkeys=True))
+    record_or_refusal(json.dumps(data, default=str, skipkeys=True))
 
 
 @FEW
 @given(spliced(VALID))
 def test_read_record_of_edited_text_never_contradicts_its_bits(text):
-    record_or_warning(text)
+    record_or_refusal(text)
 
 
 @FEW
@@ -310,4 +321,19 @@ def test_read_record_of_edited_text_never_contradicts_its_bits(text):
 def test_read_record_with_one_bit_flipped_never_contradicts_its_bits(place, bit):
     content = bytearray(VALID.encode())
     content[place] ^= 1 << bit
-    record_or_warning(bytes(content))
+    record_or_refusal(bytes(content))
+
+
+@FEW
+@given(st.integers(0, len(PACKED_RUN) - 1), st.integers(0, 7))
+def test_a_packed_run_with_one_bit_flipped_is_refused(place, bit):
+    content = bytearray(PACKED_RUN)
+    content[place] ^= 1 << bit
+    assert record_or_refusal(bytes(content), "run.parquet") is None
+
+
+@FEW
+@given(st.integers(0, len(PACKED_RUN) - 1), st.binary(max_size=40))
+def test_a_packed_run_that_was_cut_or_ends_in_something_else_is_refused(place, tail):
+    content = PACKED_RUN[:place] + tail
+    assert record_or_refusal(content, "run.parquet") == (SOUND if content == PACKED_RUN else None)

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-import torchvision
 from torch import nn
 
-from lst_robust.errors import CheckpointError, UsageError
+from lst_robust.errors import CheckpointError
 from lst_robust.models import (
-    convert_checkpoint,
     create_model,
     load_checkpoint,
     model_names,
@@ -44,56 +42,6 @@ def test_every_small_model_runs_and_survives_the_file(name: str, tmp_path: Path)
     with torch.no_grad():
         torch.testing.assert_close(again.eval()(images), model.eval()(images), rtol=0, atol=0)
     assert os.listdir(tmp_path) == ["weights.safetensors"]
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs"), [("resnet18", "resnet18"), ("resnet50", "resnet50"), ("mobilenetv2", "mobilenet_v2")]
-)
-def test_torchvision_weights_load_and_give_the_same_outputs(ours: str, theirs: str, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    reference = torchvision.models.get_model(theirs, num_classes=7)
-    torch.save(reference.state_dict(), tmp_path / "theirs.pth")
-    model = create_model(ours, num_classes=7, checkpoint=tmp_path / "theirs.pth")
-    images = torch.randn(1, 3, 224, 224)
-    with torch.no_grad():
-        torch.testing.assert_close(model.eval()(images), reference.eval()(images))
-
-
-@pytest.mark.parametrize(("ours", "theirs"), [("alexnet", "alexnet"), ("vgg11", "vgg11"), ("vgg11-bn", "vgg11_bn")])
-def test_torchvision_names_are_our_own(ours: str, theirs: str) -> None:
-    with torch.device("meta"):
-        reference = torchvision.models.get_model(theirs).state_dict()
-        state = create_model(ours).state_dict()
-    assert {k: v.shape for k, v in state.items()} == {k: v.shape for k, v in reference.items()}
-
-
-def test_cbam_release_naming(tmp_path: Path) -> None:
-    model = create_model("cbam18", num_classes=4, image_size=32)
-    names = {
-        "attention.mlp.0": "cbam.ChannelGate.mlp.1",
-        "attention.mlp.2": "cbam.ChannelGate.mlp.3",
-        "attention.spatial_bn": "cbam.SpatialGate.spatial.bn",
-        "attention.spatial": "cbam.SpatialGate.spatial.conv",
-    }
-    state = {}
-    for key, value in model.state_dict().items():
-        for ours, theirs in names.items():
-            key = re.sub(re.escape(ours) + r"(?=\.)", theirs, key)
-        state[f"module.{key}"] = value
-    torch.save({"epoch": 3, "state_dict": state, "best_prec1": torch.tensor(70.0)}, tmp_path / "release.pth")
-    loaded = create_model("cbam18", num_classes=4, image_size=32, checkpoint=tmp_path / "release.pth")
-    assert all(torch.equal(v, loaded.state_dict()[k]) for k, v in model.state_dict().items())
-
-
-def test_timm_seresnet_naming(tmp_path: Path) -> None:
-    timm = pytest.importorskip("timm")
-    torch.manual_seed(0)
-    reference = timm.create_model("seresnet50", num_classes=3)
-    torch.save(reference.state_dict(), tmp_path / "timm.pth")
-    model = create_model("senet50", num_classes=3, checkpoint=tmp_path / "timm.pth")
-    images = torch.randn(1, 3, 96, 96)
-    with torch.no_grad():
-        torch.testing.assert_close(model.eval()(images), reference.eval()(images), rtol=1e-4, atol=1e-5)
 
 
 def refusal(action, *arguments, **options) -> str:
@@ -170,18 +118,6 @@ def test_equal_weights_are_equal_files(tmp_path: Path) -> None:
     model = create_model("lst20")
     files = [save_checkpoint(model, tmp_path / f"{i}.safetensors", source="here", epoch=3) for i in range(4)]
     assert len({file.read_bytes() for file in files}) == 1
-
-
-def test_conversion_keeps_weights_and_says_where_they_come_from(tmp_path: Path) -> None:
-    model = create_model("lst20", num_classes=2)
-    torch.save({"state_dict": model.state_dict()}, tmp_path / "theirs.pth")
-    path = convert_checkpoint(tmp_path / "theirs.pth", tmp_path / "ours.safetensors", "lst20", classes=["cat", "dog"])
-    state, metadata = read_checkpoint(path)
-    assert torch.equal(state["fc.weight"], model.fc.weight)
-    assert metadata["classes"] == ["cat", "dog"]
-    assert (metadata["source"], metadata["source_sha256"]) == ("theirs.pth", checkpoint_sha256(tmp_path / "theirs.pth"))
-    with pytest.raises(UsageError, match="2 class names for 3"):
-        convert_checkpoint(path, path, "lst20", num_classes=3, classes=["cat", "dog"])
 
 
 def test_sha256_of_the_bytes(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
-"""Every registered model builds, runs, and keeps its weights through a file."""
+"""Names lead to one network each, and the networks learn."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import torch
 
+from lst_robust import models
 from lst_robust.errors import UsageError
-from lst_robust.models import create_model, load_checkpoint, model_names, save_checkpoint
+from lst_robust.models import create_model, model_info, model_names
+from lst_robust.models.registry import register
 
 torch.set_num_threads(1)
 SMALL = ("lst18", "lst18-relu", "resnet18", "senet18", "cbam18", "alexnet")
@@ -31,44 +35,24 @@ def test_small_images_learn(name: str, stem: str) -> None:
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_default_stem_depends_on_the_image_size() -> None:
-    assert create_model("resnet18", num_classes=2, image_size=32).config.options["stem"] == "3x3s1"
-    config = create_model("resnet18", num_classes=2).config
-    assert (config.options["stem"], config.input_size) == ("7x7s2-pool", 224)
-    assert "7x7" in config.adaptation
+def test_a_name_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="'lst18' is registered twice"):
+        register("lst18", family="lst", source="here")(lambda **_: torch.nn.Identity())
+    assert model_info("lst18").source != "here"
 
 
-@pytest.mark.parametrize(
-    ("name", "options", "words"),
-    [
-        ("lst81", {}, "lst18"),
-        ("lst18", {"colour": 1}, "bottleneck"),
-        ("lst18", {"tau": "much"}, "0.0001"),
-        ("lst18", {"tau": -1}, "threshold"),
-        ("lst18", {"a": 1.5}, "'a'"),
-        ("lst18", {"activation": "tanh"}, "st-relu, relu"),
-        ("lst18", {"stem": "5x5"}, "3x3s2"),
-        ("lst18", {"image_size": 4}, "image_size is 4: give a whole number from 8"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused_in_one_line(name: str, options: dict, words: str) -> None:
-    with pytest.raises(UsageError, match=words) as caught:
-        create_model(name, num_classes=2, **options)
-    assert "\n" not in str(caught.value)
+def test_names_are_unique_and_lead_to_their_entries() -> None:
+    names = model_names()
+    assert len(set(names)) == len(names) > 90
+    assert all(model_info(name).name == name for name in names)
 
 
-def test_options_may_be_text() -> None:
-    model = create_model("lst18", num_classes=2, image_size="32", tau="0.01", a="2")
-    assert model.config.options["tau"] == 0.01
-    assert model.config.input_size == 32
+@pytest.mark.parametrize(("name", "words"), [("lst81", "did you mean lst18"), (3, "see model_names()")])
+def test_what_is_no_name_is_refused(name, words) -> None:
+    with pytest.raises(UsageError, match=words):
+        model_info(name)
 
 
-def test_a_checkpoint_brings_its_options(tmp_path) -> None:
-    model = create_model("lst18", num_classes=3, image_size=32, stem="3x3s2")
-    path = save_checkpoint(model, tmp_path / "lst18.safetensors", classes=["a", "b", "c"])
-    again = create_model("lst18", checkpoint=path)
-    assert again.config == model.config
-    for key, value in model.state_dict().items():
-        assert torch.equal(value, again.state_dict()[key])
-    assert load_checkpoint(again, path)["classes"] == ["a", "b", "c"]
-    assert model_names()
+def test_a_search_for_a_name_finds_its_definition() -> None:
+    sources = "".join(path.read_text() for path in Path(models.__file__).parent.rglob("*.py"))
+    assert [name for name in model_names() if f'"{name}"' not in sources] == []

@@ -1,4 +1,4 @@
-"""Top-5 error, ECE and Brier score against closed forms and a second formulation."""
+"""Top-5 error, ECE and Brier score of outcomes, against closed forms and a second formulation."""
 
 from __future__ import annotations
 
@@ -6,46 +6,9 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from pydantic import ValidationError
-from sklearn.metrics import brier_score_loss
 
 from lst_robust.records.confidence import BINS, Calibration, Outcomes
-
-
-def logits(probabilities: list[list[float]]) -> torch.Tensor:
-    return torch.tensor(probabilities, dtype=torch.float64).log()
-
-
-def test_top5_counts_labels_among_the_five_most_probable():
-    ranked = torch.arange(7.0).repeat(7, 1)  # class 6 is the most probable, class 0 the least
-    outcomes = Outcomes.of(ranked, torch.arange(7))
-    assert outcomes.correct.tolist() == [False] * 6 + [True]
-    assert outcomes.in_top5.tolist() == [False] * 2 + [True] * 5
-    assert outcomes.top5_error() == pytest.approx(100 * 2 / 7)
-
-
-def test_top5_is_not_defined_for_five_classes():
-    assert Outcomes.of(torch.zeros(3, 5), torch.zeros(3, dtype=torch.int64)).top5_error() is None
-
-
-def test_a_tie_never_makes_top5_worse_than_top1():
-    outcomes = Outcomes.of(torch.zeros(10, 10), torch.arange(10))
-    assert np.all(outcomes.in_top5[outcomes.correct])
-
-
-def test_brier_score_is_the_squared_distance_from_the_label():
-    outcomes = Outcomes.of(logits([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]]), torch.tensor([0, 1]))
-    assert outcomes.brier == pytest.approx([0.25 + 0.09 + 0.04, 0.01 + 0.64 + 0.49])
-    assert outcomes.confidence == pytest.approx([0.5, 0.7])
-
-
-def test_brier_score_as_scikit_learn_computes_it():
-    generator = torch.Generator().manual_seed(0)
-    values, labels = torch.randn(200, 10, generator=generator), torch.randint(0, 10, (200,), generator=generator)
-    p = values.double().softmax(1).numpy()
-    twice_binary = sum(brier_score_loss(labels.numpy() == k, p[:, k]) for k in range(10))
-    assert Calibration.of(Outcomes.of(values, labels)).brier == pytest.approx(twice_binary, abs=1e-8)
 
 
 def test_ece_of_a_network_that_is_right_as_often_as_it_says_is_0():
@@ -76,30 +39,27 @@ def test_impossible_bins_are_refused(change):
         Calibration(**{name: (value,) + (0,) * (BINS - 1) for name, value in bins.items()}, brier=0.5)
 
 
-def test_each_image_has_a_class_of_its_own():
-    outcomes = Outcomes.of(logits([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.2, 0.5, 0.3]]), torch.tensor([0, 2, 2]))
-    assert outcomes.correct.tolist() == [True, True, False]
-    assert outcomes.in_top5 is None
-
-
-def test_more_classes_than_images_and_more_images_than_classes():
-    """The classes lie along the second axis, whichever of the two is longer."""
-    for images in (3, 20):
-        ranked = torch.arange(7.0).repeat(images, 1)
-        outcomes = Outcomes.of(ranked, torch.arange(images) % 7)
-        assert outcomes.in_top5.tolist() == [i % 7 >= 2 for i in range(images)]
+def test_top5_error_counts_the_images_whose_label_is_not_among_five():
+    in_top5 = np.array([False, False, True, True, True, True, True])
+    outcomes = Outcomes(np.arange(7) == 6, in_top5, np.full(7, 0.5), np.zeros(7))
+    assert outcomes.top5_error() == pytest.approx(100 * 2 / 7)
+    assert outcomes._replace(in_top5=None).top5_error() is None
 
 
 def test_batches_are_joined_in_their_order():
-    first = Outcomes(np.array([True, False]), np.array([True, True]), np.array([0.5, 0.6]), np.array([0.1, 0.2]))
-    second = Outcomes(np.array([False]), np.array([False]), np.array([0.7]), np.array([0.3]))
+    first = Outcomes(
+        np.array([True, False]), np.array([True, True]), np.array([0.5, 0.6]), np.array([0.1, 0.2]), np.array([3, 1])
+    )
+    second = Outcomes(np.array([False]), np.array([False]), np.array([0.7]), np.array([0.3]), np.array([2]))
     joined = Outcomes.concatenated([first, second])
     assert joined.correct.tolist() == [True, False, False]
     assert joined.in_top5.tolist() == [True, True, False]
     assert joined.confidence.tolist() == [0.5, 0.6, 0.7]
     assert joined.brier.tolist() == [0.1, 0.2, 0.3]
-    few_classes = [part._replace(in_top5=None) for part in (first, second)]
+    assert joined.predicted.tolist() == [3, 1, 2]
+    few_classes = [part._replace(in_top5=None, predicted=None) for part in (first, second)]
     assert Outcomes.concatenated(few_classes).in_top5 is None
+    assert Outcomes.concatenated(few_classes).predicted is None
 
 
 def test_the_bins_are_15_and_close_at_their_upper_ends():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import base64
 import re
 from datetime import datetime, timedelta, timezone
 
@@ -13,16 +13,17 @@ from pydantic import ValidationError
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.records.confidence import Calibration, Outcomes
 from lst_robust.records.record import (
-    from_json,
+    Record,
     make_record,
     other_files,
     packed,
-    to_json,
+    packed_classes,
+    packed_confidences,
     top1_error,
     unpacked,
     utc_now,
 )
-from tests.records.test_store import FOG, PROTOCOL, PROVENANCE, RUN, record
+from tests.fixtures.records import FOG, PROBED, PROTOCOL, PROVENANCE, RUN, N, record
 
 NINE = np.array([True, False, True, False, False, False, False, False, True])
 
@@ -69,44 +70,56 @@ def test_the_time_is_utc_to_the_second():
     assert abs(datetime.now(timezone.utc) - datetime.fromisoformat(now)) < timedelta(hours=1)
 
 
-def test_a_record_is_text_with_a_field_a_line():
-    text = to_json(record())
-    assert text.endswith("\n}\n")
-    assert '\n "corruption": "fog",\n "severity": 3,\n' in text
-    assert from_json(json.loads(text)) == record()
+def fields(**changes: object) -> dict:
+    """Of a sound record, with changes."""
+    return record().model_dump() | changes
 
 
-@pytest.mark.parametrize("data", [None, 3, "fog", [], [("schema_version", 2)]])
-def test_what_is_no_mapping_is_no_record(data):
-    with pytest.raises(ValueError, match=r"^not a record$"):
-        from_json(data)
+def test_a_record_is_its_fields():
+    assert Record.model_validate(fields()) == record()
 
 
-@pytest.mark.parametrize("schema", [None, 0, 99, "1"])
-def test_an_unknown_schema_is_named(schema):
-    fields = json.loads(to_json(record())) | {"schema_version": schema}
-    message = f"schema_version {schema!r} is unknown to this release, which reads 1 to "
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
-        from_json(fields)
+@pytest.mark.parametrize(("classes", "width"), [(2, 1), (10, 1), (256, 1), (257, 2), (300, 2), (65537, 4), (70000, 4)])
+def test_predicted_classes_take_as_few_bytes_as_the_largest_needs(classes, width):
+    made = record(classes=classes)
+    expected = np.linspace(0, classes - 1, N).astype(np.int64)
+    assert len(base64.b64decode(made.predicted)) == N * width
+    found = made.predicted_classes()
+    assert found.dtype == np.int64 and found.tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("provenance", [None, "cpu", 3])
-def test_a_first_schema_without_provenance_is_refused_as_any_other(provenance):
-    fields = json.loads(to_json(record())) | {"schema_version": 1, "provenance": provenance}
-    with pytest.raises(ValueError, match="provenance"):
-        from_json(fields)
+def test_classes_and_confidences_are_little_endian():
+    assert base64.b64decode(packed_classes(np.array([1, 256]))) == b"\x01\x00\x00\x01"
+    assert base64.b64decode(packed_classes(np.array([65536]))) == b"\x00\x00\x01\x00"
+    assert base64.b64decode(packed_confidences(np.array([1.0, 0.5]))) == b"\x00\x3c\x00\x38"
 
 
-def test_a_migrated_record_keeps_its_other_fields():
-    fields = json.loads(to_json(record()))
-    old = {key: value for key, value in fields.items() if key not in ("top5_error", "calibration")}
-    old["provenance"] = {key: value for key, value in fields["provenance"].items() if key != "transform"}
-    before = json.dumps(old)
-    migrated = from_json(old | {"schema_version": 1})
-    assert (migrated.top5_error, migrated.calibration, migrated.provenance.transform) == (None, None, None)
-    assert migrated.provenance.seconds == record().provenance.seconds
-    assert (migrated.run, migrated.cell, migrated.correct) == (RUN, FOG, record().correct)
-    assert json.dumps(old) == before
+def test_confidences_are_kept_to_three_digits():
+    found = record().confidences()
+    assert found.dtype == np.float16
+    assert found == pytest.approx(np.linspace(0.2, 1, N), rel=5e-4)
+
+
+def test_without_predictions_a_record_has_neither_classes_nor_confidences():
+    made = record(classes=None)
+    assert (made.predicted, made.confidence) == (None, None)
+    assert (made.predicted_classes(), made.confidences()) == (None, None)
+    assert made.calibration == record().calibration
+
+
+@pytest.mark.parametrize("size", [0, 1, N - 1, N + 1, 3 * N, 8 * N])
+def test_predictions_of_another_number_of_images_are_refused(size):
+    text = base64.b64encode(bytes(size)).decode()
+    with pytest.raises(ValidationError, match=f"{size} bytes of predicted classes do not hold 20 images"):
+        Record.model_validate(fields(predicted=text))
+    with pytest.raises(ValidationError, match=f"{size} bytes of confidences do not hold 20 images"):
+        Record.model_validate(fields(confidence=text))
+
+
+@pytest.mark.parametrize("field", ["correct", "predicted", "confidence"])
+def test_what_is_no_base64_is_no_record(field):
+    with pytest.raises(ValidationError):
+        Record.model_validate(fields(**{field: "oI!A="}))
 
 
 def test_the_clean_images_are_a_cell_of_severity_0():
@@ -124,22 +137,25 @@ def test_the_clean_images_are_a_cell_of_severity_0():
         ("top5_error", 100.5),
         ("severity", "3"),
         ("top1_error", "33"),
+        ("schema_version", 4),
         ("surprise", 1),
     ],
 )
 def test_each_field_of_a_record_keeps_its_bounds(field, value):
     with pytest.raises(ValidationError) as refused:
-        from_json(json.loads(to_json(record())) | {field: value})
+        Record.model_validate(fields(**{field: value}))
     assert {error["loc"] for error in refused.value.errors()} == {(field,)}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"top1_error": 100 * 7 / 21 + 0.5}, "top1_error does not follow from the correctness bits"),
-        ({"top1_error": 100 * 7 / 21 + 2e-9}, "top1_error does not follow from the correctness bits"),
-        ({"top5_error": 100 * 7 / 21 + 0.5}, "top5_error is larger than top1_error"),
-        ({"corruption": "Fogg"}, "no such cell: 'Fogg' at severity 3"),
+        ({"top1_error": 100 * 7 / N + 0.5}, "top1_error does not follow from the correctness bits"),
+        ({"top1_error": 100 * 7 / N + 2e-9}, "top1_error does not follow from the correctness bits"),
+        ({"top5_error": 100 * 7 / N + 0.5}, "top5_error is larger than top1_error"),
+        ({"corruption": "Fog"}, "no such cell: 'Fog' at severity 3"),
+        ({"corruption": "../fog"}, "no such cell: '../fog' at severity 3"),
+        ({"corruption": "fog\n"}, "no such cell"),
         ({"severity": 0}, "no such cell: 'fog' at severity 0"),
         ({"severity": 6}, "no such cell: 'fog' at severity 6"),
         ({"corruption": "clean"}, "no such cell: 'clean' at severity 3"),
@@ -147,34 +163,37 @@ def test_each_field_of_a_record_keeps_its_bounds(field, value):
 )
 def test_what_contradicts_itself_is_no_record(changes, message):
     with pytest.raises(ValidationError, match=message):
-        from_json(json.loads(to_json(record())) | changes)
+        Record.model_validate(fields(**changes))
+
+
+def test_a_corruption_that_is_not_known_here_is_a_cell():
+    assert Record.model_validate(fields(corruption="my_own")).cell == Cell("my_own", 3)
 
 
 def test_a_calibration_of_other_images_is_refused():
-    fields = json.loads(to_json(record()))
     for wrong in (6, 8):  # as many images, and not as many right
-        other = json.loads(to_json(record(wrong=wrong)))["calibration"]
+        other = record(wrong=wrong).calibration.model_dump()
         with pytest.raises(ValidationError, match="counts do not follow from the correctness bits"):
-            from_json(fields | {"calibration": other})
-    correct = np.arange(20) < 14  # as many right, of fewer images
-    of_20 = Calibration.of(Outcomes(correct, None, np.full(20, 0.5), np.full(20, 0.5)))
+            Record.model_validate(fields(calibration=other))
+    correct = np.arange(N - 1) < N - 7  # as many right, of fewer images
+    fewer = Calibration.of(Outcomes(correct, None, np.full(N - 1, 0.5), np.full(N - 1, 0.5)))
     with pytest.raises(ValidationError, match="counts do not follow from the correctness bits"):
-        from_json(fields | {"calibration": of_20.model_dump()})
+        Record.model_validate(fields(calibration=fewer.model_dump()))
 
 
 def test_all_images_may_be_wrong_or_right():
-    for wrong, error in ((0, 0), (21, 100)):
+    for wrong, error in ((0, 0), (N, 100)):
         assert record(wrong=wrong).top1_error == error
-    nothing_right = Outcomes(np.zeros(21, bool), np.zeros(21, bool), np.full(21, 0.5), np.full(21, 0.5))
+    nothing_right = Outcomes(np.zeros(N, bool), np.zeros(N, bool), np.full(N, 0.5), np.full(N, 0.5))
     made = make_record(RUN, FOG, nothing_right, PROVENANCE)
     assert (made.top1_error, made.top5_error) == (100, 100)
 
 
 def test_a_protocol_is_of_one_image_or_more():
-    fields = PROTOCOL.model_dump()
-    assert type(PROTOCOL)(**fields | {"n": 1}).n == 1
+    known = PROTOCOL.model_dump()
+    assert type(PROTOCOL)(**known | {"n": 1}).n == 1
     with pytest.raises(ValidationError, match="greater than or equal to 1"):
-        type(PROTOCOL)(**fields | {"n": 0})
+        type(PROTOCOL)(**known | {"n": 0})
     with pytest.raises(ValidationError, match="frozen"):
         PROTOCOL.n = 3
 
@@ -201,7 +220,8 @@ def test_the_hash_of_official_files_is_kept_with_the_cell():
 
 
 def test_a_run_of_an_earlier_schema_keeps_its_name():
-    assert RUN.digest == "aa87b2e241da", "as the release before had it, which knew no pixels"
+    of_21 = RUN._replace(protocol=PROTOCOL.model_copy(update={"n": 21}))
+    assert of_21.digest == "aa87b2e241da", "as release 0.1 had it, which knew no pixels"
+    assert (RUN.digest, PROBED.digest) == ("f71b699fa611", "9b96b942545f")
     assert RUN._replace(protocol=PROTOCOL.model_copy(update={"pixels": "abc"})).digest != RUN.digest
-    assert RUN._replace(model=RUN.model.model_copy(update={"probe": "abc"})).digest != RUN.digest
     assert RUN._replace(model=RUN.model.model_copy(update={"train_seed": 1})).digest != RUN.digest

@@ -1,325 +1,333 @@
-"""Records: whole or not there, and never trusted when damaged or foreign."""
+"""The folder of a run: cells are whole or not there, found again, and never trusted when damaged or foreign."""
 
 from __future__ import annotations
 
-import errno
-import json
+import logging
 import os
-import tempfile
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from lst_robust.benchmark import Cell
-from lst_robust.errors import DataError
-from lst_robust.records.confidence import Outcomes
-from lst_robust.records.record import ModelIdentity, Protocol, Provenance, Record, Run, make_record
-from lst_robust.records.store import Store, parse_record
-from lst_robust.runtime.files import file_safe, write_output
-
-N = 21
-PROTOCOL = Protocol(
-    suite="digits-c",
-    suite_version=1,
-    suite_digest="abc",
-    protocol="generated",
-    data="digits",
-    images="f" * 16,
-    n=N,
-    image_size=32,
-    preset="cifar",
-    style="hendrycks",
-    engine="lst-robust 1",
-    seed=0,
+from lst_robust.benchmark import CLEAN_CELL, Cell
+from lst_robust.errors import DataError, UsageError
+from lst_robust.records.cell_file import EarlierReleaseError
+from lst_robust.records.packed import PackedRun, read_packed_run
+from lst_robust.records.record import Record, Run
+from lst_robust.records.run_file import RunFile
+from lst_robust.records.store import PACKED, Store, cell_files, read_record, run_file_of, run_folders
+from tests.fixtures.records import (
+    ANSWERS,
+    CELLS,
+    FOG,
+    PROBED,
+    PROTOCOL,
+    RUN,
+    RUN_FILE,
+    begin,
+    edit,
+    record,
+    records,
+    write_earlier,
 )
-RUN = Run(PROTOCOL, ModelIdentity(name="lst18", checkpoint_sha256="0" * 64))
-PROVENANCE = Provenance(
-    versions={},
-    git_revision=None,
-    device="cpu",
-    transform="none",
-    seconds=1.0,
-    images_per_second=21.0,
-    finished="2026-01-01T00:00:00Z",
-)
-FOG = Cell("fog", 3)
-
-
-def record(cell: Cell = FOG, run: Run = RUN, wrong: int = 7) -> Record:
-    correct = np.arange(N) >= wrong
-    outcomes = Outcomes(correct, correct | (np.arange(N) % 2 == 0), np.linspace(0.2, 1, N), np.linspace(0, 2, N))
-    return make_record(run, cell, outcomes, PROVENANCE)
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "results")
+def folder(store) -> Path:
+    """Of a run that is being measured."""
+    return begin(store)
 
 
 @pytest.fixture
-def warnings() -> list[str]:
-    return []
+def packed(store, folder) -> Path:
+    """The file of a run that is complete."""
+    store.pack(PROBED)
+    return folder / PACKED
 
 
-def test_a_record_comes_back_as_it_was(store, warnings):
-    path = store.write(record())
-    assert path.name == "fog-3.json"
-    found = store.load(RUN, warnings.append)
-    assert found == {FOG: record()}
-    assert found[FOG].top1_error == pytest.approx(100 * 7 / 21)
-    assert found[FOG].correct_bits().tolist() == [i >= 7 for i in range(N)]
-    assert not warnings
+def scanned(store: Store) -> dict[str, dict[Cell, Record]]:
+    """The cells of all runs, by the runs' digests."""
+    return {run.digest: found for run, found in store.scan(None)}
 
 
-def test_a_record_of_the_first_schema_is_migrated(store, warnings):
-    path = store.write(record())
-    fields = json.loads(path.read_text())
-    del fields["top5_error"], fields["calibration"], fields["provenance"]["transform"]
-    path.write_text(json.dumps(fields | {"schema_version": 1}))
-    (found,) = store.load(RUN, warnings.append).values()
-    assert (found.top5_error, found.calibration, found.provenance.transform) == (None, None, None)
-    assert found.correct == record().correct
-    assert not warnings
-
-
-def test_a_claimed_cell_is_nobody_elses_until_it_is_given_back(store):
-    claim, other = store.claim(RUN, FOG, wait=False), store.claim(RUN, Cell("fog", 4), wait=False)
-    with claim as first, store.claim(RUN, FOG, wait=False) as second, other as third:
-        assert (first, second, third) == (True, False, True)
-    with store.claim(RUN, FOG, wait=False) as again:
-        assert again
-
-
-def test_who_waits_gets_the_cell_when_the_other_gives_it_back(store):
-    claim = store.claim(RUN, FOG, wait=False)
-    begun = threading.Event()
-
-    def waiting() -> bool:
-        begun.set()
-        with store.claim(RUN, FOG, wait=True) as mine:
-            return mine
-
-    with ThreadPoolExecutor(1) as pool:
-        with claim as first:
-            assert first
-            waiter = pool.submit(waiting)
-            begun.wait()
-            assert not waited(waiter, seconds=0.2)
-        assert waiter.result()
-
-
-def waited(future: Future, seconds: float) -> bool:
-    """Whether it has ended by then."""
-    return bool(wait([future], timeout=seconds).done)
-
-
-def test_one_cell_is_found_without_reading_the_others(store):
-    assert store.find(RUN, FOG) is None
-    path = store.write(record())
-    assert store.find(RUN, FOG) == record()
-    assert store.find(RUN, Cell("fog", 4)) is None
-    path.rename(path.with_name("fog-4.json"))  # another cell under this one's name
-    assert store.find(RUN, Cell("fog", 4)) is None
-    other = Run(PROTOCOL.model_copy(update={"seed": 1}), RUN.model)
-    foreign = store.write(record(run=other))
-    store.run_folder(RUN).joinpath("fog-3.json").write_bytes(foreign.read_bytes())
-    assert store.find(RUN, FOG) is None
-    path.write_text("{}")
-    assert store.find(RUN, FOG) is None
-
-
-def test_a_record_lies_where_its_run_says(store):
-    path = store.write(record())
-    assert path == store.results_dir / "digits-c" / "lst18" / f"n21-seed0-{RUN.digest}" / "fog-3.json"
-
-
-def test_a_bad_file_does_not_hide_those_after_it(store, warnings):
-    """Neither a damaged one nor a foreign one, in a run or in the whole folder."""
-    for severity in (1, 2, 3):
-        store.write(record(Cell("fog", severity)))
-    folder = store.run_folder(RUN)
-    (folder / "fog-1.json").write_text("damaged")
-    (folder / "fog-2.json").write_bytes((folder / "fog-3.json").read_bytes())
-    assert set(store.load(RUN, warnings.append)) == {FOG}
-    assert warnings == [
-        f"{folder / 'fog-1.json'}: damaged (not JSON); it is not used",
-        f"{folder / 'fog-2.json'}: belongs to another run or cell; it is not used and the cell is measured again",
-    ]
-    warnings.clear()
-    ((run, records),) = store.scan(None, warnings.append)
-    assert (run, set(records)) == (RUN, {FOG})
-    assert warnings == [
-        f"{folder / 'fog-1.json'}: damaged (not JSON); it is not used",
-        f"{folder / 'fog-2.json'}: belongs to another run or cell; it is left out",
-    ]
-
-
-def test_a_scan_gives_the_runs_of_a_suite_whole_and_in_the_order_of_their_paths(store, warnings):
-    named = [Run(PROTOCOL, RUN.model.model_copy(update={"name": name})) for name in ("c", "a", "b")]
-    another = Run(PROTOCOL.model_copy(update={"suite": "another"}), RUN.model)
-    for run in (*named, another):
-        for severity in (2, 1):
-            store.write(record(Cell("fog", severity), run))
-    scanned = list(store.scan("digits-c", warnings.append))
-    assert [run.model.name for run, _ in scanned] == ["a", "b", "c"]
-    assert all(list(records) == [Cell("fog", 1), Cell("fog", 2)] for _, records in scanned)
-    assert [run.protocol.suite for run, _ in store.scan(None, warnings.append)] == ["another"] + ["digits-c"] * 3
-    (store.run_folder(named[1]) / "fog-1.json").rename(store.run_folder(named[2]) / "fog-1.json")
-    assert {run.model.name: len(records) for run, records in store.scan("digits-c", warnings.append)} == {
-        "a": 1,
-        "b": 1,
-        "c": 2,
-    }
-    assert [text.partition(": ")[2] for text in warnings] == ["belongs to another run or cell; it is left out"]
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"\xff", "damaged (not JSON)"),
-        (b"[" * 100_000, "damaged (not JSON)"),
-        (b"[]", "not a valid record (not a record)"),
-        (b'{"schema_version": 2}', "not a valid record (corruption: Field required)"),
-    ],
-)
-def test_the_reason_why_a_file_is_no_record_is_one_line(tmp_path, content, reason):
-    path = tmp_path / "record.json"
+def flip(path: Path) -> None:
+    """Damages a file in its middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DataError) as refused:
-        parse_record(path)
-    assert str(refused.value) == f"{path}: {reason}"
 
 
-def test_the_reason_names_the_field_and_leaves_out_whose_word_it_is(store):
+def test_a_record_comes_back_as_it_was(store, caplog):
     path = store.write(record())
-    edited(path, calibration={"count": [1] * 15, "confidence": [0.5] * 15, "correct": [1] * 14 + [2], "brier": 0.1})
-    with pytest.raises(DataError) as refused:
-        parse_record(path)
-    assert str(refused.value) == (
-        f"{path}: not a valid record (calibration: a bin of 1 images cannot hold 2 correct ones or a sum of 0.5)"
+    assert store.load(PROBED) == {FOG: record()}
+    assert path == store.results_dir / "digits-c" / "lst18" / f"n20-seed0-{PROBED.digest}" / "fog-3.json"
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_run_comes_back_as_it_was(store, folder, caplog, is_packed):
+    if is_packed:
+        store.pack(PROBED)
+    for reader in (store, Store(store.results_dir)):
+        assert reader.load(PROBED) == records()
+        assert all(reader.find(PROBED, cell) == one for cell, one in records().items())
+        assert reader.find(PROBED, Cell("fog", 4)) is None
+        assert list(reader.scan("digits-c", predictions=True)) == [(PROBED, records())]
+    assert run_file_of(folder) == RUN_FILE
+    assert not caplog.messages
+
+
+def test_a_scan_without_predictions_leaves_them_in_the_file(store, packed):
+    ((_, found),) = store.scan(None)
+    assert {one.predicted for one in found.values()} == {one.confidence for one in found.values()} == {None}
+    assert [one.correct for one in found.values()] == [one.correct for one in records().values()]
+
+
+def test_one_cell_is_found_only_where_it_can_be_trusted(store, folder):
+    path = folder / "fog-3.json"
+    assert store.find(PROBED, FOG) == record()
+    path.rename(path.with_name("fog-4.json"))  # another cell under this one's name
+    assert store.find(PROBED, Cell("fog", 4)) is None
+    other = Run(PROTOCOL.model_copy(update={"seed": 1}), PROBED.model)
+    path.write_bytes(store.write(record(run=other)).read_bytes())
+    assert store.find(PROBED, FOG) is None
+    path.write_text("{}")
+    assert store.find(PROBED, FOG) is None
+
+
+def test_a_cells_own_file_is_newer_than_its_row(store, packed):
+    again = record(wrong=11)
+    store.write(again)
+    assert store.load(PROBED) == records() | {FOG: again}
+    assert store.find(PROBED, FOG) == again
+    assert scanned(store)[PROBED.digest][FOG] == again
+
+
+def test_a_damaged_cell_is_found_in_the_packed_run(store, packed, caplog):
+    packed.with_name("fog-3.json").write_text("damaged")
+    assert store.find(PROBED, FOG) == record()
+    assert store.load(PROBED) == records()
+    assert len(caplog.messages) == 1
+
+
+def test_a_packed_run_is_read_again_only_when_it_has_changed(store, packed, monkeypatch):
+    read: list[Path] = []
+
+    def noted(path: Path, **options: bool) -> PackedRun:
+        read.append(path)
+        return read_packed_run(path, **options)
+
+    monkeypatch.setattr("lst_robust.records.store.read_packed_run", noted)
+    for cell in CELLS:
+        store.find(PROBED, cell)
+    assert len(read) == 1
+    other, again = Store(store.results_dir), record(Cell("fog", 5))
+    other.write(again)
+    other.pack(PROBED)
+    read.clear()
+    assert store.find(PROBED, Cell("fog", 5)) == again
+    assert read == [packed]
+
+
+def test_a_bad_file_does_not_hide_those_after_it(store, folder, caplog):
+    """Neither a damaged one nor a foreign one, in a run or in the whole folder."""
+    (folder / "clean.json").write_text("damaged")
+    (folder / "fog-1.json").write_bytes((folder / "fog-3.json").read_bytes())
+    reasons = (
+        f"{folder / 'clean.json'}: damaged (not JSON)",
+        f"{folder / 'fog-1.json'}: belongs to another cell, fog-3",
     )
-    path = store.write(record())
-    edited(path, provenance=PROVENANCE.model_dump() | {"seconds": "soon"})
-    with pytest.raises(DataError, match=r"record \(provenance\.seconds: Input should be a valid number\)$"):
-        parse_record(path)
-    with pytest.raises(DataError, match=r"record \(top1_error does not follow from the correctness bits\)$"):
-        edited(store.write(record()), top1_error=1.0)
-        parse_record(path)
+    assert set(store.load(PROBED)) == {FOG}
+    assert caplog.messages == [f"{reason}; it is not used and the cell is measured again" for reason in reasons]
+    assert {one.levelno for one in caplog.records} == {logging.WARNING}
+    caplog.clear()
+    assert [(run, set(found)) for run, found in store.scan(None)] == [(PROBED, {FOG})]
+    assert caplog.messages == [f"{reason}; it is left out" for reason in reasons]
 
 
-def test_a_file_that_cannot_be_read_is_no_record(tmp_path):
-    with pytest.raises(DataError) as refused:
-        parse_record(tmp_path)
-    assert str(refused.value) == f"{tmp_path}: cannot be read (Is a directory)"
+@pytest.mark.parametrize("damage", [flip, lambda path: path.write_bytes(path.read_bytes()[:-1])])
+def test_a_damaged_run_is_named_and_what_is_beside_it_is_used(store, packed, caplog, damage):
+    store.write(record(Cell("fog", 4)))
+    damage(packed)
+    assert store.find(PROBED, FOG) is None
+    assert set(store.load(PROBED)) == {Cell("fog", 4)}
+    (line,) = caplog.messages
+    assert line.startswith(f"{packed}: damaged (")
+    assert line.endswith("; it is not used and its cells are measured again")
 
 
-def test_runs_that_differ_in_anything_live_side_by_side(store, warnings):
-    other = Run(PROTOCOL.model_copy(update={"seed": 1}), RUN.model)
-    weights = Run(PROTOCOL, RUN.model.model_copy(update={"checkpoint_sha256": "1" * 64}))
-    for i, run in enumerate((RUN, other, weights)):
-        store.write(record(run=run, wrong=i))
-    for i, run in enumerate((RUN, other, weights)):
-        assert store.load(run, warnings.append)[FOG].top1_error == pytest.approx(100 * i / N)
-    assert {run.digest for run, _ in store.scan(None, warnings.append)} == {RUN.digest, other.digest, weights.digest}
-    assert not list(store.scan("another", warnings.append))
+def test_what_was_measured_again_beside_a_damaged_run_is_scanned_and_packed(store, packed, caplog):
+    """A run that is begun again writes run.json, which counts although the head of run.parquet is damaged."""
+    packed.write_bytes(b"PAR1")
+    assert scanned(store) == {}
+    assert [line.partition("; ")[2] for line in caplog.messages] == ["its cells are left out"]
+    begin(store)
+    assert set(scanned(store)[PROBED.digest]) == set(CELLS)
+    caplog.clear()
+    store.pack(PROBED)
+    assert [line.partition("; ")[2] for line in caplog.messages] == ["it is replaced"]
+    assert [path.name for path in packed.parent.iterdir()] == [PACKED]
+    assert store.load(PROBED) == records()
 
 
-def edited(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+@pytest.mark.parametrize("lost", ["run.json", "run.parquet"])
+def test_of_two_files_that_say_what_the_run_is_one_is_enough(store, folder, lost):
+    run_json = (folder / "run.json").read_bytes()
+    store.pack(PROBED)
+    (folder / "run.json").write_bytes(run_json)
+    (folder / lost).write_bytes(b"damaged")
+    assert run_file_of(folder) == RUN_FILE
+    (folder / lost).unlink()
+    assert run_file_of(folder) == RUN_FILE
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda path: path.write_bytes(path.read_bytes()[:200]), "damaged"),
-        (lambda path: path.write_bytes(b""), "damaged"),
-        (lambda path: path.write_bytes(os.urandom(500)), "damaged"),
-        (lambda path: edited(path, top1_error=1.0), "does not follow"),
-        (lambda path: edited(path, correct="AAAAAAAA"), "do not hold 21 images"),
-        (lambda path: edited(path, correct="!"), "not a valid record"),
-        (lambda path: edited(path, schema_version=99), "schema_version 99 is unknown"),
-        (lambda path: edited(path, top5_error=90.0), "top5_error is larger"),
-        (lambda path: edited(path, calibration=record(wrong=8).calibration.model_dump()), "counts do not follow"),
-        (lambda path: edited(path, severity=6), "no such cell"),
-        (lambda path: edited(path, extra=1), "extra"),
-        (lambda path: edited(path, severity=4), "another run or cell"),
-        (lambda path: edited(path, protocol=PROTOCOL.model_dump() | {"seed": 1}), "another run or cell"),
-        (lambda path: path.write_text("[]"), "not a valid record"),
-    ],
-)
-def test_what_cannot_be_trusted_is_named_and_left_out(store, warnings, damage, message):
-    path = store.write(record())
-    store.write(record(Cell("fog", 1)))
-    damage(path)
-    assert set(store.load(RUN, warnings.append)) == {Cell("fog", 1)}
-    assert len(warnings) == 1
-    assert str(path) in warnings[0]
-    assert message in warnings[0]
+def test_a_run_whose_file_was_lost_or_damaged_is_named_once(store, folder, caplog):
+    (folder / "run.json").write_text("{}")
+    assert scanned(store) == {}
+    assert caplog.messages == [
+        f"{folder / 'run.json'}: damaged (protocol: Field required); its cells are left out",
+    ]
+    caplog.clear()
+    (folder / "run.json").unlink()
+    assert scanned(store) == {}
+    assert caplog.messages == [
+        f"{folder}: has lost its run.json, so its 3 cells are left out; measure its network again"
+    ]
+    assert store.load(PROBED) == records(), "the caller knows the run"
+    with pytest.raises(DataError, match=r"has lost its run\.json: measure its network again$"):
+        store.pack(PROBED)
+    assert len(cell_files(folder)) == 3
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
-    path = tmp_path / "a.json"
-    write_output(path, b"old")
+def test_a_folder_that_holds_another_run_than_its_name_says_is_left_out(store, packed, caplog):
+    other = packed.parent.with_name("n20-seed0-0123456789ab")
+    packed.parent.rename(other)
+    assert scanned(store) == {}
+    assert caplog.messages == [f"{other}: holds another run than its name says; it is left out"]
+
+
+def test_a_packed_run_of_somebody_else_is_neither_used_nor_replaced(store, packed, caplog):
+    """Nothing finished is ever overwritten by a different measurement."""
+    other = RunFile.of(RUN, ANSWERS + 1)
+    theirs = begin(store, other) / PACKED
+    theirs.write_bytes(packed.read_bytes())
+    reason = f"{theirs}: belongs to another run"
+    assert store.load(other.run) == records(other.run)
+    assert caplog.messages == [f"{reason}; it is not used and its cells are measured again"]
+    caplog.clear()
+    assert scanned(store)[other.run.digest].keys() == records().keys()
+    assert caplog.messages == [f"{reason}; its cells are left out"]
+    with pytest.raises(DataError, match="belongs to another run"):
+        store.pack(other.run)
+    assert theirs.read_bytes() == packed.read_bytes() and len(cell_files(theirs.parent)) == 3
+
+
+def test_a_scan_gives_the_runs_of_a_suite_whole_and_in_the_order_of_their_paths(store, caplog):
+    named = [Run(PROTOCOL, RUN.model.model_copy(update={"name": name})) for name in ("b", "a", "c")]
+    named.append(Run(PROTOCOL.model_copy(update={"suite": "another"}), RUN.model))
+    for i, run in enumerate(named):
+        run_file = RunFile.of(run, ANSWERS)
+        begin(store, run_file)
+        if i % 2:
+            store.pack(run_file.run)
+    found = list(store.scan("digits-c"))
+    assert [run.model.name for run, _ in found] == ["a", "b", "c"]
+    assert all(set(some) == set(CELLS) for _, some in found)
+    assert [run.protocol.suite for run, _ in store.scan(None)] == ["another"] + ["digits-c"] * 3
+    assert not list(store.scan("a third"))
+    assert not caplog.messages
+
+
+def test_runs_that_differ_in_anything_live_side_by_side(store):
+    runs = (
+        PROBED,
+        Run(PROTOCOL.model_copy(update={"seed": 1}), RUN.model),
+        Run(PROTOCOL, RUN.model.model_copy(update={"checkpoint_sha256": "1" * 64})),
+    )
+    for wrong, run in enumerate(runs):
+        store.write_run_file(RUN_FILE if run == PROBED else RunFile(protocol=run.protocol, model=run.model))
+        store.write(record(run=run, wrong=wrong))
+    for wrong, run in enumerate(runs):
+        assert store.load(run)[FOG].top1_error == pytest.approx(100 * wrong / 20)
+    assert set(scanned(store)) == {run.digest for run in runs}
+    assert len(run_folders(store.model_folder(RUN))) == 3
+
+
+def test_a_folder_without_cells_is_no_run(store, caplog):
+    store.write_run_file(RUN_FILE)
+    store.results_dir.joinpath("digits-c", "lst18", "n1-seed0-0").mkdir()
+    store.results_dir.joinpath("digits-c", "lst18", "n2-seed0-0").write_text("a file")
+    assert scanned(store) == {} == store.load(PROBED)
+    assert not caplog.messages
+    store.pack(PROBED)
+    assert (store.run_folder(PROBED) / "run.json").exists()
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3])
+def test_cells_of_an_earlier_release_are_named_by_one_line_a_folder(store, caplog, schema):
+    folder = write_earlier(store, schema)
+    assert scanned(store) == {}
+    assert caplog.messages == [
+        f"{folder}: 3 cells were written by an earlier release and are left out; pack them with "
+        f"lst-robust migrate {store.results_dir}"
+    ]
+    run = PROBED if schema == 3 else RUN
+    assert store.find(run, FOG) is None
+    for refusing in (store.load, *([store.pack] if schema == 3 else [])):
+        with pytest.raises(EarlierReleaseError, match=f"; pack it with lst-robust migrate {store.results_dir}$"):
+            refusing(run)
+    assert len(cell_files(folder)) == 3
+
+
+def test_cells_of_two_releases_in_a_folder_are_told_apart(store, folder, caplog):
+    write_earlier(store, 3, {FOG: record(classes=None)})
+    assert set(scanned(store)[PROBED.digest]) == set(CELLS) - {FOG}
+    assert [line.partition(": ")[2][:8] for line in caplog.messages] == ["1 cells "]
+
+
+def test_one_record_is_read_by_its_path(store, folder):
+    for cell in CELLS:
+        assert read_record(folder / f"{cell.name}.json") == records()[cell]
+    store.pack(PROBED)
+    assert read_record(folder / PACKED, "fog-3") == record()
+    assert read_record(folder / PACKED, "clean") == records()[CLEAN_CELL]
+
+
+@pytest.mark.parametrize("cell", [None, "fog-4", "fog", ""])
+def test_a_cell_that_a_packed_run_does_not_hold_is_refused(packed, cell):
+    with pytest.raises(UsageError) as refused:
+        read_record(packed, cell)
+    assert str(refused.value) == f"{packed} holds 3 cells: choose one with --cell, such as clean"
+
+
+def test_what_is_no_record_is_refused_by_its_path(store, folder, tmp_path):
+    edit(folder / "fog-3.json", top1_error=1.0)
+    alone = tmp_path / "fog-1.json"
+    alone.write_bytes((folder / "fog-1.json").read_bytes())
+    earlier = write_earlier(Store(tmp_path / "earlier"), 2) / "fog-1.json"
+    for path, reason in (
+        (folder / "fog-3.json", "does not follow from the correctness bits"),
+        (folder / "none.json", "cannot be read (No such file or directory)"),
+        (tmp_path / "none.json", "cannot be read (No such file or directory)"),
+        (tmp_path / "none.parquet", "cannot be read (No such file or directory)"),
+        (alone, "has no run.json of this release beside it; lst-robust migrate packs earlier ones"),
+        (earlier, "has no run.json of this release beside it; lst-robust migrate packs earlier ones"),
+    ):
+        with pytest.raises(DataError) as refused:
+            read_record(path)
+        assert str(refused.value).startswith(str(path)) and reason in str(refused.value)
+    with pytest.raises(UsageError, match=r"run\.json holds no cell, only what its run is"):
+        read_record(folder / "run.json")
+
+
+def test_a_write_that_fails_leaves_the_old_record_and_no_other_file(store, folder, monkeypatch):
+    before = sorted(folder.iterdir())
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(DataError, match="No space left"):
-        write_output(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_results_folder_that_cannot_be_written_says_how_to_choose_another(tmp_path, monkeypatch):
-    file = tmp_path / "file"
-    file.write_text("")
-    with pytest.raises(DataError) as refused:
-        Store(file).check_writable()
-    assert str(refused.value) == (
-        f"results folder {file} is not writable (File exists); choose another with --results-dir"
-    )
-
-    def read_only(*_: object, dir: Path) -> None:
-        raise OSError(errno.EROFS, "Read-only file system", str(dir))
-
-    monkeypatch.setattr("tempfile.TemporaryFile", read_only)
-    with pytest.raises(DataError, match=r"is not writable \(Read-only file system\)"):
-        Store(tmp_path).check_writable()
-
-
-def test_a_results_folder_is_made_with_those_above_it_and_left_empty(tmp_path, monkeypatch):
-    folder, tried, make = tmp_path / "a" / "b", [], tempfile.TemporaryFile
-
-    def noted(*, dir: Path) -> object:
-        tried.append(dir)
-        return make(dir=dir)
-
-    monkeypatch.setattr("tempfile.TemporaryFile", noted)
-    for _ in range(2):
-        Store(str(folder)).check_writable()
-        assert list(folder.iterdir()) == []
-    assert tried == [folder, folder]
-
-
-def test_model_names_become_safe_folders():
-    assert file_safe("torchvision:resnet50") == "torchvision-resnet50"
-    assert file_safe("../../etc/passwd") == "etc-passwd"
-    assert file_safe("...") == "model"
-
-
-@pytest.mark.filterwarnings("ignore:flock not supported")
-def test_cells_are_claimed_where_the_file_system_has_no_locks(store, monkeypatch):
-    def missing(*_: object) -> None:
-        raise OSError(errno.ENOSYS, "Function not implemented")
-
-    monkeypatch.setattr("fcntl.flock", missing)
-    claim, again = store.claim(RUN, FOG, wait=False), store.claim(RUN, FOG, wait=False)
-    with claim as first, again as second:
-        assert (first, second) == (True, False)
-    with store.claim(RUN, FOG, wait=False) as third:
-        assert third
-    assert not list(store.run_folder(RUN).iterdir())
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(DataError, match=r"fog-3\.json: cannot be written \(No space left on device\)"):
+            store.write(record(wrong=11))
+    assert store.load(PROBED) == records()
+    assert sorted(folder.iterdir()) == before

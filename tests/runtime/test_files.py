@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from lst_robust.errors import DataError, UsageError
-from lst_robust.runtime.files import check_output, write_output
+from lst_robust.runtime.files import check_output, file_safe, write_output
 
 NULL, FULL = os.makedev(1, 3), os.makedev(1, 7)  # Linux: a device that takes all, and one that is always full
 NO_DRIVER = os.makedev(60, 0)  # "local and experimental use": whoever opens it gets an error
@@ -313,3 +313,23 @@ def test_a_device_is_no_place_for_what_is_read_again(device):
     assert check_output("--out", path).stream
     with pytest.raises(UsageError, match="is no regular file"):
         check_output("--out", path, regular=True)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    write_output(path, b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match="No space left"):
+        write_output(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_model_names_become_safe_folders():
+    assert file_safe("torchvision:resnet50") == "torchvision-resnet50"
+    assert file_safe("../../etc/passwd") == "etc-passwd"
+    assert file_safe("...") == "model"

@@ -55,6 +55,41 @@ def test_the_digests_of_the_shipped_suites_never_change():
     assert {name: load_suite(name).digest() for name in suite_names()} == DIGESTS
 
 
+ABLATIONS = {
+    "bottleneck-i": {"bottleneck": "I"},
+    "default": {},
+    "elu": {"activation": "elu"},
+    "init-random": {"init": "random"},
+    "leaky-relu": {"activation": "leaky_relu"},
+    "prelu": {"activation": "prelu"},
+    "relu": {"activation": "relu"},
+    "selu": {"activation": "selu"},
+    "tau-0": {"tau": 0.0},
+    "tau-1e-1": {"tau": 1e-1},
+    "tau-1e-2": {"tau": 1e-2},
+    "tau-1e-3": {"tau": 1e-3},
+    "tau-1e-5": {"tau": 1e-5},
+    "tau-1e-6": {"tau": 1e-6},
+}
+
+
+def test_an_ablation_is_cifar_100_with_one_option():
+    """The digest does not hold the options and the recipe, which decide the network."""
+    assert {name.removeprefix("ablation-") for name in suite_names() if name.startswith("ablation-")} == set(ABLATIONS)
+    base = load_suite("cifar100-c-generated")
+    for name, options in ABLATIONS.items():
+        suite = load_suite(f"ablation-{name}")
+        own = {"name": suite.name, "description": suite.description, "model_options": options}
+        assert suite == base.model_copy(update=own)
+
+
+@pytest.mark.parametrize("name", ["cifar10-c", "cifar100-c", "imagenet-c"])
+def test_official_files_differ_from_generated_ones_in_protocol_and_normaliser(name):
+    suite, generated = load_suite(name), load_suite(f"{name}-generated")
+    own = {key: getattr(suite, key) for key in ("name", "description", "normaliser")}
+    assert suite == generated.model_copy(update={**own, "protocol": "official"})
+
+
 def test_all_mistakes_are_reported_at_once_with_file_and_key(written):
     path = written(
         version="one", preset="cifra", corruptions=["snw"], image_size=32.5, epochs=3, dataset={"kind": "zip"}

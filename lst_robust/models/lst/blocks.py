@@ -11,14 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lst_robust.errors import UsageError
-from lst_robust.models.lst.kernels.autograd import (
-    can_fuse,
-    can_fuse_head,
-    fused_head,
-    fused_shortcut,
-    fused_tail,
-    kernel_takes,
-)
+from lst_robust.models.lst.backend import backend
 from lst_robust.models.lst.transforms import (
     SoftThreshold,
     SpatialTransform,
@@ -119,20 +112,11 @@ class LSTII(LSTBlock):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.bn_c.training and self.bn_s.training and can_fuse(x, self.t_s):
-            return self._fused(x)
+        if (compiled := backend().train_block(self, x)) is not None:  # a compiled backend may stand for these steps
+            return compiled
         y = self.relu(self.bn_r(self.t_r(x)))
         z = self.threshold(self.bn_c(self.t_c(y)))
         return self.threshold(self.bn_s(self.t_s(z)) + self.shortcut(x))
-
-    def _fused(self, x: Tensor) -> Tensor:
-        """The same for a training step on a CPU."""
-        if self.bn_r.training and can_fuse_head(x, self.relu, self.t_c):
-            v, x = fused_head(x, self.t_r, self.bn_r, self.t_c)
-        else:
-            v = self.t_c(self.relu(self.bn_r(self.t_r(x))))
-        tau = self.threshold.tau if isinstance(self.threshold, SoftThreshold) else 0.0
-        return fused_tail(v, self.shortcut(x), self.bn_c, self.t_s, self.bn_s, tau)
 
 
 class LSTI(LSTBlock):
@@ -182,8 +166,8 @@ class GroupedShortcut(nn.Module):
         self.register_buffer("source", place[taken], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.bn.training and kernel_takes(x):
-            return fused_shortcut(x, self.weight, self.bn, self.source, self.stride)
+        if (compiled := backend().train_shortcut(self, x)) is not None:  # as in LSTII
+            return compiled
         chosen = _select(x, self.stride, self.source)
         if self.bn.training:  # the same product; the gradient of the convolution is slow
             return self.bn(chosen * self.weight.flatten()[:, None, None])

@@ -1,4 +1,4 @@
-"""LST bottlenecks for inference: BN folded into the convolutions, and the fused kernel where it can run.
+"""LST bottlenecks for inference: BN folded into the convolutions.
 
 Each class takes a trained bottleneck and computes the same function in evaluation mode, to float32 rounding.
 """
@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lst_robust.models.lst.backend import backend
 from lst_robust.models.lst.blocks import LSTI, LSTII, GroupedShortcut
-from lst_robust.models.lst.kernels import building, fused
-from lst_robust.models.lst.transforms import DiagonalTransform, SoftThreshold, SpatialTransform
+from lst_robust.models.lst.transforms import DiagonalTransform, SpatialTransform
 
 
 def bn_scale_and_shift(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -84,18 +84,9 @@ class FoldedShortcut(nn.Module):
         chosen = x[:, :, :: self.stride, :: self.stride].index_select(1, self.source)
         return torch.addcmul(self.shift, chosen, self.scale)
 
-    def fused(self, x: Tensor) -> Tensor:
-        """The same by the kernel: float32 on the CPU, channels last."""
-        n, _, height, width = x.shape
-        size = (n, len(self.source), (height - 1) // self.stride + 1, (width - 1) // self.stride + 1)
-        out = torch.empty(size, memory_format=torch.channels_last)
-        fused.shortcut(x, out, self.stride, self.source, self.scale, self.shift)
-        return out
-
 
 class InferenceLSTII(nn.Module):
-    """`LSTII` for inference. With the kernel an identity shortcut is overwritten by the output (input and output
-    share their memory), which is safe in a network where nobody else holds a block's input."""
+    """`LSTII` for inference. A compiled backend may stand for it, and then overwrite its input with its output."""
 
     def __init__(self, block: LSTII) -> None:
         super().__init__()
@@ -104,39 +95,13 @@ class InferenceLSTII(nn.Module):
         self.t_s = FoldedSpatial(block.t_s, block.bn_s)
         self.relu, self.threshold = block.relu, block.threshold
         self.shortcut = FoldedShortcut(block.shortcut) if isinstance(block.shortcut, GroupedShortcut) else None
-        planes = block.t_s.channels
-        self.tau = block.threshold.tau if isinstance(block.threshold, SoftThreshold) else 0.0
-        self.fusible = (
-            type(block.relu) is nn.ReLU
-            and self.t_s.weight.shape[0] == 4 * planes
-            and self.t_s.weight.shape[-1] == 3
-            and planes % 8 == 0
-            and building.library() is not None
-        )
-        self.whole = self.fusible and self.t_c.groups == 1
-        self._block_weights: list[Tensor] = []
-        self._filters = self.t_s.weight
-        if self.fusible:
-            self._filters = fused.pack_spatial(self.t_s.weight)
-            building.library(fused.lanes(planes))  # compiled here, where one thread asks for it
-        if self.whole:
-            pointwise = [self.t_r, self.t_c]
-            packed = [t for layer in pointwise for t in (fused.pack_pointwise(layer.weight), layer.bias)]
-            self._block_weights = [*packed, self._filters, self.t_s.bias]
+        self.compiled = backend().compiled_block(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not (self.fusible and x.device.type == "cpu" and x.dtype is torch.float32):
-            z = self.threshold(self.t_c(self.relu(self.t_r(x))))
-            return self.threshold(self.t_s(z) + (x if self.shortcut is None else self.shortcut(x)))
-        x = x.contiguous(memory_format=torch.channels_last)
-        if self.whole:
-            out = x if self.shortcut is None else self.shortcut.fused(x)
-            fused.block(x, out, self.t_s.stride, self._block_weights, self.tau)
-            return out
-        v = self.t_c(F.relu_(self.t_r(x))).contiguous(memory_format=torch.channels_last)
-        out = x if self.shortcut is None else self.shortcut.fused(x)
-        fused.tail(v, out, out, self.t_s.stride, None, self._filters, self.t_s.bias, self.tau)
-        return out
+        if self.compiled is not None and self.compiled.takes(x):
+            return self.compiled(x)
+        z = self.threshold(self.t_c(self.relu(self.t_r(x))))
+        return self.threshold(self.t_s(z) + (x if self.shortcut is None else self.shortcut(x)))
 
 
 class InferenceLSTI(nn.Module):

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lst_robust.models.entry import CIFAR10, PrintedRow
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTOptions
 from lst_robust.models.registry import model_info, register
 from lst_robust.models.stems import RESNET_STEMS, stem_convolution, stem_pool
@@ -102,71 +103,94 @@ def lst_net(
 CIFAR_SOURCE = "LST-Net paper, Table 2; structure of the authors' released code"
 IMAGENET_SOURCE = "LST-Net paper, Table 3; structure found from the printed counts"
 DIAGONAL = {"channel_transform": "diagonal"}
+UNPRINTED = "counts are not printed"
 
-for depth in (20, 56, 110, 164):
-    blocks = [(depth - 2) // 6 * 2] * 3
-    build = partial(lst_net, blocks, (16, 32, 64), stem_width=16)
-    printed = ("table2", "resnet", str(depth), "1", "LST-Net")
-    facts: dict[str, Any] = {"family": "lst", "source": CIFAR_SOURCE, "input_size": 32, "num_classes": 10}
-    register(
-        f"lst{depth}",
-        options=OPTIONS,
-        paper=None if depth == 164 else printed,
-        note="counts are not printed; built by the rule of the other depths" if depth == 164 else "",
-        **facts,
-    )(build)
-    register(f"lst{depth}-i", options={**OPTIONS, "bottleneck": "I"}, note="counts are not printed", **facts)(build)
+# depth, bottleneck, whether the paper prints its counts
+CIFAR_NETWORKS = {
+    "lst20": (20, "II", True),
+    "lst20-i": (20, "I", False),
+    "lst56": (56, "II", True),
+    "lst56-i": (56, "I", False),
+    "lst110": (110, "II", True),
+    "lst110-i": (110, "I", False),
+    "lst164": (164, "II", False),
+    "lst164-i": (164, "I", False),
+}
+# depth, width, whether the printed row counts T_c diagonal
+WIDE_NETWORKS = {
+    "lst-wrn16-8": (16, 8, True),
+    "lst-wrn16-10": (16, 10, True),
+    "lst-wrn22-8": (22, 8, True),
+    "lst-wrn22-10": (22, 10, False),
+    "lst-wrn28-10": (28, 10, False),
+    "lst-wrn28-12": (28, 12, True),
+    "lst-wrn40-4": (40, 4, False),
+    "lst-wrn40-8": (40, 8, False),
+}
+# depth, blocks of each stage, how many times as wide, handler, whether the printed row counts T_c diagonal, note
+IMAGENET_NETWORKS = {
+    "lst18": (18, (4, 4, 4, 4), 1.0, True, False, ""),
+    "lst34": (34, (6, 8, 12, 6), 1.0, True, False, ""),
+    "lst50": (50, (10, 14, 21, 10), 1.0, False, False, "unique in its search box"),
+    "lst101": (101, (10, 14, 77, 10), 1.0, False, False, ""),
+    "lst18-x1.5": (18, (4, 4, 4, 4), 1.5, True, True, ""),
+    "lst18-x2": (18, (4, 4, 4, 4), 2.0, True, True, ""),
+    "lst18-x3": (18, (4, 4, 4, 4), 3.0, True, True, ""),
+    "lst34-x1.5": (34, (6, 8, 12, 6), 1.5, True, True, ""),
+    "lst34-x2": (34, (6, 8, 12, 6), 2.0, True, True, ""),
+    "lst50-x2": (50, (10, 12, 16, 10), 2.0, True, True, "the counts fit, but other patterns of blocks could too"),
+}
+RELU = {**OPTIONS, "activation": "relu"}  # without ST: its place is empty, and ReLU stands where it stood
 
-for depth, width in ((16, 8), (16, 10), (22, 8), (22, 10), (28, 10), (28, 12), (40, 4), (40, 8)):
+for name, (depth, bottleneck, is_printed) in CIFAR_NETWORKS.items():
+    note = f"{UNPRINTED}; built by the rule of the other depths" if name == "lst164" else UNPRINTED
     register(
-        f"lst-wrn{depth}-{width}",
+        name,
+        family="lst",
+        source=CIFAR_SOURCE,
+        images=CIFAR10,
+        options={**OPTIONS, "bottleneck": bottleneck},
+        paper=PrintedRow("table2", "resnet", str(depth), "1", "LST-Net") if is_printed else None,
+        note="" if is_printed else note,
+    )(partial(lst_net, [(depth - 2) // 6 * 2] * 3, (16, 32, 64), stem_width=16))
+
+for name, (depth, width, diagonal) in WIDE_NETWORKS.items():
+    register(
+        name,
         family="lst-wrn",
         source=CIFAR_SOURCE,
-        input_size=32,
-        num_classes=10,
+        images=CIFAR10,
         options=OPTIONS,
-        paper=("table2", "wrn", str(depth), str(width), "LST-Net"),
-        paper_options={} if (depth, width) in ((22, 10), (28, 10)) or depth == 40 else DIAGONAL,
+        paper=PrintedRow("table2", "wrn", str(depth), str(width), "LST-Net", DIAGONAL if diagonal else {}),
         note="no structure was found that gives the printed figures" if depth == 40 else "",
     )(partial(lst_net, [(depth - 4) // 3] * 3, [width * planes for planes in (16, 32, 64)], stem_width=16))
 
-# name, blocks, width multiplier, handler, T_c counted diagonal in the printed row, note
-IMAGENET_NETS = (
-    ("lst18", (4, 4, 4, 4), 1.0, True, False, ""),
-    ("lst34", (6, 8, 12, 6), 1.0, True, False, ""),
-    ("lst50", (10, 14, 21, 10), 1.0, False, False, "unique in its search box"),
-    ("lst101", (10, 14, 77, 10), 1.0, False, False, ""),
-    ("lst18-x1.5", (4, 4, 4, 4), 1.5, True, True, ""),
-    ("lst18-x2", (4, 4, 4, 4), 2.0, True, True, ""),
-    ("lst18-x3", (4, 4, 4, 4), 3.0, True, True, ""),
-    ("lst34-x1.5", (6, 8, 12, 6), 1.5, True, True, ""),
-    ("lst34-x2", (6, 8, 12, 6), 2.0, True, True, ""),
-    ("lst50-x2", (10, 12, 16, 10), 2.0, True, True, "the counts fit, but other patterns of blocks could too"),
-)
-
-for name, pattern, factor, handler, diagonal, note in IMAGENET_NETS:
+for name, (depth, blocks, factor, handler, diagonal, note) in IMAGENET_NETWORKS.items():
     planes = [int(factor * width) for width in (64, 128, 256, 512)]
-    depth = int(name.removeprefix("lst").partition("-")[0])
+    kind = "resnet" if factor == 1 else "wrn"
     register(
         name,
         family="lst",
         source=IMAGENET_SOURCE,
         stems=RESNET_STEMS,
         options=OPTIONS,
-        paper=("table3", "resnet" if factor == 1 else "wrn", str(depth), f"{factor:g}", "LST-Net"),
-        paper_options=DIAGONAL if diagonal else {},
+        paper=PrintedRow("table3", kind, str(depth), f"{factor:g}", "LST-Net", DIAGONAL if diagonal else {}),
         note=note,
-    )(partial(lst_net, pattern, planes, stem_width=planes[0], handler=handler))
+    )(partial(lst_net, blocks, planes, stem_width=planes[0], handler=handler))
 
-# Without ST: its place is empty, and ReLU stands where it stood.
-for name, facts in (
-    ("lst18", {"source": 'LST-Net paper, Table 4, "w/o ST"', "stems": RESNET_STEMS}),
-    ("lst20", {"source": "LST-Net paper, Table 1c, for CIFAR", "input_size": 32, "num_classes": 10}),
-):
-    register(
-        f"{name}-relu",
-        family="lst",
-        options={**OPTIONS, "activation": "relu"},
-        note="counts are not printed",
-        **facts,
-    )(model_info(name).factory)
+register(
+    "lst18-relu",
+    family="lst",
+    source='LST-Net paper, Table 4, "w/o ST"',
+    stems=RESNET_STEMS,
+    options=RELU,
+    note=UNPRINTED,
+)(model_info("lst18").factory)
+register(
+    "lst20-relu",
+    family="lst",
+    source="LST-Net paper, Table 1c, for CIFAR",
+    images=CIFAR10,
+    options=RELU,
+    note=UNPRINTED,
+)(model_info("lst20").factory)

@@ -1,1 +1,9 @@
-"""Compiled passes of the LST blocks: the same numbers as the plain definitions to rounding, faster."""
+"""Compiled passes of the LST blocks: the numbers of the plain definitions to rounding, faster.
+
+Importing this registers them as the backend. They are compiled when the first network asks for them.
+"""
+
+from lst_robust.models.lst.backend import register_backend
+from lst_robust.models.lst.kernels.compiled import CompiledBackend
+
+register_backend(CompiledBackend())

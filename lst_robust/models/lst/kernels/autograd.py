@@ -8,14 +8,17 @@ pass over its output.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from lst_robust.models.lst.kernels import building, fused
+from lst_robust.models.lst.kernels.packing import lanes, pack_pointwise, pack_spatial
 from lst_robust.models.lst.transforms import SpatialTransform
+
+_ops = torch.ops.lst_robust  # csrc/kernels.h says what each computes
 
 
 class _Statistics(NamedTuple):
@@ -62,10 +65,10 @@ class _FusedHead(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, resize: Tensor, gamma: Tensor, beta: Tensor, mix: Tensor, eps: float
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        y, sums = fused.pointwise(x, resize)
+        y, sums = _ops.pointwise(x, _packed(resize), [])
         batch = _Statistics.of(sums, _count(y), eps)
         affine = batch.affine(gamma, beta)
-        v, _ = fused.pointwise(y, mix, affine)
+        v, _ = _ops.pointwise(y, _packed(mix), affine)
         ctx.save_for_backward(x, y, resize, gamma, mix, *affine)
         ctx.batch = batch
         ctx.mark_non_differentiable(batch.mean, batch.variance)
@@ -76,42 +79,44 @@ class _FusedHead(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, shortcut: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, y, resize, gamma, mix, scale, shift = ctx.saved_tensors
         shortcut = shortcut.contiguous(memory_format=torch.channels_last)
-        dy, dmix, sums = fused.mix_backward(y, _last(gradient), mix, (scale, shift))
+        dy, dmix, sums = _ops.mix_backward(y, _last(gradient), _packed(mix.transpose(0, 1)), (scale, shift))
         dgamma, dbeta, of_y = ctx.batch.backward(gamma, sums)
-        dresize = fused.resize_backward_(shortcut, x, y, dy, resize, of_y)
-        return shortcut, dresize, dgamma, dbeta, dmix, None
+        dresize = _ops.resize_backward_(shortcut, x, y, dy, _packed(resize.transpose(0, 1)), of_y)
+        return shortcut, dresize.view_as(resize), dgamma, dbeta, dmix.view_as(mix), None
+
+
+class _TailSettings(NamedTuple):
+    """What `_FusedTail` needs besides tensors: the stride of T_s, the threshold (0: no ST), both BNs' eps."""
+
+    stride: int
+    tau: float
+    inner_eps: float
+    outer_eps: float
 
 
 class _FusedTail(torch.autograd.Function):
     """out = ST(residual + BN(T_s ST(BN(v)))) with the batch's statistics; also both BNs' means and variances.
 
-    v: (N, c, H, W); residual: (N, 4c, H', W'); weight: as `fused.pack_spatial` gives it; gamma and beta: (c,) of the
-    inner BN, (4c,) of the outer one. float32, channels last.
+    v: (N, c, H, W); residual: (N, 4c, H', W'). float32, channels last.
+    `parameters`, one by one as autograd does not look into containers: gamma and beta of the inner BN, (c,); T_s's
+    weight as `pack_spatial` gives it; gamma and beta of the outer BN, (4c,).
     """
 
     @staticmethod
     def forward(
-        ctx: Any,
-        v: Tensor,
-        residual: Tensor,
-        inner_gamma: Tensor,
-        inner_beta: Tensor,
-        weight: Tensor,
-        gamma: Tensor,
-        beta: Tensor,
-        stride: int,
-        tau: float,
-        eps: tuple[float, float],
+        ctx: Any, v: Tensor, residual: Tensor, settings: _TailSettings, *parameters: Tensor
     ) -> tuple[Tensor, ...]:
+        inner_gamma, inner_beta, weight, gamma, beta = parameters
+        stride, tau = settings.stride, settings.tau
         out = torch.empty_like(residual)
-        inner = _Statistics.of(fused.sums(v), _count(v), eps[0])
+        inner = _Statistics.of(_ops.sums(v), _count(v), settings.inner_eps)
         affine = inner.affine(inner_gamma, inner_beta)
-        outer = _Statistics.of(fused.statistics(v, stride, affine, weight, tau), _count(out), eps[1])
+        outer = _Statistics.of(_ops.statistics(v, stride, affine, weight, tau), _count(out), settings.outer_eps)
         scale, bias = outer.affine(gamma, beta)
         folded = weight * scale.reshape(4, -1, weight.shape[-1]).transpose(0, 1)[:, None]
-        fused.tail(v, residual, out, stride, affine, folded, bias, tau)
+        _ops.tail_(v, residual, out, stride, affine, folded, bias, tau)
         ctx.save_for_backward(v, out, inner_gamma, weight, gamma, *affine)
-        ctx.inner, ctx.outer, ctx.stride, ctx.tau = inner, outer, stride, tau
+        ctx.inner, ctx.outer, ctx.settings = inner, outer, settings
         statistics = (inner.mean, inner.variance, outer.mean, outer.variance)
         ctx.mark_non_differentiable(*statistics)
         return out, *statistics
@@ -120,13 +125,13 @@ class _FusedTail(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         v, out, inner_gamma, weight, gamma, scale, shift = ctx.saved_tensors
-        affine, stride, tau = (scale, shift), ctx.stride, ctx.tau
-        g, sums = fused.backward_sums(v, out, _last(gradient), stride, affine, weight, tau)
+        affine, stride, tau = (scale, shift), ctx.settings.stride, ctx.settings.tau
+        g, sums = _ops.backward_sums(v, out, _last(gradient), stride, affine, weight, tau)
         dgamma, dbeta, of_t = ctx.outer.backward(gamma, sums)
-        dv, dweight, sums = fused.backward(v, g, stride, affine, weight, of_t, tau)
+        dv, dweight, sums = _ops.backward(v, g, stride, affine, weight, of_t, tau)
         inner_dgamma, inner_dbeta, of_v = ctx.inner.backward(inner_gamma, sums)
-        fused.normalise_backward_(dv, v, of_v)
-        return dv, g, inner_dgamma, inner_dbeta, dweight, dgamma, dbeta, None, None, None
+        _ops.normalise_backward_(dv, v, of_v)
+        return dv, g, None, inner_dgamma, inner_dbeta, dweight, dgamma, dbeta
 
 
 class _FusedShortcut(torch.autograd.Function):
@@ -140,15 +145,13 @@ class _FusedShortcut(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, source: Tensor, stride: int, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         n, inputs, height, width = x.shape
-        size = (n, len(source), (height - 1) // stride + 1, (width - 1) // stride + 1)
-        out = torch.empty(size, memory_format=torch.channels_last)
-        count = out.numel() // len(source)
+        count = n * ((height - 1) // stride + 1) * ((width - 1) // stride + 1)
         every = torch.arange(inputs, dtype=torch.int32)
-        mean, square = fused.shortcut_sums(x, None, stride, every)[:, source] / count
+        mean, square = _ops.shortcut_sums(x, None, stride, every)[:, source] / count
         variance = (square - mean * mean).clamp_(min=0)
         inverse = (weight * weight * variance + eps).rsqrt()
         scale = gamma * inverse * weight
-        fused.shortcut(x, out, stride, source, scale.float(), (beta - scale * mean).float())
+        out = _ops.shortcut(x, stride, source, scale.float(), (beta - scale * mean).float())
         ctx.save_for_backward(x, weight, gamma, source, mean, variance, inverse)
         ctx.stride, ctx.count = stride, count
         out_mean, out_variance = weight * mean, weight * weight * variance
@@ -160,14 +163,15 @@ class _FusedShortcut(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, gamma, source, mean, variance, inverse = ctx.saved_tensors
         gradient = _last(gradient)
-        sum_g, sum_gx = fused.shortcut_sums(x, gradient, ctx.stride, source)
+        sum_g, sum_gx = _ops.shortcut_sums(x, gradient, ctx.stride, source)
         dgamma = inverse * weight * (sum_gx - mean * sum_g)
         dweight = gamma * inverse * (sum_gx - mean * sum_g - dgamma * inverse * weight * variance)
         scale = gamma * inverse * weight
         a = -scale * dgamma * inverse * weight / ctx.count
         b = -scale * sum_g / ctx.count - a * mean
-        affine = [torch.zeros(x.shape[1], dtype=a.dtype).index_add_(0, source, part).float() for part in (a, b)]
-        dx = fused.shortcut_backward(x, gradient, ctx.stride, source, scale.float(), (affine[0], affine[1]))
+        of_x = [torch.zeros(x.shape[1], dtype=a.dtype).index_add_(0, source, part).float() for part in (a, b)]
+        places = source.argsort(stable=True).int().reshape(x.shape[1], -1).T.contiguous()  # each is taken as often
+        dx = _ops.shortcut_backward(x, gradient, ctx.stride, places, scale.float(), of_x)
         return dx, dweight.float(), dgamma.float(), sum_g.float(), None, None, None
 
 
@@ -195,34 +199,22 @@ def fused_tail(
 ) -> Tensor:
     """ST(residual + outer(t_s(ST(inner(v))))) in training mode; moves the BNs' running statistics. tau = 0: no ST."""
     v, residual = _last(v), _last(residual)
-    weight = fused.pack_spatial(torch.cat(t_s.channel_weights()))
-    bns = (inner.weight, inner.bias, weight, outer.weight, outer.bias)
-    results = _FusedTail.apply(v, residual, *bns, t_s.stride, tau, (inner.eps, outer.eps))
+    weight = pack_spatial(torch.cat(t_s.channel_weights()))
+    parameters = (inner.weight, inner.bias, weight, outer.weight, outer.bias)
+    results = _FusedTail.apply(v, residual, _TailSettings(t_s.stride, tau, inner.eps, outer.eps), *parameters)
     out, inner_mean, inner_variance, mean, variance = results
     _move_running_statistics(inner, inner_mean, inner_variance, _count(v))
     _move_running_statistics(outer, mean, variance, _count(out))
     return out
 
 
-def kernel_takes(x: Tensor) -> bool:
-    """Whether the compiled functions are there and can work on `x`."""
-    on_cpu = x.device.type == "cpu" and x.dtype is torch.float32 and x.numel() > 0
-    plain = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
-    return on_cpu and not plain and building.library() is not None
-
-
-def can_fuse(x: Tensor, t_s: SpatialTransform) -> bool:
-    """Whether `fused_tail` can stand for torch: 3x3, four filters a channel, a multiple of 8 channels."""
-    return kernel_takes(x) and t_s.filters == 4 and t_s.weight.shape[-1] == 3 and t_s.channels % 8 == 0
-
-
-def can_fuse_head(x: Tensor, relu: nn.Module, t_c: nn.Module) -> bool:
-    """Whether `fused_head` can, where `fused_tail` does: ReLU, a full T_c and a multiple of 8 channels."""
-    return isinstance(relu, nn.ReLU) and isinstance(t_c, nn.Conv2d) and x.shape[1] % 8 == 0
-
-
 def _last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
+
+
+def _packed(weight: Tensor) -> Tensor:
+    """A 1x1 convolution's weight for vectors that fit its outputs and its inputs."""
+    return pack_pointwise(weight, lanes(math.gcd(*weight.shape[:2])))
 
 
 def _count(x: Tensor) -> int:

@@ -1,0 +1,1 @@
+"""What commands show to people, as renderables of rich: one module for each thing that is shown."""

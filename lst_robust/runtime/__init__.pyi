@@ -1,0 +1,3 @@
+from .resources import Resources
+
+__all__ = ["Resources"]

@@ -1,0 +1,56 @@
+"""Networks whose BNs do something, and both widths of vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lst_robust.models.lst.kernels import packing
+from lst_robust.models.lst.kernels.library import kernels_ready
+
+
+@pytest.fixture
+def compiled() -> None:
+    """Skips the test where the kernels cannot be compiled."""
+    if not kernels_ready():
+        pytest.skip("no C++ compiler, or LST_ROBUST_LST_KERNELS=plain")
+
+
+@pytest.fixture(params=["widest", "8"])
+def width(compiled: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The test runs with the processor's widest vectors, and with those of 8 floats."""
+    if request.param == "8":
+        monkeypatch.setattr("lst_robust.models.lst.kernels.autograd.lanes", lambda _: 8)
+        monkeypatch.setattr(packing, "lanes", lambda _: 8)
+    return request.param
+
+
+@pytest.fixture
+def trained() -> Callable[[nn.Module], nn.Module]:
+    """trained(network) -> it in evaluation mode, with BN statistics and weights that are not the initial ones."""
+
+    def change(model: nn.Module) -> nn.Module:
+        generator = torch.Generator().manual_seed(1)
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.2, generator=generator)
+                module.running_var.uniform_(0.5, 2, generator=generator)
+                nn.init.uniform_(module.weight, 0.3, 1, generator=generator)
+                nn.init.normal_(module.bias, 0, 0.2, generator=generator)
+        return model.eval()
+
+    return change
+
+
+@pytest.fixture
+def assert_same() -> Callable[[Tensor, Tensor], None]:
+    """assert_same(fast, plain): equal to 1e-5 of the norm, and value by value to 1e-4."""
+
+    def check(fast: Tensor, plain: Tensor) -> None:
+        assert (fast - plain).norm() <= 1e-5 * plain.norm()
+        torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-5 * float(plain.abs().max()))
+
+    return check

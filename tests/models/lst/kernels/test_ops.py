@@ -1,0 +1,54 @@
+"""The operators by themselves: what they refuse, and that Python runs beside them."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("compiled")
+
+
+def last(*shape: int) -> torch.Tensor:
+    return torch.randn(shape).contiguous(memory_format=torch.channels_last)
+
+
+def test_sums_of_images() -> None:
+    v = last(3, 24, 5, 7)
+    expected = torch.stack([v.double().sum((0, 2, 3)), v.double().square().sum((0, 2, 3))])
+    torch.testing.assert_close(torch.ops.lst_robust.sums(v), expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "v", [torch.randn(2, 16, 4, 4), last(2, 16, 4, 4).double()], ids=["another layout", "another type"]
+)
+def test_images_that_it_cannot_read_are_refused(v: torch.Tensor) -> None:
+    with pytest.raises(RuntimeError, match="images must be float32 in channels last"):
+        torch.ops.lst_robust.sums(v)
+
+
+def test_weights_packed_for_other_vectors_are_refused() -> None:
+    with pytest.raises(RuntimeError, match="no kernel has vectors of 4 floats"):
+        torch.ops.lst_robust.pointwise(last(1, 8, 2, 2), torch.randn(2, 8, 4), [])
+
+
+def test_python_goes_on_while_an_operator_runs() -> None:
+    """The GIL is released: evaluation calls the operators from several threads at once."""
+    v = last(64, 64, 64, 64)
+    started = threading.Event()
+
+    def work() -> None:
+        started.set()
+        for _ in range(3):
+            torch.ops.lst_robust.sums(v)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    started.wait()
+    steps = 0
+    while thread.is_alive():
+        steps += 1
+    thread.join()
+    assert steps > 1000
