@@ -250,10 +250,15 @@ def _other_protocol(entry: BaselineEntry, measured: MeasuredRun) -> str:
 def _other_cells(entry: BaselineEntry, measured: MeasuredRun) -> str | None:
     """Why the cells of a run cannot be held against the entry's, or None."""
     other = other_files(entry.pixels, {cell.name: record.pixels for cell, record in measured.records.items()})
-    if other:
+    if other and entry.protocol.protocol == "official":
         return (
             f"{len(other)} cells have other pixels than the baseline's, such as {other[0]} (other official files, or a "
             "corruption of your own whose code has changed since): measure the same, or write a new baseline"
+        )
+    if other:
+        return (
+            f"{len(other)} cells were made by other code of a corruption than the baseline's, such as {other[0]}: "
+            "measure them with the same code, or write a new baseline"
         )
     missing = [cell.name for cell in entry.cells if cell not in measured.records]
     if missing:
