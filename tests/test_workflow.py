@@ -65,7 +65,7 @@ def test_another_seed_is_another_training(trainable, trained, tmp_path):
 
 
 def test_without_train_nothing_is_trained_and_a_line_says_what_to_do(trainable, trained, tmp_path):
-    with pytest.raises(CheckpointError, match="alexnet has no checkpoint trained for suite 'tiny' in .*--train"):
+    with pytest.raises(CheckpointError, match=r"alexnet has no checkpoint trained for suite 'tiny' in .*--train"):
         lst_robust.evaluate("alexnet", trainable, train=False, results_dir=tmp_path, **ASKED)
     assert not trained and not list(tmp_path.rglob("*.safetensors"))
     lst_robust.evaluate("alexnet", trainable, results_dir=tmp_path, **ASKED)
