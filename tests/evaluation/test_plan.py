@@ -183,10 +183,13 @@ def test_a_damaged_packed_run_is_named_once_and_all_of_it_is_measured_again(eval
     assert evaluate(model)[0].measured == 0
 
 
-def test_cells_of_an_own_corruption_with_other_code_are_measured_again_or_named(evaluate, model, darken):
+def test_cells_of_an_own_corruption_with_other_code_are_measured_again_or_named(
+    evaluate, model, suite, darken, tmp_path
+):
     asked = {"corruptions": ["darken", "fog"], "severities": [1, 2, 3]}
     first, _ = evaluate(model, name="one", **asked)
     assert evaluate(model, name="one", **asked)[0].measured == 0
+    baseline = lst_robust.make_baseline(tmp_path / "results", suite=suite)
 
     def inverted(image: np.ndarray, levels: int, rng: np.random.Generator) -> np.ndarray:
         return 255 - image
@@ -204,6 +207,9 @@ def test_cells_of_an_own_corruption_with_other_code_are_measured_again_or_named(
     assert lst_robust.compare(complete, other).corruptions
     with pytest.raises(DataError, match="with different code of a corruption: 3 cells have other pixels, such as dark"):
         lst_robust.compare(first, other)
+    gate = lst_robust.check(baseline, results_dir=tmp_path / "results", suite=suite, metric="clean_error")
+    assert gate.exit_code == 3
+    assert "3 cells were made by other code of a corruption than the baseline's" in gate.findings[0].message
 
 
 def test_ranks_with_different_networks_are_refused(evaluate, model, monkeypatch):
