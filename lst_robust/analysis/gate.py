@@ -222,17 +222,17 @@ def _require_defined(metric: Metric, entry: BaselineEntry) -> None:
 
 def _outdated(entry: BaselineEntry, question: Question) -> str | None:
     """Why the baseline is not of the suite as it is now, or None."""
-    mend = "write a new baseline"
+    advice = "write a new baseline"
     suite = question.suite or shipped_suite(entry.protocol.suite)
     if suite is None:
         return None
     if suite.digest() != entry.protocol.suite_digest:
         return (
             f"the suite is now version {suite.version} ({suite.digest()}), the baseline's is version "
-            f"{entry.protocol.suite_version} ({entry.protocol.suite_digest}): {mend}"
+            f"{entry.protocol.suite_version} ({entry.protocol.suite_digest}): {advice}"
         )
     if question.metric.needs_normaliser and suite.normaliser != entry.normaliser:
-        return f"the suite's normaliser is not the baseline's: {mend}"
+        return f"the suite's normaliser is not the baseline's: {advice}"
     return None
 
 

@@ -151,9 +151,9 @@ def calibration(records: Mapping[Cell, Record]) -> dict[str, float | None]:
 def bootstrap_intervals(records: Mapping[Cell, Record], normaliser: Normaliser | None) -> dict[str, Any]:
     """95 % intervals, in percent: {metric: [low, high]} for the means and {"ce": {corruption: [low, high]}}; None
     where the number itself is None. All cells are resampled together, by image; see `statistics.intervals`."""
-    mend = "give the records of an evaluation, evaluation.records"
-    for record in instance("records", records, Mapping, mend).values():
-        instance("records", record, Record, mend)
+    advice = "give the records of an evaluation, evaluation.records"
+    for record in instance("records", records, Mapping, advice).values():
+        instance("records", record, Record, advice)
     if normaliser is not None:
         instance("normaliser", normaliser, Normaliser, "give a Normaliser, or None")
     return _intervals(records, normaliser).to_dict()

@@ -131,7 +131,7 @@ def probe_answers(runner: InferenceRunner, name: str, image_size: int) -> np.nda
     except Exception as error:  # the network's own code: anything can happen in it
         raise UsageError(
             f"{name} cannot classify {len(images)} float32 images of {image_size} pixels "
-            f"({type(error).__name__}: {_reason(error)}): mend its code, or give it weights of float32"
+            f"({type(error).__name__}: {_reason(error)}): correct its code, or give it weights of float32"
         ) from error
     if not same_answers(answers, again):
         logger.warning(

@@ -145,8 +145,8 @@ def checked_summaries(results: Iterable[Summary | Mapping[str, Any]]) -> list[Su
             except UsageError as error:
                 raise UsageError(f"results[{index}] is {error}") from error
         else:
-            mend = "give evaluation.summary(), or the JSON of lst-robust eval --json"
-            raise wrong(f"results[{index}]", result, mend)
+            advice = "give evaluation.summary(), or the JSON of lst-robust eval --json"
+            raise wrong(f"results[{index}]", result, advice)
     return found
 
 
