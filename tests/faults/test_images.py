@@ -157,10 +157,7 @@ def test_an_odd_image_counts_like_the_plain_one_it_decodes_to(run, evaluate, pet
     Image.fromarray(pixels).save(plain)
     again = parsed(evaluate("--results-dir", "plain"))
     assert (again["clean_error"], again["errors"]) == (parsed(odd)["clean_error"], parsed(odd)["errors"])
-    bits = [
-        sorted(json.loads(content)["correct"] for _, content in snapshot(Path(folder)).values())
-        for folder in ("results", "plain")
-    ]
+    bits = [sorted(record.correct for record in snapshot(Path(folder)).values()) for folder in ("results", "plain")]
     assert bits[0] == bits[1] and len(bits[0]) == 2
 
 
