@@ -13,8 +13,9 @@ import lst_robust
 from lst_robust.analysis.collect import collect_summaries
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, GROUPS, Cell
 from lst_robust.errors import DataError, UsageError
+from lst_robust.evaluation.cell_images import open_cell_images
+from lst_robust.evaluation.request import EvalRequest
 from lst_robust.reporting.tables import groups
-from lst_robust.runtime.progress import Silent
 from lst_robust.suites import PixelStatistics, Suite, load_suite
 from tests.data.test_cifar import write_cifar
 
@@ -115,9 +116,7 @@ def test_a_limit_takes_the_same_images_from_every_cell(imagenet_c, suite):
 
 
 def result_ids(root, suite, limit):
-    from lst_robust.evaluation.cell_images import open_cell_images
-
-    return open_cell_images(suite, [], folder=root, data_dir=root, limit=limit).clean.ids
+    return open_cell_images(EvalRequest.of(MODEL, suite, data_dir=root, limit=limit)).clean.ids
 
 
 def replace_fog(imagenet_c) -> None:
@@ -170,12 +169,12 @@ def test_networks_measured_on_two_sets_are_never_held_against_each_other(imagene
     assert "1 cells were read from other official files" in gate.findings[0].message
 
 
-def test_cells_of_a_set_that_is_not_there_any_more_are_said(imagenet_c, suite):
-    watcher = Silent()
+def test_cells_of_a_set_that_is_not_there_any_more_are_said(imagenet_c, suite, said):
     evaluate(MODEL, suite, imagenet_c, data_dir=imagenet_c, corruptions=["fog"])
     (imagenet_c / "ImageNet-C" / "fog").rename(imagenet_c / "fog")
-    evaluate(MODEL, suite, imagenet_c, data_dir=imagenet_c, corruptions=["snow"], observer=watcher)
-    (line,) = watcher.warnings
+    said()
+    evaluate(MODEL, suite, imagenet_c, data_dir=imagenet_c, corruptions=["snow"])
+    (line,) = said()
     assert "2 measured cells, such as fog-1, are not in the set that is given now" in line
 
 

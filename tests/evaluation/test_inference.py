@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
-from lst_robust.evaluation.inference import InferenceRunner, InferenceSettings, Sizes, keeps_no_state, outcomes_of
+from lst_robust.evaluation.inference import InferenceRunner, InferenceSettings, Sizes, keeps_no_state
 from lst_robust.models import create_model
 from lst_robust.models.optimize import optimize_for_inference
 from lst_robust.records.confidence import Outcomes
@@ -219,18 +219,6 @@ def test_logits_are_those_of_the_normalised_images_and_predictions_are_their_arg
     np.testing.assert_array_equal(found.correct, expected.argmax(1) == labels % 6)
     p = np.exp(expected) / np.exp(expected).sum(1, keepdims=True)
     np.testing.assert_allclose(found.confidence, p.max(1), atol=1e-6)
-
-
-def test_outcomes_of_logits_by_hand():
-    logits = torch.tensor([[0.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0], [9.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
-    found = outcomes_of(logits, torch.tensor([0, 0]))
-    assert found.predicted.tolist() == [1, 0] and found.correct.tolist() == [False, True]
-    assert found.in_top5.tolist() == [False, True]
-    p = logits.double().softmax(1)
-    np.testing.assert_allclose(found.confidence, p.max(1).values)
-    one_hot = torch.eye(7, dtype=torch.float64)[[0, 0]]
-    np.testing.assert_allclose(found.brier, (p - one_hot).square().sum(1))
-    assert outcomes_of(logits[:, :5], torch.tensor([0, 0])).in_top5 is None, "of five classes or fewer"
 
 
 class Infinite(nn.Module):

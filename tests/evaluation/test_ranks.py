@@ -68,6 +68,13 @@ def test_both_ranks_return_all_records_whatever_comes_of_a_cell(suite, model, un
     assert [len(one["correct"]) for one in first] == [4, 4, 2, 4, 3, 3]
     failed = [{}] * 4 + [{Cell("brightness", 5): "the network returned NaN or infinite logits"}] * 2
     assert [one["failed"] for one in first] == failed
-    packed, loose = (sorted(path.name for path in (tmp_path / "digits-c" / name).rglob("*.*")) for name in ("PixelSum", "Unsteady"))
+    packed, loose = (
+        sorted(path.name for path in (tmp_path / "digits-c" / name).rglob("*.*")) for name in ("PixelSum", "Unsteady")
+    )
     assert [name for name in packed if not name.startswith((".", "n40"))] == [PACKED]
-    assert [name for name in loose if name.endswith(".json")] == ["clean.json", "contrast-5.json", "fog-5.json", "run.json"]
+    assert [name for name in loose if name.endswith(".json")] == [
+        "clean.json",
+        "contrast-5.json",
+        "fog-5.json",
+        "run.json",
+    ]

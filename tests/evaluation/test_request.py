@@ -1,4 +1,4 @@
-"""A request: everything that is asked for, checked before any work, whether it comes from Python or from a YAML file."""
+"""A request: all that is asked for, checked before any work, whether it comes from Python or from a YAML file."""
 
 from __future__ import annotations
 
