@@ -222,17 +222,17 @@ def _require_defined(metric: Metric, entry: BaselineEntry) -> None:
 
 def _outdated(entry: BaselineEntry, question: Question) -> str | None:
     """Why the baseline is not of the suite as it is now, or None."""
-    mend = "write a new baseline"
+    advice = "write a new baseline"
     suite = question.suite or shipped_suite(entry.protocol.suite)
     if suite is None:
         return None
     if suite.digest() != entry.protocol.suite_digest:
         return (
             f"the suite is now version {suite.version} ({suite.digest()}), the baseline's is version "
-            f"{entry.protocol.suite_version} ({entry.protocol.suite_digest}): {mend}"
+            f"{entry.protocol.suite_version} ({entry.protocol.suite_digest}): {advice}"
         )
     if question.metric.needs_normaliser and suite.normaliser != entry.normaliser:
-        return f"the suite's normaliser is not the baseline's: {mend}"
+        return f"the suite's normaliser is not the baseline's: {advice}"
     return None
 
 
@@ -250,10 +250,15 @@ def _other_protocol(entry: BaselineEntry, measured: MeasuredRun) -> str:
 def _other_cells(entry: BaselineEntry, measured: MeasuredRun) -> str | None:
     """Why the cells of a run cannot be held against the entry's, or None."""
     other = other_files(entry.pixels, {cell.name: record.pixels for cell, record in measured.records.items()})
+    if other and entry.protocol.protocol == "official":
+        return (
+            f"{len(other)} cells have other pixels than the baseline's, such as {other[0]} (other official files, or a "
+            "corruption of your own whose code has changed since): measure the same, or write a new baseline"
+        )
     if other:
         return (
-            f"{len(other)} cells were read from other official files than the baseline's, such as {other[0]}: give the "
-            "same set"
+            f"{len(other)} cells were made by other code of a corruption than the baseline's, such as {other[0]}: "
+            "measure them with the same code, or write a new baseline"
         )
     missing = [cell.name for cell in entry.cells if cell not in measured.records]
     if missing:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from lst_robust.benchmark import checked_corruptions
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, print_json, print_line, print_note
 from lst_robust.cli.output import Output
@@ -82,7 +83,7 @@ Sheet = Annotated[
     typer.Option(
         "--sheet",
         metavar="PNG",
-        help="Only draw all corruptions of an image, given as the argument; - is standard output.",
+        help="Only draw all (or the chosen) corruptions of an image, given as the argument; - is standard output.",
     ),
 ]
 
@@ -107,7 +108,10 @@ def corrupt_command(
 ) -> None:
     if sheet is not None:
         (image,) = _exactly(paths, 1, "--sheet OUT.png IMAGE")
-        _draw(image, Output("--sheet", sheet, json=json), preset or "imagenet", style or "hendrycks", seed or 0, size)
+        chosen = opt.parse_corruptions(corruptions)
+        chosen = None if chosen is None else checked_corruptions("corruptions", chosen)
+        png = Output("--sheet", sheet, json=json)
+        _draw(image, png, preset or "imagenet", style or "hendrycks", seed or 0, size, chosen)
         return
     workers = worker_count(workers)
     if verify_only:
@@ -208,9 +212,17 @@ def _verify(folder: Path, workers: int, json: bool) -> None:
         print_line(f"{folder}: all {cells} cells of {images} images are as they were made")
 
 
-def _draw(image: Path, png: Output, preset: str, style: str, seed: int, size: str | None) -> None:
+def _draw(
+    image: Path,
+    png: Output,
+    preset: str,
+    style: str,
+    seed: int,
+    size: str | None,
+    corruptions: tuple[str, ...] | None,
+) -> None:
     side = parse_size(size) if size else SIZES.get(preset)
-    png.write(draw_sheet(image, preset=preset, style=style, seed=seed, size=side))
+    png.write(draw_sheet(image, preset=preset, style=style, seed=seed, size=side, corruptions=corruptions))
     png.say_written()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -180,6 +181,35 @@ def test_a_damaged_packed_run_is_named_once_and_all_of_it_is_measured_again(eval
     assert sum("measured again" in line for line in lines) <= 1
     assert [file.name for file in path.parent.iterdir()] == [PACKED]
     assert evaluate(model)[0].measured == 0
+
+
+def test_cells_of_an_own_corruption_with_other_code_are_measured_again_or_named(
+    evaluate, model, suite, darken, tmp_path
+):
+    asked = {"corruptions": ["darken", "fog"], "severities": [1, 2, 3]}
+    first, _ = evaluate(model, name="one", **asked)
+    assert evaluate(model, name="one", **asked)[0].measured == 0
+    baseline = lst_robust.make_baseline(tmp_path / "results", suite=suite)
+
+    def inverted(image: np.ndarray, levels: int, rng: np.random.Generator) -> np.ndarray:
+        return 255 - image
+
+    inverted.__module__ = darken.__module__
+    lst_robust.register_corruption("darken", constants=[10, 20, 30, 40, 50])(inverted)
+    again, lines = evaluate(model, name="one", **asked | {"severities": [2]})
+    assert again.measured == 1 and again.run == first.run
+    assert lines[0] == "the code of darken has changed since it was measured: it is measured anew"
+    assert lines[1].startswith("2 cells, such as darken-1, were measured with other code of their corruption")
+    complete, lines = evaluate(model, name="one", **asked)
+    assert complete.measured == 2
+    assert lines == ["the code of darken has changed since it was measured: it is measured anew"]
+    other, _ = evaluate(model, name="other", **asked)
+    assert lst_robust.compare(complete, other).corruptions
+    with pytest.raises(DataError, match="with different code of a corruption: 3 cells have other pixels, such as dark"):
+        lst_robust.compare(first, other)
+    gate = lst_robust.check(baseline, results_dir=tmp_path / "results", suite=suite, metric="clean_error")
+    assert gate.exit_code == 3
+    assert "3 cells were made by other code of a corruption than the baseline's" in gate.findings[0].message
 
 
 def test_ranks_with_different_networks_are_refused(evaluate, model, monkeypatch):

@@ -90,7 +90,7 @@ def test_what_cannot_be_written_is_one_line_with_the_mend(run, tiny, unwritable,
     arguments = [word.replace("DST", str(unwritable)) for word in WRITING[name]]
     before_the_work = name in ("train", "convert", "table") and unwritable.is_file()  # looked at, not tried
     line = refused(run(*arguments), 2 if before_the_work else 3, str(unwritable))
-    assert any(mend in line for mend in ("choose", "--results-dir", "make room")), line
+    assert any(advice in line for advice in ("choose", "--results-dir", "make room")), line
 
 
 def test_a_sheet_that_cannot_be_written(run, unwritable, photographs, monkeypatch):

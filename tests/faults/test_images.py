@@ -247,7 +247,7 @@ def test_a_folder_that_does_not_lie_as_it_must_is_one_line(evaluate, pets, name)
     break_it, words = FOLDERS[name]
     break_it(pets)
     line = refused(evaluate(), 3, words)
-    assert ":" in line.removeprefix("error: "), "the mend stands behind the colon"
+    assert ":" in line.removeprefix("error: "), "what to do stands behind the colon"
 
 
 @pytest.mark.parametrize("name", ["a class that leads to itself", "nothing", "an empty folder", "a file", "no class"])
@@ -270,7 +270,7 @@ def test_other_commands_refuse_such_folders_too(run, pets, name, command):
 @pytest.mark.parametrize("name", ["truncated.jpg", "bomb.png", "pipe.jpg", "empty.jpg"])
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_damaged_image_of_an_official_set_cannot_be_left_out(run, pets, weights, photographs, name):
-    """The clean image of that name is sound, so the mend is another than for one's own images."""
+    """The clean image of that name is sound, so the advice is another than for one's own images."""
     Path("pets.yaml").write_text(Path("pets.yaml").read_text() + "protocol: official\n")
     sound = Image.fromarray(photographs[0, :32, :32])
     sound.save(pets / "test" / "dog" / name, "PNG")
