@@ -126,7 +126,7 @@ def cost(data_dir: Path | None) -> pd.DataFrame:
         runner = InferenceRunner(optimize_for_inference(model), pixels, 1000, settings, SIZE)
         started = time.perf_counter()
         for start in range(0, len(some), 50):
-            runner.logits(some.read(range(start, start + 50), workers=2))
+            runner.logits(some.read(range(start, min(start + 50, len(some))), workers=2))
         took["one cell of resnet18"] = (time.perf_counter() - started) / len(some) * len(source)
     rows = [{"table": "cost", "network": f"n = {len(source)}", "what": what, "value": s} for what, s in took.items()]
     for what, seconds in took.items():
