@@ -14,7 +14,7 @@ from lst_robust.models import (
     save_checkpoint,
     without_image_size,
 )
-from lst_robust.models.entry import CIFAR10_MEAN, CIFAR100_MEAN, IMAGENET_MEAN
+from lst_robust.models.entry import CIFAR10, CIFAR100, IMAGENET
 
 torch.set_num_threads(1)
 
@@ -59,7 +59,7 @@ def test_the_normalisation_is_that_of_the_training_set() -> None:
     means = [
         create_model(name, classes).config.mean for name, classes in (("lst20", 10), ("lst20", 100), ("lst18", 100))
     ]
-    assert means == [CIFAR10_MEAN, CIFAR100_MEAN, IMAGENET_MEAN]
+    assert means == [CIFAR10.mean, CIFAR100.mean, IMAGENET.mean]
 
 
 def test_small_images_are_not_cropped() -> None:
