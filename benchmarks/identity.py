@@ -27,9 +27,10 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lst_robust.evaluation.identity.probe import probe_images
-from lst_robust.evaluation.inference import Predictor, compute_logits
+from lst_robust.evaluation.inference import InferenceRunner, InferenceSettings
 from lst_robust.models import create_model, optimize_for_inference
 from lst_robust.models.preprocess import Preprocess
+from lst_robust.suites import PixelStatistics
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINTS = {
@@ -71,8 +72,9 @@ def write_answers(options: argparse.Namespace) -> None:
     model = create_model(options.answers, checkpoint=CHECKPOINTS[options.answers], **chosen).eval()
     network = model if options.as_defined else optimize_for_inference(model)
     preprocess = Preprocess(model.config.mean, model.config.std, torch.device("cpu"))
-    images = probe_images(model.config.input_size)
-    logits = compute_logits(network, preprocess, images, model.config.num_classes, amp=options.amp)
+    images = preprocess(probe_images(model.config.input_size)).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode(), torch.autocast("cpu", enabled=options.amp):
+        logits = network(images).float()
     np.save(options.out, logits.numpy())
 
 
@@ -119,11 +121,12 @@ def cost(data_dir: Path | None) -> pd.DataFrame:
             took[what] = time.perf_counter() - started
         some = source.subset(200)
         model = create_model("resnet18").eval()
-        preprocess = Preprocess(model.config.mean, model.config.std, torch.device("cpu"))
-        predictor = Predictor(optimize_for_inference(model), preprocess, 1000, amp=False, warn=print)
+        pixels = PixelStatistics(mean=model.config.mean, std=model.config.std)
+        settings = InferenceSettings(torch.device("cpu"), batch_size=50, workers=2)
+        runner = InferenceRunner(optimize_for_inference(model), pixels, 1000, settings, SIZE)
         started = time.perf_counter()
         for start in range(0, len(some), 50):
-            predictor.logits(some.read(range(start, start + 50), workers=2))
+            runner.logits(some.read(range(start, start + 50), workers=2))
         took["one cell of resnet18"] = (time.perf_counter() - started) / len(some) * len(source)
     rows = [{"table": "cost", "network": f"n = {len(source)}", "what": what, "value": s} for what, s in took.items()]
     for what, seconds in took.items():

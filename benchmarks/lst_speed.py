@@ -10,7 +10,7 @@ median of the rounds' ratios with the range from the first to the third quartile
     authors   T_s as grouped convolution with weights repeated for each channel (their formulation, our words), BN
               in place, contiguous memory, the whole batch at once
     plain     our network in torch alone: four depthwise convolutions, k-major, channels last
-    ours      what eval and train use: folded BN, chunks and the fused kernel for inference; the fused second half of
+    ours      what eval and train use: folded BN, pieces and the fused kernel for inference; the fused second half of
               the bottleneck for training
     resnet    the ResNet of the same depth, channels last, for inference with folded BN as well
 
@@ -38,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from lst_robust.models import create_model, describe_models, optimize_for_inference
 from lst_robust.models.lst.blocks import LSTII, GroupedShortcut, authors_order
 from lst_robust.models.lst.kernels.library import kernels_ready
+from lst_robust.models.optimize import logits_in_pieces
 from lst_robust.runtime.allocator import keep_memory_mapped
 from lst_robust.runtime.switches import LST_KERNELS
 
@@ -136,7 +137,7 @@ def variants(name: str, size: int, batch: int, training: bool) -> dict[str, Call
         "plain": (plain, last),
         **{key: (model, last) for key, model in fast.items()},
     }
-    return {key: inference_step(model.eval(), x) for key, (model, x) in steps.items()}
+    return {key: inference_step(model.eval(), x, in_pieces=key in fast) for key, (model, x) in steps.items()}
 
 
 def settle(model: nn.Module, images: Tensor) -> None:
@@ -148,10 +149,10 @@ def settle(model: nn.Module, images: Tensor) -> None:
         model(images)
 
 
-def inference_step(model: nn.Module, images: Tensor) -> Callable[[], object]:
+def inference_step(model: nn.Module, images: Tensor, *, in_pieces: bool) -> Callable[[], object]:
     def step() -> Tensor:
         with torch.inference_mode():
-            return model(images)
+            return logits_in_pieces(model, images) if in_pieces else model(images)
 
     return step
 

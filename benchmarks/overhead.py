@@ -27,9 +27,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import lst_robust
 from lst_robust.data import open_source
-from lst_robust.evaluation.inference import Classifier, Predictor
+from lst_robust.evaluation.inference import InferenceRunner, InferenceSettings
 from lst_robust.models.optimize import optimize_for_inference
-from lst_robust.models.preprocess import Preprocess
 from lst_robust.runtime.allocator import keep_memory_mapped
 
 SIZE = 32
@@ -48,10 +47,10 @@ def photograph_crops(folder: Path, n: int) -> None:
             Image.fromarray(picture[y : y + SIZE, x : x + SIZE]).save(path, quality=95)
 
 
-def cell_after_cell(classify: Classifier, images: np.ndarray, labels: np.ndarray, cells: int) -> None:
+def cell_after_cell(runner: InferenceRunner, images: np.ndarray, labels: np.ndarray, cells: int) -> None:
     """Forward passes alone, as many as an evaluation makes."""
     for _ in range(cells):
-        for _ in classify(lambda batch: images[batch.start : batch.stop], labels):
+        for _ in runner.outcomes(lambda batch: images[batch.start : batch.stop], labels):
             pass
 
 
@@ -97,11 +96,12 @@ def main() -> None:
         lst_robust.evaluate(
             model, suite, data_dir=data, limit=64, results_dir=Path(folder) / "warm"
         )  # kernels compiled
-        preprocess = Preprocess(suite.pixels.mean, suite.pixels.std, torch.device("cpu"))
-        network = optimize_for_inference(model).to(memory_format=torch.channels_last)
-        predict = Predictor(network, preprocess, len(source.classes), amp=False, warn=print)
+        network, classes = optimize_for_inference(model), len(source.classes)
         one_by_one, shared_out = (
-            Classifier(predict, SIZE, suite.batch_size, workers) for workers in (1, options.threads)
+            InferenceRunner(
+                network, suite.pixels, classes, InferenceSettings(torch.device("cpu"), suite.batch_size, workers), SIZE
+            )
+            for workers in (1, options.threads)
         )
         sides: dict[str, Callable[[int], None]] = {
             "evaluation": evaluation,

@@ -126,10 +126,10 @@ def path(name: str, value: object, *, also: str = "") -> Path:
     return Path(plain(found))
 
 
-def instance(name: str, value: T, kind: Any, mend: str) -> T:
-    """A value of that class; `mend` says how to get one."""
+def instance(name: str, value: T, kind: Any, advice: str) -> T:
+    """A value of that class; `advice` says how to get one."""
     if not isinstance(value, kind):
-        raise wrong(name, value, mend)
+        raise wrong(name, value, advice)
     return value
 
 
@@ -140,9 +140,9 @@ def function(name: str, value: T, *, also: str = "") -> T:
     return value
 
 
-def wrong(name: str, value: object, mend: str) -> UsageError:
+def wrong(name: str, value: object, advice: str) -> UsageError:
     """The error of a value that cannot be meant."""
-    return UsageError(f"{name} is {shown(value)}: {mend}")
+    return UsageError(f"{name} is {shown(value)}: {advice}")
 
 
 def shown(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Every error a person can cause: one line, naming what is wrong and the mend, with the exit code it leads to.
+"""Every error a person can cause: one line, naming what is wrong and what to do, with the exit code that it leads to.
 
 Exit codes: 0 fine, 1 regression found, 2 usage, 3 data, checkpoint or runtime failure, 5 nothing to evaluate,
 130 interrupted (Ctrl-C), 143 ended by SIGTERM. Codes 1, 130 and 143 are results of a command, not errors, so they have
@@ -68,9 +68,9 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
     listing = f" (`lst-robust {kind}s` lists all)" if kind in ("model", "suite") else ""
     nearest = get_close_matches(name, known, n=3, cutoff=0.5) if isinstance(name, str) else []
     if nearest:
-        mend = "did you mean " + " or ".join(nearest) + f"?{listing}"
+        advice = "did you mean " + " or ".join(nearest) + f"?{listing}"
     elif len(known) <= 20:
-        mend = "choose from " + ", ".join(known)
+        advice = "choose from " + ", ".join(known)
     else:
-        mend = f"there are {len(known)} to choose from, {known[0]} ... {known[-1]}{listing}"
-    return UsageError(f"unknown {kind} {name!r}: {mend}")
+        advice = f"there are {len(known)} to choose from, {known[0]} ... {known[-1]}{listing}"
+    return UsageError(f"unknown {kind} {name!r}: {advice}")

@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 
 pytest_plugins = [
-    "tests.faults.tally",
     "tests.fixtures.commands",
+    "tests.faults.tally",
     "tests.fixtures.corruptions",
     "tests.fixtures.goldens",
+    "tests.fixtures.images",
     "tests.fixtures.networks",
 ]
 

@@ -70,6 +70,18 @@ def test_python_block(block, tmp_path):
     subprocess.run([sys.executable, "-c", block], cwd=tmp_path, check=True)
 
 
+def test_the_commands_that_corrupt_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my-images/val/a").mkdir(parents=True)
+    Image.new("RGB", (64, 48), (200, 120, 40)).save("my-images/val/a/1.png")
+    monkeypatch.setenv("LST_ROBUST_CORRUPTIONS", "contrast")
+    corrupting = [shlex.split(line)[1:] for block in BASH for line in commands(block) if "my-images-c" in line]
+    assert len(corrupting) == 2
+    for arguments in corrupting:
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+
+
 def test_commands_that_need_data_are_marked():
     marked = [command for block in BASH if block.startswith("# needs data") for command in commands(block)]
     assert marked

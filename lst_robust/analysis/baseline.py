@@ -132,14 +132,14 @@ def to_json(baseline: Baseline) -> bytes:
 
 def read_baseline(path: str | Path) -> Baseline:
     """A baseline from its file. Raises DataError, in one line, when it is missing, damaged or of another schema."""
-    mend = "write it with lst-robust baseline write --out FILE"
+    advice = "write it with lst-robust baseline write --out FILE"
     file = arguments.path("path", path)
     try:
         return Baseline.model_validate_json(file.read_bytes())
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); {mend}") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {advice}") from error
     except ValidationError as error:
-        raise DataError(f"{path}: not a valid baseline ({first_mistake(error)}); {mend}") from error
+        raise DataError(f"{path}: not a valid baseline ({first_mistake(error)}); {advice}") from error
 
 
 def _entry(measured: MeasuredRun, bits: bool) -> BaselineEntry:

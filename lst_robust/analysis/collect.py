@@ -69,8 +69,12 @@ def collect_summaries(
     intervals, chosen = yes_or_no("intervals", intervals), chosen_normaliser(normaliser)
     summaries = []
     runs = collect_runs(results_dir, suite)
+    divisors: dict[str, Normaliser | None] = {}  # one a suite, so that a missing suite is warned of once
     for measured, pixels in zip(runs, _pixels_of_sets(runs), strict=True):
-        divisor = run_normaliser(chosen, measured)
+        name = measured.run.protocol.suite
+        if name not in divisors:
+            divisors[name] = run_normaliser(chosen, measured)
+        divisor = divisors[name]
         summary = summarise(measured.run, measured.records, divisor, intervals=intervals)
         summaries.append(replace(summary, pixels=pixels))
     return sorted(_told_apart(summaries), key=lambda summary: (summary.protocol.suite, summary.label))

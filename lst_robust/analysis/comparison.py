@@ -166,9 +166,12 @@ def _comparable_pair(one: MeasuredRun, other: MeasuredRun) -> tuple[MeasuredRun,
         )
     files = [{cell.name: record.pixels for cell, record in run.records.items()} for run in (one, other)]
     if different := other_files(*files):
+        official = one.run.protocol.protocol == "official"
+        how = "on two official sets" if official else "with different code of a corruption"
+        advice = "on the same files" if official else "with the same code"
         raise DataError(
-            f"{label(one.run)} and {label(other.run)} were measured on two official sets: {len(different)} cells have "
-            f"other pixels, such as {different[0]}; measure both on the same files"
+            f"{label(one.run)} and {label(other.run)} were measured {how}: {len(different)} cells have "
+            f"other pixels, such as {different[0]}; measure both {advice}"
         )
     if one.run == other.run:
         raise UsageError(f"both are the same run, {label(one.run)}: name two")

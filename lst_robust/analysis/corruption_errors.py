@@ -113,8 +113,8 @@ def _row(name: str, errors: object) -> list[float | None]:
 
 
 def _rows(errors: ErrorsBySeverity) -> dict[str, list[float | None]]:
-    mend = "give five errors for each corruption, by its name"
-    return {name: _row(f"errors[{name!r}]", row) for name, row in instance("errors", errors, Mapping, mend).items()}
+    advice = "give five errors for each corruption, by its name"
+    return {name: _row(f"errors[{name!r}]", row) for name, row in instance("errors", errors, Mapping, advice).items()}
 
 
 def _by_cell(errors: ErrorsBySeverity) -> dict[Cell, float]:
@@ -130,5 +130,5 @@ def _by_cell(errors: ErrorsBySeverity) -> dict[Cell, float]:
 
 
 def _checked_normaliser(normaliser: Normaliser) -> Normaliser:
-    mend = "give a Normaliser, such as published_normaliser() or load_normaliser(FILE)"
-    return instance("normaliser", normaliser, Normaliser, mend)
+    advice = "give a Normaliser, such as published_normaliser() or load_normaliser(FILE)"
+    return instance("normaliser", normaliser, Normaliser, advice)

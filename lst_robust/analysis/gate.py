@@ -27,17 +27,19 @@ from lst_robust.suites import Suite, resolve_suite
 
 logger = logging.getLogger(__name__)
 
-REGRESSION = 1
 Status = Literal["passed", "regression", "incomparable", "missing"]
+EXIT_CODES: Mapping[Status, int] = {  # the first that applies
+    "regression": 1, "incomparable": DataError.exit_code, "missing": NothingToEvaluateError.exit_code,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is to be said of one entry of the baseline. Numbers in percent, differences current - baseline, so above 0
-    is worse; None where there was nothing to compare.
+    """What is to be said of one entry of the baseline. Numbers in percent, differences current - baseline; None where
+    there was nothing to compare.
 
     model: its name, with seed and options where the baseline has it several times.
-    corruptions: those the metric is made of whose own difference has an interval above zero, worst first.
+    corruptions: the differences of those it is made of that got worse, by an interval without zero; worst first.
     paired: whether the difference was taken image by image, or the baseline has no bits for that.
     """
 
@@ -67,12 +69,7 @@ class Gate:
     def exit_code(self) -> int:
         """0 all passed; 1 a regression; else 3 something cannot be compared, or 5 a model has no records."""
         statuses = {finding.status for finding in self.findings}
-        codes: list[tuple[Status, int]] = [
-            ("regression", REGRESSION),
-            ("incomparable", DataError.exit_code),
-            ("missing", NothingToEvaluateError.exit_code),
-        ]
-        return next((code for status, code in codes if status in statuses), 0)
+        return next((code for status, code in EXIT_CODES.items() if status in statuses), 0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as `lst-robust check --json` prints it."""
@@ -225,17 +222,17 @@ def _require_defined(metric: Metric, entry: BaselineEntry) -> None:
 
 def _outdated(entry: BaselineEntry, question: Question) -> str | None:
     """Why the baseline is not of the suite as it is now, or None."""
-    mend = "write a new baseline"
+    advice = "write a new baseline"
     suite = question.suite or shipped_suite(entry.protocol.suite)
     if suite is None:
         return None
     if suite.digest() != entry.protocol.suite_digest:
         return (
             f"the suite is now version {suite.version} ({suite.digest()}), the baseline's is version "
-            f"{entry.protocol.suite_version} ({entry.protocol.suite_digest}): {mend}"
+            f"{entry.protocol.suite_version} ({entry.protocol.suite_digest}): {advice}"
         )
     if question.metric.needs_normaliser and suite.normaliser != entry.normaliser:
-        return f"the suite's normaliser is not the baseline's: {mend}"
+        return f"the suite's normaliser is not the baseline's: {advice}"
     return None
 
 
@@ -253,10 +250,15 @@ def _other_protocol(entry: BaselineEntry, measured: MeasuredRun) -> str:
 def _other_cells(entry: BaselineEntry, measured: MeasuredRun) -> str | None:
     """Why the cells of a run cannot be held against the entry's, or None."""
     other = other_files(entry.pixels, {cell.name: record.pixels for cell, record in measured.records.items()})
+    if other and entry.protocol.protocol == "official":
+        return (
+            f"{len(other)} cells have other pixels than the baseline's, such as {other[0]} (other official files, or a "
+            "corruption of your own whose code has changed since): measure the same, or write a new baseline"
+        )
     if other:
         return (
-            f"{len(other)} cells were read from other official files than the baseline's, such as {other[0]}: give the "
-            "same set"
+            f"{len(other)} cells were made by other code of a corruption than the baseline's, such as {other[0]}: "
+            "measure them with the same code, or write a new baseline"
         )
     missing = [cell.name for cell in entry.cells if cell not in measured.records]
     if missing:

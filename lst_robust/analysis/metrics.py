@@ -194,8 +194,8 @@ def plain_mean() -> Metric:
     return next(metric for metric in image_metrics() if metric.over_corruptions and not metric.needs_normaliser)
 
 
-def headline(available: Collection[str]) -> Metric:
+def headline(available: Collection[str]) -> Metric | None:
     """The one of these metrics that a verdict on two models is about: the first normalised one in the order of the
-    table, otherwise the first other one over corruptions. At least one must be there."""
+    table, otherwise the first other one over corruptions. None where only corruptions from outside were measured."""
     candidates = [metric for metric in image_metrics() if metric.over_corruptions and metric.name in available]
-    return sorted(candidates, key=lambda metric: not metric.needs_normaliser)[0]
+    return min(candidates, key=lambda metric: not metric.needs_normaliser, default=None)

@@ -151,9 +151,9 @@ def calibration(records: Mapping[Cell, Record]) -> dict[str, float | None]:
 def bootstrap_intervals(records: Mapping[Cell, Record], normaliser: Normaliser | None) -> dict[str, Any]:
     """95 % intervals, in percent: {metric: [low, high]} for the means and {"ce": {corruption: [low, high]}}; None
     where the number itself is None. All cells are resampled together, by image; see `statistics.intervals`."""
-    mend = "give the records of an evaluation, evaluation.records"
-    for record in instance("records", records, Mapping, mend).values():
-        instance("records", record, Record, mend)
+    advice = "give the records of an evaluation, evaluation.records"
+    for record in instance("records", records, Mapping, advice).values():
+        instance("records", record, Record, advice)
     if normaliser is not None:
         instance("normaliser", normaliser, Normaliser, "give a Normaliser, or None")
     return _intervals(records, normaliser).to_dict()
@@ -189,7 +189,7 @@ def _notes(errors: Mapping[Cell, float], normaliser: Normaliser | None) -> tuple
         return ("no CE and no mCE: the suite has no normaliser (give one with --normaliser)",)
     missing = [name for name in CORRUPTIONS if any(Cell(name, severity) not in errors for severity in SEVERITIES)]
     if missing:
-        return (f"a mean needs all severities of all its corruptions; {len(missing)} of 19 are not complete",)
+        return (f"mCE needs all severities of all its corruptions; {len(missing)} of the 19 are not complete",)
     lines = []
     for metric in image_metrics():
         if not QUANTITIES[metric.quantity].needs_clean:

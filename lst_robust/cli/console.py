@@ -33,7 +33,7 @@ from rich.progress import (
 
 from lst_robust.errors import LstRobustError, one_line
 from lst_robust.runtime.interruption import Interruption, check_interrupted
-from lst_robust.runtime.process_group import is_leader
+from lst_robust.runtime.rank import is_leader
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,8 +50,8 @@ class PipeConsole(Console):
         raise BrokenPipeError
 
 
-out = PipeConsole()
-err = PipeConsole(stderr=True)
+out = PipeConsole(emoji=False)  # a name may have :colons:
+err = PipeConsole(emoji=False, stderr=True)
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
@@ -65,6 +65,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit|Palette images with")
         try:
             with Interruption(), lines_on_stderr():
+                check_interrupted()  # it may have come while modules were imported
                 return command(*args, **kwargs)
         except LstRobustError as error:
             print_error(*str(error).splitlines())

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from lst_robust.benchmark import checked_corruptions
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, print_json, print_line, print_note
 from lst_robust.cli.output import Output
@@ -43,62 +44,74 @@ are taken instead. An interrupted call goes on where it was. The bytes are the s
 """
 
 
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="[SRC] DST", help="Folder of the images, and folder to write or to verify.")
+]
+SuiteInstead = Annotated[
+    str | None, typer.Option("--suite", "-s", help="Test images and settings of a suite, in place of SRC.")
+]
+Format = Annotated[
+    Literal["tree", "npy"],
+    typer.Option("--format", "-f", envvar="LST_ROBUST_FORMAT", help="A file an image, or an array a corruption."),
+]
+ImageFormat = Annotated[
+    Literal["jpeg", "png"] | None,
+    typer.Option("--image-format", help="In a tree; jpeg has quality 85, as the official sets.  [default: jpeg]"),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", envvar="LST_ROBUST_PRESET", help="imagenet, tiny-imagenet or cifar.  [default: imagenet]"),
+]
+Style = Annotated[
+    str | None,
+    typer.Option("--style", envvar="LST_ROBUST_STYLE", help="hendrycks or imagecorruptions.  [default: hendrycks]"),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        envvar="LST_ROBUST_SIZE",
+        help="Side S of the squares (shorter side to S·256/224, then the centre S), or keep.  "
+        "[default: 224 with the preset imagenet, else keep]",
+    ),
+]
+VerifyOnly = Annotated[
+    bool, typer.Option("--verify/--no-verify", help="Only check the set in DST against its MANIFEST.json.")
+]
+Sheet = Annotated[
+    str | None,
+    typer.Option(
+        "--sheet",
+        metavar="PNG",
+        help="Only draw all (or the chosen) corruptions of an image, given as the argument; - is standard output.",
+    ),
+]
+
+
 def corrupt_command(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="[SRC] DST", help="Folder of the images, and folder to write or to verify.")
-    ],
-    suite: Annotated[
-        str | None, typer.Option("--suite", "-s", help="Test images and settings of a suite, in place of SRC.")
-    ] = None,
+    paths: Paths,
+    suite: SuiteInstead = None,
     data_dir: opt.DataDir = None,
-    format_: Annotated[
-        Literal["tree", "npy"],
-        typer.Option("--format", "-f", envvar="LST_ROBUST_FORMAT", help="A file an image, or an array a corruption."),
-    ] = "tree",
-    image_format: Annotated[
-        Literal["jpeg", "png"] | None,
-        typer.Option("--image-format", help="In a tree; jpeg has quality 85, as the official sets.  [default: jpeg]"),
-    ] = None,
+    format_: Format = "tree",
+    image_format: ImageFormat = None,
     corruptions: opt.Corruptions = None,
     severities: opt.Severities = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            "--preset", envvar="LST_ROBUST_PRESET", help="imagenet, tiny-imagenet or cifar.  [default: imagenet]"
-        ),
-    ] = None,
-    style: Annotated[
-        str | None,
-        typer.Option("--style", envvar="LST_ROBUST_STYLE", help="hendrycks or imagecorruptions.  [default: hendrycks]"),
-    ] = None,
+    preset: Preset = None,
+    style: Style = None,
     seed: opt.NoiseSeed = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--size",
-            envvar="LST_ROBUST_SIZE",
-            help="Side S of the squares (shorter side to S·256/224, then the centre S), or keep.  "
-            "[default: 224 with the preset imagenet, else keep]",
-        ),
-    ] = None,
+    size: Size = None,
     workers: opt.Workers = None,
     skip_unreadable: opt.SkipUnreadable = False,
-    verify_only: Annotated[
-        bool, typer.Option("--verify/--no-verify", help="Only check the set in DST against its MANIFEST.json.")
-    ] = False,
-    sheet: Annotated[
-        str | None,
-        typer.Option(
-            "--sheet",
-            metavar="PNG",
-            help="Only draw all corruptions of an image, given as the argument; - is standard output.",
-        ),
-    ] = None,
+    verify_only: VerifyOnly = False,
+    sheet: Sheet = None,
     json: opt.Json = False,
 ) -> None:
     if sheet is not None:
         (image,) = _exactly(paths, 1, "--sheet OUT.png IMAGE")
-        _draw(image, Output("--sheet", sheet, json=json), preset or "imagenet", style or "hendrycks", seed or 0, size)
+        chosen = opt.parse_corruptions(corruptions)
+        chosen = None if chosen is None else checked_corruptions("corruptions", chosen)
+        png = Output("--sheet", sheet, json=json)
+        _draw(image, png, preset or "imagenet", style or "hendrycks", seed or 0, size, chosen)
         return
     workers = worker_count(workers)
     if verify_only:
@@ -199,9 +212,17 @@ def _verify(folder: Path, workers: int, json: bool) -> None:
         print_line(f"{folder}: all {cells} cells of {images} images are as they were made")
 
 
-def _draw(image: Path, png: Output, preset: str, style: str, seed: int, size: str | None) -> None:
+def _draw(
+    image: Path,
+    png: Output,
+    preset: str,
+    style: str,
+    seed: int,
+    size: str | None,
+    corruptions: tuple[str, ...] | None,
+) -> None:
     side = parse_size(size) if size else SIZES.get(preset)
-    png.write(draw_sheet(image, preset=preset, style=style, seed=seed, size=side))
+    png.write(draw_sheet(image, preset=preset, style=style, seed=seed, size=side, corruptions=corruptions))
     png.say_written()
 
 

@@ -16,7 +16,7 @@ from lst_robust.cli.output import Output, console_beside
 from lst_robust.errors import LstRobustError
 from lst_robust.reporting.views.evaluation import evaluation_view
 from lst_robust.runtime.allocator import keep_memory_mapped
-from lst_robust.runtime.process_group import is_leader
+from lst_robust.runtime.rank import is_leader
 
 HELP = """Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.
 
@@ -34,62 +34,69 @@ an interruption, measures only what is missing. Under `torchrun` the processes s
 """
 
 
+Checkpoint = Annotated[
+    Path | None, typer.Option("--checkpoint", envvar="LST_ROBUST_CHECKPOINT", help="Weights to load.")
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", envvar="LST_ROBUST_LIMIT", help="A fixed stratified subset of so many images."),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        "-b",
+        envvar="LST_ROBUST_BATCH_SIZE",
+        help="Images in the network at a time, at most.  [default: suite's]",
+    ),
+]
+Train = Annotated[
+    bool,
+    typer.Option(
+        "--train/--no-train", envvar="LST_ROBUST_TRAIN", help="Train a model that has no checkpoint for the suite."
+    ),
+]
+TrainSeed = Annotated[
+    int | None,
+    typer.Option("--train-seed", envvar="LST_ROBUST_TRAIN_SEED", help="Seed of that training.  [default: recipe's]"),
+]
+WriteNormaliser = Annotated[
+    str | None,
+    typer.Option(
+        "--write-normaliser",
+        metavar="FILE",
+        help="Also write the measured errors as a normaliser's YAML file; - is standard output.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite/--no-overwrite", envvar="LST_ROBUST_OVERWRITE", help="Measure finished cells again."),
+]
+
+
 def eval_command(
     model: opt.Model,
     suite: opt.Suite = "digits-c",
-    checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", envvar="LST_ROBUST_CHECKPOINT", help="Weights to load.")
-    ] = None,
+    checkpoint: Checkpoint = None,
     data_dir: opt.DataDir = None,
     corrupted_dir: opt.CorruptedDir = None,
     corruptions: opt.Corruptions = None,
     severities: opt.Severities = None,
     preprocess: opt.Preprocess = None,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", envvar="LST_ROBUST_LIMIT", help="A fixed stratified subset of so many images."),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size",
-            "-b",
-            envvar="LST_ROBUST_BATCH_SIZE",
-            help="Images in the network at a time, at most.  [default: suite's]",
-        ),
-    ] = None,
+    limit: Limit = None,
+    batch_size: BatchSize = None,
     workers: opt.Workers = None,
     device: opt.Device = "auto",
     seed: opt.NoiseSeed = None,
-    train: Annotated[
-        bool,
-        typer.Option(
-            "--train/--no-train", envvar="LST_ROBUST_TRAIN", help="Train a model that has no checkpoint for the suite."
-        ),
-    ] = True,
-    train_seed: Annotated[
-        int | None,
-        typer.Option(
-            "--train-seed", envvar="LST_ROBUST_TRAIN_SEED", help="Seed of that training.  [default: recipe's]"
-        ),
-    ] = None,
+    train: Train = True,
+    train_seed: TrainSeed = None,
     set_: opt.Set = None,
     normaliser: opt.Normaliser = "suite",
-    write_normaliser: Annotated[
-        str | None,
-        typer.Option(
-            "--write-normaliser",
-            metavar="FILE",
-            help="Also write the measured errors as a normaliser's YAML file; - is standard output.",
-        ),
-    ] = None,
+    write_normaliser: WriteNormaliser = None,
     skip_unreadable: opt.SkipUnreadable = False,
     amp: opt.Amp = False,
     results_dir: opt.ResultsDir = Path("results"),
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite/--no-overwrite", envvar="LST_ROBUST_OVERWRITE", help="Measure finished cells again."),
-    ] = False,
+    overwrite: Overwrite = False,
     json: opt.Json = False,
 ) -> None:
     output = None if write_normaliser is None else Output("--write-normaliser", write_normaliser, json=json)

@@ -144,9 +144,9 @@ def parse_severities(text: str | None) -> tuple[int, ...] | None:
         return None
     severities: list[int] = []
     for part in text.split(","):
-        low, _, high = part.strip().partition("-")
+        low, dash, high = part.strip().partition("-")
         try:
-            first, last = int(low), int(high or low)
+            first, last = int(low), int(high if dash else low)
         except ValueError:
             raise UsageError(f"severities {text!r}: give numbers and ranges such as 1,3 or 1-5") from None
         for severity in (first, last):  # before the range is written out

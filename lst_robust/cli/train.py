@@ -14,7 +14,7 @@ from lst_robust.cli.console import RichObserver, print_json, print_line, print_n
 from lst_robust.errors import UsageError
 from lst_robust.runtime.allocator import keep_memory_mapped
 from lst_robust.runtime.files import check_output
-from lst_robust.runtime.process_group import is_leader
+from lst_robust.runtime.rank import is_leader
 from lst_robust.suites import Suite, load_suite
 from lst_robust.suites.recipe import Recipe, load_recipe, recipe_names
 
@@ -33,45 +33,57 @@ An interrupted training goes on from its last whole epoch when the same command 
 """
 
 
+RecipeName = Annotated[
+    str | None, typer.Option("--recipe", help="Name of a recipe or YAML file, in place of the suite's.")
+]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="In place of the recipe's.")]
+Lr = Annotated[float | None, typer.Option("--lr", help="Peak learning rate in place of the recipe's.")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", "-b", help="In place of the recipe's.")]
+Accumulate = Annotated[
+    int | None,
+    typer.Option("--accumulate", help="Parts in which a batch goes through the network, to save memory."),
+]
+EvaluateEvery = Annotated[
+    int | None, typer.Option("--evaluate-every", help="Epochs between two looks at the test error, for the log.")
+]
+Keep = Annotated[
+    Literal["last", "best"] | None,
+    typer.Option("--keep", help="The epoch to keep; best is chosen by test error, which flatters it."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and augmentation.")]
+OutFile = Annotated[
+    Path | None, typer.Option("--out", "-o", help="The checkpoint to write.  [default: below the results folder]")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="Go on with an interrupted training, or start it over.")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite/--no-overwrite", help="Train again although the checkpoint is there.")
+]
+Half = Annotated[bool, typer.Option("--half/--no-half", help="Store the weights as float16, in half the space.")]
+
+
 def train_command(
     model: opt.Model,
     suite: opt.Suite = "digits-c",
     data_dir: opt.DataDir = None,
-    recipe: Annotated[
-        str | None, typer.Option("--recipe", help="Name of a recipe or YAML file, in place of the suite's.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="In place of the recipe's.")] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate in place of the recipe's.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", help="In place of the recipe's.")] = None,
-    accumulate: Annotated[
-        int | None,
-        typer.Option("--accumulate", help="Parts in which a batch goes through the network, to save memory."),
-    ] = None,
-    evaluate_every: Annotated[
-        int | None, typer.Option("--evaluate-every", help="Epochs between two looks at the test error, for the log.")
-    ] = None,
-    keep: Annotated[
-        Literal["last", "best"] | None,
-        typer.Option("--keep", help="The epoch to keep; best is chosen by test error, which flatters it."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and augmentation.")] = None,
+    recipe: RecipeName = None,
+    epochs: Epochs = None,
+    lr: Lr = None,
+    batch_size: BatchSize = None,
+    accumulate: Accumulate = None,
+    evaluate_every: EvaluateEvery = None,
+    keep: Keep = None,
+    seed: Seed = None,
     set_: opt.Set = None,
-    out_file: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The checkpoint to write.  [default: below the results folder]")
-    ] = None,
+    out_file: OutFile = None,
     workers: opt.Workers = None,
     device: opt.Device = "auto",
     skip_unreadable: opt.SkipUnreadable = False,
     results_dir: opt.ResultsDir = Path("results"),
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on with an interrupted training, or start it over.")
-    ] = True,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite/--no-overwrite", help="Train again although the checkpoint is there.")
-    ] = False,
-    half: Annotated[
-        bool, typer.Option("--half/--no-half", help="Store the weights as float16, in half the space.")
-    ] = False,
+    resume: Resume = True,
+    overwrite: Overwrite = False,
+    half: Half = False,
     json: opt.Json = False,
 ) -> None:
     if out_file is not None:
@@ -104,16 +116,8 @@ def train_command(
     if not json:
         print_line(str(checkpoint))
         return
-    print_json(
-        {
-            "model": model,
-            "suite": resolved.name,
-            "checkpoint": str(checkpoint),
-            "trained": trained,
-            "sha256": lst_robust.checkpoint_sha256(checkpoint),
-            "recipe": chosen.model_dump(mode="json"),
-        }
-    )
+    facts = {"model": model, "suite": resolved.name, "checkpoint": str(checkpoint), "trained": trained}
+    print_json(facts | {"sha256": lst_robust.checkpoint_sha256(checkpoint), "recipe": chosen.model_dump(mode="json")})
 
 
 def _check_destination(out_file: Path) -> None:

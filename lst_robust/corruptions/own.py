@@ -81,7 +81,7 @@ def register_corruption(
 
     def register(function: F) -> F:
         arguments.function(f"what is registered as {name}", function)
-        _refuse_another_s_name(name, function)
+        _refuse_taken_name(name, function)
         add_corruption(name, group, default_label(str(name)) if label is None else label)
         apply: Apply = OneByOne(name, function) if draw is None else function
         corruption = Corruption(name, by_preset, apply, draw or _draw_keys, kernel)
@@ -139,7 +139,7 @@ def guarded(name: str, work: Callable[[np.ndarray, Streams], Any]) -> Callable[[
             reason, (height, width) = " ".join(str(error).split())[:MAX_REASON], images.shape[1:3]
             raise UsageError(
                 f"corruption {name} failed on images of {width}x{height} pixels ({type(error).__name__}: {reason}): "
-                "mend its code"
+                "correct its code"
             ) from error
         return checked_result(name, result, images.shape)
 
@@ -155,7 +155,7 @@ def _generator(key: np.ndarray) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int(key[0]) | int(key[1]) << 32))
 
 
-def _refuse_another_s_name(name: str, function: Callable[..., Any]) -> None:
+def _refuse_taken_name(name: str, function: Callable[..., Any]) -> None:
     """A module may register a name again, such as from a notebook's cell that is run twice, but not another's."""
     if name in _registered:
         before, now = _registered[name].code[0].__module__, getattr(function, "__module__", "")

@@ -101,7 +101,7 @@ def image_files(folder: Path) -> list[str]:
 
 
 def _not_listed(folder: Path, error: OSError) -> DataError:
-    return DataError(f"{error.filename or folder} cannot be read ({error.strerror}): mend or remove it")
+    return DataError(f"{error.filename or folder} cannot be read ({error.strerror}): repair or remove it")
 
 
 def files_by_class(

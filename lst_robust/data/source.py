@@ -57,7 +57,7 @@ class ImageSource(ABC):
     ids: tuple[str, ...]
     image_size: int
     skipped: tuple[str, ...] = ()
-    advice: str = "Mend or remove them, or leave them out with --skip-unreadable"
+    advice: str = "Repair or remove them, or leave them out with --skip-unreadable"
 
     @property
     def geometry(self) -> Geometry:

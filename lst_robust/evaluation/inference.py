@@ -93,8 +93,7 @@ class InferenceRunner:
     ) -> None:
         self.network, self.classes, self.settings = network, classes, settings
         self.preprocess = Preprocess(pixels.mean, pixels.std, settings.device)
-        self.torch_threads = torch.get_num_threads()
-        self.sizes = Sizes.of(network, settings, image_size, self.torch_threads)
+        self.sizes = Sizes.of(network, settings, image_size, torch.get_num_threads())
         self._at_once = self.sizes.at_once  # less once the device's memory has run out
 
     def outcomes(self, load: Load, labels: np.ndarray) -> Generator[Outcomes, None, None]:
@@ -118,6 +117,7 @@ class InferenceRunner:
 
     def _on_each_thread(self, load: Load, labels: np.ndarray, batches: list[range]) -> Generator[Outcomes, None, None]:
         computing = Semaphore(self.sizes.threads)  # further workers load ahead
+        threads_before = torch.get_num_threads()  # a caller may have changed them since the plan was made
 
         def load_and_classify(batch: range) -> Outcomes:
             images = load(batch)
@@ -129,7 +129,7 @@ class InferenceRunner:
             with closing(outcomes):
                 yield from outcomes
         finally:
-            torch.set_num_threads(self.torch_threads)
+            torch.set_num_threads(threads_before)
 
     def _classified(self, images: np.ndarray, labels: np.ndarray) -> Outcomes:
         def outcomes(some: slice) -> Outcomes:

@@ -81,11 +81,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
     return unwrapped(compiled) if isinstance(compiled, nn.Module) else model
 
 
-def with_statistics(subject: ModelUnderTest, pixels: PixelStatistics) -> ModelUnderTest:
+def with_statistics(found: ModelUnderTest, pixels: PixelStatistics) -> ModelUnderTest:
     """The same network with its input normalised in another way, which becomes part of its identity."""
     note = _noted(pixels)
-    identity = subject.identity.model_copy(update={"options": {**subject.identity.options, **note}})
-    return replace(subject, identity=identity, pixels=pixels)
+    identity = found.identity.model_copy(update={"options": {**found.identity.options, **note}})
+    return replace(found, identity=identity, pixels=pixels)
 
 
 def from_library(name: str, suite: Suite, source: ImageSource, options: Options) -> ModelUnderTest:

@@ -96,7 +96,7 @@ def plan(request: EvalRequest) -> EvalPlan:
         if request.suite.protocol == "official":
             _require_same_files(finished, prepared.images, set(cells) if request.overwrite else set(), request.workers)
         else:
-            finished = _of_todays_code({cell: finished[cell] for cell in cells if cell in finished}, prepared.images)
+            finished = _of_todays_code(finished, cells, prepared.images)
         # Rank 0's list, and everybody has it before anybody writes.
         missing = ranks.gather([cell for cell in cells if request.overwrite or cell not in finished])[0]
     return EvalPlan(request, run_file, tuple(cells), tuple(missing), prepared.images.clean.skipped, prepared)
@@ -131,7 +131,7 @@ def probe_answers(runner: InferenceRunner, name: str, image_size: int) -> np.nda
     except Exception as error:  # the network's own code: anything can happen in it
         raise UsageError(
             f"{name} cannot classify {len(images)} float32 images of {image_size} pixels "
-            f"({type(error).__name__}: {_reason(error)}): mend its code, or give it weights of float32"
+            f"({type(error).__name__}: {_reason(error)}): correct its code, or give it weights of float32"
         ) from error
     if not same_answers(answers, again):
         logger.warning(
@@ -153,13 +153,24 @@ def _agreed_run(prepared: Prepared, store: Store, ranks: Ranks) -> RunFile:
     return ranks.gather(settled)[0]
 
 
-def _of_todays_code(records: Mapping[Cell, Record], images: CellImages) -> dict[Cell, Record]:
-    """The records without those of own corruptions whose code has changed since: they are measured anew."""
-    same = {cell: record for cell, record in records.items() if record.pixels == images.pixels_digest(cell, 1)}
-    changed = sorted({cell.corruption for cell in records if cell not in same})
-    if changed:
-        logger.info("the code of %s has changed since it was measured: it is measured anew", ", ".join(changed))
-    return same
+def _of_todays_code(records: Mapping[Cell, Record], wanted: Collection[Cell], images: CellImages) -> dict[Cell, Record]:
+    """The wanted records without those of own corruptions whose code has changed since: they are measured anew.
+
+    records: all of the run. A warning names cells of these corruptions that are not wanted: they stay as they were.
+    """
+    corruptions = {cell.corruption for cell in wanted}
+    of_wanted = {cell: record for cell, record in records.items() if cell.corruption in corruptions}
+    changed = [cell for cell, record in of_wanted.items() if record.pixels != images.pixels_digest(cell, 1)]
+    if again := sorted({cell.corruption for cell in changed if cell in wanted}):
+        logger.info("the code of %s has changed since it was measured: it is measured anew", ", ".join(again))
+    if left := sorted(cell.name for cell in changed if cell not in wanted):
+        logger.warning(
+            "%d cells, such as %s, were measured with other code of their corruption, and stay as they are: measure "
+            "all severities again",
+            len(left),
+            left[0],
+        )
+    return {cell: record for cell, record in of_wanted.items() if cell in wanted and cell not in changed}
 
 
 def _require_same_files(

@@ -235,9 +235,9 @@ def _model(value: object) -> str | nn.Module:
         return value
     if not isinstance(value, str):
         raise wrong("model", value, "give a name (see model_names) or a network, an nn.Module")
-    model_info(value)  # which knows the names
     if len(value) > MAX_MODEL:
         raise wrong("model", value, f"give a path of at most {MAX_MODEL} characters, such as a relative one")
+    model_info(value)  # which knows the names
     file, colon, function = plain(value).rpartition(":")
     return f"{Path(file)}:{function}" if colon and file.endswith(".py") else plain(value)  # ./net.py:f is net.py:f
 

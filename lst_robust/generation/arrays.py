@@ -61,8 +61,8 @@ class ArrayLayout(Layout):
             os.replace(fresh, self._part(name))
 
     def missing(self, cell: Cell, rows: np.ndarray) -> np.ndarray:
-        there = self._final(cell.corruption).is_file() or self._mark(rows).is_file()
-        return rows[:0] if there else rows
+        written = self._final(cell.corruption).is_file() or self._mark(rows).is_file()
+        return rows[:0] if written else rows
 
     def write(self, cell: Cell, rows: np.ndarray, images: np.ndarray) -> None:
         """`rows` must follow one another. Written, not mapped: a full disk is then an error and not a signal."""

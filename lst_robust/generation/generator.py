@@ -119,14 +119,14 @@ class _Work:
         self._started = 0.0
 
     def run(self, chunks: list[np.ndarray], workers: int, ranks: Ranks) -> None:
-        mine = chunks[ranks.rank :: ranks.world]
-        total = sum(map(len, mine)) * len(self.files.cells)
+        share_of_rank = chunks[ranks.rank :: ranks.world]
+        total = sum(map(len, share_of_rank)) * len(self.files.cells)
         share = f" (rank 0 of {ranks.world})" if ranks.world > 1 else ""
         self.observer.start(f"corrupting {self.source.name}{share}", total)
         self._started = time.perf_counter()
         with ThreadPoolExecutor(workers, thread_name_prefix="corrupt") as pool:
             try:
-                for future in as_completed([pool.submit(self._chunk, rows) for rows in mine]):
+                for future in as_completed([pool.submit(self._chunk, rows) for rows in share_of_rank]):
                     future.result()
                     check_interrupted()
             except BaseException:

@@ -166,29 +166,29 @@ def begin(folder: Path, plan: Manifest) -> bool:
             raise UsageError(f"{folder} is not empty and has no {MANIFEST}: choose a new or empty folder")
         write(folder, plan)
         return False
-    there = read(folder)
-    if differences := _differences(there, plan):
+    earlier = read(folder)
+    if differences := _differences(earlier, plan):
         raise UsageError(f"{folder} holds another set ({'; '.join(differences)}): choose another folder, or remove it")
-    return there.cells is not None
+    return earlier.cells is not None
 
 
-def _differences(there: Manifest, plan: Manifest) -> list[str]:
+def _differences(earlier: Manifest, plan: Manifest) -> list[str]:
     differences = [
         f"{key} {_short(old)}, not {_short(new)}"
-        for (key, old), (_, new) in zip(there.settings, plan.settings, strict=True)
+        for (key, old), (_, new) in zip(earlier.settings, plan.settings, strict=True)
         if old != new
     ]
-    if there.engine != plan.engine:
-        differences.append(f"engine {there.engine}, not {plan.engine}")
-    if there.settings.corruptions == plan.settings.corruptions and there.own != plan.own:
+    if earlier.engine != plan.engine:
+        differences.append(f"engine {earlier.engine}, not {plan.engine}")
+    if earlier.settings.corruptions == plan.settings.corruptions and earlier.own != plan.own:
         digests = plan.own or {}
-        changed = [name for name, digest in (there.own or {}).items() if digests.get(name) != digest]
+        changed = [name for name, digest in (earlier.own or {}).items() if digests.get(name) != digest]
         differences.append(f"made when {', '.join(changed)} had other code, constants or another version")
-    if there.fingerprint != plan.fingerprint and there.settings.size == plan.settings.size:  # which it depends on
-        differences.append(f"made from {len(there.images)} other images")
-    elif there.pixels is None:
+    if earlier.fingerprint != plan.fingerprint and earlier.settings.size == plan.settings.size:  # which it depends on
+        differences.append(f"made from {len(earlier.images)} other images")
+    elif earlier.pixels is None:
         differences.append("made by an earlier release, which did not note of which pixels")
-    elif there.pixels != plan.pixels:
+    elif earlier.pixels != plan.pixels:
         differences.append("made from images of the same names, but other pixels")
     return differences
 

@@ -235,7 +235,7 @@ def _build_from_file(path: Path, function: str, *, num_classes: int, image_size:
         raise
     except (Exception, SystemExit) as error:  # the file's own code: anything can happen in it
         reason = " ".join(str(error).split())
-        raise UsageError(f"{path}:{function} failed ({type(error).__name__}: {reason}): mend its code") from error
+        raise UsageError(f"{path}:{function} failed ({type(error).__name__}: {reason}): correct its code") from error
     if found not in (f"(2, {num_classes})", ON_META):
         raise UsageError(
             f"{path}:{function}: its network makes {found} of two images: it must make a tensor (2, {num_classes}) of "

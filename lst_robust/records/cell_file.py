@@ -33,12 +33,13 @@ def to_json(record: Record) -> bytes:
 def read_cell(path: Path, run: Run) -> Record:
     """The record of a run in a cell's file, checked.
 
-    Raises DataError, one line, when it is damaged, or of another run or cell; EarlierReleaseError when an earlier
-    release has written it.
+    Raises DataError, one line, when it is damaged, or of another run or cell; EarlierReleaseError when it is sound, but
+    an earlier release has written it.
     """
     data = read_json(path)
     schema = data.get("schema_version") if isinstance(data, Mapping) else None
     if schema in EARLIER_SCHEMAS:
+        _require_place(path, read_earlier(path), run)  # a damaged one cannot be packed: its cell is measured again
         raise EarlierReleaseError(
             f"{path}: written by an earlier release; pack it with lst-robust migrate {path.parents[3]}"
         )
@@ -48,9 +49,25 @@ def read_cell(path: Path, run: Run) -> Record:
     if data.get("run") != run.digest:
         raise DataError(f"{path}: belongs to another run")
     record = checked_record(path, fields | {"protocol": run.protocol, "model": run.model})
-    if path.stem != record.cell.name:
-        raise DataError(f"{path}: belongs to another cell, {record.cell.name}")
+    _require_place(path, record, run)
     return record
+
+
+def read_earlier(path: Path) -> Record:
+    """The record in a file of an earlier release, checked; DataError in one line when it cannot be trusted.
+
+    Schema 1 had no top-5 error, no calibration and no transform, which are None.
+    """
+    data = read_json(path)
+    fields = dict(data) if isinstance(data, Mapping) else {}
+    schema = fields.pop("schema_version", None)
+    if schema not in EARLIER_SCHEMAS:
+        raise DataError(f"{path}: not a record of an earlier release (schema_version {schema!r})")
+    if schema == 1:
+        provenance = fields.get("provenance")
+        fields |= {"top5_error": None, "calibration": None}
+        fields["provenance"] = {**provenance, "transform": None} if isinstance(provenance, Mapping) else provenance
+    return checked_record(path, fields)
 
 
 def is_of_earlier_release(path: Path) -> bool:
@@ -79,3 +96,10 @@ def checked_record(path: Path, fields: Mapping[str, Any]) -> Record:
         raise DataError(f"{path}: not a valid record ({first_mistake(error)})") from error
     except ValueError as error:
         raise DataError(f"{path}: not a valid record ({error})") from error
+
+
+def _require_place(path: Path, record: Record, run: Run) -> None:
+    if record.run.digest != run.digest:
+        raise DataError(f"{path}: belongs to another run")
+    if path.stem != record.cell.name:
+        raise DataError(f"{path}: belongs to another cell, {record.cell.name}")

@@ -8,17 +8,17 @@ What is lacking is None, and a run keeps its name.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from lst_robust.errors import DataError
-from lst_robust.records.cell_file import EARLIER_SCHEMAS, checked_record, is_of_earlier_release, read_cell, read_json
+from lst_robust.records.cell_file import is_of_earlier_release, read_cell, read_earlier
 from lst_robust.records.packed import packed_run, read_packed_run
 from lst_robust.records.record import Record
 from lst_robust.records.run_file import RunFile
-from lst_robust.records.store import PACKED, RUN_FILE, RUN_FOLDERS, cell_files, run_file_of
+from lst_robust.records.store import PACKED, RUN_FILE, RUN_FOLDERS, cell_files, packing, run_file_of
 from lst_robust.runtime.files import remove, write_output
 
 logger = logging.getLogger(__name__)
@@ -57,26 +57,18 @@ def earlier_record(folder: Path) -> Record | None:
     return None
 
 
-def read_earlier(path: Path) -> Record:
-    """The record in a file of an earlier release, checked; DataError in one line when it cannot be trusted."""
-    data = read_json(path)
-    fields = dict(data) if isinstance(data, Mapping) else {}
-    schema = fields.pop("schema_version", None)
-    if schema not in EARLIER_SCHEMAS:
-        raise DataError(f"{path}: not a record of an earlier release (schema_version {schema!r})")
-    if schema == 1:
-        provenance = fields.get("provenance")
-        fields |= {"top5_error": None, "calibration": None}
-        fields["provenance"] = {**provenance, "transform": None} if isinstance(provenance, Mapping) else provenance
-    return checked_record(path, fields)
-
-
 def _migrate_run(folder: Path) -> tuple[int, list[Path]]:
     """How many cells were packed, and the files that cannot be trusted."""
+    if not any(map(is_of_earlier_release, cell_files(folder))):  # the disk may be read-only
+        return 0, []
+    with packing(folder):
+        return _migrate_claimed_run(folder)
+
+
+def _migrate_claimed_run(folder: Path) -> tuple[int, list[Path]]:
+    """As `_migrate_run`, of a run that no other process packs at the same time."""
     paths = cell_files(folder)
     earlier_paths = [path for path in paths if is_of_earlier_release(path)]
-    if not earlier_paths:
-        return 0, []
     earlier, refused = _readable(earlier_paths, lambda path: _earlier_in_place(path, folder))
     if not earlier:
         return 0, refused

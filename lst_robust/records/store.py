@@ -119,7 +119,7 @@ class Store:
         folder = self.run_folder(run)
         if not any(folder.glob("*.json")):  # all is packed: the disk may be read-only
             return
-        with file_lock(folder / ".pack.lock", wait=True):
+        with packing(folder):
             states = _states(cell_files(folder))
             loose = self._loose(run, quiet=True)
             packed = self._trusted_packed(run)
@@ -181,6 +181,11 @@ class Store:
 
     def _path(self, run: Run, cell: Cell) -> Path:
         return self.run_folder(run) / f"{cell.name}.json"
+
+
+def packing(folder: Path) -> AbstractContextManager[bool]:
+    """Within it no other process packs the run of this folder; it waits for one that does."""
+    return file_lock(folder / ".pack.lock", wait=True)
 
 
 def run_folders(folder: Path) -> list[Path]:
@@ -257,17 +262,20 @@ def _read_folder(folder: Path, predictions: bool) -> PackedRun | None:
     if not folder.name.endswith(run_file.run.digest):
         logger.warning("%s: holds another run than its name says; it is left out", folder)
         return None
-    earlier = [path for path in paths if is_of_earlier_release(path)]
-    if earlier:
-        logger.warning("%s", _of_earlier_release(folder, len(earlier)))
-    for path in sorted(set(paths) - set(earlier)):
+    earlier = 0
+    for path in paths:
         try:
             record = read_cell(path, run_file.run)
+        except EarlierReleaseError:
+            earlier += 1
+            continue
         except DataError as error:
             if path.exists():
                 logger.warning("%s; it is left out", error)
             continue
         records[record.cell] = record
+    if earlier:
+        logger.warning("%s", _of_earlier_release(folder, earlier))
     if (folder / PACKED).exists():
         try:
             packed = read_packed_run(folder / PACKED, predictions=predictions)

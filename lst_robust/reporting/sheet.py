@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -30,11 +31,20 @@ COLOURS = {"noise": "#b5483a", "blur": "#2f6f9f", "weather": "#3d7f6f", "digital
 COLOUR_OF_OTHERS = "#4d5b66"  # groups of corruptions from outside
 
 
-def draw_sheet(image: Path, *, preset: str, style: str, seed: int, size: int | None) -> bytes:
+def draw_sheet(
+    image: Path,
+    *,
+    preset: str,
+    style: str,
+    seed: int,
+    size: int | None,
+    corruptions: Collection[str] | None = None,
+) -> bytes:
     """The contact sheet of an image file, as the content of a PNG file.
 
-    size: side of the square cut from its centre, as for generated sets; None takes the whole image. Raises DataError
-    for an image that cannot be read, UsageError for one that a corruption cannot take, unknown presets and styles.
+    size: side of the square cut from its centre, as for generated sets; None takes the whole image. corruptions: those
+    shown; None shows all. Raises DataError for an image that cannot be read, UsageError for one that a corruption
+    cannot take, unknown presets and styles.
     """
     try:
         pixels = decode_whole(image) if size is None else decode(image, centre_crop(size, cut_from(size)))
@@ -42,9 +52,14 @@ def draw_sheet(image: Path, *, preset: str, style: str, seed: int, size: int | N
         raise DataError(f"{image} cannot be read as an image ({' '.join(str(error).split())})") from error
     height, width = pixels.shape[:2]
     facts = f"{width} x {height} pixels, preset {preset}, style {style}, seed {seed}"
-    sheet = _Sheet(pixels, image.name, facts)
-    for group, corruptions in groups().items():
-        for corruption in corruptions:
+    shown = {
+        group: rows
+        for group, names in groups().items()
+        if (rows := [name for name in names if corruptions is None or name in corruptions])
+    }
+    sheet = _Sheet(pixels, image.name, facts, [len(rows) for rows in shown.values()])
+    for group, rows in shown.items():
+        for corruption in rows:
             sheet.add_row(
                 corruption,
                 [corrupt(pixels, corruption, s, preset=preset, style=style, seed=seed) for s in SEVERITIES],
@@ -58,11 +73,11 @@ def draw_sheet(image: Path, *, preset: str, style: str, seed: int, size: int | N
 class _Sheet:
     """A picture that grows row by row: band of the group, name, the original, the severities."""
 
-    def __init__(self, original: np.ndarray, title: str, facts: str) -> None:
+    def __init__(self, original: np.ndarray, title: str, facts: str, bands: list[int]) -> None:
+        """bands: how many rows each group has."""
         self.tile = _fitted(original.shape[1], original.shape[0])
         self.original = self._scaled(original)
-        bands = groups().values()
-        rows, columns = sum(map(len, bands)), 1 + len(SEVERITIES)
+        rows, columns = sum(bands), 1 + len(SEVERITIES)
         self.left = MARGIN + BAND + NAME
         width = self.left + columns * (self.tile[0] + GAP) + GROUP_GAP - GAP + MARGIN
         height = MARGIN + TITLE + HEADINGS + rows * (self.tile[1] + GAP) + (len(bands) - 1) * GROUP_GAP + MARGIN

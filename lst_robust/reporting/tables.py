@@ -145,8 +145,8 @@ def checked_summaries(results: Iterable[Summary | Mapping[str, Any]]) -> list[Su
             except UsageError as error:
                 raise UsageError(f"results[{index}] is {error}") from error
         else:
-            mend = "give evaluation.summary(), or the JSON of lst-robust eval --json"
-            raise wrong(f"results[{index}]", result, mend)
+            advice = "give evaluation.summary(), or the JSON of lst-robust eval --json"
+            raise wrong(f"results[{index}]", result, advice)
     return found
 
 
@@ -219,7 +219,8 @@ def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, intervals: bool) ->
         why = (
             "the suite has no normaliser"
             if not protocol["normaliser"]
-            else f"the errors of all five severities are needed to divide by those of {protocol['normaliser']}"
+            else "a CE needs the errors of all five severities, and on the same corruption those of "
+            f"{protocol['normaliser']}"
         )
         notes.append(f"No CE and no mCE: {why}. The columns hold mean top-1 errors over the severities.")
     further = [label_of(name) for name in quantities if name not in METRICS and name not in CORRUPTIONS]

@@ -18,7 +18,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, ClassVar
 
-from lst_robust.runtime.process_group import is_leader
+from lst_robust.runtime.rank import is_leader
 
 GRACE = 3.0  # seconds for the work to come to its next step; schedulers and torchrun kill after ten to thirty
 AGAIN = 1.0  # seconds before a further signal counts: `timeout` and schedulers send the same to process and group

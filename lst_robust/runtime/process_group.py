@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from lst_robust.errors import LstRobustError, UsageError
+from lst_robust.runtime.rank import rank_and_world
 
 TIMEOUT = timedelta(days=30)  # ranks may finish hours apart; torchrun ends all of them when one fails
 
@@ -53,11 +54,6 @@ class Ranks(NamedTuple):
         return values
 
 
-def is_leader() -> bool:
-    """Whether this process is rank 0 of torchrun's, or alone."""
-    return _ranks().leader
-
-
 @contextmanager
 def process_group() -> Iterator[Ranks]:
     """Joins the group that torchrun's variables describe, if they are set. Inside of another one nothing happens.
@@ -65,7 +61,7 @@ def process_group() -> Iterator[Ranks]:
 
     Raises UsageError when torchrun's variables are not complete, LstRobustError when another process has stopped.
     """
-    ranks = _ranks()
+    ranks = Ranks(*rank_and_world())
     if ranks.world == 1:
         yield Ranks()
         return
@@ -92,7 +88,3 @@ def process_group() -> Iterator[Ranks]:
         ) from error
     finally:
         distributed.destroy_process_group()
-
-
-def _ranks() -> Ranks:
-    return Ranks(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)))

@@ -74,7 +74,7 @@ class TrainingState:
         write_output(path, buffer.getvalue())
 
     def restore(self, path: Path) -> None:
-        """Reads what `save` wrote; CheckpointError with the mend when the file is damaged or of another model."""
+        """Reads what `save` wrote. Raises CheckpointError when the file is damaged or of another model."""
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
             for name, part in self._parts().items():

@@ -18,8 +18,8 @@ BATCH = 64
 def measure_error(model: nn.Module, source: ImageSource, preprocess: Preprocess, workers: int, ranks: Ranks) -> float:
     """Top-1 error in percent, each process taking its share of the images. The network is left in evaluation mode."""
     model.eval()
-    mine = np.arange(len(source))[ranks.rank :: ranks.world]
-    batches = [mine[start : start + BATCH].tolist() for start in range(0, len(mine), BATCH)]
+    share = np.arange(len(source))[ranks.rank :: ranks.world]
+    batches = [share[start : start + BATCH].tolist() for start in range(0, len(share), BATCH)]
     wrong = 0
     for batch, images in zip(batches, prefetch(source.read, batches, workers), strict=True):
         predicted = model(preprocess(images).contiguous(memory_format=torch.channels_last)).argmax(1)

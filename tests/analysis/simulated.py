@@ -48,18 +48,18 @@ def measured(
     return MeasuredRun(run, records, SUITE)
 
 
+def with_identity(run: MeasuredRun, **changes: Any) -> MeasuredRun:
+    """The same records of a network with another identity."""
+    identity = run.run.model.model_copy(update=changes)
+    records = {cell: record.model_copy(update={"model": identity}) for cell, record in run.records.items()}
+    return run._replace(run=run.run._replace(model=identity), records=records)
+
+
 def stored(store: Store, run: MeasuredRun) -> MeasuredRun:
     store.write_run_file(RunFile(protocol=run.run.protocol, model=run.run.model))
     for record in run.records.values():
         store.write(record)
     return run
-
-
-def with_identity(measured_run: MeasuredRun, **changes: Any) -> MeasuredRun:
-    """The same records as those of a network with another identity."""
-    model = measured_run.run.model.model_copy(update=changes)
-    records = {cell: record.model_copy(update={"model": model}) for cell, record in measured_run.records.items()}
-    return measured_run._replace(run=Run(measured_run.run.protocol, model), records=records)
 
 
 def simulated(

@@ -46,9 +46,8 @@ def test_runs_of_one_network_are_told_apart_by_the_run(store):
 
 
 def test_options_are_part_of_the_label(store):
-    run = measured("a", FEW)
     for width in (1, 2):
-        stored(store, with_identity(run, options={"width": width}))
+        stored(store, with_identity(measured("a", FEW), options={"width": width}))
     assert labels(store) == ["a (width=1, seed 0, 000000)", "a (width=2, seed 0, 000000)"]
 
 
@@ -72,8 +71,8 @@ def test_without_records_there_is_a_line_with_the_command(store):
 def test_official_files_are_part_of_the_hash_of_the_pixels(store):
     for name, hash_ in (("a", "one"), ("b", "one"), ("c", "two")):
         run = measured(name, FEW, pixels="clean")
-        of_files = {cell: record.model_copy(update={"pixels": hash_}) for cell, record in run.records.items()}
-        stored(store, run._replace(records=of_files | {CLEAN_CELL: run.records[CLEAN_CELL]}))
+        official = {cell: record.model_copy(update={"pixels": hash_}) for cell, record in run.records.items()}
+        stored(store, run._replace(records=official | {CLEAN_CELL: run.records[CLEAN_CELL]}))
     stored(store, measured("d", FEW, pixels="clean"))
     pixels = [summary.pixels for summary in collect_summaries(store.results_dir, None, "none", intervals=False)]
     assert pixels[0] == pixels[1] != pixels[2] and len(set(pixels)) == 2 + (pixels[3] == "clean")

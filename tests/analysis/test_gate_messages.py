@@ -81,10 +81,10 @@ def test_a_corruption_whose_interval_begins_just_above_zero_is_named(before, now
 def test_what_is_missing_is_said(before, now):
     old = measured("lst18", few({}))
     stored(before, old)
-    mend = "run lst-robust eval first"
+    advice = "run lst-robust eval first"
     finding = one(gate_of(before, now))
     assert (finding.model, finding.suite, finding.status) == ("lst18", "digits-c", "missing")
-    assert finding.message == f"no records of lst18 on digits-c: {mend}"
+    assert finding.message == f"no records of lst18 on digits-c: {advice}"
     assert finding.baseline is None and finding.corruptions is None
     stored(now, measured("lst18", {cell: bits for cell, bits in TEN.items() if cell.corruption == "snow"}))
     finding = one(gate_of(before, now))
@@ -100,7 +100,7 @@ def test_what_is_missing_is_said(before, now):
     assert set(by_status) == {"missing", "passed"}
     missing = by_status["missing"]
     assert (missing.model, missing.suite) == ("lst18@seed0", "digits-c")
-    assert missing.message == f"no records of lst18 on digits-c with training seed 0: {mend}"
+    assert missing.message == f"no records of lst18 on digits-c with training seed 0: {advice}"
 
 
 def test_another_protocol_is_said_with_what_differs(before, now):

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 import lst_robust
 from lst_robust.analysis import metrics
@@ -29,7 +28,6 @@ from lst_robust.analysis.metrics import (
     register_metric,
 )
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, GROUPS, STANDARD_15, Cell
-from lst_robust.cli import app
 from lst_robust.errors import UsageError
 from lst_robust.records.store import Store
 from lst_robust.reporting import PROTOCOL
@@ -160,13 +158,11 @@ def results(tmp_path) -> Path:
     return store.results_dir
 
 
-def test_a_new_metric_is_everywhere(noise_ce, results, tmp_path, monkeypatch):
+def test_a_new_metric_is_everywhere(noise_ce, results, tmp_path, run):
     """One entry of the table, and the command line and the library show it, compare it and gate on it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "250")
 
-    def run(*arguments: str) -> str:
-        result = CliRunner().invoke(app, [*arguments, "--results-dir", str(results)])
+    def printed(*arguments: str) -> str:
+        result = run(*arguments, "--results-dir", str(results))
         assert result.exit_code == 0, result.output
         return result.stdout
 
@@ -175,21 +171,21 @@ def test_a_new_metric_is_everywhere(noise_ce, results, tmp_path, monkeypatch):
     assert summary.metrics["noise_ce"] == pytest.approx(expected)
     low, high = summary.intervals.metrics["noise_ce"]
     assert low < expected < high
-    (row, second, _) = json.loads(run("table", "--json"))
+    (row, second, _) = json.loads(printed("table", "--json"))
     assert row["noise_ce"] == summary.metrics["noise_ce"] and row["intervals"]["noise_ce"] == [low, high]
     values = [row["noise_ce"], second["noise_ce"]]
     assert row["over_seeds"]["noise_ce"]["mean"] == pytest.approx(np.mean(values))
-    (tmp_path / "t.csv").write_text(run("table", "--format", "csv"))
+    (tmp_path / "t.csv").write_text(printed("table", "--format", "csv"))
     table = pd.read_csv(tmp_path / "t.csv")
     assert table["noise_ce"][0] == pytest.approx(expected, abs=1e-6) and "noise_ce_low" in table
-    text = run("table", "--format", "md")
+    text = printed("table", "--format", "md")
     assert "mCE<br>Noise" in text and f"CE of noise {np.mean(values):.2f} ±" in text
-    assert json.loads(run("compare", "a@seed0", "b", "--json"))["metrics"]["noise_ce"]["difference"] < 0
-    assert "CE of noise" in run("compare", "a@seed0", "b")
-    run("baseline", "write", "--model", "b", "--out", "baseline.json")
-    gate = json.loads(run("check", "--baseline", "baseline.json", "--metric", "noise_ce", "--model", "b", "--json"))
+    assert json.loads(printed("compare", "a@seed0", "b", "--json"))["metrics"]["noise_ce"]["difference"] < 0
+    assert "CE of noise" in printed("compare", "a@seed0", "b")
+    printed("baseline", "write", "--model", "b", "--out", "baseline.json")
+    gate = json.loads(printed("check", "--baseline", "baseline.json", "--metric", "noise_ce", "--model", "b", "--json"))
     assert gate["metric"] == "noise_ce" and gate["findings"][0]["baseline"] == pytest.approx(
-        json.loads(run("table", "--json"))[2]["noise_ce"]
+        json.loads(printed("table", "--json"))[2]["noise_ce"]
     )
 
 

@@ -120,7 +120,7 @@ def test_notes_say_why_a_number_is_missing():
     )
     part = {cell: record for cell, record in RECORDS.items() if cell.corruption != "fog"}
     assert summarise(RUN, part, HALF, intervals=False).notes == (
-        "a mean needs all severities of all its corruptions; 1 of 19 are not complete",
+        "mCE needs all severities of all its corruptions; 1 of the 19 are not complete",
     )
     digits = summarise(RUN, RECORDS, SUITE.normaliser, intervals=False)
     assert digits.metrics["relative_mce"] is None

@@ -13,7 +13,7 @@ import yaml
 import lst_robust
 from lst_robust.analysis.normalisers import resolve_normaliser
 from lst_robust.benchmark import CLEAN_CELL, Cell
-from lst_robust.evaluation import inference
+from lst_robust.evaluation.inference import InferenceRunner
 from lst_robust.runtime.progress import Silent
 from lst_robust.suites import load_suite
 from tests.analysis.simulated import HALF
@@ -63,7 +63,7 @@ EVALUATE = {
 
 @pytest.mark.parametrize(("argument", "value"), cases(EVALUATE))
 def test_evaluate_refuses_before_any_work(argument, value, results, monkeypatch):
-    monkeypatch.setattr(inference, "predict", lambda *_, **__: pytest.fail("the network ran"))
+    monkeypatch.setattr(InferenceRunner, "_logits", lambda *_, **__: pytest.fail("the network ran"))
     asked = {"model": PixelSum(), "suite": SUITE, "results_dir": results, argument: value}
     line = refusal(lst_robust.evaluate, **asked)
     word = {"corruptions": "corruption", "normaliser": ""}.get(argument, argument)  # a file's name says enough

@@ -17,7 +17,7 @@ from PIL import Image
 
 from lst_robust.benchmark import CORRUPTIONS
 from tests.fixtures.commands import command, parsed
-from tests.generation.conftest import contents
+from tests.fixtures.files import contents
 
 CHEAP = ("--corruptions", "gaussian_noise,contrast")
 

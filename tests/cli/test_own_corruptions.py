@@ -85,6 +85,27 @@ def test_a_set_of_the_papers_corruptions_says_nothing_of_others(run, tiny, darke
     assert "own" not in json.loads(Path("out/MANIFEST.json").read_text())
 
 
+def test_two_networks_that_were_measured_on_it_alone_are_compared_without_a_verdict(run, tiny, darken):
+    lst18 = ("--model", "lst18", "--checkpoint", str(PUBLISHED / "lst18.safetensors"))
+    for network in (ALEXNET, lst18):
+        assert run("eval", *network, "-s", str(tiny), "--corruptions", "darken").exit_code == 0
+    done = run("compare", "alexnet", "lst18", "-s", str(tiny))
+    assert done.exit_code == 0, done.stderr
+    assert "darken" in done.stdout and "no verdict" in done.stdout
+    assert "mean top-1 errors" in done.stdout and "CE against" not in done.stdout
+
+
+def test_a_sheet_of_chosen_corruptions(run, darken, photographs):
+    Image.fromarray(photographs[0]).save("a.png")
+    heights = []
+    for chosen in (("--corruptions", "darken"), ("--corruptions", "darken,fog"), ()):
+        assert run("corrupt", "--sheet", "own.png", "a.png", "--preset", "cifar", *chosen).exit_code == 0
+        heights.append(Image.open("own.png").height)
+    assert heights[0] < heights[1] < heights[2]
+    done = run("corrupt", "--sheet", "own.png", "a.png", "--corruptions", "darke")
+    assert done.exit_code == 2 and "did you mean darken" in done.stderr
+
+
 def test_a_table_and_a_sheet(run, tiny, darken, photographs):
     assert run("eval", *ALEXNET, "-s", str(tiny), *TWO).exit_code == 0
     assert run("table", "-s", str(tiny)).exit_code == 0

@@ -15,9 +15,8 @@ import torch
 import yaml
 
 from lst_robust.models import read_checkpoint
-from lst_robust.records.store import RUN_FILE
 from lst_robust.suites import suites_folder
-from tests.fixtures.commands import parsed
+from tests.fixtures.commands import parsed, records
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
@@ -35,11 +34,9 @@ def together(*arguments: str, folder: Path, program: tuple[str, ...] = ("-m", "l
     )
 
 
-def records(folder: Path) -> dict[str, str]:
+def outcomes(folder: Path) -> dict[str, str]:
     """Correctness bits by cell; timings differ from run to run."""
-    return {
-        path.stem: json.loads(path.read_text())["correct"] for path in folder.rglob("*.json") if path.name != RUN_FILE
-    }
+    return {cell: record.correct for (_, cell), record in records(folder).items()}
 
 
 @pytest.fixture
@@ -78,8 +75,8 @@ def test_two_processes_train_and_measure_what_one_does(run, plain, tmp_path):
 
     shared = json.loads(done.stdout)  # one document, with the cells of both
     assert parsed(run("eval", *asked, "--checkpoint", str(path), *cells, "again")) == shared
-    assert records(tmp_path / "two") == records(tmp_path / "again")
-    assert len(records(tmp_path / "two")) == 9
+    assert outcomes(tmp_path / "two") == outcomes(tmp_path / "again")
+    assert len(outcomes(tmp_path / "two")) == 9
 
 
 def test_an_error_of_one_process_is_one_line_and_ends_the_other(plain, tmp_path):

@@ -109,3 +109,30 @@ def test_the_imagenet_recipe_cuts_from_whole_images_whatever_the_threads(run, pe
     made = [parsed(run(*asked, "-j", threads, "--out", f"{threads}.safetensors")) for threads in ("1", "3")]
     assert made[0]["sha256"] == made[1]["sha256"]
     assert made[0]["recipe"]["augmentation"]["random_resized_crop"] == 0.08
+
+
+def test_train_writes_a_checkpoint_and_does_not_do_it_twice(run, tiny):
+    asked = ("train", "-m", "alexnet", "-s", str(tiny), "--json")
+    first = parsed(run(*asked))
+    path = Path(first["checkpoint"])
+    assert first["trained"]
+    assert path.with_suffix(".csv").read_text().startswith("epoch,loss")
+    assert not list(path.parent.glob("*.resume"))
+    _, metadata = read_checkpoint(path)
+    assert metadata["model"] == "alexnet"
+    assert metadata["classes"] == [str(digit) for digit in range(10)]
+    again = run(*asked)
+    assert not parsed(again)["trained"]
+    assert "--overwrite" in again.stderr
+    assert parsed(run(*asked, "--overwrite"))["sha256"] == first["sha256"]
+
+
+def test_train_takes_its_own_settings(run, tiny):
+    asked = ("train", "-m", "alexnet", "-s", str(tiny), "--epochs", "2", "--lr", "0.001", "-b", "8", "--seed", "3")
+    path = "my folder/ä.safetensors"
+    result = parsed(run(*asked, "--half", "--out", path, "--json"))
+    assert result["recipe"] | {"epochs": 2, "lr": 0.001, "batch_size": 8, "seed": 3} == result["recipe"]
+    assert Path(path).stat().st_size < 5_000_000
+    measured = run("eval", "-m", "alexnet", "-s", str(tiny), "--checkpoint", path, "--severities", "1")
+    assert measured.exit_code == 0, measured.stderr
+    assert run("train", "-m", "alexnet", "-s", str(tiny), "--lr", "-1").exit_code == 2

@@ -207,7 +207,7 @@ RETURNED = {
     "float64": (lambda image, c, rng: image / 255.0, r"returned float64 \(20, 17, 3\): return uint8 \(20, 17, 3\)"),
     "grey": (lambda image, c, rng: image[..., 0], r"returned uint8 \(20, 17\): return uint8"),
     "nothing": (lambda image, c, rng: None, "returned NoneType: return a uint8 array"),
-    "raises": (raises, r"failed on images of 17x20 pixels \(KeyError: 'a\\nb'\): mend its code"),
+    "raises": (raises, r"failed on images of 17x20 pixels \(KeyError: 'a\\nb'\): correct its code"),
     "two arguments": (lambda image, c: image, r"failed on images of 17x20 pixels \(TypeError"),
 }
 

@@ -13,8 +13,9 @@ import lst_robust
 from lst_robust.analysis.collect import collect_summaries
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, GROUPS, Cell
 from lst_robust.errors import DataError, UsageError
+from lst_robust.evaluation.cell_images import open_cell_images
+from lst_robust.evaluation.request import EvalRequest
 from lst_robust.reporting.tables import groups
-from lst_robust.runtime.progress import Silent
 from lst_robust.suites import PixelStatistics, Suite, load_suite
 from tests.data.test_cifar import write_cifar
 
@@ -115,9 +116,7 @@ def test_a_limit_takes_the_same_images_from_every_cell(imagenet_c, suite):
 
 
 def result_ids(root, suite, limit):
-    from lst_robust.evaluation.cell_images import open_cell_images
-
-    return open_cell_images(suite, [], folder=root, data_dir=root, limit=limit).clean.ids
+    return open_cell_images(EvalRequest.of(MODEL, suite, data_dir=root, limit=limit)).clean.ids
 
 
 def replace_fog(imagenet_c) -> None:
@@ -159,7 +158,7 @@ def test_networks_measured_on_two_sets_are_never_held_against_each_other(imagene
     assert lst_robust.compare(one, same).corruptions
     for pair in ((one, another), ("one", "another")):
         options = {} if isinstance(pair[0], lst_robust.Evaluation) else asked
-        with pytest.raises(DataError, match="two official sets: 1 cells have other pixels, such as fog-1"):
+        with pytest.raises(DataError, match="on two official sets: 1 cells have other pixels, such as fog-1"):
             lst_robust.compare(*pair, **options)
     summaries = collect_summaries(asked["results_dir"], asked["suite"], "none")
     table = groups(lst_robust.robustness_table(summaries))
@@ -167,15 +166,15 @@ def test_networks_measured_on_two_sets_are_never_held_against_each_other(imagene
     elsewhere = lst_robust.evaluate(MODEL, suite, name="one", **results | {"results_dir": tmp_path / "new"})
     gate = lst_robust.check(baseline, results_dir=tmp_path / "new", suite=asked["suite"], metric="clean_error")
     assert elsewhere.measured == 5 and gate.exit_code == 3
-    assert "1 cells were read from other official files" in gate.findings[0].message
+    assert "1 cells have other pixels than the baseline's" in gate.findings[0].message
 
 
-def test_cells_of_a_set_that_is_not_there_any_more_are_said(imagenet_c, suite):
-    watcher = Silent()
+def test_cells_of_a_set_that_is_not_there_any_more_are_said(imagenet_c, suite, said):
     evaluate(MODEL, suite, imagenet_c, data_dir=imagenet_c, corruptions=["fog"])
     (imagenet_c / "ImageNet-C" / "fog").rename(imagenet_c / "fog")
-    evaluate(MODEL, suite, imagenet_c, data_dir=imagenet_c, corruptions=["snow"], observer=watcher)
-    (line,) = watcher.warnings
+    said()
+    evaluate(MODEL, suite, imagenet_c, data_dir=imagenet_c, corruptions=["snow"])
+    (line,) = said()
     assert "2 measured cells, such as fog-1, are not in the set that is given now" in line
 
 

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from lst_robust.errors import NonFiniteError
-from lst_robust.evaluation.inference import Classifier, Predictor, keeps_no_state
+from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
+from lst_robust.evaluation.inference import InferenceRunner, InferenceSettings, Sizes, keeps_no_state
 from lst_robust.models import create_model
 from lst_robust.models.optimize import optimize_for_inference
-from lst_robust.models.preprocess import Preprocess
 from lst_robust.records.confidence import Outcomes
+from lst_robust.suites import PixelStatistics
 
 CLASSES = 10
 
@@ -55,9 +56,13 @@ class Broken(Watched):
         return super().forward(x) * torch.nan
 
 
-def classifier(model: nn.Module, batch_size: int = 64, workers: int = 2, image_size: int = 32) -> Classifier:
-    preprocess = Preprocess((0.5,) * 3, (0.25,) * 3, torch.device("cpu"))
-    return Classifier(Predictor(model, preprocess, CLASSES, amp=False, warn=print), image_size, batch_size, workers)
+def settings(batch_size: int = 64, workers: int = 2, amp: bool = False) -> InferenceSettings:
+    return InferenceSettings(torch.device("cpu"), batch_size, workers, amp)
+
+
+def runner(model: nn.Module, image_size: int = 32, classes: int = CLASSES, **how: object) -> InferenceRunner:
+    pixels = PixelStatistics(mean=(0.5,) * 3, std=(0.25,) * 3)
+    return InferenceRunner(model, pixels, classes, settings(**how), image_size)
 
 
 def images(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -65,8 +70,8 @@ def images(n: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8), rng.integers(0, CLASSES, n)
 
 
-def outcomes(classify: Classifier, pixels: np.ndarray, labels: np.ndarray) -> Outcomes:
-    with closing(classify(lambda batch: pixels[batch.start : batch.stop], labels)) as parts:
+def outcomes(with_runner: InferenceRunner, pixels: np.ndarray, labels: np.ndarray) -> Outcomes:
+    with closing(with_runner.outcomes(lambda batch: pixels[batch.start : batch.stop], labels)) as parts:
         return Outcomes.concatenated(list(parts))
 
 
@@ -75,17 +80,18 @@ def outcomes(classify: Classifier, pixels: np.ndarray, labels: np.ndarray) -> Ou
 def test_shared_out_over_threads_the_outcomes_are_the_same(name, n):
     torch.manual_seed(0)
     model = optimize_for_inference(create_model(name, CLASSES))
-    shared, alone = classifier(model, batch_size=16), classifier(model, batch_size=16, workers=1)
-    assert shared.shared_out and not alone.shared_out
-    ours, theirs = (outcomes(classify, *images(n)) for classify in (shared, alone))
+    shared, alone = runner(model, batch_size=16), runner(model, batch_size=16, workers=1)
+    assert (shared.sizes.threads, alone.sizes.threads) == (2, 1)
+    ours, theirs = (outcomes(one, *images(n)) for one in (shared, alone))
     np.testing.assert_array_equal(ours.correct, theirs.correct)
+    np.testing.assert_array_equal(ours.predicted, theirs.predicted)
     np.testing.assert_allclose(ours.confidence, theirs.confidence, atol=1e-5)
     np.testing.assert_allclose(ours.brier, theirs.brier, atol=1e-5)
 
 
 def test_each_thread_has_a_part_of_the_batch_and_computes_alone():
     model = Watched()
-    outcomes(classifier(model, batch_size=32), *images(70))
+    outcomes(runner(model, batch_size=32), *images(70))
     assert [size for _, size, _ in model.calls].count(16) == 4 and sum(size for _, size, _ in model.calls) == 70
     assert {threads for *_, threads in model.calls} == {1}
     assert threading.get_ident() not in {thread for thread, *_ in model.calls}
@@ -102,7 +108,7 @@ def test_each_thread_has_a_part_of_the_batch_and_computes_alone():
 )
 def test_how_many_images_a_thread_takes_at_a_time(n, image_size, largest):
     model = Watched()
-    outcomes(classifier(model, batch_size=1024, image_size=image_size), *images(n))
+    outcomes(runner(model, batch_size=1024, image_size=image_size), *images(n))
     assert max(size for _, size, _ in model.calls) == largest and sum(size for _, size, _ in model.calls) == n
 
 
@@ -129,7 +135,7 @@ def test_further_workers_load_ahead_but_no_more_threads_compute_than_torch_has()
         time.sleep(0.01)
         return pixels[batch.start : batch.stop]
 
-    assert len(list(classifier(Counted(), batch_size=16, workers=6)(load, labels))) == 20
+    assert len(list(runner(Counted(), batch_size=16, workers=6).outcomes(load, labels))) == 20
     assert len(loading) > 2 and Counted.most == 2
 
 
@@ -145,22 +151,152 @@ def test_further_workers_load_ahead_but_no_more_threads_compute_than_torch_has()
 def test_else_torch_has_all_threads_for_one_batch_after_the_other(model, options, threads):
     torch.set_num_threads(threads)
     network, batch_size = model(), options.get("batch_size", 64)
-    outcomes(classifier(network, **options), *images(70))
+    outcomes(runner(network, **options), *images(70))
     assert {call[0] for call in network.calls} == {threading.get_ident()}
     assert {call[2] for call in network.calls} == {threads}
     assert network.calls[0][1] == batch_size
 
 
 def test_torch_has_as_many_threads_afterwards_as_before():
-    outcomes(classifier(Watched()), *images(5))
+    outcomes(runner(Watched()), *images(5))
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(torch.get_num_threads).result() == torch.get_num_threads() == 2
 
 
 def test_what_fails_in_a_thread_fails_here():
     with pytest.raises(NonFiniteError):
-        outcomes(classifier(Broken()), *images(64))
+        outcomes(runner(Broken()), *images(64))
     assert torch.get_num_threads() == 2
+
+
+SIZES = {
+    "half a batch for each of two threads": (Watched, settings(64), 2, (32, 32, 2)),
+    "one worker loads for all threads": (Watched, settings(64, workers=1), 2, (64, 64, 1)),
+    "too few for each of two": (Watched, settings(15), 2, (15, 15, 1)),
+    "a network of the user's": (Unknown, settings(64), 2, (64, 64, 1)),
+    "LST goes in pieces": (lambda: create_model("lst20", CLASSES), settings(256, workers=1), 2, (256, 32, 1)),
+    "LST on threads of its own": (lambda: create_model("lst20", CLASSES), settings(128), 2, (64, 16, 2)),
+    "LST in a smaller batch": (lambda: create_model("lst20", CLASSES), settings(8, workers=1), 1, (8, 8, 1)),
+}
+
+
+@pytest.mark.parametrize("what", SIZES)
+def test_how_the_images_of_a_cell_are_cut_up(what):
+    network, how, threads, sizes = SIZES[what]
+    assert Sizes.of(network(), how, 32, threads) == sizes
+
+
+def test_on_cuda_a_batch_goes_through_whole():
+    on_cuda = InferenceSettings(torch.device("cuda"), 256, 4)
+    assert Sizes.of(create_model("lst20", CLASSES), on_cuda, 32, 2) == (256, 256, 1)
+
+
+def test_batches_hold_each_position_once_and_in_order():
+    for sizes in (Sizes(7, 7, 1), Sizes(64, 64, 2), Sizes(1, 1, 3)):
+        for n in (1, 2, 7, 50, 129):
+            batches = sizes.batches(n)
+            assert [position for batch in batches for position in batch] == list(range(n))
+            assert max(map(len, batches)) <= sizes.loaded
+            assert len(batches) >= min(sizes.threads, n)
+
+
+class Affine(nn.Module):
+    """Logits that anybody can compute: the mean of each channel, and its negative."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x.mean((2, 3)), -x.mean((2, 3))], dim=1)
+
+
+def test_logits_are_those_of_the_normalised_images_and_predictions_are_their_argmax():
+    pixels, labels = images(50)
+    normalised = (pixels.astype(np.float64) / 255 - 0.5) / 0.25
+    means = normalised.mean((1, 2))
+    expected = np.concatenate([means, -means], axis=1)
+    how = {"classes": 6, "batch_size": 16, "workers": 1}
+    np.testing.assert_allclose(runner(Affine(), **how).logits(pixels), expected, atol=1e-5)
+    found = outcomes(runner(Affine(), **how), pixels, labels % 6)
+    np.testing.assert_array_equal(found.predicted, expected.argmax(1))
+    np.testing.assert_array_equal(found.correct, expected.argmax(1) == labels % 6)
+    p = np.exp(expected) / np.exp(expected).sum(1, keepdims=True)
+    np.testing.assert_allclose(found.confidence, p.max(1), atol=1e-6)
+
+
+class Infinite(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(x), CLASSES), torch.inf)
+
+
+def test_infinite_logits_are_refused_where_they_count():
+    with pytest.raises(NonFiniteError):
+        outcomes(runner(Infinite()), *images(2))
+    assert np.isinf(runner(Infinite()).logits(images(2)[0])).all(), "of the probe images they are an answer"
+
+
+@pytest.mark.parametrize("width", [(3,), (11,), ()])
+def test_a_network_without_one_output_a_class_is_refused(width):
+    class Other(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.zeros(len(x), *width)
+
+    with pytest.raises(UsageError, match="one logit a class"):
+        outcomes(runner(Other()), *images(4))
+
+
+def test_a_network_that_returns_no_tensor_is_refused():
+    class Pair(nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple:
+            return x, x
+
+    with pytest.raises(UsageError, match="the network returned a tuple for 4 images"):
+        runner(Pair()).logits(images(4)[0])
+
+
+class Small(nn.Module):
+    """A network for which only so many images fit into the (imagined) device's memory."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.seen: list[int] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen.append(len(x))
+        if len(x) > self.room:
+            raise torch.cuda.OutOfMemoryError("out of memory")
+        return x.flatten(1)[:, :CLASSES]
+
+
+def test_out_of_memory_halves_the_images_at_a_time_which_is_kept_and_said(said):
+    network = Small(4)
+    small, large = runner(network, batch_size=9, workers=1), runner(Small(9), batch_size=9, workers=1)
+    for _ in range(2):
+        found, expected = (outcomes(one, *images(9)) for one in (small, large))
+        assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+    assert network.seen == [9, 4, 4, 1, 4, 4, 1]
+    assert said() == ["cpu has not enough memory for 9 images at a time: going on with half"]
+
+
+def test_no_room_for_one_image_is_one_line():
+    with pytest.raises(LstRobustError, match="cpu has not enough memory for one image: free some"):
+        outcomes(runner(Small(0), workers=1), *images(4))
+
+
+def test_mixed_precision_is_for_outcomes_and_not_for_the_probe():
+    class Typed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.seen = nn.Linear(32 * 32 * 3, CLASSES), []
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            logits = self.linear(x.flatten(1))
+            self.seen.append(logits.dtype)
+            return logits
+
+    network = Typed()
+    with_amp = runner(network, amp=True, workers=1)
+    outcomes(with_amp, *images(4))
+    assert with_amp.logits(images(4)[0]).dtype == np.float32
+    assert network.seen == [torch.bfloat16, torch.float32]
 
 
 FAMILIES = (
@@ -199,8 +335,16 @@ def test_of_others_nobody_knows():
         torch.jit.script(nn.Conv2d(3, 3, 1)),
     ):
         assert not keeps_no_state(other), other
-    everywhere = nn.modules.module.register_module_forward_hook(lambda *_: None)
-    try:
-        assert not keeps_no_state(Watched())
-    finally:
-        everywhere.remove()
+    for register in (register_module_forward_hook, register_module_forward_pre_hook):
+        everywhere = register(lambda *_: None)
+        try:
+            assert not keeps_no_state(Watched())
+        finally:
+            everywhere.remove()
+    assert keeps_no_state(Watched())
+
+
+def test_asking_for_hooks_leaves_none():
+    model = Watched()
+    outcomes(runner(model), *images(2))
+    assert keeps_no_state(model) and not model._forward_hooks and not model._forward_pre_hooks

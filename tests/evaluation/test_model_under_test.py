@@ -7,7 +7,7 @@ import torch
 
 import lst_robust
 from lst_robust.data import open_source
-from lst_robust.evaluation import measurer
+from lst_robust.evaluation import inference
 from lst_robust.evaluation.model_under_test import from_checkpoint, from_library
 from lst_robust.models import save_checkpoint
 from lst_robust.suites import PixelStatistics
@@ -37,12 +37,12 @@ def test_others_weights_get_their_own_preprocessing_and_the_record_says_so(suite
 def test_the_network_gets_it(suite, theirs, tmp_path, monkeypatch):
     used = []
 
-    class Spy(measurer.Preprocess):
+    class Spy(inference.Preprocess):
         def __init__(self, mean, std, device):
             used.append(PixelStatistics(mean=mean, std=std))
             super().__init__(mean, std, device)
 
-    monkeypatch.setattr(measurer, "Preprocess", Spy)
+    monkeypatch.setattr(inference, "Preprocess", Spy)
     asked = {"corruptions": ["contrast"], "severities": [1], "results_dir": tmp_path}
     lst_robust.evaluate(NAME, suite, checkpoint=theirs, model_options={}, **asked)
     lst_robust.evaluate(lst_robust.create_model(NAME, 10, image_size=32), suite, **asked)

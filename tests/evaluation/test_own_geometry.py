@@ -22,7 +22,6 @@ from lst_robust.models import save_checkpoint
 from lst_robust.models.external import stated_geometry
 from lst_robust.reporting.tables import groups, robustness_table
 from lst_robust.suites import Suite, load_suite
-from tests.evaluation.test_identity import Watcher
 
 NETWORKS = ["test_resnet", "test_efficientnet"]  # random weights: 160 pixels cut from 168, bilinear and bicubic
 CELLS = {"corruptions": ["contrast", "pixelate"], "severities": [3]}
@@ -86,15 +85,15 @@ def correct_by_a_plain_script(module: nn.Module, folder: Path) -> dict[Cell, lis
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_with_its_own_preprocessing_is_right_about_the_same_images_as_in_a_plain_script(
-    network, suite, folder, tmp_path, name
+    network, suite, folder, tmp_path, caplog, name
 ):
     model, weights, module = network(name)
-    watcher = Watcher()
-    asked = {"data_dir": folder, "results_dir": tmp_path / "r", "observer": watcher, **CELLS}
+    caplog.set_level("INFO", logger="lst_robust")
+    asked = {"data_dir": folder, "results_dir": tmp_path / "r", **CELLS}
     evaluation = lst_robust.evaluate(model, suite, checkpoint=weights, preprocess="model", **asked)
     bits = {cell: record.correct_bits().tolist() for cell, record in evaluation.records.items()}
     assert bits == correct_by_a_plain_script(module, folder)
-    assert not watcher.notes
+    assert not caplog.messages
     run = evaluation.run
     assert (run.protocol.preprocess, run.protocol.geometry) == ("model", None)
     kind = {"test_resnet": "bilinear", "test_efficientnet": "bicubic"}[name]
@@ -108,13 +107,13 @@ def test_a_network_with_its_own_preprocessing_is_right_about_the_same_images_as_
 
 
 def test_the_suites_preprocessing_is_the_default_and_a_line_says_what_the_network_states(
-    network, suite, folder, tmp_path
+    network, suite, folder, tmp_path, caplog
 ):
     model, weights, _ = network("test_efficientnet")
-    watcher = Watcher()
+    caplog.set_level("INFO", logger="lst_robust")
     asked = {"data_dir": folder, "results_dir": tmp_path / "r", "checkpoint": weights, **CELLS}
-    evaluation = lst_robust.evaluate(model, suite, observer=watcher, **asked)
-    (line,) = [note for note in watcher.notes if "preprocessing" in note]
+    evaluation = lst_robust.evaluate(model, suite, **asked)
+    (line,) = [line for line in caplog.messages if "preprocessing" in line]
     assert "shorter side to 168 (bicubic), centre 160 x 160" in line and "--preprocess model" in line
     assert "shorter side to 80 (bilinear), centre 64 x 64" in line
     assert evaluation.run.protocol.preprocess == "suite" and evaluation.run.model.geometry is None

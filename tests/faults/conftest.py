@@ -15,9 +15,9 @@ from typer.testing import Result
 
 from lst_robust.models import create_model, save_checkpoint
 from lst_robust.suites import suites_folder
-from tests.fixtures.commands import PUBLISHED
+from tests.fixtures.commands import parsed
+from tests.fixtures.processes import EVAL, NETWORK
 
-ALEXNET = ("-m", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))  # for digits
 CELLS = ("--corruptions", "contrast", "--severities", "1")  # the clean cell and one that draws no noise
 
 
@@ -26,6 +26,24 @@ def plain_kernels(run, monkeypatch):  # run clears the variables, and goes to a 
     """Nothing is compiled."""
     monkeypatch.setenv("LST_ROBUST_CORRUPTION_KERNELS", "plain")
     monkeypatch.setenv("LST_ROBUST_LST_KERNELS", "plain")
+
+
+@pytest.fixture
+def whole(run, tiny, undisturbed={}) -> dict:  # noqa: B006 - measured once for all tests
+    """The numbers of an evaluation that nothing happens to."""
+    if not undisturbed:
+        undisturbed.update(parsed(run(*EVAL, "whole")))
+    return undisturbed
+
+
+@pytest.fixture
+def net(tmp_path) -> None:
+    """A network of a few weights, and a suite with room for three epochs of training."""
+    (tmp_path / "net.py").write_text(NETWORK.format(value=0))
+    suite = tmp_path / "tiny.yaml"
+    suite.write_text(
+        suite.read_text().replace("max_steps: 2", "max_steps: 200").replace("batch_size: 16", "batch_size: 64")
+    )
 
 
 @pytest.fixture

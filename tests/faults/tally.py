@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from lst_robust.records.store import RUN_FILE
+from lst_robust.records.record import Record
+from tests.fixtures.commands import records
 
-FAULTS = ("test_disk", "test_processes")  # things that happen to a run
+FAULTS = ("test_disk", "test_kills", "test_ranks", "test_signals", "test_workers")  # things that happen to a run
 CONTROLS = (  # that the tests around them could fail; no fault and no bad input
     "test_the_payload_would_have_run",
     "test_loading_leaves_the_weights_as_they_were",
@@ -21,15 +22,18 @@ CONTROLS = (  # that the tests around them could fail; no fault and no bad input
 counts: Counter[str] = Counter()
 
 
-def snapshot(folder: Path) -> dict[Path, tuple[int, bytes]]:
-    """Every record below a folder: when it was written and what it holds."""
-    records = (path for path in folder.rglob("*.json") if path.is_file() and path.name != RUN_FILE)
-    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in records}
+class Snapshot(dict[tuple[str, str], Record]):
+    """Every finished cell below a results folder: its run's folder and its name -> its record."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(records(folder))
+        self.folder = folder
 
 
-def lost(finished: dict[Path, tuple[int, bytes]]) -> list[Path]:
-    """The records of a snapshot that have gone, changed or been made again since."""
-    gone = [path for path, then in finished.items() if snapshot(path.parent).get(path) != then]
+def lost(finished: Snapshot) -> list[tuple[str, str]]:
+    """The cells of a snapshot whose records have gone, changed or been made again since."""
+    now = records(finished.folder)
+    gone = [cell for cell, then in finished.items() if now.get(cell) != then]
     counts.update(stood=len(finished), lost=len(gone))
     return gone
 

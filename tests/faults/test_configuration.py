@@ -1,4 +1,4 @@
-"""Suites, flags, variables and other people's code that cannot be meant: one line, the mend, the documented code."""
+"""Suites, flags, variables and other people's code that cannot be meant: one line, what to do, the documented code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from lst_robust.suites import load_suite, suites_folder
-from tests.faults.conftest import ALEXNET, CELLS, refused
+from tests.faults.conftest import CELLS, refused
 from tests.fixtures.commands import parsed
+from tests.fixtures.processes import ALEXNET
 
 DIGITS = yaml.safe_load((suites_folder() / "digits-c.yaml").read_text())
 PIXELS = {"mean": [0.5] * 3, "std": [0.5] * 3}
@@ -266,8 +267,8 @@ def test_a_choice_of_kernels_that_there_is_not(run, tiny):
 
 
 CODE = {
-    "raises": ("raise ValueError('a\\nb')", "failed (ValueError: a b): mend its code"),
-    "leaves": ("raise SystemExit(0)", "failed (SystemExit: 0): mend its code"),
+    "raises": ("raise ValueError('a\\nb')", "failed (ValueError: a b): correct its code"),
+    "leaves": ("raise SystemExit(0)", "failed (SystemExit: 0): correct its code"),
     "returns nothing": ("pass", "returned a NoneType: it must return an nn.Module"),
     "has other arguments": ("return model(num_classes, lr)", "failed (NameError"),
     "makes too few logits": (

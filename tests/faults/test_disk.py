@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.faults.conftest import ALEXNET, CELLS, refusal, refused
-from tests.faults.tally import lost, snapshot
+from tests.faults.conftest import CELLS, refusal, refused
+from tests.faults.tally import Snapshot, lost
 from tests.fixtures.commands import command, parsed
-from tests.generation.conftest import contents
+from tests.fixtures.files import contents
+from tests.fixtures.processes import ALEXNET
 
 
 def enlarge(folder: Path) -> None:
@@ -29,7 +30,7 @@ def test_an_evaluation_that_fills_the_disk_keeps_its_cells_and_goes_on_from_ther
     asked = ("eval", *ALEXNET, "-s", str(tiny), "--corruptions", cheap, "--json", "--results-dir")
     folder = mount("size=64k")
     line = refused(run(*asked, str(folder)), 3, "cannot be written (No space left on device)", "make room")
-    finished = snapshot(folder)
+    finished = Snapshot(folder)
     assert 2 < len(finished) < 36 and not unfinished(folder)
     assert line.split(".json")[0].endswith(("-1", "-2", "-3", "-4", "-5")), "the cell is named"
     assert "No space" in run(*asked, str(folder)).stderr, "as long as it is full"
@@ -89,7 +90,7 @@ def test_what_cannot_be_written_is_one_line_with_the_mend(run, tiny, unwritable,
     arguments = [word.replace("DST", str(unwritable)) for word in WRITING[name]]
     before_the_work = name in ("train", "convert", "table") and unwritable.is_file()  # looked at, not tried
     line = refused(run(*arguments), 2 if before_the_work else 3, str(unwritable))
-    assert any(mend in line for mend in ("choose", "--results-dir", "make room")), line
+    assert any(advice in line for advice in ("choose", "--results-dir", "make room")), line
 
 
 def test_a_sheet_that_cannot_be_written(run, unwritable, photographs, monkeypatch):
@@ -183,7 +184,7 @@ def test_an_evaluation_without_any_cache(run, tiny, tmp_path, monkeypatch):
     stdout, stderr = process.communicate(timeout=200)
     assert process.returncode == 0, stderr
     assert "contrast" in stdout and "Traceback" not in stderr
-    assert len(snapshot(tmp_path / "r")) == 2
+    assert len(Snapshot(tmp_path / "r")) == 2
 
 
 def test_a_temporary_folder_that_is_full_only_costs_time(run, tiny, mount, monkeypatch):

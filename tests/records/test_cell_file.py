@@ -10,7 +10,14 @@ import pytest
 
 from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
-from lst_robust.records.cell_file import EarlierReleaseError, is_of_earlier_release, read_cell, read_json, to_json
+from lst_robust.records.cell_file import (
+    EarlierReleaseError,
+    is_of_earlier_release,
+    read_cell,
+    read_earlier,
+    read_json,
+    to_json,
+)
 from lst_robust.records.record import Record
 from tests.fixtures.records import FOG, PROBED, PROVENANCE, RUN, earlier_fields, edit, record
 
@@ -112,13 +119,27 @@ def test_a_file_that_cannot_be_read_is_no_record(tmp_path):
 
 @pytest.mark.parametrize("schema", [1, 2, 3])
 def test_a_file_of_an_earlier_release_says_how_to_pack_it(path, schema):
-    path.write_text(json.dumps(earlier_fields(record(classes=None), schema)))
+    run = PROBED if schema == 3 else RUN
+    path.write_text(json.dumps(earlier_fields(record(run=run, classes=None), schema)))
     assert is_of_earlier_release(path)
     with pytest.raises(EarlierReleaseError) as refused:
-        read_cell(path, PROBED)
+        read_cell(path, run)
     assert str(refused.value) == (
         f"{path}: written by an earlier release; pack it with lst-robust migrate {path.parents[3]}"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"top1_error": 1.0}, "not a valid record (top1_error does not follow from the correctness bits)"),
+        ({"severity": 4}, "belongs to another cell, fog-4"),
+        ({"protocol": PROBED.protocol.model_dump() | {"seed": 1}}, "belongs to another run"),
+    ],
+)
+def test_a_damaged_file_of_an_earlier_release_is_refused_as_any_other(path, changes, reason):
+    path.write_text(json.dumps(earlier_fields(record(classes=None), 3) | changes))
+    assert refusal(path) == f"{path}: {reason}"
 
 
 @pytest.mark.parametrize("content", [to_json(record()), b"", b"[]", b'{"schema_version": 99}', b"{}"])
@@ -138,3 +159,28 @@ def test_the_clean_cell_and_one_of_a_corruption_that_is_not_known_here(path):
         other = path.with_name(f"{cell.name}.json")
         other.write_bytes(to_json(record(cell)))
         assert read_cell(other, PROBED).cell == cell != FOG
+
+
+@pytest.mark.parametrize("schema", [None, 0, 4, 99, "1"])
+def test_other_schemas_are_not_of_an_earlier_release(tmp_path, schema):
+    path = tmp_path / "fog-3.json"
+    path.write_text(json.dumps(earlier_fields(record(classes=None), 3) | {"schema_version": schema}))
+    with pytest.raises(DataError) as refused:
+        read_earlier(path)
+    assert str(refused.value) == f"{path}: not a record of an earlier release (schema_version {schema!r})"
+
+
+@pytest.mark.parametrize("content", [None, 3, "fog", [], [["schema_version", 2]]])
+def test_what_is_no_mapping_is_not_of_an_earlier_release(tmp_path, content):
+    path = tmp_path / "fog-3.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"not a record of an earlier release \(schema_version None\)$"):
+        read_earlier(path)
+
+
+@pytest.mark.parametrize("provenance", [None, "cpu", 3])
+def test_a_first_schema_without_provenance_is_refused_as_any_other(tmp_path, provenance):
+    path = tmp_path / "fog-3.json"
+    path.write_text(json.dumps(earlier_fields(record(run=RUN, classes=None), 1) | {"provenance": provenance}))
+    with pytest.raises(DataError, match="provenance"):
+        read_earlier(path)

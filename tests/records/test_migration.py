@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
-from lst_robust.records.migration import migrate, read_earlier
+from lst_robust.records.migration import migrate
 from lst_robust.records.packed import read_packed_run
 from lst_robust.records.record import Record, Run
 from lst_robust.records.run_file import RunFile
-from lst_robust.records.store import PACKED, Store, run_file_of
+from lst_robust.records.store import PACKED, Store, packing, run_file_of
 from tests.fixtures.records import (
     FOG,
     PROBED,
     RUN,
     RUN_FILE,
     begin,
-    earlier_fields,
     edit,
     files,
     record,
@@ -194,26 +193,13 @@ def test_a_migration_that_ends_between_two_files_goes_on_from_there(store, monke
     assert store.load(PROBED) == expected(3)
 
 
-@pytest.mark.parametrize("schema", [None, 0, 4, 99, "1"])
-def test_other_schemas_are_not_of_an_earlier_release(tmp_path, schema):
-    path = tmp_path / "fog-3.json"
-    path.write_text(json.dumps(earlier_fields(record(classes=None), 3) | {"schema_version": schema}))
-    with pytest.raises(DataError) as refused:
-        read_earlier(path)
-    assert str(refused.value) == f"{path}: not a record of an earlier release (schema_version {schema!r})"
-
-
-@pytest.mark.parametrize("content", [None, 3, "fog", [], [["schema_version", 2]]])
-def test_what_is_no_mapping_is_not_of_an_earlier_release(tmp_path, content):
-    path = tmp_path / "fog-3.json"
-    path.write_text(json.dumps(content))
-    with pytest.raises(DataError, match=r"not a record of an earlier release \(schema_version None\)$"):
-        read_earlier(path)
-
-
-@pytest.mark.parametrize("provenance", [None, "cpu", 3])
-def test_a_first_schema_without_provenance_is_refused_as_any_other(tmp_path, provenance):
-    path = tmp_path / "fog-3.json"
-    path.write_text(json.dumps(earlier_fields(record(run=RUN, classes=None), 1) | {"provenance": provenance}))
-    with pytest.raises(DataError, match="provenance"):
-        read_earlier(path)
+def test_a_run_that_another_process_packs_is_migrated_after_it(store):
+    folder = write_earlier(store, 3)
+    migration = Thread(target=migrate, args=(store.results_dir,))
+    with packing(folder):
+        migration.start()
+        migration.join(0.5)
+        assert migration.is_alive() and PACKED not in files(folder)
+    migration.join(30)
+    assert files(folder).keys() == {PACKED}
+    assert store.load(PROBED) == expected(3)

@@ -284,6 +284,20 @@ def test_cells_of_two_releases_in_a_folder_are_told_apart(store, folder, caplog)
     assert [line.partition(": ")[2][:8] for line in caplog.messages] == ["1 cells "]
 
 
+def test_a_damaged_cell_of_an_earlier_release_is_measured_again_as_any_other(store, folder, caplog):
+    """Packing the rest leaves it where it is, so that nobody could go on with a run that must be migrated first."""
+    write_earlier(store, 3, {FOG: record(classes=None)})
+    path = folder / "fog-3.json"
+    edit(path, top1_error=1.0)
+    assert set(store.load(PROBED)) == set(scanned(store)[PROBED.digest]) == set(CELLS) - {FOG}
+    ends = ("it is not used and the cell is measured again", "it is left out")
+    assert len(caplog.messages) == 2
+    for line, end in zip(caplog.messages, ends, strict=True):
+        assert line == f"{path}: not a valid record (top1_error does not follow from the correctness bits); {end}"
+    store.write(record())
+    assert store.load(PROBED) == records()
+
+
 def test_one_record_is_read_by_its_path(store, folder):
     for cell in CELLS:
         assert read_record(folder / f"{cell.name}.json") == records()[cell]

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from lst_robust.errors import LstRobustError, UsageError
-from lst_robust.runtime.process_group import Ranks, is_leader, process_group
+from lst_robust.runtime.process_group import Ranks, process_group
+from lst_robust.runtime.rank import is_leader
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 

@@ -29,7 +29,11 @@ class Half:
     finish = 3
 
 
-@pytest.mark.parametrize("value", [Half(), Counts, Silent, print, "loud", None], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [Half(), Counts, Silent, print, "loud", None],
+    ids=["half", "a class", "ours", "a function", "a text", "none"],
+)
 def test_anything_else_is_a_usage_error_that_names_the_methods(value):
     with pytest.raises(UsageError, match="give an object with the methods start, advance, finish, or None") as caught:
         checked_observer("observer", value, also=", or None")

@@ -17,6 +17,8 @@ def verdict(comparison: Comparison) -> str:
     """The result in one line: which of these weights are the better in the metric that counts most, see `headline`. The
     first interval is over other images, the second (where there are seeds) over other trainings."""
     metric = headline(comparison.metrics)
+    if metric is None:
+        return "no verdict: no metric counts these corruptions, see the rows"
     value = comparison.metrics[metric.name]
     numbers = f"{metric.title} {value.difference:+.2f} [{value.low:+.2f}, {value.high:+.2f}], p = {value.p_value:.4f}"
     if value.seeds:
@@ -34,7 +36,7 @@ def caption(comparison: Comparison) -> str:
     protocol, seeds = comparison.protocol, len(comparison.pairs)
     parts = [f"{protocol.suite} v{protocol.suite_version}, n = {protocol.n}"]
     parts += [f"mean of {seeds} training seeds (SD: of A - B over them)"] if seeds else []
-    parts += [f"CE against {comparison.normaliser}"] if comparison.normaliser else ["mean top-1 errors"]
+    parts += [f"CE against {comparison.normaliser}"] if comparison.quantity == "ce" else ["mean top-1 errors"]
     return f"A: {comparison.a}, B: {comparison.b} · {' · '.join(parts)} · percent, below 0 A is the better"
 
 

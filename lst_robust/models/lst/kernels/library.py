@@ -109,7 +109,11 @@ def _ninja_on_path() -> Iterator[None]:
 
 def _compiler() -> str:
     """Path of the C++ compiler that torch's builder takes."""
-    name = shlex.split(os.environ.get("CXX", "c++"))[0]
+    command = os.environ.get("CXX", "c++")
+    try:
+        name = next(iter(shlex.split(command)), "")
+    except ValueError:  # a quotation mark without its partner
+        name = command
     path = shutil.which(name)
     if path is None or sys.platform == "win32":
         raise FileNotFoundError(f"no C++ compiler {name!r}")

@@ -57,6 +57,14 @@ def no_compiler(monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", "no-such-compiler")
 
 
+def empty_compiler(monkeypatch, tmp_path):
+    monkeypatch.setenv("CXX", "")
+
+
+def unreadable_compiler(monkeypatch, tmp_path):
+    monkeypatch.setenv("CXX", '"g++')
+
+
 def failing_compiler(monkeypatch, tmp_path):
     program = tmp_path / "g++"
     program.write_text('#!/bin/sh\ncase "$*" in *version) echo 12.2.0;; *) echo "cannot compile" >&2; exit 1;; esac\n')
@@ -76,6 +84,8 @@ def no_folder(monkeypatch, tmp_path):
     ("hindrance", "reason"),
     [
         (no_compiler, "no C++ compiler 'no-such-compiler'"),
+        (empty_compiler, "no C++ compiler ''"),
+        (unreadable_compiler, "no C++ compiler '\"g++'"),
         (failing_compiler, "Error building extension"),
         (no_ninja, "ninja"),
         (no_folder, "choose a writable folder"),

@@ -1,4 +1,4 @@
-"""`baseline`, `check` and `compare` as a person and a CI use them: a network that was damaged does not pass."""
+"""`lst-robust check` as a person and a CI use it: a network that was damaged does not pass."""
 
 from __future__ import annotations
 
@@ -102,9 +102,10 @@ def test_what_cannot_be_judged_does_not_pass(run, gated):
     other = gated("--results-dir", "fewer", "--json")
     assert other.exit_code == 3 and "n (100, 10)" in other.stderr
     assert json.loads(other.stdout)["findings"][0]["status"] == "incomparable"
-    next(Path("results/small").rglob("fog-3.json")).unlink()
-    missing = gated("--junit", "check.xml", "--github")
-    assert missing.exit_code == 3 and "fog-3" in missing.stderr
+    fewer = ("--corruptions", "contrast", "--severities", "1", "--results-dir", "two-cells")
+    assert run("eval", "-m", "alexnet", "--checkpoint", str(ALEXNET), "-s", "small.yaml", *fewer).exit_code == 0
+    missing = gated("--results-dir", "two-cells", "--junit", "check.xml", "--github")
+    assert missing.exit_code == 3 and "94 cells of the baseline are not measured" in missing.stderr
     assert ElementTree.parse("check.xml").getroot().get("errors") == "1"
     assert "::error title=lst-robust incomparable" in missing.stdout
 
@@ -123,37 +124,3 @@ def test_what_is_wrong_gets_one_line_and_its_code(gated, arguments, code, words)
     result = gated(*arguments)
     assert result.exit_code == code, result.stderr
     assert words in result.stderr and result.stderr.count("error:") == 1 and result.stdout == ""
-
-
-def test_a_baseline_needs_records(run):
-    result = run("baseline", "write", "--out", "baseline.json")
-    assert result.exit_code == 5 and not Path("baseline.json").exists()
-    assert run("check").exit_code == 2
-    assert "lst-robust baseline write" in run("baseline", "write", "--help").stdout
-
-
-def test_compare_two_seeds_of_two_models(run, tiny):
-    for model in ("alexnet", "resnet18"):
-        for seed in ("0", "1"):
-            asked = ("eval", "-m", model, "-s", str(tiny), "--train-seed", seed, "--corruptions", "noise")
-            assert run(*asked).exit_code == 0
-    shown = run("compare", "alexnet", "resnet18", "-s", str(tiny), COLUMNS="80")
-    assert shown.exit_code == 0, shown.stderr
-    assert "mean of 2 training seeds" in shown.stdout and "gaussian_noise" in shown.stdout
-    assert " SD\n" in shown.stdout and "fog" not in shown.stdout and "…" not in shown.stdout  # fits
-    data = parsed(run("compare", "alexnet", "resnet18", "-s", str(tiny), "--json"))
-    assert len(data["pairs"]) == 2 and data["quantity"] == "ce"
-    fog = [pair["corruptions"]["shot_noise"]["difference"] for pair in data["pairs"]]
-    assert data["corruptions"]["shot_noise"]["difference"] == pytest.approx(sum(fog) / 2)
-    assert data["corruptions"]["shot_noise"]["seeds"]["n"] == 2
-    single = run("compare", "alexnet@seed0", "alexnet@seed1", "-s", str(tiny))
-    assert single.exit_code == 0 and " SD\n" not in single.stdout
-    assert run("baseline", "write", "-s", str(tiny), "--model", "alexnet", "--out", "baseline.json").exit_code == 0
-    checked = run("check", "--baseline", "baseline.json", "-s", str(tiny), "--metric", "clean_error", "--json")
-    assert [finding["model"] for finding in parsed(checked)["findings"]] == ["alexnet@seed0", "alexnet@seed1"]
-    table = run("table", "-s", str(tiny), "--format", "md").stdout
-    assert "alexnet on tiny, 2 trainings: clean " in table and "±" in table
-    rows = json.loads(run("table", "-s", str(tiny), "--json").stdout)
-    assert {row["over_seeds"]["clean_error"]["n"] for row in rows} == {2}
-    missing = run("compare", "alexnet", "vgg11", "-s", str(tiny))
-    assert missing.exit_code == 5 and "alexnet@seed0@" in missing.stderr

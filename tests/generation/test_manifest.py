@@ -1,12 +1,62 @@
-"""A set is checked against its manifest: whatever has changed is named in one line."""
+"""MANIFEST.json says what a set is, keeps others out, and whatever has changed is named in one line."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lst_robust.errors import DataError
-from lst_robust.generation import verify
+from lst_robust.errors import DataError, UsageError
+from lst_robust.generation import settings_for, verify
+from tests.generation.pets import CHEAP, IDS
+
+
+def test_the_manifest_says_what_the_set_is(make, tmp_path):
+    make(tmp_path / "out", format="npy", seed=5)
+    manifest = json.loads((tmp_path / "out" / "MANIFEST.json").read_text())
+    assert manifest["settings"] == {
+        "format": "npy", "preset": "cifar", "style": "hendrycks", "seed": 5, "size": "32",
+        "corruptions": list(CHEAP), "severities": [1, 4],
+    }  # fmt: skip
+    assert "severities 1, 4 one after the other" in manifest["layout"]
+    assert manifest["engine"].startswith("lst-robust ") and manifest["images"] == list(IDS)
+    assert set(manifest["cells"]) == {f"{name}/{severity}" for name in CHEAP for severity in (1, 4)}
+    assert {cell["images"] for cell in manifest["cells"].values()} == {6}
+    assert np.load(tmp_path / "out" / "contrast.npy").shape == (12, 32, 32, 3)
+
+
+def test_a_folder_of_something_else_is_refused(make, pets, tmp_path):
+    make(tmp_path / "out")
+    with pytest.raises(UsageError, match=r"holds another set \(seed 0, not 1; severities 1,4, not 1\)"):
+        make(tmp_path / "out", seed=1, severities=[1])
+    with pytest.raises(UsageError, match=r"holds another set \(size 32, not 24\): choose"):
+        make(tmp_path / "out", size=24)
+    (pets / "cat" / "2.png").unlink()
+    with pytest.raises(UsageError, match="made from 6 other images"):
+        make(tmp_path / "out")
+    with pytest.raises(UsageError, match=r"is not empty and has no MANIFEST\.json"):
+        make(tmp_path)
+    with pytest.raises(UsageError, match="lies inside the images' folder"):
+        make(pets / "corrupted")
+    with pytest.raises(DataError, match="cannot be written"):
+        make(Path("/proc/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"corruptions": ["fogg"]}, "did you mean fog"),
+        ({"severities": [6]}, "from 1 to 5"),
+        ({"severities": []}, "severities is empty"),
+        ({"preset": "cifar", "style": "imagecorruptions"}, "preset 'imagenet' only"),
+        ({"format": "npy", "image_format": "png"}, "arrays have no image format"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(chosen, message):
+    with pytest.raises(UsageError, match=message):
+        settings_for(**chosen)
 
 
 def change_a_byte(path, position=-100):

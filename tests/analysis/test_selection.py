@@ -1,0 +1,56 @@
+"""Which runs a name means."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lst_robust.analysis.selection import choices, label, matches, model_name, select
+from lst_robust.benchmark import CLEAN_CELL
+from lst_robust.errors import NothingToEvaluateError
+from tests.analysis.simulated import measured, with_identity
+
+WRONG = {CLEAN_CELL: np.arange(20) < 3}
+ONE = with_identity(measured("lst20", WRONG, weights="a", train_seed=1), options={"stem": "3x3s1"})
+OTHER = measured("lst20", WRONG, weights="b", train_seed=None)
+
+
+def test_a_label_names_model_seed_and_run():
+    assert label(ONE.run) == f"lst20@seed1@{ONE.run.digest[:6]}"
+    assert label(OTHER.run) == f"lst20@{OTHER.run.digest[:6]}"
+    assert select([ONE, OTHER], label(ONE.run)) == [ONE]
+
+
+@pytest.mark.parametrize(
+    ("selector", "meant"),
+    [
+        ("lst20", True),
+        ("lst20@seed1", True),
+        ("lst20@n20@aaaa", True),
+        ("lst20@stem=3x3s1", True),
+        ("lst20 (seed 1, aaaaaa)", True),
+        ("lst20@seed2", False),
+        ("lst20@n21", False),
+        ("lst20@aaa", False),  # three digits are too few
+        ("lst20@stem=7x7", False),
+        ("lst2", False),
+    ],
+)
+def test_parts_of_a_selector(selector, meant):
+    assert matches(ONE.run, selector) is meant
+    assert model_name(selector) in ("lst20", "lst2")
+
+
+def test_the_digits_may_be_those_of_the_run():
+    assert matches(ONE.run, f"lst20@{ONE.run.digest[:4]}") and not matches(OTHER.run, f"lst20@{ONE.run.digest[:4]}")
+
+
+def test_for_none_the_choices_are_said():
+    with pytest.raises(NothingToEvaluateError) as refused:
+        select([ONE, OTHER], "lst56")
+    assert str(refused.value) == (f"no records of 'lst56': choose from {choices([ONE, OTHER])}, or measure it first")
+
+
+def test_of_many_ten_are_listed():
+    runs = [measured(f"net{number:02}", WRONG) for number in range(12)]
+    assert choices(runs).count("digits-c, n 20, seed 0") == 10 and choices(runs).endswith(" and 2 more")

@@ -1,0 +1,31 @@
+"""Which of torchrun's processes this one is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from lst_robust.runtime.rank import is_leader, rank_and_world
+
+
+@pytest.mark.parametrize(
+    ("variables", "found", "leads"),
+    [
+        ({}, (0, 1), True),
+        ({"RANK": "0", "WORLD_SIZE": "4"}, (0, 4), True),
+        ({"RANK": "3", "WORLD_SIZE": "4"}, (3, 4), False),
+    ],
+)
+def test_torchruns_variables_say_which_process_this_is(monkeypatch, variables, found, leads):
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert (rank_and_world(), is_leader()) == (found, leads)
+
+
+def test_it_needs_no_torch():
+    code = "import sys, lst_robust.runtime.rank; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

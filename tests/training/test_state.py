@@ -1,0 +1,69 @@
+"""All that changes in a training, as one file; and the log."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lst_robust.errors import CheckpointError, UsageError
+from lst_robust.suites import Augmentation, Recipe
+from lst_robust.training.state import TrainingState
+
+RECIPE = Recipe(epochs=2, batch_size=4, optimizer="adamw", lr=0.1, weight_decay=0.01, augmentation=Augmentation())
+CPU = torch.device("cpu")
+
+
+def begun(seed: int, recipe: Recipe = RECIPE) -> TrainingState:
+    torch.manual_seed(seed)
+    return TrainingState.create(nn.Linear(3, 2), recipe, steps_per_epoch=2, total_steps=4, device=CPU)
+
+
+def step(state: TrainingState) -> None:
+    state.backward(state.model(torch.ones(1, 3)).square().sum())
+    state.step()
+
+
+@pytest.mark.parametrize("changes", [{}, {"schedule": "multistep", "milestones": (1,), "optimizer": "sgd"}])
+def test_restored_it_goes_the_same_way(tmp_path, changes):
+    recipe = RECIPE.changed(changes)
+    state, other = begun(0, recipe), begun(1, recipe)
+    step(state)
+    state.log.append({"epoch": 1, "loss": 0.5})
+    state.best = {"epoch": 1, "test_error": 10.0, "model": {"weight": torch.ones(2)}}
+    state.save(tmp_path / "resume")
+    other.restore(tmp_path / "resume")
+    assert other.log == [{"epoch": 1, "loss": 0.5}] and other.best["epoch"] == 1
+    for one in (state, other):
+        step(one)
+    assert all(torch.equal(a, b) for a, b in zip(state.model.parameters(), other.model.parameters(), strict=True))
+    assert state.scheduler.get_last_lr() == other.scheduler.get_last_lr() != [recipe.lr]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK broken"])
+def test_a_damaged_file_says_what_to_do(tmp_path, content):
+    (tmp_path / "resume").write_bytes(content)
+    with pytest.raises(CheckpointError, match="cannot be resumed; delete the file to start over"):
+        begun(0).restore(tmp_path / "resume")
+
+
+def test_a_file_of_another_network_is_refused(tmp_path):
+    begun(0).save(tmp_path / "resume")
+    wider = TrainingState.create(nn.Linear(3, 5), RECIPE, steps_per_epoch=2, total_steps=4, device=CPU)
+    with pytest.raises(CheckpointError, match="delete the file"):
+        wider.restore(tmp_path / "resume")
+
+
+def test_a_network_without_weights_cannot_be_trained():
+    with pytest.raises(UsageError, match="no weights to train"):
+        TrainingState.create(nn.ReLU(), RECIPE, steps_per_epoch=2, total_steps=4, device=CPU)
+
+
+def test_the_log_has_a_column_of_test_errors_where_there_are_some():
+    state = begun(0)
+    line = {"epoch": 1, "loss": 1 / 3, "train_error": 50.0, "learning_rate": 0.1, "images_per_second": 9, "seconds": 2}
+    state.log = [line, line | {"epoch": 2}]
+    head = "epoch,loss,train_error,learning_rate,images_per_second,seconds"
+    assert state.log_csv() == f"{head}\n1,0.333333,50,0.1,9,2\n2,0.333333,50,0.1,9,2\n"
+    state.log[1]["test_error"] = 25.0
+    assert state.log_csv() == f"{head},test_error\n1,0.333333,50,0.1,9,2,\n2,0.333333,50,0.1,9,2,25\n"
