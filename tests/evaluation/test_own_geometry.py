@@ -85,15 +85,14 @@ def correct_by_a_plain_script(module: nn.Module, folder: Path) -> dict[Cell, lis
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_with_its_own_preprocessing_is_right_about_the_same_images_as_in_a_plain_script(
-    network, suite, folder, tmp_path, caplog, name
+    network, suite, folder, tmp_path, said, name
 ):
     model, weights, module = network(name)
-    caplog.set_level("INFO", logger="lst_robust")
     asked = {"data_dir": folder, "results_dir": tmp_path / "r", **CELLS}
     evaluation = lst_robust.evaluate(model, suite, checkpoint=weights, preprocess="model", **asked)
     bits = {cell: record.correct_bits().tolist() for cell, record in evaluation.records.items()}
     assert bits == correct_by_a_plain_script(module, folder)
-    assert not caplog.messages
+    assert not said()
     run = evaluation.run
     assert (run.protocol.preprocess, run.protocol.geometry) == ("model", None)
     kind = {"test_resnet": "bilinear", "test_efficientnet": "bicubic"}[name]
@@ -107,13 +106,12 @@ def test_a_network_with_its_own_preprocessing_is_right_about_the_same_images_as_
 
 
 def test_the_suites_preprocessing_is_the_default_and_a_line_says_what_the_network_states(
-    network, suite, folder, tmp_path, caplog
+    network, suite, folder, tmp_path, said
 ):
     model, weights, _ = network("test_efficientnet")
-    caplog.set_level("INFO", logger="lst_robust")
     asked = {"data_dir": folder, "results_dir": tmp_path / "r", "checkpoint": weights, **CELLS}
     evaluation = lst_robust.evaluate(model, suite, **asked)
-    (line,) = [line for line in caplog.messages if "preprocessing" in line]
+    (line,) = [line for line in said() if "preprocessing" in line]
     assert "shorter side to 168 (bicubic), centre 160 x 160" in line and "--preprocess model" in line
     assert "shorter side to 80 (bilinear), centre 64 x 64" in line
     assert evaluation.run.protocol.preprocess == "suite" and evaluation.run.model.geometry is None
