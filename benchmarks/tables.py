@@ -54,6 +54,20 @@ def mutants() -> str:
     return table.to_markdown()
 
 
+def faults() -> str:
+    """The last line of the tests, as a table."""
+    counts = pd.read_csv(PUBLISHED / "faults.csv").iloc[0]
+    table = pd.DataFrame(
+        {
+            "faults tried (killed processes, full and read-only disks, dead workers, ...)": [f"{counts['faults']:,}"],
+            "bad or odd inputs": [f"{counts['bad_or_odd_inputs']:,}"],
+            "generated inputs": [f"{counts['generated_inputs']:,}"],
+            "finished cells lost": [f"{counts['lost_cells']} of {counts['finished_cells']}"],
+        }
+    )
+    return table.to_markdown(index=False, disable_numparse=True)
+
+
 def _identity(table: str) -> pd.DataFrame:
     found = pd.read_csv(PUBLISHED / "identity.csv")
     return found[found["table"] == table]
@@ -64,6 +78,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "cost": ("identity.md", cost),
     "preprocess": ("identity.md", preprocess),
     "mutants": ("mutants.md", mutants),
+    "faults": ("faults.md", faults),
 }
 """Name of a block -> the file in docs/, and what makes its text."""
 
