@@ -49,7 +49,9 @@ def test_several_trainings_add_their_spread():
 
 def test_the_caption_says_against_what_a_ce_is():
     assert "digits-c v1, n = 500 · CE against half · percent" in caption(compared({"mce15": BETTER}))
-    assert "mean top-1 errors" in caption(compared({"clean_error": BETTER}, normaliser=None))
+    assert "mean top-1 errors" in caption(compared({"clean_error": BETTER}, normaliser=None, quantity="error"))
+    some_severities = compared({"clean_error": BETTER}, quantity="error")  # of which no CE can be made
+    assert "mean top-1 errors" in caption(some_severities)
 
 
 def test_the_table_has_a_row_a_metric_and_then_the_corruptions_in_their_order(shown):
