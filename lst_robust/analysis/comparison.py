@@ -32,6 +32,7 @@ from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.record import Protocol, Record, other_files
 from lst_robust.suites import Normaliser, Suite
+from lst_robust.suites.normaliser import caution
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,8 @@ def _comparison(
     notes = [*notes]
     if normaliser and ce and (without := [name for name in errors if name not in (*CORRUPTIONS, *normaliser.errors)]):
         notes.append(f"without errors of {normaliser.name}, and so without a CE, left out: {', '.join(without)}")
+    if normaliser and ce and (warned := caution(normaliser.name)):
+        notes.append(warned)
     return Comparison(
         *names,
         protocol,

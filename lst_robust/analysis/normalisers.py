@@ -1,4 +1,4 @@
-"""Where a normaliser comes from: the suite, the published AlexNet, a file, or a measurement made here."""
+"""Where a normaliser comes from: the suite, a published AlexNet, a file, or a measurement made here."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from lst_robust.arguments import path, shown, wrong
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.suites import Suite
-from lst_robust.suites.normaliser import PUBLISHED, Normaliser, load_normaliser, published_normaliser
+from lst_robust.suites.normaliser import NAMED, Normaliser, load_normaliser
 
 if TYPE_CHECKING:
     from lst_robust.analysis.evaluation import Evaluation
 
 OF_SUITE: Literal["suite"] = "suite"
-NAMES = f"{OF_SUITE}, none, {PUBLISHED}"
+NAMES = ", ".join([OF_SUITE, "none", *NAMED])
 ALL_CELLS = (CLEAN_CELL, *(Cell(name, severity) for name in CORRUPTIONS for severity in SEVERITIES))
 Choice = Normaliser | str | Path | None
 """What may be given: a normaliser, None or "none" for none, "suite" for the suite's, a known name, or a YAML file."""
@@ -43,8 +43,8 @@ def chosen_normaliser(choice: Choice) -> Normaliser | Literal["suite"] | None:
         return OF_SUITE
     if name == "none":
         return None
-    if name == PUBLISHED:
-        return published_normaliser()
+    if name in NAMED:
+        return NAMED[name]()
     if not isinstance(name, str) or Path(name).suffix not in (".yaml", ".yml"):
         raise UsageError(f"unknown normaliser {shown(name)}: choose {NAMES}, or give a YAML file")
     return load_normaliser(path("normaliser", choice))

@@ -19,8 +19,10 @@ from lst_robust.errors import UsageError
 from lst_robust.records.record import ModelIdentity, Protocol, Record, Run
 from lst_robust.schema import first_mistake
 from lst_robust.suites import Normaliser
+from lst_robust.suites.normaliser import caution
 
 Ends = tuple[float, float]
+FEW = 4  # corruptions that a line names
 IDENTITY = ("options", "checkpoint_sha256", "train_seed")  # what the JSON says of a network beside its name
 
 
@@ -188,9 +190,9 @@ def _notes(errors: Mapping[Cell, float], normaliser: Normaliser | None) -> tuple
     if normaliser is None:
         return ("no CE and no mCE: the suite has no normaliser (give one with --normaliser)",)
     missing = [name for name in CORRUPTIONS if any(Cell(name, severity) not in errors for severity in SEVERITIES)]
+    lines = [*_of_normaliser(normaliser)]
     if missing:
-        return (f"mCE needs all severities of all its corruptions; {len(missing)} of the 19 are not complete",)
-    lines = []
+        return (*lines, f"mCE needs all severities of all its corruptions; {len(missing)} of the 19 are not complete")
     for metric in image_metrics():
         if not QUANTITIES[metric.quantity].needs_clean:
             continue
@@ -198,6 +200,19 @@ def _notes(errors: Mapping[Cell, float], normaliser: Normaliser | None) -> tuple
         if unharmed := [name for name, row in rows.items() if rise(row, normaliser.clean_error) <= 0]:
             lines.append(f"no {metric.label}: {normaliser.name} itself loses nothing on {', '.join(unharmed)}")
     return tuple(lines)
+
+
+def _of_normaliser(normaliser: Normaliser) -> list[str]:
+    """What must be known of it, and which means it does not define because it has no errors of a corruption."""
+    lines = [] if (warned := caution(normaliser.name)) is None else [warned]
+    lacking = [name for name in CORRUPTIONS if name not in normaliser.errors]
+    undefined = [
+        metric.label for metric in image_metrics() if metric.needs_normaliser and set(metric.corruptions) & set(lacking)
+    ]
+    if undefined:
+        few = ", ".join(lacking) if len(lacking) <= FEW else f"{len(lacking)} of the 19 corruptions"
+        lines.append(f"no {', '.join(undefined)}: {normaliser.name} has no errors of {few}")
+    return lines
 
 
 def _plain(value: float | None) -> float | None:

@@ -26,7 +26,9 @@ Models = Annotated[
 Normaliser = Annotated[
     str,
     typer.Option(
-        "--normaliser", envvar="LST_ROBUST_NORMALISER", help="suite, none, alexnet-imagenet-c, or a YAML file."
+        "--normaliser",
+        envvar="LST_ROBUST_NORMALISER",
+        help="suite, none, a YAML file, or alexnet-imagenet-c, alexnet-testbed-on-disk, alexnet-testbed-in-memory.",
     ),
 ]
 

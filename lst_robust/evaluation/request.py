@@ -58,7 +58,8 @@ class EvalOptions(TypedDict, total=False):
         interpolation, crop and size that its library states, before the corruption.
     limit: a fixed stratified subset of so many test images.
     seed: decides the corruptions' noise, together with corruption, severity and image id.
-    normaliser: a `Normaliser`, "suite", None or "none" for none, "alexnet-imagenet-c", or a YAML file.
+    normaliser: a `Normaliser`, "suite", None or "none" for none, another name (see NAMED in
+        lst_robust.suites.normaliser), or a YAML file.
     batch_size, workers, device, amp: decide how fast the result comes, not what it is (amp: to rounding).
     train, train_seed: train a model that has no checkpoint for the suite; the recipe's seed, if another is wanted.
     skip_unreadable: leave out images that cannot be decoded, instead of refusing.

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 
 from pydantic import Field, field_validator
 
 from lst_robust import arguments
-from lst_robust.benchmark import SEVERITIES, known_corruptions
+from lst_robust.benchmark import CLEAN_CELL, known_corruptions
 from lst_robust.errors import unknown_name
+from lst_robust.published import (
+    ALEXNET,
+    SOURCES,
+    TESTBED_IN_MEMORY,
+    TESTBED_ON_DISK,
+    alexnet_errors,
+    alexnet_of,
+    complete_rows,
+    pipeline_difference,
+)
 from lst_robust.schema import Config, Floats5
 from lst_robust.suites.config import read_yaml, validated
-
-PUBLISHED = "alexnet-imagenet-c"
 
 
 class Normaliser(Config):
@@ -49,16 +57,53 @@ def published_normaliser() -> Normaliser:
 
     Clean error 43.45 %: the paper's Table 3, the network behind the published figures being torchvision's AlexNet.
     """
-    with open(Path(__file__).with_name("alexnet_imagenet_c.csv"), newline="") as file:
-        errors = {
-            row["corruption"]: tuple(100 * float(row[f"s{severity}"]) for severity in SEVERITIES)
-            for row in csv.DictReader(file)
-        }
     return Normaliser(
-        name=PUBLISHED,
+        name=ALEXNET,
         clean_error=43.45,
-        errors=errors,  # type: ignore[arg-type]  # five values each, which pydantic checks
-        made_with={"source": "https://github.com/hendrycks/robustness", "n": 50_000},
+        errors=alexnet_errors(),  # type: ignore[arg-type]  # five values each, which pydantic checks
+        made_with={"source": SOURCES["hendrycks"].url, "n": 50_000},
+    )
+
+
+@cache
+def testbed_normaliser(name: str) -> Normaliser:
+    """The errors of imagenet-testbed's AlexNet: "alexnet-testbed-on-disk" on the official files of ImageNet-C,
+    "alexnet-testbed-in-memory" on images that the testbed corrupted in memory, without JPEG.
+
+    The latter lacks a corruption (see `caution`), which leaves mCE undefined.
+    """
+    model = alexnet_of(name)
+    return Normaliser(
+        name=name,
+        clean_error=model.errors[CLEAN_CELL],
+        errors=complete_rows(model),  # type: ignore[arg-type]  # five values each, which pydantic checks
+        made_with={"source": SOURCES["testbed"].url, "state": SOURCES["testbed"].state, "n": 50_000},
+    )
+
+
+NAMED: Mapping[str, Callable[[], Normaliser]] = {
+    ALEXNET: published_normaliser,
+    TESTBED_ON_DISK: partial(testbed_normaliser, TESTBED_ON_DISK),
+    TESTBED_IN_MEMORY: partial(testbed_normaliser, TESTBED_IN_MEMORY),
+}
+"""The normalisers that have a name."""
+
+
+def caution(name: str | None) -> str | None:
+    """What must be known where a normaliser of that name is used; None where there is nothing to say."""
+    if name not in (TESTBED_ON_DISK, TESTBED_IN_MEMORY):
+        return None
+    found = pipeline_difference()
+    pipelines = (
+        f"has {found.on_disk:.2f} % on {found.cell.name}, where the authors of ImageNet-C publish "
+        f"{found.published:.2f} %, so a difference of pipelines is mixed in."
+    )
+    if name == TESTBED_ON_DISK:
+        return f"Caution: {name} is the AlexNet of imagenet-testbed, which {pipelines}"
+    return (
+        f"Caution: {name} is the AlexNet of imagenet-testbed, corrupted in memory. On the official files it "
+        f"{pipelines} In memory its errors are {found.in_memory_gain:.1f} points lower on average. It has no errors of "
+        f"{', '.join(found.missing)}, so there is no mCE."
     )
 
 

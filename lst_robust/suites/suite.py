@@ -29,12 +29,7 @@ from lst_robust.suites.config import (
     suites_folder,
     validated,
 )
-from lst_robust.suites.normaliser import (
-    PUBLISHED,
-    Normaliser,
-    published_normaliser,
-    require_corruption,
-)
+from lst_robust.suites.normaliser import NAMED, Normaliser, require_corruption
 from lst_robust.suites.recipe import Recipe, load_recipe
 
 Preprocessing = Literal["suite", "model"]
@@ -125,9 +120,10 @@ class Suite(Config):
     @field_validator("normaliser", mode="before")
     @classmethod
     def _published_normaliser(cls, value: object) -> object:
-        if isinstance(value, str) and value != PUBLISHED:
-            raise ValueError(f"{value!r} is no published normaliser: give {PUBLISHED}, or name, clean_error and errors")
-        return published_normaliser() if isinstance(value, str) else value
+        if isinstance(value, str) and value not in NAMED:
+            known = ", ".join(NAMED)
+            raise ValueError(f"{value!r} is no published normaliser: give {known}, or name, clean_error and errors")
+        return NAMED[value]() if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fits_together(self) -> Suite:

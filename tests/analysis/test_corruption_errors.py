@@ -16,10 +16,10 @@ from lst_robust.analysis.corruption_errors import (
     relative_corruption_error,
     relative_mce,
 )
-from lst_robust.analysis.normalisers import published_normaliser
 from lst_robust.benchmark import CORRUPTIONS, STANDARD_15
 from lst_robust.errors import UsageError
 from lst_robust.suites import Normaliser
+from lst_robust.suites.normaliser import published_normaliser
 
 ALEXNET = published_normaliser()
 # The printed CEs are whole numbers, each within .5 of its value and so their mean too; the printed mCE has two digits.

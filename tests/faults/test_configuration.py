@@ -177,7 +177,7 @@ FLAGS = [
     ((*EVAL, "--set", "=1"), 2, "give KEY=VALUE"),
     ((*EVAL, "--set", "image_size=64"), 2, "image_size is set by the suite"),
     ((*EVAL, "--set", "stem=7x7"), 2, "choose from auto"),
-    ((*EVAL, "--normaliser", ""), 2, "choose suite, none, alexnet-imagenet-c, or give a YAML file"),
+    ((*EVAL, "--normaliser", ""), 2, "choose suite, none, alexnet-imagenet-c, alexnet-testbed"),
     ((*EVAL, "--normaliser", "no.yaml"), 2, "no.yaml: cannot be read"),
     ((*EVAL, *CELLS, "--write-normaliser", "n.yaml"), 2, "a normaliser needs all 96 cells"),
     (("eval", "-m", "alexnet", "-s", "tiny.yaml", "--train-seed", "-1"), 2, "train_seed is -1"),
