@@ -24,7 +24,7 @@ RESERVED = {
     "model", "model_name", "options", "checkpoint_sha256", "train_seed", "run", "suite", "suite_version",
     "suite_digest", "protocol", "data", "images", "n", "image_size", "preset", "style", "engine", "seed", "preprocess",
     "geometry", "pixels", "normaliser", "ce", "errors", "calibration", "notes", "intervals", "over_seeds", "severities",
-    "measure", CLEAN,
+    "measure", "source", "published", CLEAN,
 }  # fmt: skip
 """What the JSON of a summary and the columns of a table are called besides; no metric can have such a name."""
 

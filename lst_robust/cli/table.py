@@ -9,25 +9,31 @@ from typing import Annotated, Any
 import typer
 
 from lst_robust.analysis.collect import collect_summaries
+from lst_robust.analysis.published import published_results
 from lst_robust.analysis.statistics import Spread
 from lst_robust.analysis.summary import Summary
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import out, print_json
+from lst_robust.cli.console import out, print_json, print_note
 from lst_robust.cli.output import Output
+from lst_robust.errors import NothingToEvaluateError
 from lst_robust.reporting.render import Format, render
 from lst_robust.reporting.seeds import over_seeds, seed_notes
-from lst_robust.reporting.tables import robustness_table
+from lst_robust.reporting.tables import robustness_table, with_paper
 
 HELP = """Make the table of all evaluated models, one row a model, grouped as in the paper's Table 4.
 
 Rows of different protocols never share a group. The best value of each column is marked in each group.
 Means have their 95 % intervals (bootstrap over images); below the table stands the spread over training seeds.
 
+`--published` shows other people's results below one's own: `robustbench`, `testbed` (imagenet-testbed), `paper`
+(Table 4) and `hendrycks` (AlexNet). They are another protocol than any of ours, so nothing is ranked across.
+
 **Examples**
 
 - `lst-robust table`
 - `lst-robust table --suite digits-c --format md --out table.md`
-- `lst-robust table --suite digits-c --paper`
+- `lst-robust table --suite digits-c --published paper`
+- `lst-robust table --published testbed --published robustbench --match 'resnet*'`
 - `lst-robust table --calibration`
 """
 
@@ -39,9 +45,23 @@ def table_command(
         str | None,
         typer.Option("--out", "-o", metavar="FILE", help="Write to a file; - is standard output, as without it."),
     ] = None,
-    paper: Annotated[
-        bool, typer.Option("--paper/--no-paper", help="Also show the paper's printed Table 4, another protocol.")
-    ] = False,
+    paper: Annotated[bool, typer.Option("--paper/--no-paper", help="The same as --published paper.")] = False,
+    published: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--published",
+            metavar="SET",
+            help="Also show other people's results: robustbench, testbed, paper or hendrycks; may be repeated.",
+        ),
+    ] = None,
+    match: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--match",
+            metavar="PATTERN",
+            help="Of these only the models whose name fits, such as 'resnet*'; may be repeated.",
+        ),
+    ] = None,
     intervals: Annotated[
         bool, typer.Option("--intervals/--no-intervals", help="Show the means' 95 % intervals over images.")
     ] = True,
@@ -56,12 +76,16 @@ def table_command(
     json: opt.Json = False,
 ) -> None:
     output = None if out_file is None else Output("--out", out_file, json=json)
-    summaries = collect_summaries(results_dir, suite, normaliser, intervals=intervals)
+    sets, patterns = with_paper(published or (), paper), match or ()
+    others = published_results(sets, patterns, normaliser=normaliser)
+    summaries = _own(results_dir, suite, normaliser, intervals=intervals, needed=not others)
     if json:
-        print_json(_with_spreads(summaries))
+        print_json(_with_spreads(summaries) + [result.to_dict() for result in others])
         if output is None:
             return
-    table = robustness_table(summaries, paper=paper, intervals=intervals, calibration=calibration)
+    table = robustness_table(
+        summaries, published=sets, match=patterns, normaliser=normaliser, intervals=intervals, calibration=calibration
+    )
     rendered = render(table, format_, notes=seed_notes(summaries))
     if output is None and isinstance(rendered, str):
         typer.echo(rendered, nl=not rendered.endswith("\n"))
@@ -74,6 +98,17 @@ def table_command(
             rendered = capture.get()
         output.write(rendered.encode(errors="backslashreplace"))  # a model's path may not be UTF-8
         output.say_written()
+
+
+def _own(results_dir: Path, suite: str | None, normaliser: str, *, intervals: bool, needed: bool) -> list[Summary]:
+    """One's own rows. needed: whether none is an error, because there is nothing else to show."""
+    try:
+        return collect_summaries(results_dir, suite, normaliser, intervals=intervals)
+    except NothingToEvaluateError as error:
+        if needed:
+            raise
+        print_note(f"no rows of your own: {error}")
+        return []
 
 
 def _with_spreads(summaries: Sequence[Summary]) -> list[dict[str, Any]]:

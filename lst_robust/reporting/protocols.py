@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from lst_robust.analysis.published import PublishedResult, group_of
 from lst_robust.analysis.summary import Summary
 from lst_robust.benchmark import SEVERITIES
+from lst_robust.published import PRINTED, SOURCES
 from lst_robust.records.record import Protocol
 
 _ORDER = (
@@ -13,15 +15,14 @@ _ORDER = (
     "engine", "n", "images", "pixels", "seed",
 )  # fmt: skip
 _FURTHER = tuple(field for field in Protocol.model_fields if field not in (*_ORDER, "data"))
-PROTOCOL = (*_ORDER, *_FURTHER, "normaliser", "severities", "measure")
-"""The fields of a protocol but the name of the data, which decides nothing, and three more. All are texts.
+PROTOCOL = (*_ORDER, *_FURTHER, "normaliser", "severities", "measure", "source")
+"""The fields of a protocol but the name of the data, which decides nothing, and four more. All are texts.
 
 `images` is a hash of the images' names and labels, `pixels` one of their pixels. `geometry` is "own" where each network
 has its own. `severities` are those measured, as "1-5" or "3". `measure` says what the columns of the corruptions hold:
-"ce", or "error" where no CE is defined."""
+"ce", or "error" where no CE is defined. `source` says who published the row, and is empty for one's own."""
 
 OWN_GEOMETRY = "own"
-PRINTED = "printed"  # the protocol of the paper's own rows
 
 
 def stated_protocol(summary: Summary, measured: Sequence[int], measure: str) -> tuple[str, ...]:
@@ -33,14 +34,31 @@ def stated_protocol(summary: Summary, measured: Sequence[int], measure: str) -> 
         "normaliser": summary.normaliser,
         "severities": _severities(measured),
         "measure": measure,
+        "source": "",
     }
-    return tuple("" if stated[field] is None else str(stated[field]) for field in PROTOCOL)
+    return _as_texts(stated)
+
+
+def published_protocol(result: PublishedResult, measured: Sequence[int], measure: str) -> tuple[str, ...]:
+    """The same of another's row. What its source does not state is empty."""
+    group = result.group
+    stated = {
+        "suite": group.suite,
+        "protocol": group.protocol,
+        "preset": group.preset,
+        "n": group.n,
+        "normaliser": result.normaliser,
+        "severities": _severities(measured),
+        "measure": measure,
+        "source": group.source,
+    }
+    return _as_texts(stated)
 
 
 def caption(protocol: Mapping[str, str]) -> str:
     """One line above a table."""
-    if protocol["protocol"] == PRINTED:
-        return "Paper, Table 4 (ImageNet-C, printed): another protocol than any of ours"
+    if protocol["source"]:
+        return _of_published(protocol)
     parts = [
         f"{protocol['suite']} v{protocol['suite_version']}"
         + (f" ({protocol['suite_digest']})" if protocol["suite_digest"] else "")
@@ -58,6 +76,24 @@ def caption(protocol: Mapping[str, str]) -> str:
     if protocol["measure"] == "ce":
         parts.append(f"CE against {protocol['normaliser']}")
     return " · ".join(parts)
+
+
+def _of_published(protocol: Mapping[str, str]) -> str:
+    if protocol["protocol"] == PRINTED:
+        return "Paper, Table 4 (ImageNet-C, printed): another protocol than any of ours"
+    group = group_of(protocol)
+    which = "" if group.images == "all" else f" ({group.images})"
+    parts = [
+        f"Published by {SOURCES[group.source].title}: {group.data}, {group.protocol}",
+        f"n = {protocol['n']}{which}",
+        *([f"CE against {protocol['normaliser']}"] if protocol["measure"] == "ce" else []),
+        "another protocol than any of ours",
+    ]
+    return " · ".join(parts)
+
+
+def _as_texts(stated: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple("" if stated.get(field) is None else str(stated[field]) for field in PROTOCOL)
 
 
 def _severities(measured: Sequence[int]) -> str:

@@ -15,14 +15,17 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from lst_robust.analysis.metrics import METRICS
+from lst_robust.analysis.normalisers import OF_SUITE, Choice
+from lst_robust.analysis.published import PublishedResult, checked_sets, group_notes, group_of, published_results
 from lst_robust.analysis.scores import all_corruptions
 from lst_robust.analysis.summary import Summary
 from lst_robust.arguments import items, wrong, yes_or_no
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, label_of
 from lst_robust.errors import UsageError
-from lst_robust.paper import printed_table
+from lst_robust.published import PRINTED
 from lst_robust.reporting.columns import lower_is_better, metric_of, table_columns
-from lst_robust.reporting.protocols import PRINTED, PROTOCOL, caption, stated_protocol
+from lst_robust.reporting.protocols import PROTOCOL, caption, published_protocol, stated_protocol
+from lst_robust.suites.normaliser import caution
 
 LEVELS = ("group", "quantity")  # of the columns
 ENDS = ("low", "high")  # of an interval: the columns "mce19_low" and "mce19_high" beside "mce19"
@@ -49,6 +52,9 @@ def robustness_table(
     results: Sequence[Summary | Mapping[str, Any]],
     *,
     paper: bool = False,
+    published: Iterable[str] = (),
+    match: Iterable[str] = (),
+    normaliser: Choice = OF_SUITE,
     intervals: bool = True,
     calibration: bool = False,
 ) -> pd.DataFrame:
@@ -59,13 +65,16 @@ def robustness_table(
     stand together in the order given. Means of which results state the 95 % interval are followed by columns with its
     ends (see ENDS), unless intervals is False. A corruption's column holds its CE, or without a normaliser its mean
     error over the severities measured. A corruption that is not one of the papers' 19 has a column where a result has
-    it, which always holds mean errors. calibration=True appends the columns of calibration. paper=True adds the rows of
-    the paper's Table 4 (ImageNet-C) as a protocol of their own.
+    it, which always holds mean errors. calibration=True appends the columns of calibration.
+
+    published, match: other people's rows, each under the protocol of its source, see `published_results`; paper=True is
+    published=["paper"], the LST-Net paper's Table 4. normaliser: of these rows only, since the results have theirs.
     """
     paper, intervals = yes_or_no("paper", paper), yes_or_no("intervals", intervals)
     calibration = yes_or_no("calibration", calibration)
     summaries = checked_summaries(results)
-    rows = [_row(summary) for summary in summaries] + (_paper_rows() if paper else [])
+    others = published_results(with_paper(published, paper), match, normaliser=normaliser)
+    rows = [*map(_row, summaries), *map(_published_row, others)]
     stated = {name for row in rows for name in row.numbers if intervals and row.numbers[name] is not None}
     corruptions = all_corruptions(name for summary in summaries for name in summary.errors)
     columns = pd.MultiIndex.from_tuples(
@@ -133,12 +142,20 @@ def best(group: TableGroup) -> pd.DataFrame:
     return marks
 
 
+def with_paper(published: Iterable[str], paper: bool) -> Iterable[str]:
+    """The published sets that are asked for; paper: whether that of the paper is among them in any case."""
+    return [*checked_sets(published), "paper"] if paper else published
+
+
 def checked_summaries(results: Iterable[Summary | Mapping[str, Any]]) -> list[Summary]:
     """Results as summaries; UsageError, with the index, for what is none."""
     found = []
     for index, result in enumerate(items("results", results, empty=True)):
         if isinstance(result, Summary):
             found.append(result)
+        elif isinstance(result, Mapping) and "published" in result:
+            advice = "leave it out, and name its set as published"
+            raise UsageError(f"results[{index}] is another's published row: {advice}")
         elif isinstance(result, Mapping) and "model" in result:
             try:
                 found.append(Summary.from_dict(result))
@@ -174,6 +191,18 @@ def _row(summary: Summary) -> _Row:
     return _Row(stated_protocol(summary, severities, "ce" if has_ce else "error"), summary.label, numbers)
 
 
+def _published_row(result: PublishedResult) -> _Row:
+    rows = result.errors.values()
+    measured = [index for index in range(len(SEVERITIES)) if any(row[index] is not None for row in rows)]
+    has_ce = any(value is not None for value in result.ce.values())
+    numbers = dict(result.metrics)
+    for name, errors in result.errors.items():
+        numbers[name] = result.ce[name] if has_ce else _mean_error(errors, measured)
+    severities = SEVERITIES if result.group.protocol == PRINTED else [SEVERITIES[index] for index in measured]
+    protocol = published_protocol(result, severities, "ce" if has_ce else "error")
+    return _Row(protocol, result.model, numbers)
+
+
 def _partial_means(table: pd.DataFrame) -> pd.DataFrame:
     """Boolean, shaped like the table: the plain means (of errors, of calibration) of rows that lack a corruption which
     others of their protocol have; a mean over other cells would pass for a comparable one."""
@@ -198,24 +227,14 @@ def _mean_error(errors: Sequence[float | None], measured: Sequence[int]) -> floa
     return fmean(present) if present and len(present) == len(values) else None
 
 
-def _paper_rows() -> list[_Row]:
-    """Table 4 of the LST-Net paper as printed; its mCE is the mean of all 19."""
-    stated = {
-        "suite": "imagenet-c", "protocol": PRINTED, "preset": "imagenet", "n": "50000", "normaliser": "AlexNet",
-        "severities": "1-5", "measure": "ce",
-    }  # fmt: skip
-    protocol = tuple(stated.get(field, "") for field in PROTOCOL)
-    rows = []
-    for printed in printed_table("table4"):
-        numbers = {"mce19" if name == "mce" else name: printed[name] for name in printed if name != "network"}
-        rows.append(_Row(protocol, printed["network"], {name: float(value) for name, value in numbers.items()}))
-    return rows
-
-
 def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, intervals: bool) -> tuple[str, ...]:
     notes = []
     quantities = [quantity for _, quantity in columns_of(frame)]
-    if protocol["measure"] == "error":
+    if not protocol["source"] and (warned := caution(protocol["normaliser"])):
+        notes.append(warned)
+    if protocol["source"]:
+        notes += group_notes(group_of(protocol), protocol["normaliser"] or None)
+    elif protocol["measure"] == "error":
         why = (
             "the suite has no normaliser"
             if not protocol["normaliser"]
@@ -227,7 +246,7 @@ def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, intervals: bool) ->
     if further and protocol["measure"] == "ce":
         notes.append(f"Mean top-1 errors over the severities, no CE: {', '.join(further)}.")
     if frame.isna().any(axis=None):
-        notes.append("– : cells not measured yet.")
+        notes.append("– : not published." if protocol["source"] else "– : cells not measured yet.")
     shown = [METRICS[quantity] for quantity in quantities if quantity in METRICS]
     if any(metric.quantity == "brier" for metric in shown):
         notes.append("Records of earlier releases have no calibration: eval --overwrite measures it.")

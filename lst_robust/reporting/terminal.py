@@ -1,7 +1,8 @@
 """A robustness table for the terminal: one row a model where that fits, otherwise one row a corruption.
 
 With all 19 corruptions a row a model needs about 190 columns, so in a usual window the table stands on its
-side, with the models beside each other, and in several parts when there are many of them.
+side, with the models beside each other, and in several parts when there are many of them. Of very many models, such as
+a published set, it shows the means alone, one row a model.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from lst_robust.reporting.tables import TableGroup, columns_of
 
 MAX_NAME = 18  # longer words of a model's name are folded in the head of a table on its side
 MIN_COLUMN = 6  # "100.00"
+MANY = 30  # models; of more than these a table on its side would have too many parts to be read
+MEANS_ONLY = "Only the means, because there are {} models. All columns: --format csv; fewer published rows: --match."
 GAP = 2  # between columns
 
 
@@ -37,6 +40,9 @@ class TerminalTables:
             upright = _upright(text)
             if Measurement.get(console, options.update(width=10_000), upright).maximum <= options.max_width:
                 yield upright
+            elif len(text) > MANY:
+                yield _upright(_means(text), fold=True)
+                yield Text(MEANS_ONLY.format(len(text)), style="dim")
             else:
                 yield from _on_its_side(text, options.max_width)
             for note in group.notes:
@@ -47,10 +53,16 @@ class TerminalTables:
         yield Text(LEGEND, style="dim")
 
 
-def _upright(text: pd.DataFrame) -> Table:
-    """One row a model; the name of a group of columns stands above the first of them."""
+def _means(text: pd.DataFrame) -> pd.DataFrame:
+    """The columns that stand before those of the corruptions."""
+    return text[[column for column in text.columns if is_summary(column[1])]]
+
+
+def _upright(text: pd.DataFrame, *, fold: bool = False) -> Table:
+    """One row a model; the name of a group of columns stands above the first of them. fold: long names of models are
+    folded, so that the numbers have room."""
     table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-    table.add_column("\nModel", no_wrap=True)
+    table.add_column("\nModel", no_wrap=not fold, overflow="fold")
     before = ""
     for part, quantity in columns_of(text):
         head = f"{part if part != before else ''}\n{label(quantity)}"

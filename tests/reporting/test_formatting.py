@@ -49,7 +49,7 @@ def test_ends_are_no_values(table):
     assert ours.intervals["mce19"][0][0] == 97.04 and set(ours.intervals) == {"mce19", "mce15", "clean_error"}
     assert not any("low" in name for name in ours.frame.columns.get_level_values("quantity"))
     assert best(ours).loc["a"].all() and paper.intervals == {}
-    assert any("95 % interval" in note for note in ours.notes) and not any("interval" in note for note in paper.notes)
+    assert any("95 % interval" in note for note in ours.notes) and not any("95 %" in note for note in paper.notes)
 
 
 def test_they_can_be_left_out(result):

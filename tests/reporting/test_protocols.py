@@ -39,5 +39,5 @@ def test_records_of_earlier_releases_say_that_their_pixels_are_not_hashed(result
 
 
 def test_every_field_of_the_protocol_is_covered():
-    assert set(PROTOCOL) == set(OTHERS) | {"severities", "measure"}
+    assert set(PROTOCOL) == set(OTHERS) | {"severities", "measure", "source"}
     assert set(OTHERS) == set(Protocol.model_fields) - {"data"} | {"normaliser"}
