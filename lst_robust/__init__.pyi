@@ -12,6 +12,7 @@ from .analysis.corruption_errors import (
 from .analysis.evaluation import Evaluation
 from .analysis.gate import Gate, check
 from .analysis.metrics import Metric, register_metric
+from .analysis.published import PublishedResult, published_results
 from .analysis.summary import Summary, bootstrap_intervals
 from .corruptions import corrupt, corruption_names, register_corruption
 from .data import DatasetKind, register_dataset
@@ -36,6 +37,7 @@ __all__ = [
     "Gate",
     "Metric",
     "Normaliser",
+    "PublishedResult",
     "Suite",
     "Summary",
     "__version__",
@@ -62,6 +64,7 @@ __all__ = [
     "model_names",
     "plan",
     "published_normaliser",
+    "published_results",
     "read_baseline",
     "register_corruption",
     "register_dataset",

@@ -30,7 +30,7 @@ TESTBED_COLUMN = re.compile(r"imagenet-c\.([a-z_]+)\.([1-5])_(on-disk|in-memory)
 Errors = Mapping[Cell, float]
 
 
-def robustbench(text: str, n: int) -> dict[str, Errors]:
+def of_robustbench(text: str, n: int) -> dict[str, Errors]:
     """Model -> its errors, from two header rows (corruption, severity) and a row of accuracies for each model."""
     names, severities, *rows = csv.reader(text.splitlines())
     cells = [Cell(name, int(severity)) for name, severity in zip(names[1:], severities[1:], strict=True)]
@@ -40,7 +40,7 @@ def robustbench(text: str, n: int) -> dict[str, Errors]:
     }
 
 
-def testbed(text: str, way: str, n: int = 50_000) -> dict[str, Errors]:
+def of_testbed(text: str, way: str, n: int = 50_000) -> dict[str, Errors]:
     """Model -> its errors, from the columns of one way, "on-disk" or "in-memory", and that of the clean images."""
     found = {}
     for row in csv.DictReader(text.splitlines()):
@@ -77,14 +77,14 @@ def compact_files(originals: Path) -> dict[str, str]:
     made = {}
     for name, n in (("imagenet", 5_000), ("cifar10", 10_000), ("cifar100", 10_000)):
         text = (originals / f"robustbench_{name}.csv").read_text(encoding="utf-8")
-        made[f"robustbench_{name}.csv"] = as_csv(robustbench(text, n), decimals=2)
+        made[f"robustbench_{name}.csv"] = as_csv(of_robustbench(text, n), decimals=2)
     text = (originals / "imagenet_testbed_imagenet_c.csv").read_text(encoding="utf-8")
     corrupted: set[str] = set()
     for way in ("on-disk", "in-memory"):
-        models = {model: errors for model, errors in testbed(text, way).items() if set(errors) - {CLEAN_CELL}}
+        models = {model: errors for model, errors in of_testbed(text, way).items() if set(errors) - {CLEAN_CELL}}
         corrupted |= set(models)
         made[f"testbed_{way.replace('-', '_')}.csv"] = as_csv(models, decimals=3)
-    rest = {model: errors for model, errors in testbed(text, "on-disk").items() if model not in corrupted}
+    rest = {model: errors for model, errors in of_testbed(text, "on-disk").items() if model not in corrupted}
     made["testbed_clean_only.csv"] = as_csv(rest, decimals=3)
     return made
 

@@ -66,7 +66,7 @@ def published_normaliser() -> Normaliser:
 
 
 @cache
-def testbed_normaliser(name: str) -> Normaliser:
+def imagenet_testbed_normaliser(name: str) -> Normaliser:
     """The errors of imagenet-testbed's AlexNet: "alexnet-testbed-on-disk" on the official files of ImageNet-C,
     "alexnet-testbed-in-memory" on images that the testbed corrupted in memory, without JPEG.
 
@@ -83,8 +83,8 @@ def testbed_normaliser(name: str) -> Normaliser:
 
 NAMED: Mapping[str, Callable[[], Normaliser]] = {
     ALEXNET: published_normaliser,
-    TESTBED_ON_DISK: partial(testbed_normaliser, TESTBED_ON_DISK),
-    TESTBED_IN_MEMORY: partial(testbed_normaliser, TESTBED_IN_MEMORY),
+    TESTBED_ON_DISK: partial(imagenet_testbed_normaliser, TESTBED_ON_DISK),
+    TESTBED_IN_MEMORY: partial(imagenet_testbed_normaliser, TESTBED_IN_MEMORY),
 }
 """The normalisers that have a name."""
 
