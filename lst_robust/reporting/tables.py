@@ -100,7 +100,10 @@ def groups(table: pd.DataFrame) -> list[TableGroup]:
     split = []
     for key in dict.fromkeys(keys):
         rows = table[[k == key for k in keys]]
-        whole = rows.droplevel(list(PROTOCOL)).dropna(axis="columns", how="all")
+        everything = rows.droplevel(list(PROTOCOL))
+        whole = everything.dropna(axis="columns", how="all")
+        if whole.columns.empty:  # published models without any number: a table needs a column
+            whole = everything.iloc[:, :1]
         present = {name: whole[group, name].tolist() for group, name in columns_of(whole)}
         bounds = {
             name: (present[_end(name, "low")], present[_end(name, "high")])

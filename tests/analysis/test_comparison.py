@@ -15,6 +15,7 @@ from lst_robust.analysis.selection import label
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.store import Store
+from lst_robust.suites.normaliser import NAMED
 from tests.analysis.simulated import ALL_CELLS, HALF, measured, simulated, stored
 
 N = 200
@@ -180,3 +181,11 @@ def test_a_corruption_of_ones_own_is_compared_by_its_errors():
     normalised = compare(*(evaluation(run) for run in runs))
     assert "my_fog" not in normalised.corruptions
     assert normalised.notes == ("without errors of half, and so without a CE, left out: my_fog",)
+
+
+def test_the_caution_of_the_normaliser_is_told():
+    first, second = (measured(name, wrong_in(share)) for name, share in (("a", 0.4), ("b", 0.5)))
+    normaliser = NAMED["alexnet-testbed-in-memory"]()
+    notes = compare(evaluation(first, normaliser), evaluation(second, normaliser)).notes
+    assert any(note.startswith("Caution: alexnet-testbed-in-memory") for note in notes)
+    assert not any("Caution" in note for note in compare(evaluation(first), evaluation(second)).notes)

@@ -12,6 +12,7 @@ from lst_robust.analysis.summary import Summary, bootstrap_intervals, calibratio
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.errors import UsageError
 from lst_robust.geometry import centre_crop
+from lst_robust.suites.normaliser import NAMED
 from tests.analysis.gated import WRONG
 from tests.analysis.simulated import HALF, SUITE, measured
 
@@ -162,3 +163,17 @@ def test_calibration_that_one_record_lacks_is_none():
     old = RECORDS | {CLEAN_CELL: RECORDS[CLEAN_CELL].model_copy(update={"calibration": None})}
     assert calibration(old)["clean_ece"] is None and calibration(old)["mean_ece"] is not None
     assert set(calibration({}).values()) == {None}
+
+
+def test_a_normaliser_that_lacks_a_corruption_leaves_mce_undefined_and_a_note_says_so():
+    summary = summarise(RUN, RECORDS, NAMED["alexnet-testbed-in-memory"](), intervals=False)
+    assert summary.metrics["mce15"] is summary.metrics["mce19"] is summary.ce["glass_blur"] is None
+    assert summary.ce["fog"] is not None
+    assert summary.notes[0].startswith("Caution: alexnet-testbed-in-memory")
+    assert summary.notes[1] == (
+        "no mCE (15), mCE (19), relative mCE: alexnet-testbed-in-memory has no errors of glass_blur"
+    )
+    few = HALF.model_copy(update={"errors": {"fog": (50.0,) * 5}})
+    assert "half has no errors of 18 of the 19 corruptions" in summarise(RUN, RECORDS, few, intervals=False).notes[0]
+    extra = HALF.model_copy(update={"errors": {name: row for name, row in HALF.errors.items() if name != "saturate"}})
+    assert summarise(RUN, RECORDS, extra, intervals=False).notes == ("no mCE (19): half has no errors of saturate",)

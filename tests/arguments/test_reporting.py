@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 import lst_robust
-from tests.fixtures.refusals import WRONG_FLAGS, refusal
+from tests.fixtures.refusals import WRONG_FLAGS, WRONG_NORMALISERS, refusal
 
 
 def test_tables_are_made_of_summaries(plain):
@@ -26,3 +26,19 @@ def test_tables_are_made_of_summaries(plain):
     for wrong in ("note", 3, [3], None):
         assert "notes" in refusal(lst_robust.render, table, "md", notes=wrong)
     assert "- note" in lst_robust.render(table, np.str_("md"), notes=(note for note in ["note"]))
+
+
+def published_table(published, **options) -> pd.DataFrame:
+    return lst_robust.robustness_table([], published=published, **options)
+
+
+def test_published_rows_are_chosen_by_names():
+    for function in (lst_robust.published_results, published_table):
+        for wrong in ("testbed", 3, None, ["x"], [3], {"testbed": 1}, [["testbed"]], np.array(3)):
+            assert "published" in refusal(function, wrong)
+        for wrong in ("resnet*", 3, None, [3], [""], ["none of them"]):
+            assert "match" in refusal(function, ["testbed"], match=wrong)
+        assert "match" in refusal(function, [], match=["resnet18"])
+        for wrong in WRONG_NORMALISERS:
+            refusal(function, ["testbed"], normaliser=wrong)
+        assert len(function(np.array(["hendrycks"]), match=(name for name in ["alex*"]))) == 1

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from tests.fixtures.commands import PUBLISHED
+from tests.fixtures.commands import PUBLISHED, parsed
 
+PAGE = (Path(__file__).parents[2] / "docs" / "published.md").read_text(encoding="utf-8")
 ALEXNET = ("--model", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
 
 
@@ -57,3 +62,74 @@ def test_a_table_leaves_out_another_version_of_the_suite(measured, tiny):
     result = measured("table", "--suite", str(tiny))
     assert result.exit_code == 5
     assert "another version" in result.stderr
+
+
+@pytest.mark.parametrize("format", ["csv", "md", "latex", "html", "rich"])
+def test_published_rows_in_every_format_without_any_of_ones_own(run, format):
+    result = run("table", "--published", "testbed", "--match", "resnet18", "--match", "vgg1?", "--format", format)
+    assert result.exit_code == 0, result.stderr
+    assert "83.37" in result.stdout or format == "csv"
+    assert all(name in result.stdout for name in ("resnet18", "vgg11")) and "resnet50" not in result.stdout
+    assert result.stderr.splitlines() == [
+        "no rows of your own: no records in results: measure a model first, with lst-robust eval --model lst18"
+    ]
+
+
+def test_the_csv_names_the_source_of_every_row(run, measured, tiny):
+    text = measured("table", "--suite", str(tiny), "--published", "robustbench", "--format", "csv").stdout
+    rows = pd.read_csv(io.StringIO(text), keep_default_na=False)
+    assert rows["source"].tolist() == [""] + ["robustbench"] * 48 and rows["model"][0] == "alexnet"
+    assert set(zip(rows["suite"], rows["n"], strict=True)) == {
+        ("tiny", 20), ("imagenet-c", 5000), ("cifar10-c", 10000), ("cifar100-c", 10000)
+    }  # fmt: skip
+
+
+def test_the_json_marks_published_rows(measured, tiny):
+    rows = json.loads(measured("table", "--suite", str(tiny), "--published", "hendrycks", "--paper", "--json").stdout)
+    assert [row.get("published", {}).get("name") for row in rows] == [None, "hendrycks", *["paper"] * 10]
+
+
+def test_paper_is_short_for_the_published_set(run):
+    texts = {run("table", *asked, "--format", "csv").stdout for asked in (["--paper"], ["--published", "paper"])}
+    assert len(texts) == 1 and "LST-Net-18 (w/ ST)" in texts.pop()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (["--published", "testbd"], "unknown published set 'testbd': did you mean testbed?"),
+        (
+            ["--published", "testbed", "--match", "resnt18"],
+            "no model of testbed matches 'resnt18': did you mean",
+        ),
+        (["--match", "resnet18"], "name their set as published (robustbench, testbed, paper, hendrycks)"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(run, asked, words):
+    result = run("table", *asked)
+    assert result.exit_code == 2 and words in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_an_unknown_suite_is_an_error_beside_published_rows_too(run):
+    assert run("table", "--suite", "nothing", "--published", "paper").exit_code == 2
+
+
+def test_the_caution_of_a_normaliser_is_visible_where_it_is_used(measured, tiny):
+    asked = ("--suite", str(tiny), "--normaliser", "alexnet-testbed-in-memory")
+    for shown in (measured("table", *asked), measured("eval", *ALEXNET, *asked)):
+        assert shown.exit_code == 0
+        assert "Caution: alexnet-testbed-in-memory" in " ".join(shown.stdout.split())
+    assert parsed(measured("eval", *ALEXNET, *asked, "--json"))["notes"][0].startswith("Caution")
+
+
+@pytest.mark.parametrize("line", re.findall(r"^lst-robust (table .*)$", PAGE, re.MULTILINE))
+def test_the_commands_of_the_page_work(run, line):
+    result = run(*shlex.split(line))
+    assert result.exit_code == 0, result.stderr
+
+
+def test_the_python_of_the_page_works(capsys):
+    (script,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(script, {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("official files 76.5") and lines[1].startswith("in memory None (")

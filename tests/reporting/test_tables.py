@@ -9,6 +9,7 @@ import pytest
 
 from lst_robust.analysis import metrics
 from lst_robust.analysis.metrics import METRICS
+from lst_robust.analysis.published import published_results
 from lst_robust.analysis.summary import Summary
 from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.errors import UsageError
@@ -147,3 +148,66 @@ def test_the_printed_table_stands_apart(result):
 def test_no_results_are_an_empty_table():
     table = robustness_table([])
     assert table.empty and groups(table) == []
+
+
+def test_published_rows_stand_below_ones_own_and_are_ranked_among_themselves_only(result):
+    own = result("better", 1, suite="imagenet-c", protocol="official", normaliser="alexnet-testbed-on-disk", n=50000)
+    asked = {"published": ["testbed", "robustbench", "hendrycks"], "match": ["resnet18", "resnet50", "alexnet"]}
+    split = groups(robustness_table([own], **asked))
+    assert [group.protocol["source"] for group in split] == ["", "testbed", "testbed", *["robustbench"], "hendrycks"]
+    assert not best(split[0]).any(axis=None) and split[0].frame.index.tolist() == ["better"]
+    marks = best(split[1])
+    assert marks["mCE", "mce19"].tolist() == [True, False, False]  # in the source's order: ResNet-50 first
+    assert split[1].frame["mCE", "mce19"].round(2).tolist() == [75.29, 83.37, 100.0]
+    assert all("another protocol than any of ours" in group.caption for group in split[1:])
+
+
+def test_the_caption_of_a_published_group_says_source_protocol_data_images_and_normaliser():
+    split = groups(robustness_table([], published=["robustbench", "testbed"]))
+    assert [len(group.frame) for group in split] == [12, 23, 13, 200, 200, 138]
+    assert split[0].caption == (
+        "Published by RobustBench: ImageNet-C, official files · n = 5000 (RobustBench's fixed images) · CE against "
+        "alexnet-robustbench · another protocol than any of ours"
+    )
+    assert split[1].caption.startswith("Published by RobustBench: CIFAR-10-C, official files · n = 10000 · another")
+    assert "in memory · n = 50000 · CE against alexnet-testbed-in-memory" in split[4].caption
+    assert "clean images only" in split[5].caption and list(split[5].frame.columns) == [("Error", "clean_error")]
+    for group in split:
+        assert any("MIT licence" in note and "Please cite" in note for note in group.notes)
+        assert any("No intervals" in note for note in group.notes) and group.intervals == {}
+    assert "mCE" not in split[1].frame and split[1].frame["Noise", "shot_noise"].notna().all()
+    assert "– : not published." in split[5].notes  # three models have no clean error either
+
+
+def test_published_rows_have_the_normaliser_that_is_asked_for():
+    (group,) = groups(robustness_table([], published=["hendrycks"], normaliser="none"))
+    assert "mCE" not in group.frame and "CE against" not in group.caption
+    asked = {"published": ["testbed"], "match": ["resnet18"], "normaliser": "alexnet-imagenet-c"}
+    on_disk, _ = groups(robustness_table([], **asked))
+    assert "CE against alexnet-imagenet-c" in on_disk.caption and on_disk.frame["mCE", "mce19"].round(2).item() == 85.29
+
+
+def test_models_that_have_nothing_at_all_do_not_stop_a_table():
+    table = robustness_table([], published=["testbed"], match=["*125_classes*"])
+    for format in ("csv", "md", "latex", "html"):
+        assert "125" in render(table, format)
+
+
+def test_paper_is_the_published_set_of_that_name(result):
+    asked = [{"paper": True}, {"published": ["paper"]}, {"published": ["paper"], "paper": True}]
+    first, *others = (robustness_table([result()], **options) for options in asked)
+    assert all(first.equals(other) for other in others) and len(first) == 11
+
+
+def test_a_caution_stands_below_ones_own_rows(result):
+    (group,) = groups(robustness_table([result(normaliser="alexnet-testbed-in-memory")]))
+    assert group.notes[0].startswith("Caution: alexnet-testbed-in-memory")
+    assert not any("Caution" in note for note in groups(robustness_table([result()]))[0].notes)
+
+
+def test_a_published_row_of_the_json_is_named_by_its_set_instead(result):
+    row = published_results(["hendrycks"])[0].to_dict()
+    with pytest.raises(UsageError) as caught:
+        robustness_table([result(), row])
+    advice = "leave it out, and name its set as published"
+    assert str(caught.value) == f"results[1] is another's published row: {advice}"

@@ -60,3 +60,20 @@ def test_an_interval_stands_below_its_mean(result, width):
     text = printed(render(table, "rich", notes=["[a] note"]), width)
     assert "97.0–101.1" in text and "3.5–4.5" in text and "[a] note" in text
     assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_of_very_many_models_the_means_are_shown_one_row_a_model(width):
+    text = printed(render(robustness_table([], published=["testbed"]), "rich"), width)
+    assert max(map(len, text.splitlines())) <= width
+    rows = [line for line in text.splitlines() if line.startswith("resnet18 ")]
+    assert [line.split()[1:] for line in rows] == [["83.37", "84.47", "30.24", "66.88", "102.08"], ["30.24", "63.16"]]
+    told = " ".join(text.split())
+    assert "Only the means, because there are 200 models. All columns: --format csv" in told and "Zoom" not in text
+
+
+def test_a_wide_terminal_has_all_columns_of_very_many_models(result):
+    table = robustness_table([result(f"m{number}") for number in range(40)])
+    wide, narrow = (printed(render(table, "rich"), width) for width in (220, 100))
+    assert "Zoom" in wide and "Only the means" not in wide
+    assert "Zoom" not in narrow and narrow.count("m39") == 1

@@ -9,8 +9,9 @@ import yaml
 
 from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.errors import UsageError
+from lst_robust.published import pipeline_difference
 from lst_robust.suites import load_normaliser, load_suite
-from lst_robust.suites.normaliser import published_normaliser
+from lst_robust.suites.normaliser import NAMED, caution, published_normaliser
 
 MEASURED = {"name": "mine", "clean_error": 10.0, "errors": {"fog": [10, 20, 30, 40, 50.5]}, "made_with": {"n": 100}}
 
@@ -52,3 +53,34 @@ def test_values_that_cannot_be_meant(tmp_path, changes, message):
     with pytest.raises(UsageError, match=message) as caught:
         load_normaliser(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_every_named_normaliser_has_its_name_and_only_the_testbeds_a_caution():
+    for name, make in NAMED.items():
+        assert make().name == name
+        assert (caution(name) is None) == (name == "alexnet-imagenet-c")
+    assert caution("mine") is None and caution(None) is None
+
+
+def test_the_testbeds_alexnet_in_memory_lacks_a_corruption_and_its_caution_says_so():
+    normaliser = NAMED["alexnet-testbed-in-memory"]()
+    assert set(normaliser.errors) == set(CORRUPTIONS) - {"glass_blur"} and normaliser.clean_error == 43.478
+    assert normaliser.errors["gaussian_noise"][1] == 79.438
+    text = caution(normaliser.name)
+    gain = pipeline_difference().in_memory_gain
+    assert f"{gain:.1f} points lower on average" in text and "no errors of glass_blur, so there is no mCE" in text
+    assert "84.26 % on gaussian_noise-2" in text and "82.54 %" in text and "\n" not in text
+
+
+def test_the_testbeds_alexnet_on_disk_has_all_corruptions():
+    normaliser = NAMED["alexnet-testbed-on-disk"]()
+    assert set(normaliser.errors) == set(CORRUPTIONS) and normaliser.errors["gaussian_noise"][1] == 84.258
+    assert "84.26 % on gaussian_noise-2" in caution(normaliser.name)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_suite_names_its_normaliser(tmp_path, name):
+    (tmp_path / "s.yaml").write_text(
+        yaml.safe_dump({"extends": "digits-c", "name": "s", "description": "d", "normaliser": name})
+    )
+    assert load_suite(tmp_path / "s.yaml").normaliser == NAMED[name]()
