@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 from lst_robust.analysis.metrics import image_metrics
 from lst_robust.analysis.normalisers import OF_SUITE, Choice, chosen_normaliser
@@ -81,8 +81,9 @@ def published_results(
     published: "robustbench", "testbed", "paper", "hendrycks".
     match: only the models whose name one of these patterns fits, such as "resnet*". * and ? stand for any characters,
     [ab] for one of these, and large and small letters are alike.
-    normaliser: by which CEs on ImageNet-C are divided, as for `evaluate`; "suite" is the AlexNet of the same source.
-    What was measured on CIFAR has no CE, and the paper's CEs stay as printed.
+    normaliser: by which CEs are divided, as for `evaluate`. A named one, such as "alexnet-imagenet-c", divides what was
+    measured on ImageNet-C, and None leaves out the CEs. Any other may belong to other images, so CEs are against the
+    AlexNet of the same source then, as with "suite". On CIFAR there is no CE, and the paper's CEs stay as printed.
     Raises UsageError for an unknown set, for a pattern that fits no model, and for patterns without a set.
     """
     sets, chosen = checked_sets(published), chosen_normaliser(normaliser)
@@ -92,8 +93,7 @@ def published_results(
         raise UsageError(f"match {patterns[0]!r} chooses among published rows: name their set as published ({known})")
     results = []
     for group in (group for name in sets for group in GROUPS if group.source == name):
-        divisor = _own_normaliser(group) if isinstance(chosen, str) or group.normaliser is None else chosen
-        results += _printed(group) if group.protocol == PRINTED else _measured(group, divisor)
+        results += _printed(group) if group.protocol == PRINTED else _measured(group, _divisor(group, chosen))
     return _matching(results, patterns, sets) if patterns else results
 
 
@@ -156,6 +156,15 @@ def _of_corruptions(group: PublishedGroup, normaliser: str | None) -> list[str]:
         + (f", so there is no {undefined}. " if normaliser else ". ")
         + "The mean error is over those that it has."
     ]
+
+
+def _divisor(group: PublishedGroup, chosen: Normaliser | Literal["suite"] | None) -> Normaliser | None:
+    """By which the CEs of a group are divided, where that normaliser is chosen (see `published_results`)."""
+    if group.normaliser is None or chosen is None:
+        return None
+    if isinstance(chosen, Normaliser) and chosen.name in NAMED and chosen == NAMED[chosen.name]():
+        return chosen
+    return _own_normaliser(group)
 
 
 def _own_normaliser(group: PublishedGroup) -> Normaliser | None:
