@@ -9,13 +9,14 @@ from .analysis.corruption_errors import (
     relative_corruption_error,
     relative_mce,
 )
-from .analysis.evaluation import Evaluation
+from .analysis.evaluation import Evaluation, Evaluations
 from .analysis.gate import Gate, check
 from .analysis.metrics import Metric, register_metric
 from .analysis.published import PublishedResult, published_results
 from .analysis.summary import Summary, bootstrap_intervals
 from .corruptions import corrupt, corruption_names, register_corruption
 from .data import DatasetKind, register_dataset
+from .evaluation.choice import requests_of
 from .evaluation.measure import measure
 from .evaluation.plan import EvalPlan, plan
 from .evaluation.request import EvalRequest
@@ -24,7 +25,7 @@ from .records.migration import migrate
 from .reporting import render, robustness_table
 from .suites import Suite, load_suite, suite_names
 from .suites.normaliser import Normaliser, load_normaliser, published_normaliser
-from .workflow import evaluate, run_request
+from .workflow import evaluate, evaluate_many, run_request, run_requests
 
 __version__: str
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "EvalPlan",
     "EvalRequest",
     "Evaluation",
+    "Evaluations",
     "Gate",
     "Metric",
     "Normaliser",
@@ -53,6 +55,7 @@ __all__ = [
     "create_model",
     "describe_models",
     "evaluate",
+    "evaluate_many",
     "load_normaliser",
     "load_suite",
     "make_baseline",
@@ -72,8 +75,10 @@ __all__ = [
     "relative_corruption_error",
     "relative_mce",
     "render",
+    "requests_of",
     "robustness_table",
     "run_request",
+    "run_requests",
     "suite_names",
     "write_baseline",
 ]

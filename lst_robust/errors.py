@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes of a name that is not UTF-8, line breaks
+MAX_REASON = 300  # characters of another's error
 
 
 class LstRobustError(Exception):
@@ -58,6 +59,15 @@ def one_line(text: str) -> str:
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char) in UNPRINTABLE else char for char in text
     )
+
+
+def reason_of(error: Exception) -> str:
+    """Why something failed, in one line: an error of this package says it itself, another one with its type."""
+    if isinstance(error, LstRobustError):
+        return str(error)
+    text = " ".join(str(error).split())[:MAX_REASON]
+    kind = "not enough memory" if isinstance(error, MemoryError) else type(error).__name__
+    return one_line(f"{kind}: {text}" if text else kind)
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:

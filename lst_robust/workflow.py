@@ -1,24 +1,27 @@
-"""The way of an evaluation: a request, weights for its model, the plan of what is missing, the measurement."""
+"""The way of an evaluation: requests, weights for their models, plans of what is missing, the measurement."""
 
 from __future__ import annotations
 
 import logging
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
 from typing_extensions import Unpack
 
-from lst_robust.analysis.evaluation import Evaluation
+from lst_robust.analysis.evaluation import Evaluation, Evaluations, FailedNetwork
 from lst_robust.data import ImageSource
-from lst_robust.errors import CheckpointError, DataError
+from lst_robust.errors import CheckpointError, DataError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.evaluation.cell_images import open_cell_images
-from lst_robust.evaluation.measure import measure
+from lst_robust.evaluation.choice import requests_of
+from lst_robust.evaluation.group import NetworkGroup
 from lst_robust.evaluation.own_geometry import own_geometry
-from lst_robust.evaluation.plan import plan
+from lst_robust.evaluation.plan import plan_of
 from lst_robust.evaluation.request import EvalOptions, EvalRequest
 from lst_robust.records.store import Store
-from lst_robust.runtime.process_group import process_group
+from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Suite
 from lst_robust.training.trained import checkpoints_folder, ensure_trained, find_checkpoint, plan_training
@@ -47,15 +50,74 @@ def evaluate(
     return run_request(EvalRequest.of(model, suite, **options))
 
 
+def evaluate_many(
+    models: Sequence[str | nn.Module], suite: str | Path | Suite = "digits-c", **options: Unpack[EvalOptions]
+) -> Evaluations:
+    """`evaluate` for many networks: each image is loaded and corrupted once for all that share its size.
+
+    The records are those that `evaluate` makes of one network after the other, but for the times in their provenance.
+    A network that cannot go on is named in `failed`, and the others go on.
+
+    Args:
+        models: names, patterns of names, files of names, or networks; see `requests_of`.
+        suite, options: as of `evaluate`, without `checkpoint` and `name`, which belong to one network.
+
+    Raises:
+        what `evaluate` raises, for whatever concerns all networks.
+    """
+    return run_requests(requests_of(models, suite, **options))
+
+
 def run_request(request: EvalRequest) -> Evaluation:
     """`evaluate`, of a request that has been checked."""
-    Store(request.results_dir).check_writable()  # before any work is done
-    with process_group():
-        planned = plan(with_weights(request))
-        outcome = measure(planned)
-    return Evaluation(
-        planned.run, outcome.records, request.normaliser, outcome.measured, outcome.failed, planned.skipped_images
-    )
+    return run_requests([request]).evaluations[0]
+
+
+def run_requests(requests: Sequence[EvalRequest]) -> Evaluations:
+    """`evaluate_many`, of requests that have been checked and differ in nothing but the network.
+
+    A single network raises its error. So do several under torchrun, where all ranks must have the same networks.
+    """
+    Store(requests[0].results_dir).check_writable()  # before any work is done
+    waiting, found, failed = deque(requests), dict[str, Evaluation](), list[FailedNetwork]()
+    with process_group() as ranks:
+        going_on = len(requests) > 1 and ranks.world == 1
+        if going_on:  # what is wrong with the images is said once, and not of each network
+            open_cell_images(replace(requests[0], preprocess="suite", skip_unreadable=False))
+        while waiting:
+            group = NetworkGroup()
+            while waiting and not group.is_full:
+                request = waiting.popleft()
+                try:
+                    _plan_in(group, request, found, ranks)
+                except (DataError, NothingToEvaluateError):  # of the images, which all networks share
+                    raise
+                except Exception as error:  # a network's own code: anything can happen in it
+                    if not going_on:
+                        raise
+                    failed.append(FailedNetwork(request.label, reason_of(error)))
+                    logger.warning("%s: %s; it is left out, and the others go on", *failed[-1])
+            for planned, outcome in group.measure():
+                digest = planned.run.digest
+                found[digest] = replace(
+                    found[digest], records=outcome.records, measured=outcome.measured, failed=outcome.failed
+                )
+                if outcome.stopped is not None:
+                    failed.append(FailedNetwork(planned.run.model.name, outcome.stopped))
+                    if not outcome.records:
+                        del found[digest]
+    return Evaluations(tuple(found.values()), tuple(failed))
+
+
+def _plan_in(group: NetworkGroup, request: EvalRequest, found: dict[str, Evaluation], ranks: Ranks) -> None:
+    """Makes the plan of a network for the group, and a place for its evaluation. UsageError where it has one."""
+    weighted = with_weights(request)
+    planned = plan_of(weighted, group.prepare(weighted), ranks)
+    run = planned.run
+    if run.digest in found:
+        raise UsageError(f"it is the same network as {found[run.digest].run.model.name}: name each network once")
+    group.add(planned)
+    found[run.digest] = Evaluation(run, {}, request.normaliser, skipped_images=planned.skipped_images)
 
 
 def with_weights(request: EvalRequest) -> EvalRequest:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lst_robust.analysis.summary import Summary, summarise
 from lst_robust.benchmark import Cell
@@ -28,3 +30,29 @@ class Evaluation:
     def summary(self) -> Summary:
         """All numbers, in percent."""
         return summarise(self.run, self.records, self.normaliser)
+
+
+class FailedNetwork(NamedTuple):
+    """A network that could not be evaluated, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """The outcome of `lst_robust.evaluate_many`: the networks that were evaluated, in the order in which they were
+    named, and those that could not be."""
+
+    evaluations: tuple[Evaluation, ...]
+    failed: tuple[FailedNetwork, ...] = ()
+
+    def __iter__(self) -> Iterator[Evaluation]:
+        return iter(self.evaluations)
+
+    def __len__(self) -> int:
+        return len(self.evaluations)
+
+    def summaries(self) -> list[Summary]:
+        """All numbers of each network, in percent."""
+        return [evaluation.summary() for evaluation in self.evaluations]

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import lst_robust  # whose names are imported when they are used: --help does not wait for torch
-from lst_robust.analysis.evaluation import Evaluation
+from lst_robust.analysis.evaluation import Evaluations
 from lst_robust.analysis.normalisers import require_all_cells, to_yaml
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, print_error, print_json, print_note
+from lst_robust.cli.console import RichObserver, out, print_error, print_json, print_note
+from lst_robust.cli.options import means_several
 from lst_robust.cli.output import Output, console_beside
-from lst_robust.errors import LstRobustError
+from lst_robust.errors import LstRobustError, UsageError
+from lst_robust.reporting import render, robustness_table
 from lst_robust.reporting.views.evaluation import evaluation_view
+from lst_robust.reporting.views.requests import description, requests_view
 from lst_robust.runtime.allocator import keep_memory_mapped
 from lst_robust.runtime.rank import is_leader
+
+if TYPE_CHECKING:
+    from lst_robust.evaluation.request import EvalRequest
 
 HELP = """Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.
 
 A model without a checkpoint for the suite is trained first, once. Finished cells are kept: a second call, or one after
 an interruption, measures only what is missing. Under `torchrun` the processes share the cells.
+
+Several models are measured in one pass: each image is loaded and corrupted once for all of them. One that cannot go on
+is named, and the others go on. A line of a @FILE is a name or a pattern, and may go on with `checkpoint=FILE` and with
+options of the model.
 
 **Examples**
 
@@ -30,6 +41,8 @@ an interruption, measures only what is missing. Under `torchrun` the processes s
 - `lst-robust eval -m resnet18 --suite imagefolder --data-dir my-images --limit 200`
 - `lst-robust eval -m lst18 --checkpoint lst18.safetensors --no-train`
 - `lst-robust eval -m torchvision:resnet50 --set weights=DEFAULT -s imagenet-c --data-dir imagenet`
+- `lst-robust eval -m 'lst*' -m resnet18 -m @models.txt --dry-run`
+- `lst-robust eval -m 'timm:resnet*' --set weights=pretrained -s imagenet-c-generated --data-dir imagenet`
 - `torchrun --nproc-per-node 4 -m lst_robust eval -m lst18`
 """
 
@@ -74,8 +87,13 @@ Overwrite = Annotated[
 ]
 
 
+DryRun = Annotated[
+    bool, typer.Option("--dry-run/--no-dry-run", help="List the models that are meant, and measure nothing.")
+]
+
+
 def eval_command(
-    model: opt.Model,
+    model: opt.ModelWords,
     suite: opt.Suite = "digits-c",
     checkpoint: Checkpoint = None,
     data_dir: opt.DataDir = None,
@@ -97,11 +115,12 @@ def eval_command(
     amp: opt.Amp = False,
     results_dir: opt.ResultsDir = Path("results"),
     overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     json: opt.Json = False,
 ) -> None:
     output = None if write_normaliser is None else Output("--write-normaliser", write_normaliser, json=json)
     with RichObserver() as observer:
-        request = lst_robust.EvalRequest.of(
+        requests = lst_robust.requests_of(
             model,
             suite,
             checkpoint=checkpoint,
@@ -126,27 +145,60 @@ def eval_command(
             observer=observer,
         )
         if output is not None:
-            require_all_cells(request.cells())
+            _require_normaliser(requests)
+        if dry_run:
+            _list(requests, json=json)
+            return
         keep_memory_mapped()
-        evaluation = lst_robust.run_request(request)
-    if is_leader():  # under torchrun one process speaks for all
-        _show(evaluation, output, json=json, command=f"lst-robust eval --model {model} --suite {suite}")
-
-
-def _show(evaluation: Evaluation, output: Output | None, *, json: bool, command: str) -> None:
-    """command: how it was made, for the document."""
-    if evaluation.skipped_images:
-        first = ", ".join(evaluation.skipped_images[:3])
-        print_note(f"left out {len(evaluation.skipped_images)} unreadable images, such as {first}")
+        outcome = lst_robust.run_requests(requests)
+    if not is_leader():  # under torchrun one process speaks for all
+        return
+    _note_skipped(outcome)
     if output is not None:
-        output.write(to_yaml(evaluation, command).encode())
-    summary = evaluation.summary()
+        command = f"lst-robust eval --model {model[0]} --suite {suite}"
+        output.write(to_yaml(outcome.evaluations[0], command).encode())
+    _show(outcome, output, json=json, alone=len(model) == 1 and not means_several(model[0]))
+
+
+def _require_normaliser(requests: Sequence[EvalRequest]) -> None:
+    """UsageError for requests that cannot make a normaliser."""
+    if len(requests) > 1:
+        raise UsageError(
+            f"--write-normaliser takes the errors of one model, and {len(requests)} are named: name one of them"
+        )
+    require_all_cells(requests[0].cells())
+
+
+def _list(requests: Sequence[EvalRequest], *, json: bool) -> None:
     if json:
-        print_json(summary.to_dict())
+        print_json([description(request) for request in requests])
     else:
-        console_beside(output).print(evaluation_view(summary))
-    if evaluation.failed:
-        print_error(f"{len(evaluation.failed)} cells failed: {', '.join(cell.name for cell in evaluation.failed)}")
+        out.print(requests_view(requests))
+
+
+def _note_skipped(outcome: Evaluations) -> None:
+    skipped = next((evaluation.skipped_images for evaluation in outcome if evaluation.skipped_images), ())
+    if skipped:
+        print_note(f"left out {len(skipped)} unreadable images, such as {', '.join(skipped[:3])}")
+
+
+def _show(outcome: Evaluations, output: Output | None, *, json: bool, alone: bool) -> None:
+    """alone: one model was asked for by its name, so that the document is its summary, and no list."""
+    summaries = outcome.summaries()
+    if json:
+        print_json(summaries[0].to_dict() if alone else [summary.to_dict() for summary in summaries])
+    elif alone:
+        console_beside(output).print(evaluation_view(summaries[0]))
+    elif summaries:
+        out.print(render(robustness_table(summaries), "rich"))
+    problems = [f"{name} failed: {reason}" for name, reason in outcome.failed]
+    for evaluation in outcome:
+        if evaluation.failed:
+            whose = "" if alone else f" of {evaluation.run.model.name}"
+            cells = ", ".join(cell.name for cell in evaluation.failed)
+            problems.append(f"{len(evaluation.failed)} cells{whose} failed: {cells}")
+    if problems:
+        print_error(*problems)
         raise typer.Exit(LstRobustError.exit_code)
 
 

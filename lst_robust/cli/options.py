@@ -13,6 +13,16 @@ from lst_robust.errors import UsageError
 Model = Annotated[
     str, typer.Option("--model", "-m", envvar="LST_ROBUST_MODEL", help="Model name, see `lst-robust models`.")
 ]
+ModelWords = Annotated[
+    list[str],
+    typer.Option(
+        "--model",
+        "-m",
+        envvar="LST_ROBUST_MODEL",
+        help="Model name, see `lst-robust models`; a pattern such as 'timm:resnet*'; @FILE with a model a line. May be "
+        "repeated: each image is then corrupted once for all.",
+    ),
+]
 Suite = Annotated[
     str, typer.Option("--suite", "-s", envvar="LST_ROBUST_SUITE", help="Name of a suite, or a YAML file.")
 ]
@@ -128,6 +138,13 @@ Amp = Annotated[
         "--amp/--no-amp", envvar="LST_ROBUST_AMP", help="Mixed precision: faster on CUDA, rounds differently."
     ),
 ]
+
+
+def means_several(model: str) -> bool:
+    """Whether a word for a model may mean more than one: a pattern or a file of models."""
+    from lst_robust.models.patterns import is_pattern
+
+    return model.startswith("@") or is_pattern(model)
 
 
 def parse_corruptions(text: str | None) -> tuple[str, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from threading import Semaphore
@@ -95,14 +95,19 @@ class InferenceRunner:
         self.preprocess = Preprocess(pixels.mean, pixels.std, settings.device)
         self.sizes = Sizes.of(network, settings, image_size, torch.get_num_threads())
         self._at_once = self.sizes.at_once  # less once the device's memory has run out
+        self.make_room: Callable[[], bool] = lambda: False
+        """Called when the device's memory has run out: frees what others hold there, and says whether that was any."""
 
-    def outcomes(self, load: Load, labels: np.ndarray) -> Generator[Outcomes, None, None]:
+    def outcomes(
+        self, load: Load, labels: np.ndarray, batches: Sequence[range] | None = None
+    ) -> Generator[Outcomes, None, None]:
         """What the network makes of images 0, 1, ... in order, in parts.
 
-        load: positions -> uint8 (n, S, S, 3), called from several threads; labels: int64, of all images. Close it
-        (contextlib.closing) where it may be left before its end. Raises NonFiniteError when a logit is NaN or infinite.
+        load: positions -> uint8 (n, S, S, 3), called from several threads; labels: int64, of all images; batches: some
+        of `sizes.batches(len(labels))`, where only these are wanted. Close it (contextlib.closing) where it may be left
+        before its end. Raises NonFiniteError when a logit is NaN or infinite.
         """
-        batches = self.sizes.batches(len(labels))
+        batches = self.sizes.batches(len(labels)) if batches is None else batches
         if self.sizes.threads > 1:
             yield from self._on_each_thread(load, labels, batches)
             return
@@ -115,7 +120,9 @@ class InferenceRunner:
         with full_precision(self.settings.device):
             return np.concatenate(self._in_parts(lambda some: self._logits(images[some]).cpu().numpy(), len(images)))
 
-    def _on_each_thread(self, load: Load, labels: np.ndarray, batches: list[range]) -> Generator[Outcomes, None, None]:
+    def _on_each_thread(
+        self, load: Load, labels: np.ndarray, batches: Sequence[range]
+    ) -> Generator[Outcomes, None, None]:
         computing = Semaphore(self.sizes.threads)  # further workers load ahead
         threads_before = torch.get_num_threads()  # a caller may have changed them since the plan was made
 
@@ -163,7 +170,8 @@ class InferenceRunner:
             try:
                 parts.append(work(some))
             except torch.cuda.OutOfMemoryError as error:
-                self._halve(some.stop - done, error)
+                if not self.make_room():
+                    self._halve(some.stop - done, error)
                 continue
             done = some.stop
         return parts

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from lst_robust.benchmark import Cell
-from lst_robust.errors import DataError, LstRobustError, UsageError
+from lst_robust.errors import DataError, LstRobustError, UsageError, reason_of
 from lst_robust.evaluation.cell_images import CellImages, open_cell_images
 from lst_robust.evaluation.identity.probe import probe_images, same_answers
 from lst_robust.evaluation.inference import InferenceRunner, InferenceSettings
@@ -32,7 +32,6 @@ from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.progress import Silent
 
 logger = logging.getLogger(__name__)
-MAX_REASON = 300  # characters of another's error
 
 
 class Prepared(NamedTuple):
@@ -86,26 +85,33 @@ def plan(request: EvalRequest) -> EvalPlan:
 
     Raises UsageError when a rank has other images or another network than rank 0, DataError for data that is missing.
     """
-    store = Store(request.results_dir)
-    store.check_writable()  # before any work is done
+    Store(request.results_dir).check_writable()  # before any work is done
     with process_group() as ranks:
-        prepared = prepare(request)
-        run_file = _agreed_run(prepared, store, ranks)
-        finished = store.load(run_file.run)
-        cells = request.cells()
-        if request.suite.protocol == "official":
-            _require_same_files(finished, prepared.images, set(cells) if request.overwrite else set(), request.workers)
-        else:
-            finished = _of_todays_code(finished, cells, prepared.images)
-        # Rank 0's list, and everybody has it before anybody writes.
-        missing = ranks.gather([cell for cell in cells if request.overwrite or cell not in finished])[0]
+        return plan_of(request, prepare(request), ranks)
+
+
+def plan_of(request: EvalRequest, prepared: Prepared, ranks: Ranks) -> EvalPlan:
+    """`plan`, with the network and the images in memory."""
+    store = Store(request.results_dir)
+    run_file = _agreed_run(prepared, store, ranks)
+    finished = store.load(run_file.run)
+    cells = request.cells()
+    if request.suite.protocol == "official":
+        _require_same_files(finished, prepared.images, set(cells) if request.overwrite else set(), request.workers)
+    else:
+        finished = _of_todays_code(finished, cells, prepared.images)
+    # Rank 0's list, and everybody has it before anybody writes.
+    missing = ranks.gather([cell for cell in cells if request.overwrite or cell not in finished])[0]
     return EvalPlan(request, run_file, tuple(cells), tuple(missing), prepared.images.clean.skipped, prepared)
 
 
-def prepare(request: EvalRequest) -> Prepared:
-    """Opens the images, builds the network, and asks it the probe images."""
+def prepare(request: EvalRequest, opened: CellImages | None = None) -> Prepared:
+    """Opens the images, builds the network, and asks it the probe images.
+
+    opened: the images, where they are open already.
+    """
     suite = request.suite
-    images = open_cell_images(request, own_geometry(request))
+    images = open_cell_images(request, own_geometry(request)) if opened is None else opened
     note_other_geometry(request, images.clean.geometry)
     found = model_under_test(request, images.clean)
     settings = InferenceSettings(request.device, request.batch_size, request.workers, request.amp)
@@ -131,7 +137,7 @@ def probe_answers(runner: InferenceRunner, name: str, image_size: int) -> np.nda
     except Exception as error:  # the network's own code: anything can happen in it
         raise UsageError(
             f"{name} cannot classify {len(images)} float32 images of {image_size} pixels "
-            f"({type(error).__name__}: {_reason(error)}): correct its code, or give it weights of float32"
+            f"({reason_of(error)}): correct its code, or give it weights of float32"
         ) from error
     if not same_answers(answers, again):
         logger.warning(
@@ -213,13 +219,9 @@ def _ready(found: ModelUnderTest, device: torch.device) -> nn.Module:
         raise
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise UsageError(
-            f"the network cannot be copied to {device} ({type(error).__name__}: {_reason(error)}): give it weights, "
+            f"the network cannot be copied to {device} ({reason_of(error)}): give it weights, "
             "and detach the tensors that it keeps"
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:MAX_REASON]
 
 
 def _protocol(request: EvalRequest, images: CellImages) -> Protocol:

@@ -226,16 +226,6 @@ def test_the_observer_sees_every_missing_cell_and_the_running_result(planned, ev
     assert observer.status == f"clean error {clean:.2f} %, mean corruption error so far {mean:.2f} %"
 
 
-def test_provenance_says_on_what_and_how_fast_it_was_measured(planned):
-    record = measure(planned()).records[CLEAN_CELL]
-    provenance = record.provenance
-    assert set(provenance.versions) == {"lst_robust", "torch", "numpy", "python"}
-    assert provenance.device.startswith("cpu (")
-    normalised = "minus mean (0.31, 0.31, 0.31), by std (0.31, 0.31, 0.31)"
-    assert provenance.transform == f"scaled to 32 x 32 (bicubic), then corruption, {normalised}"
-    assert provenance.images_per_second == pytest.approx(40 / provenance.seconds, rel=0.05, abs=0.1)
-
-
 def test_images_that_change_while_they_are_measured_are_noticed(evaluate, draw_images, tmp_path):
     class Changing(nn.Module):
         """Replaces the images behind the evaluation's back, once."""

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import lst_robust
+from lst_robust import workflow
 from lst_robust.analysis.collect import collect_summaries
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.data import digits as digits_module
@@ -220,7 +221,7 @@ def test_ranks_with_different_networks_are_refused(evaluate, model, monkeypatch)
                 return [(other, value[1]), value]
             return [value]
 
-    monkeypatch.setattr(plan_module, "process_group", lambda: nullcontext(Two(1, 2)))
+    monkeypatch.setattr(workflow, "process_group", lambda: nullcontext(Two(1, 2)))
     with pytest.raises(UsageError, match="rank 1 evaluates another network or other images than rank 0"):
         evaluate(model)
 
@@ -232,7 +233,7 @@ def test_ranks_whose_networks_answer_otherwise_are_refused(evaluate, model, monk
                 return [(value[0], value[1] + 1), value]
             return [value]
 
-    monkeypatch.setattr(plan_module, "process_group", lambda: nullcontext(Two(1, 2)))
+    monkeypatch.setattr(workflow, "process_group", lambda: nullcontext(Two(1, 2)))
     with pytest.raises(UsageError, match="rank 1 evaluates another network"):
         evaluate(model)
 

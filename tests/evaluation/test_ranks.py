@@ -19,7 +19,8 @@ from lst_robust.evaluation.request import EvalRequest
 from lst_robust.records.store import PACKED
 from lst_robust.runtime.process_group import process_group
 from lst_robust.suites import Suite
-from lst_robust.workflow import run_request
+from lst_robust.workflow import run_request, run_requests
+from tests.fixtures.networks import PixelSum, Unsteady, classifier
 
 ASKED = {"corruptions": ["brightness", "contrast", "fog"], "severities": [5]}
 
@@ -52,6 +53,18 @@ def evaluations(rank: int, port: int, suite: Suite, networks: list[nn.Module], f
     return returned
 
 
+def together(rank: int, port: int, suite: Suite, folder: Path) -> dict[str, dict[Cell, str]]:
+    """What a rank gets from three networks in one pass: name -> the outcome of each cell."""
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    three = [PixelSum(), classifier(nn.ReLU()), Unsteady()]
+    requests = [EvalRequest.of(one, suite, results_dir=folder, device="cpu", **ASKED) for one in three]
+    with process_group():
+        return {
+            one.run.model.name: {cell: record.correct for cell, record in one.records.items()} | one.failed
+            for one in run_requests(requests)
+        }
+
+
 @pytest.fixture
 def free_port() -> int:
     with socket.socket() as probe:
@@ -78,3 +91,16 @@ def test_both_ranks_return_all_records_whatever_comes_of_a_cell(suite, model, un
         "fog-5.json",
         "run.json",
     ]
+
+
+def test_both_ranks_share_several_networks_as_they_share_one(suite, free_port, tmp_path):
+    calls = [(rank, free_port, suite, tmp_path / "two") for rank in (0, 1)]
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        first, second = pool.starmap_async(together, calls, chunksize=1).get(timeout=120)
+    assert first == second
+    assert [len(outcomes) for outcomes in first.values()] == [4, 4, 4]
+    for network in (PixelSum(), classifier(nn.ReLU())):
+        alone = run_request(EvalRequest.of(network, suite, results_dir=tmp_path / "one", device="cpu", **ASKED))
+        outcomes = {cell: record.correct for cell, record in alone.records.items()}
+        assert first[alone.run.model.name] == outcomes
+    assert first["Unsteady"][Cell("brightness", 5)] == "the network returned NaN or infinite logits"

@@ -1,0 +1,174 @@
+"""Which networks a list of words means: names, patterns of names, and files of both.
+
+    resnet18                    a name, see `model_names`
+    timm:resnet*                a pattern: all names of timm that match
+    @networks.txt               a file: one network a line, `#` begins a comment
+
+A line of a file is a name or a pattern, and may go on with `checkpoint=FILE` and with options of the network, as in
+`timm:tf_efficientnet_lite0 checkpoint=lite0.pth`. A path in it is relative to the folder of the file.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from typing_extensions import Unpack
+
+from lst_robust.arguments import items, wrong
+from lst_robust.errors import UsageError, reason_of
+from lst_robust.evaluation.request import EvalOptions, EvalRequest
+from lst_robust.models import model_info
+from lst_robust.models.patterns import is_pattern, matching_names
+from lst_robust.suites import Suite
+
+FILE_SIGN = "@"
+MAX_BYTES = 1_000_000  # of a file of networks
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """A network by its name, or as a module, with what was said of it alone."""
+
+    model: str | nn.Module
+    checkpoint: Path | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    of_pattern: bool = False
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What two choices have in common that mean the same network."""
+        return (self.model, self.checkpoint, tuple(sorted(self.options.items())))
+
+
+def requests_of(
+    models: Sequence[str | nn.Module], suite: str | Path | Suite = "digits-c", **options: Unpack[EvalOptions]
+) -> list[EvalRequest]:
+    """One request for each of the networks that are meant, all with the same options.
+
+    `model_options` are for the networks that know them. Raises UsageError, before any work, for whatever cannot be
+    meant: nothing that matches, the same network twice, an option that no network knows.
+    """
+    asked: dict[str, Any] = dict(options)
+    words = items("models", models, also=" of names and networks")
+    given = asked.get("model_options") or {}
+    chosen = chosen_networks(words, pretrained=bool(given.get("weights")))
+    if len(chosen) == 1 and not chosen[0].options and chosen[0].checkpoint is None:
+        return [EvalRequest.of(chosen[0].model, suite, **asked)]
+    for key in ("checkpoint", "name"):
+        if asked.get(key) is not None:
+            advice = "name it in a file of networks, as in `resnet18 checkpoint=FILE`" if key == "checkpoint" else ""
+            raise wrong(key, str(asked[key]), advice or "leave it out, for it belongs to one network")
+    _require_known_somewhere(given, chosen)
+    return [
+        EvalRequest.of(
+            choice.model,
+            suite,
+            **asked | {"checkpoint": choice.checkpoint, "model_options": _options(choice, given, asked)},
+        )
+        for choice in chosen
+    ]
+
+
+def chosen_networks(words: Sequence[str | nn.Module], *, pretrained: bool = False) -> list[NetworkChoice]:
+    """The networks that are meant, in order. One that several patterns mean is there once.
+
+    pretrained: patterns mean the networks that their library has weights for. Raises UsageError for a name that nobody
+    knows, for a pattern that matches nothing, for a file that cannot be read, and for a network that is named twice.
+    """
+    found: dict[tuple[object, ...], NetworkChoice] = {}
+    for word in words:
+        for choice in _choices(word, pretrained):
+            earlier = found.get(choice.identity)
+            if earlier is not None and not (earlier.of_pattern or choice.of_pattern):
+                raise UsageError(f"{choice.model} is named twice: name each network once")
+            if earlier is None:
+                found[choice.identity] = choice
+    return list(found.values())
+
+
+def _choices(word: str | nn.Module, pretrained: bool) -> list[NetworkChoice]:
+    if isinstance(word, str) and word.startswith(FILE_SIGN):
+        return _of_file(Path(word[len(FILE_SIGN) :]), pretrained)
+    return _named(word, pretrained)
+
+
+def _named(
+    word: str | nn.Module, pretrained: bool, checkpoint: Path | None = None, options: Mapping[str, str] | None = None
+) -> list[NetworkChoice]:
+    if not isinstance(word, str) or not is_pattern(word):
+        return [NetworkChoice(word, checkpoint, options or {})]
+    if checkpoint is not None:
+        raise UsageError(f"{word!r} with a checkpoint: the weights are of one network, so give its name")
+    wanted = pretrained or bool((options or {}).get("weights"))
+    return [
+        NetworkChoice(name, None, options or {}, of_pattern=True) for name in matching_names(word, pretrained=wanted)
+    ]
+
+
+def _of_file(file: Path, pretrained: bool) -> list[NetworkChoice]:
+    """The networks in a file, one a line."""
+    found = []
+    for number, line in enumerate(_lines(file), start=1):
+        try:
+            words = shlex.split(line, comments=True)
+            if words:
+                found += _of_line(words, file.parent, pretrained)
+        except ValueError as error:  # a UsageError is one too; shlex has others
+            raise UsageError(f"{file}, line {number}: {reason_of(error).removeprefix('ValueError: ')}") from error
+    if not found:
+        raise UsageError(f"{file} names no network: write one a line, such as resnet18")
+    return found
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        if not file.is_file():
+            raise UsageError(f"there is no file {file} of networks: after @ stands a file with one network a line")
+        with open(file, encoding="utf-8") as opened:
+            return opened.read(MAX_BYTES).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{file}: cannot be read ({reason_of(error)}); give a text file, one network a line"
+        ) from error
+
+
+def _of_line(words: Sequence[str], folder: Path, pretrained: bool) -> list[NetworkChoice]:
+    name, *further = words
+    if name.startswith(FILE_SIGN):
+        raise UsageError(f"{name!r}: a file of networks cannot name another")
+    options: dict[str, str] = {}
+    for word in further:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{word!r}: after the name stand checkpoint=FILE and options, as key=value")
+        options[key] = value
+    checkpoint = options.pop("checkpoint", None)
+    return _named(name, pretrained, None if checkpoint is None else folder / checkpoint, options)
+
+
+def _require_known_somewhere(given: Mapping[str, Any], chosen: Sequence[NetworkChoice]) -> None:
+    names = [choice.model for choice in chosen if isinstance(choice.model, str)]
+    for key in given:
+        if not any(_knows(name, key) for name in names):
+            raise UsageError(
+                f"none of the {len(chosen)} networks has an option {key!r}: `lst-robust models` lists them"
+            )
+
+
+def _knows(name: str, option: str) -> bool:
+    known = model_info(name).options
+    return known is None or option in known
+
+
+def _options(choice: NetworkChoice, given: Mapping[str, Any], asked: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The options of one network: those given to all that it knows, and its own. None where there are none: then those
+    of the suite count."""
+    if not isinstance(choice.model, str):
+        return None
+    known = {key: value for key, value in given.items() if _knows(choice.model, key)}
+    return {**known, **choice.options} or ({} if asked.get("model_options") == {} else None)

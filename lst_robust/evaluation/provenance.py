@@ -1,0 +1,49 @@
+"""How a number came about, for its record: versions, device, time."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lst_robust._version import __version__
+from lst_robust.records.record import Provenance, utc_now
+
+
+def provenance(device: torch.device, transform: str, seconds: float, n: int) -> Provenance:
+    """transform: from an image file to the network's input, in words; seconds: for the n images of a cell."""
+    return Provenance(
+        versions={
+            "lst_robust": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        git_revision=_git_revision(),
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
+        transform=transform,
+        seconds=round(seconds, 4),
+        images_per_second=round(n / seconds, 1),
+        finished=utc_now(),
+    )
+
+
+@cache
+def _git_revision() -> str | None:
+    """Revision of the checkout this package runs from, or None when it is installed elsewhere."""
+    folder = Path(__file__).parent
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None

@@ -1,0 +1,72 @@
+"""Networks that take turns on one device."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from lst_robust.evaluation.inference import InferenceRunner
+
+logger = logging.getLogger(__name__)
+
+
+class Turns:
+    """All networks lie on their device as long as it has room. Once its memory runs out, only the one whose turn it is
+    lies there, and the others wait on the CPU."""
+
+    def __init__(self) -> None:
+        self._runners: list[InferenceRunner] = []
+        self._current: InferenceRunner | None = None
+        self._crowded = False
+
+    def add(self, runner: InferenceRunner) -> None:
+        """One more network, which is on its device now."""
+        runner.make_room = self.make_room
+        self._runners.append(runner)
+        if self._crowded:
+            runner.network.to("cpu")
+
+    @contextmanager
+    def turn(self, runner: InferenceRunner) -> Iterator[None]:
+        """Within it the network is on its device."""
+        self._current = runner
+        try:
+            self._fetch(runner)
+            yield
+        finally:
+            self._current = None
+            if self._crowded:
+                runner.network.to("cpu")
+
+    def make_room(self) -> bool:
+        """Moves all networks that wait to the CPU. False where none of them was elsewhere."""
+        waiting = [runner for runner in self._runners if runner is not self._current and _is_elsewhere(runner)]
+        for runner in waiting:
+            runner.network.to("cpu")
+        if waiting:
+            torch.cuda.empty_cache()
+        if waiting and not self._crowded:
+            self._crowded = True
+            logger.info(
+                "%s has not enough memory for all networks: they wait on the CPU for their turn",
+                waiting[0].settings.device,
+            )
+        return bool(waiting)
+
+    def _fetch(self, runner: InferenceRunner) -> None:
+        device = runner.settings.device
+        try:
+            runner.network.to(device)
+        except torch.cuda.OutOfMemoryError:
+            if not self.make_room():
+                raise
+            runner.network.to(device)
+
+
+def _is_elsewhere(runner: InferenceRunner) -> bool:
+    """Whether a network takes memory of another device than the CPU."""
+    tensors = (*runner.network.parameters(), *runner.network.buffers())
+    return any(tensor.device.type != "cpu" for tensor in tensors)

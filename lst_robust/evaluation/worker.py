@@ -1,0 +1,206 @@
+"""Takes networks through the cells that they lack: loads and corrupts each image once, and writes each record."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from lst_robust.benchmark import CLEAN_CELL, Cell
+from lst_robust.errors import DataError, NonFiniteError, reason_of
+from lst_robust.evaluation.chunks import CHUNK_BYTES, common_chunks, loaded_chunks
+from lst_robust.evaluation.plan import EvalPlan, Prepared
+from lst_robust.evaluation.provenance import provenance
+from lst_robust.evaluation.turns import Turns
+from lst_robust.records.confidence import Outcomes
+from lst_robust.records.record import Record, make_record
+from lst_robust.records.store import Store
+from lst_robust.runtime.process_group import Ranks
+from lst_robust.runtime.progress import Observer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class MeasuredNetwork:
+    """A network with the plan of its cells, and what this rank has made of them so far.
+
+    records: the wanted cells that are there; measured: how many of them this rank has measured; failed: cells that
+    could not be measured; stopped: why the network takes no further part.
+    """
+
+    plan: EvalPlan
+    prepared: Prepared
+    records: dict[Cell, Record]
+    measured: int = 0
+    failed: dict[Cell, str] = field(default_factory=dict)
+    stopped: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.plan.run.model.name
+
+    def running_result(self) -> str:
+        corrupted = [record.top1_error for cell, record in self.records.items() if cell != CLEAN_CELL]
+        clean = f"clean error {self.records[CLEAN_CELL].top1_error:.2f} %" if CLEAN_CELL in self.records else ""
+        return clean + (f", mean corruption error so far {fmean(corrupted):.2f} %" if corrupted else "")
+
+
+class Worker:
+    """Measures one cell after the other, each for all networks that lack it.
+
+    networks: with the very same images, all in memory; turns: of theirs on the device.
+    """
+
+    def __init__(self, networks: Sequence[MeasuredNetwork], turns: Turns, store: Store, observer: Observer) -> None:
+        self.networks, self.turns, self.store, self.observer = networks, turns, store, observer
+        self.images, self.workers = networks[0].prepared.images, networks[0].plan.request.workers
+        self._clean_is_sure = False  # that the clean images are those that were hashed
+
+    def measure_share(self, ranks: Ranks) -> None:
+        """This rank's share of the missing cells.
+
+        A cell that another process is measuring comes last: mostly its record is there by then. No process waits for a
+        cell while it holds another, so that two of them cannot wait for each other.
+        """
+        cells = list(dict.fromkeys(cell for network in self.networks for cell in network.plan.missing))
+        lacking = {cell: [one for one in self.networks if cell in one.plan.missing] for cell in cells}
+        waiting = deque((cell, lacking[cell], False) for cell in cells[ranks.rank :: ranks.world])
+        self._start_observer(sum(len(networks) for _, networks, _ in waiting), ranks)
+        while waiting:
+            cell, networks, held_elsewhere = waiting.popleft()
+            networks = [network for network in networks if network.stopped is None]
+            with ExitStack() as claims:
+                claimed = [
+                    network
+                    for network in networks
+                    if claims.enter_context(self.store.claim(network.plan.run, cell, wait=held_elsewhere))
+                ]
+                missing = [network for network in claimed if not self._measured_by_another(network, cell)]
+                if missing:
+                    self._measure(cell, missing)
+            waiting.extend((cell, [network], True) for network in networks if network not in claimed)
+        self.observer.finish()
+
+    def _start_observer(self, missing: int, ranks: Ranks) -> None:
+        first, finished = self.networks[0], sum(len(network.records) for network in self.networks)
+        which = first.name if len(self.networks) == 1 else f"{len(self.networks)} networks"
+        sharing = f" (its share of {ranks.world} processes)" if ranks.world > 1 else ""
+        title = f"evaluating {which} on {first.plan.run.protocol.suite}{sharing}"
+        self.observer.start(title, missing + finished, finished)
+
+    def _measured_by_another(self, network: MeasuredNetwork, cell: Cell) -> bool:
+        """Whether another process has written the record since the plan was made."""
+        if network.plan.request.overwrite:
+            return False
+        record = self.store.find(network.plan.run, cell)
+        if record is None or record.pixels != self.images.pixels_digest(cell, self.workers):
+            return False
+        network.records[cell] = record
+        self._show(network, steps=1)
+        return True
+
+    def _measure(self, cell: Cell, networks: Sequence[MeasuredNetwork]) -> None:
+        """Classifies all images of a cell, compares with their labels, and writes the records.
+
+        Raises DataError when the files have changed since they were hashed.
+        """
+        pixels = self.images.pixels_digest(cell, self.workers)
+        started = time.perf_counter()
+        if len(self.networks) == 1:
+            found = self._outcomes_alone(cell, networks[0])
+        else:
+            found = self._outcomes_together(cell, networks)
+        loading = time.perf_counter() - started - sum(seconds for _, seconds in found.values())
+        self._require_unchanged(cell, pixels)
+        for network, (outcomes, seconds) in found.items():
+            seconds += loading / len(networks)
+            how = provenance(network.plan.request.device, network.prepared.transform, seconds, len(outcomes.correct))
+            record = make_record(network.plan.run, cell, outcomes, how, pixels)
+            self.store.write(record)
+            network.records[cell] = record
+            network.measured += 1
+            self._show(network)
+
+    def _outcomes_alone(self, cell: Cell, network: MeasuredNetwork) -> dict[MeasuredNetwork, tuple[Outcomes, float]]:
+        """Of the only network: its images are corrupted by the threads that classify them. {} where it failed."""
+        started, parts = time.perf_counter(), list[Outcomes]()
+        labels = self.images.clean.labels
+        runner = network.prepared.runner
+        try:
+            with self.turns.turn(runner):
+                self._classify(runner.outcomes(self.images.loader(cell), labels), parts)
+        except NonFiniteError as error:
+            self._fail(network, cell, error)
+            return {}
+        return {network: (Outcomes.concatenated(parts), time.perf_counter() - started)}
+
+    def _outcomes_together(
+        self, cell: Cell, networks: Sequence[MeasuredNetwork]
+    ) -> dict[MeasuredNetwork, tuple[Outcomes, float]]:
+        """Of each network that could classify all images, with the seconds that it took."""
+        labels, size = self.images.clean.labels, self.images.clean.image_size
+        batches = {network: network.prepared.runner.sizes.batches(len(labels)) for network in networks}
+        chunks = common_chunks(list(batches.values()), CHUNK_BYTES // (size**2 * 3))
+        parts: dict[MeasuredNetwork, list[Outcomes]] = {network: [] for network in networks}
+        seconds = dict.fromkeys(networks, 0.0)
+        ahead = networks[0].plan.request.device.type != "cpu"
+        with closing(loaded_chunks(self.images.loader(cell), chunks, size, self.workers, ahead=ahead)) as loaded:
+            for chunk in loaded:
+                for network in list(parts):
+                    started, runner = time.perf_counter(), network.prepared.runner
+                    own = [batch for batch in batches[network] if batch.start in chunk.positions]
+                    with self._failing_alone(network, cell, parts), self.turns.turn(runner):
+                        self._classify(runner.outcomes(chunk.load, labels, own), parts[network])
+                    seconds[network] += time.perf_counter() - started
+        return {network: (Outcomes.concatenated(found), seconds[network]) for network, found in parts.items()}
+
+    def _classify(self, outcomes: Generator[Outcomes, None, None], parts: list[Outcomes]) -> None:
+        """Takes all outcomes into `parts`, and shows how far that is."""
+        with closing(outcomes):
+            for part in outcomes:
+                parts.append(part)
+                self.observer.advance(len(part.correct) / len(self.images.clean))
+
+    @contextmanager
+    def _failing_alone(
+        self, network: MeasuredNetwork, cell: Cell, parts: dict[MeasuredNetwork, list[Outcomes]]
+    ) -> Iterator[None]:
+        """Whatever goes wrong in a network's code, within it, costs that network's cell, and the others go on. After
+        anything but an output that is not finite the network takes no further part."""
+        try:
+            yield
+        except Exception as error:  # the network's own code: anything can happen in it
+            del parts[network]
+            if isinstance(error, NonFiniteError):
+                self._fail(network, cell, error)
+                return
+            network.stopped = reason_of(error)
+            logger.warning("%s: %s; it is left out, and the others go on", network.name, network.stopped)
+
+    def _fail(self, network: MeasuredNetwork, cell: Cell, error: NonFiniteError) -> None:
+        """Other cells of the network may be fine."""
+        network.failed[cell] = str(error)
+        whose = f"{network.name}: " if len(self.networks) > 1 else ""
+        logger.warning("%s%s: %s; the cell is left out", whose, cell.name, error)
+
+    def _require_unchanged(self, cell: Cell, pixels: str | None) -> None:
+        """The clean images are looked at once, because they are decoded once; official files after each cell."""
+        images = self.images
+        unchanged = images.pixels_digest(cell, self.workers) == pixels
+        if not self._clean_is_sure:
+            unchanged &= images.clean.pixels_digest(self.workers) == self.networks[0].plan.run.protocol.pixels
+            self._clean_is_sure = True
+        if not unchanged:
+            raise DataError(
+                f"the images of {images.clean.place} changed while {cell.name} was measured: wait until nobody writes "
+                "there, and run again"
+            )
+
+    def _show(self, network: MeasuredNetwork, steps: float = 0) -> None:
+        status = network.running_result()
+        self.observer.advance(steps, status if len(self.networks) == 1 else f"{network.name}: {status}")

@@ -1,0 +1,25 @@
+"""How a number came about."""
+
+from __future__ import annotations
+
+import torch
+
+import lst_robust
+from lst_robust.benchmark import CLEAN_CELL
+from lst_robust.evaluation.provenance import provenance
+
+
+def test_it_says_on_what_and_how_fast_it_was_measured():
+    found = provenance(torch.device("cpu"), "as it is", 2.0, 50)
+    assert found.versions["lst_robust"] == lst_robust.__version__
+    assert set(found.versions) == {"lst_robust", "torch", "numpy", "python"}
+    assert found.device.startswith("cpu (")
+    assert (found.transform, found.seconds, found.images_per_second) == ("as it is", 2.0, 25.0)
+
+
+def test_a_record_has_it(evaluate, model):
+    evaluation, _ = evaluate(model)
+    found = evaluation.records[CLEAN_CELL].provenance
+    normalised = "minus mean (0.31, 0.31, 0.31), by std (0.31, 0.31, 0.31)"
+    assert found.transform == f"scaled to 32 x 32 (bicubic), then corruption, {normalised}"
+    assert found.seconds > 0 and found.finished.endswith("+00:00")
