@@ -171,7 +171,12 @@ class _Wanted:
         )
 
     def settings_of_suite(self, suite: Suite) -> Settings:
-        """What is not given is as the suite says."""
+        """What is not given is as the suite says. UsageError for files that would not be the suite's pixels."""
+        if suite.protocol == "generated-jpeg" and (self.format != "tree" or self.image_format == "png"):
+            raise UsageError(
+                f"the corrupted images of suite {suite.name!r} go through JPEG, as the files of a tree do: leave out "
+                "--format npy and --image-format png, or take a suite of the protocol generated"
+            )
         return settings_for(
             format=self.format,
             image_format=self.image_format,

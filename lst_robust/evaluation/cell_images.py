@@ -1,4 +1,7 @@
-"""The images of each cell: the clean ones, and their corruptions, made on the fly or read from official files."""
+"""The images of each cell: the clean ones, and their corruptions, made on the fly or read from official files.
+
+Made on the fly they may go through JPEG as the official files did (the protocol `generated-jpeg`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from PIL import Image
 
 from lst_robust import corruptions as engine
 from lst_robust.benchmark import CLEAN_CELL, Cell
+from lst_robust.corruptions.jpeg import OFFICIAL_QUALITY, as_official_files
 from lst_robust.data import CorruptedSet, ImageSource, decoded_once, open_corrupted, open_source
 from lst_robust.data.decode import resize_and_crop
 from lst_robust.data.source import View, without_unreadable
@@ -52,21 +56,45 @@ class GeneratedImages(CellImages):
         self.transform = f"{clean.geometry.described()}, then corruption"
 
     def corrupted(self, cell: Cell) -> Load:
-        def load(indices: Sequence[int]) -> np.ndarray:
-            return engine.corrupt(
-                self.clean.read(indices),
-                cell.corruption,
-                cell.severity,
-                preset=self._suite.preset,
-                style=self._suite.style,
-                seed=self.seed,
-                ids=[self.clean.ids[i] for i in indices],
-            )
+        return lambda indices: self._corrupted(self.clean, indices, cell)
 
-        return load
+    def _corrupted(self, source: ImageSource, indices: Sequence[int], cell: Cell) -> np.ndarray:
+        return engine.corrupt(
+            source.read(indices),
+            cell.corruption,
+            cell.severity,
+            preset=self._suite.preset,
+            style=self._suite.style,
+            seed=self.seed,
+            ids=[source.ids[i] for i in indices],
+        )
 
     def pixels_digest(self, cell: Cell, workers: int) -> str | None:
         return None if cell == CLEAN_CELL else engine.corruption_digest(cell.corruption)
+
+
+class JpegImages(GeneratedImages):
+    """Corrupted on the fly, then through JPEG: the pixels of the official files, had this engine made them. The clean
+    images don't go through it, for those of the official sets did not.
+
+    clean: cut as the official files were; scaled: what a network of another input size makes of these squares, the
+    clean and the corrupted ones alike.
+    """
+
+    def __init__(self, suite: Suite, clean: ImageSource, seed: int, folder: Path, scaled: Geometry | None) -> None:
+        super().__init__(suite, clean, seed, folder)
+        self._squares, self._scaled = self.clean, scaled
+        self.transform += f", then JPEG of quality {OFFICIAL_QUALITY} (4:2:0) of the corrupted ones, in memory"
+        if scaled:
+            self.clean = Scaled(self._squares, scaled)
+            self.transform += f"; both {scaled.described()}"
+
+    def corrupted(self, cell: Cell) -> Load:
+        def load(indices: Sequence[int]) -> np.ndarray:
+            squares = as_official_files(self._corrupted(self._squares, indices, cell))
+            return squares if self._scaled is None else scale(squares, self._scaled)
+
+        return load
 
 
 class OfficialImages(CellImages):
@@ -126,32 +154,41 @@ class Scaled(View):
 
     def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
         squares, failed = self._source.load(indices, workers)
-        return np.stack([resize_and_crop(Image.fromarray(square), self._geometry) for square in squares]), failed
+        return scale(squares, self._geometry), failed
+
+
+def scale(squares: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """uint8 (N, S, S, 3) at another size, uint8."""
+    if not len(squares):
+        return np.empty((0, geometry.size, geometry.size, 3), np.uint8)
+    return np.stack([resize_and_crop(Image.fromarray(square), geometry) for square in squares])
 
 
 def open_cell_images(request: EvalRequest, own_geometry: Geometry | None = None) -> CellImages:
     """The images of the cells that are asked for. Nothing is decoded, except by `skip_unreadable`, which looks at every
     clean image.
 
-    own_geometry: the network's, in place of the suite's. Official files stay as they are: of a network's own geometry
-    only the size and the interpolation count, by which the squares are scaled. Raises DataError for data that is not
+    own_geometry: the network's, in place of the suite's. Official files stay as they are, and so do the images that
+    stand for such files: of a network's own geometry only the size and the interpolation count, by which the squares
+    are scaled. Raises DataError for data that is not
     there.
     """
     suite, workers = request.suite, request.workers
-    official = suite.protocol == "official"
     whole = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=request.data_dir)
-    if own_geometry is not None and not official:
+    if own_geometry is not None and not suite.keeps_squares:
         whole = whole.with_geometry(own_geometry)
     clean = without_unreadable(whole, workers) if request.skip_unreadable else whole
     limit = suite.limit if request.limit is None else request.limit
     if limit is not None:
         clean = clean.subset(limit)
-    if not official:
-        seed = suite.seed if request.seed is None else request.seed
+    seed = suite.seed if request.seed is None else request.seed
+    if suite.protocol == "generated":
         return GeneratedImages(suite, clean, seed, request.results_dir)
+    scaled = None if own_geometry is None else scaled_squares(own_geometry, suite.image_size)
+    if suite.protocol == "generated-jpeg":
+        return JpegImages(suite, clean, seed, request.results_dir, scaled)
     folder = request.data_dir if request.corrupted_dir is None else request.corrupted_dir
     corrupted = open_official_set(suite, folder, request.cells())
-    scaled = None if own_geometry is None else scaled_squares(own_geometry, suite.image_size)
     return OfficialImages(corrupted, clean, whole, scaled)
 
 

@@ -41,7 +41,7 @@ def note_other_geometry(request: EvalRequest, geometry: Geometry) -> None:
         own = _stated(request)
     except UsageError:  # it states one that cannot be applied here; nobody asked for it
         return
-    if own is None or own == geometry or (suite.protocol == "official" and own.size == geometry.size):
+    if own is None or own == geometry or (suite.keeps_squares and own.size == geometry.size):
         return
     logger.info(
         "%s states another preprocessing (%s) than the suite's (%s); all networks of a suite see the same pixels, "

@@ -21,6 +21,7 @@ from lst_robust.arguments import choice, optional, path, whole_number
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell, checked_corruptions, checked_severities
 from lst_robust.corruptions import ENGINE, ENGINE_VERSION, corruption_digest
 from lst_robust.corruptions.engine import MIN_SIDE
+from lst_robust.corruptions.jpeg import OFFICIAL_QUALITY
 from lst_robust.corruptions.presets import PRESETS, STYLES
 from lst_robust.corruptions.registry import constants
 from lst_robust.data import ImageSource
@@ -28,7 +29,7 @@ from lst_robust.errors import DataError, UsageError
 from lst_robust.generation.arrays import ArrayLayout
 from lst_robust.generation.inputs import MAX_SIDE
 from lst_robust.generation.layout import Layout
-from lst_robust.generation.tree import JPEG_QUALITY, SUFFIXES, TreeLayout, tree_names
+from lst_robust.generation.tree import SUFFIXES, TreeLayout, tree_names
 from lst_robust.runtime.files import write_output
 from lst_robust.runtime.prefetch import prefetch
 from lst_robust.runtime.progress import Observer, Silent
@@ -134,7 +135,7 @@ def planned(source: ImageSource, settings: Settings, workers: int = 1) -> Manife
         names: Sequence[str] = source.ids
     else:
         image_format = settings.image_format or "jpeg"
-        saved = f"quality {JPEG_QUALITY}, optimised" if image_format == "jpeg" else "lossless"
+        saved = f"quality {OFFICIAL_QUALITY}, optimised" if image_format == "jpeg" else "lossless"
         layout = f"<corruption>/<severity>/<class>/<name>{SUFFIXES[image_format]}, {saved}"
         names = tree_names(source, image_format)
     return Manifest(

@@ -12,16 +12,17 @@ import cv2
 import numpy as np
 
 from lst_robust.benchmark import Cell
+from lst_robust.corruptions.jpeg import OFFICIAL_QUALITY
 from lst_robust.data import ImageSource
 from lst_robust.data.class_folders import readable_name
 from lst_robust.data.decode import EXTENSIONS
 from lst_robust.errors import DataError
 from lst_robust.generation.layout import Layout, place
 
-JPEG_QUALITY = 85  # make_imagenet_c.py saves with PIL's quality=85, optimize=True; OpenCV gives the same bytes, sooner
 SUFFIXES = {"jpeg": ".JPEG", "png": ".png"}
 _ENCODERS = {
-    "jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]),
+    # make_imagenet_c.py saves with PIL's optimize=True; OpenCV gives the same bytes, sooner
+    "jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, OFFICIAL_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]),
     "png": (".png", []),
 }
 

@@ -60,10 +60,12 @@ class Suite(Config):
     `dataset`: `kind` is one of the kinds of data sets that are known, see `lst_robust.register_dataset`; the other keys
     are the options of that kind.
 
-    `protocol`: `generated` corrupts the clean images on the fly, by `preset`, `style` and `seed`; `official` reads the
-    files of a corrupted set that was made once (with the constants of `preset`), which are taken as they are.
+    `protocol`: `generated` corrupts the clean images on the fly, by `preset`, `style` and `seed`. `generated-jpeg` does
+    the same and lets each corrupted image go through JPEG, as the official files of ImageNet-C went; the clean images
+    don't. `official` reads the files of a corrupted set that was made once (with the constants of `preset`), which are
+    taken as they are.
     `preprocess`: `suite` gives all networks the same pixels, resized and cropped as `dataset` and `image_size` say;
-    `model` gives each network its own resize, interpolation, crop and size.
+    `model` gives each network its own resize, interpolation, crop and size (see `keeps_squares`).
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)  # a folder of the results
@@ -71,7 +73,7 @@ class Suite(Config):
     description: str
     dataset: Dataset
     image_size: int = Field(ge=8, le=4096)
-    protocol: Literal["generated", "official"] = "generated"
+    protocol: Literal["generated", "generated-jpeg", "official"] = "generated"
     preprocess: Preprocessing = "suite"
     preset: Literal["imagenet", "tiny-imagenet", "cifar"]
     style: Literal["hendrycks", "imagecorruptions"] = "hendrycks"
@@ -134,6 +136,12 @@ class Suite(Config):
         if self.protocol == "official" and (self.style, self.seed) != (STYLES[0], 0):
             raise ValueError("official files are what they are: leave out style and seed")
         return self
+
+    @property
+    def keeps_squares(self) -> bool:
+        """Whether a network's own preprocessing only scales the suite's squares. Official files were cut once, and what
+        stands for such files is cut in the same way."""
+        return self.protocol != "generated"
 
     def digest(self) -> str:
         """Short hash of what decides the numbers: a record of another hash belongs to another protocol."""

@@ -23,7 +23,8 @@ def normaliser_file(folder: Path, **changes: object) -> Path:
 
 def test_the_published_normaliser_by_name():
     assert load_suite("imagenet-c").normaliser == published_normaliser()
-    assert load_suite("imagenet-c-generated").normaliser is None, "it belongs to the official files"
+    assert load_suite("imagenet-c-jpeg").normaliser == published_normaliser()
+    assert load_suite("imagenet-c-generated").normaliser is None, "it belongs to images that went through JPEG"
 
 
 def test_the_published_errors_are_percentages_of_all_corruptions():

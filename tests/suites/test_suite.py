@@ -45,8 +45,10 @@ DIGESTS = {
     "imagefolder": "af774b236805",
     "imagenet-c": "5f10bdfa0969",
     "imagenet-c-generated": "463deb095821",
+    "imagenet-c-jpeg": "0660b0677e5a",
     "places365-generated": "9e7c81dbc637",
     "tiny-imagenet-c": "dcedd70cc0d4",
+    "tiny-imagenet-c-jpeg": "2a49d67c5a54",
 }
 
 
@@ -88,6 +90,18 @@ def test_official_files_differ_from_generated_ones_in_protocol_and_normaliser(na
     suite, generated = load_suite(name), load_suite(f"{name}-generated")
     own = {key: getattr(suite, key) for key in ("name", "description", "normaliser")}
     assert suite == generated.model_copy(update={**own, "protocol": "official"})
+
+
+@pytest.mark.parametrize("name", ["imagenet-c", "tiny-imagenet-c"])
+def test_jpeg_in_memory_is_a_protocol_beside_the_official_files(name):
+    official, jpeg = load_suite(name), load_suite(f"{name}-jpeg")
+    own = {key: getattr(jpeg, key) for key in ("name", "description")}
+    assert jpeg == official.model_copy(update={**own, "protocol": "generated-jpeg"}), "with the same normaliser"
+    assert jpeg.keeps_squares and official.keeps_squares and not load_suite("imagenet-c-generated").keeps_squares
+
+
+def test_jpeg_in_memory_draws_its_noise_by_a_seed(written):
+    assert load_suite(written(protocol="generated-jpeg", seed=7)).seed == 7
 
 
 def test_all_mistakes_are_reported_at_once_with_file_and_key(written):

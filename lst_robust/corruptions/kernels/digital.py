@@ -131,7 +131,12 @@ def _opencv_jpeg(images: np.ndarray, quality: int) -> np.ndarray:
     return out
 
 
-def jpeg_compression(images: np.ndarray, streams: Streams, c: Jpeg) -> np.ndarray:
+def jpeg_round_trip(images: np.ndarray, quality: int) -> np.ndarray:
+    """Images, uint8 (N, H, W, 3), as Pillow reads them back after it saved them as JPEG of that quality."""
     if opencv_writes_pillow_s_jpeg():
-        return _opencv_jpeg(images, c.quality)
-    return apply_jpeg_compression(images, {}, c)
+        return _opencv_jpeg(images, quality)
+    return apply_jpeg_compression(images, {}, Jpeg(quality))
+
+
+def jpeg_compression(images: np.ndarray, streams: Streams, c: Jpeg) -> np.ndarray:
+    return jpeg_round_trip(images, c.quality)
