@@ -63,7 +63,7 @@ def evaluated_clean(checkpoints: dict[int, Path], folder: Path, preprocess: str)
         with tempfile.TemporaryDirectory() as results:
             evaluation = lst_robust.evaluate(
                 f"timm:{timm_name(number)}",
-                SUITES[1],
+                "imagenet-c-generated",
                 checkpoint=checkpoint,
                 data_dir=folder,
                 corruptions=["contrast"],
@@ -80,12 +80,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--results-dir", type=Path, default=RESULTS / "imagenet-sample")
+    parser.add_argument("--suites", nargs="+", choices=SUITES, default=SUITES)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary, lines_on_stderr():
         checkpoints = {number: save_checkpoint(number, Path(temporary)) for number in NUMBERS}
         names = Path(temporary) / "networks.txt"
         names.write_text("".join(f"timm:{timm_name(n)} checkpoint={path.name}\n" for n, path in checkpoints.items()))
-        for suite in SUITES:
+        for suite in options.suites:
             with RichObserver() as observer:
                 outcome = lst_robust.evaluate_many(
                     [f"@{names}"], suite, data_dir=options.data_dir, results_dir=options.results_dir, observer=observer
