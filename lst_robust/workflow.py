@@ -97,13 +97,13 @@ def run_requests(requests: Sequence[EvalRequest]) -> Evaluations:
                         raise
                     failed.append(FailedNetwork(request.label, reason_of(error)))
                     logger.warning("%s: %s; it is left out, and the others go on", *failed[-1])
-            for planned, outcome in group.measure():
-                digest = planned.run.digest
+            for run, outcome in group.measure():
+                digest = run.digest
                 found[digest] = replace(
                     found[digest], records=outcome.records, measured=outcome.measured, failed=outcome.failed
                 )
                 if outcome.stopped is not None:
-                    failed.append(FailedNetwork(planned.run.model.name, outcome.stopped))
+                    failed.append(FailedNetwork(run.model.name, outcome.stopped))
                     if not outcome.records:
                         del found[digest]
     return Evaluations(tuple(found.values()), tuple(failed))

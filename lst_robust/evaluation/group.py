@@ -14,6 +14,7 @@ from lst_robust.evaluation.plan import EvalPlan, Prepared, prepare
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.evaluation.turns import Turns
 from lst_robust.geometry import Geometry
+from lst_robust.records.record import Run
 
 NETWORK_BYTES = 4 * 2**30
 """Weights that are in memory at the same time: about 40 networks of ResNet-50's size. Further networks are measured in
@@ -57,10 +58,15 @@ class NetworkGroup:
             plan = replace(plan, prepared=None)
         self.plans.append(plan)
 
-    def measure(self) -> Iterator[tuple[EvalPlan, Measured]]:
-        """Measures what the plans miss, those with the same images together."""
-        for plans in self._by_images():
-            yield from zip(plans, measure_together(plans, self._turns), strict=True)
+    def measure(self) -> Iterator[tuple[Run, Measured]]:
+        """Measures what the plans miss, those with the same images together. The group is then empty, and the images of
+        one geometry are let go before those of the next are decoded."""
+        waiting = self._by_images()
+        self.plans, self._images = [], {}
+        while waiting:
+            plans = waiting.pop(0)
+            runs = [plan.run for plan in plans]
+            yield from zip(runs, measure_together(plans, self._turns), strict=True)
 
     def _by_images(self) -> list[list[EvalPlan]]:
         complete = [[plan] for plan in self.plans if plan.prepared is None]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,9 +13,11 @@ from torch import nn
 
 import lst_robust
 from lst_robust.evaluation import group as module
+from lst_robust.evaluation.cell_images import open_cell_images
 from lst_robust.evaluation.group import NetworkGroup
 from lst_robust.evaluation.plan import plan_of
 from lst_robust.evaluation.request import EvalRequest
+from lst_robust.geometry import Geometry
 from lst_robust.runtime.process_group import Ranks
 from tests.fixtures.networks import PixelSum, classifier
 
@@ -31,7 +36,6 @@ def add(group: NetworkGroup, request: EvalRequest) -> None:
 
 def test_networks_of_the_same_size_share_their_images(request_of, monkeypatch):
     group, opened = NetworkGroup(), Counter()
-    open_cell_images = module.open_cell_images
 
     def counted(request, geometry):
         opened[geometry] += 1
@@ -44,6 +48,27 @@ def test_networks_of_the_same_size_share_their_images(request_of, monkeypatch):
     first, second = (plan.prepared for plan in group.plans)
     assert first.images is second.images
     assert [outcome.measured for _, outcome in group.measure()] == [2, 2]
+
+
+def test_the_images_of_one_size_are_let_go_before_the_next_are_decoded(request_of, monkeypatch):
+    group, alive = NetworkGroup(), []
+    other = Geometry(size=40, resize=40, interpolation="bicubic")
+    monkeypatch.setattr(module, "own_geometry", lambda request: other if request.name == "wide" else None)
+    monkeypatch.setattr(module, "open_cell_images", lambda request, _: open_cell_images(request))
+    measure_together = module.measure_together
+
+    def measured(plans, turns):
+        alive.append(sum(images() is not None for images in known))
+        return measure_together(plans, turns)
+
+    monkeypatch.setattr(module, "measure_together", measured)
+    for name in ("small", "wide"):
+        add(group, replace(request_of(PixelSum()), name=name))
+    known = [weakref.ref(plan.prepared.images) for plan in group.plans]
+    assert known[0]() is not known[1]()
+    for _ in group.measure():
+        gc.collect()
+    assert alive == [2, 1]
 
 
 def test_a_network_with_nothing_to_do_does_not_stay_in_memory(request_of):
