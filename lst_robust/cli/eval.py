@@ -30,12 +30,21 @@ an interruption, measures only what is missing. Under `torchrun` the processes s
 - `lst-robust eval -m resnet18 --suite imagefolder --data-dir my-images --limit 200`
 - `lst-robust eval -m lst18 --checkpoint lst18.safetensors --no-train`
 - `lst-robust eval -m torchvision:resnet50 --set weights=DEFAULT -s imagenet-c --data-dir imagenet`
+- `lst-robust eval -m resnet50 -s imagenet-c-generated --data-dir imagenet --subset robustbench-5k`
 - `torchrun --nproc-per-node 4 -m lst_robust eval -m lst18`
 """
 
 
 Checkpoint = Annotated[
     Path | None, typer.Option("--checkpoint", envvar="LST_ROBUST_CHECKPOINT", help="Weights to load.")
+]
+Subset = Annotated[
+    str | None,
+    typer.Option(
+        "--subset",
+        envvar="LST_ROBUST_SUBSET",
+        help="A published choice of the test images: robustbench-5k, of ImageNet.  [default: suite's, or all]",
+    ),
 ]
 Limit = Annotated[
     int | None,
@@ -83,6 +92,7 @@ def eval_command(
     corruptions: opt.Corruptions = None,
     severities: opt.Severities = None,
     preprocess: opt.Preprocess = None,
+    subset: Subset = None,
     limit: Limit = None,
     batch_size: BatchSize = None,
     workers: opt.Workers = None,
@@ -111,6 +121,7 @@ def eval_command(
             corruptions=opt.parse_corruptions(corruptions),
             severities=opt.parse_severities(severities),
             preprocess=preprocess,
+            subset=subset,
             limit=limit,
             seed=seed,
             normaliser=normaliser,

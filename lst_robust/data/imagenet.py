@@ -13,6 +13,7 @@ from lst_robust.data.class_folders import FileSource, class_folders, files_by_cl
 from lst_robust.data.corrupted import CorruptionTree
 from lst_robust.data.kind import DatasetConfig, DatasetKind, Published
 from lst_robust.data.source import Split
+from lst_robust.data.subset import Subset
 from lst_robust.errors import DataError
 
 LAYOUT = "images must lie as val/<wnid>/*.JPEG, such as val/n01440764/ILSVRC2012_val_00000293.JPEG (image-net.org)"
@@ -22,6 +23,13 @@ LAYOUT = "images must lie as val/<wnid>/*.JPEG, such as val/n01440764/ILSVRC2012
 def wnids() -> tuple[str, ...]:
     """The 1,000 WordNet ids of the challenge, sorted: position is the label every published network uses."""
     return tuple(files("lst_robust.data").joinpath("imagenet_wnids.txt").read_text().split())
+
+
+@cache
+def robustbench_numbers() -> tuple[int, ...]:
+    """The numbers of RobustBench's 5,000 validation images; the file says where they come from."""
+    lines = files("lst_robust.data").joinpath("robustbench_5k.txt").read_text().splitlines()
+    return tuple(int(number) for line in lines if not line.startswith("#") for number in line.split())
 
 
 class ImageNetSource(FileSource):
@@ -73,4 +81,5 @@ KIND = DatasetKind(
         )
     },
     download=LAYOUT,
+    subsets=(Subset("robustbench-5k", "github.com/RobustBench", robustbench_numbers, "ILSVRC2012_val_{:08d}.JPEG"),),
 )

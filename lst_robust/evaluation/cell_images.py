@@ -13,6 +13,7 @@ from lst_robust import corruptions as engine
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.data import CorruptedSet, ImageSource, decoded_once, open_corrupted, open_source
 from lst_robust.data.decode import resize_and_crop
+from lst_robust.data.registry import dataset_subset
 from lst_robust.data.source import View, without_unreadable
 from lst_robust.errors import DataError
 from lst_robust.evaluation.request import EvalRequest
@@ -131,7 +132,7 @@ class Scaled(View):
 
 def open_cell_images(request: EvalRequest, own_geometry: Geometry | None = None) -> CellImages:
     """The images of the cells that are asked for. Nothing is decoded, except by `skip_unreadable`, which looks at every
-    clean image.
+    clean image of the subset, or of all.
 
     own_geometry: the network's, in place of the suite's. Official files stay as they are: of a network's own geometry
     only the size and the interpolation count, by which the squares are scaled. Raises DataError for data that is not
@@ -142,7 +143,9 @@ def open_cell_images(request: EvalRequest, own_geometry: Geometry | None = None)
     whole = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=request.data_dir)
     if own_geometry is not None and not official:
         whole = whole.with_geometry(own_geometry)
-    clean = without_unreadable(whole, workers) if request.skip_unreadable else whole
+    subset = suite.subset if request.subset is None else request.subset
+    clean = whole if subset is None else dataset_subset(suite.dataset, subset).of(whole)
+    clean = without_unreadable(clean, workers) if request.skip_unreadable else clean
     limit = suite.limit if request.limit is None else request.limit
     if limit is not None:
         clean = clean.subset(limit)
