@@ -81,5 +81,5 @@ KIND = DatasetKind(
         )
     },
     download=LAYOUT,
-    subsets=(Subset("robustbench-5k", "github.com/RobustBench", robustbench_numbers, "ILSVRC2012_val_{:08d}.JPEG"),),
+    subsets=(Subset("robustbench-5k", "github.com/RobustBench", robustbench_numbers, "ILSVRC2012_val_"),),
 )

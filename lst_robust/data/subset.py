@@ -1,7 +1,7 @@
 """Fixed choices of test images that somebody has published: the same images in every paper that names them.
 
-An image is known by the number in its file name. So neither the extension, nor its case, nor the rest of the name
-matters.
+An image is known by the number in its file name, such as 293 in ILSVRC2012_val_00000293.JPEG. So neither the extension,
+nor its case, nor what else stands in the name matters. A bare number is not enough: shards often count their images.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ import numpy as np
 from lst_robust.data.source import ImageSource
 from lst_robust.errors import DataError
 
-NUMBER = re.compile(r"(?<![n0-9])[0-9]{8}(?![0-9])")  # eight digits, but not those of a WordNet id such as n01440764
-
 
 @dataclass(frozen=True)
 class Subset:
@@ -25,13 +23,13 @@ class Subset:
 
     origin: who has published it, for messages.
     numbers: () -> the numbers of the images; called when the subset is used.
-    named: how a file of that number is called, such as "ILSVRC2012_val_{:08d}.JPEG", for messages.
+    prefix: what stands before the eight digits of the number in a file's name, such as "ILSVRC2012_val_".
     """
 
     name: str
     origin: str
     numbers: Callable[[], Sequence[int]]
-    named: str
+    prefix: str
 
     def of(self, source: ImageSource) -> ImageSource:
         """A view of these images, in the source's own order.
@@ -40,8 +38,8 @@ class Subset:
         """
         wanted, found = set(self.numbers()), dict[int, int]()
         for index, image_id in enumerate(source.ids):
-            number = file_number(image_id)
-            if number not in wanted:
+            number = self.number(image_id)
+            if number is None or number not in wanted:
                 continue
             if number in found:
                 raise DataError(
@@ -52,13 +50,12 @@ class Subset:
         if missing := sorted(wanted - found.keys()):
             raise DataError(
                 f"{len(missing):,} of the {len(wanted):,} images of the subset {self.name} ({self.origin}) are not in "
-                f"{source.place}, such as {self.named.format(missing[0])}: complete the data set, or leave out the "
+                f"{source.place}, such as {self.prefix}{missing[0]:08d}: complete the data set, or leave out the "
                 "subset"
             )
         return source.select(np.sort(np.array(list(found.values()), dtype=np.int64)))
 
-
-def file_number(image_id: str) -> int | None:
-    """The number of an image, from the last part of its id: "n01440764/ILSVRC2012_val_00000293.JPEG" -> 293."""
-    found = NUMBER.search(os.path.basename(image_id))
-    return int(found[0]) if found else None
+    def number(self, image_id: str) -> int | None:
+        """The number of an image, from the last part of its id: "n01440764/ILSVRC2012_val_00000293.JPEG" -> 293."""
+        found = re.search(rf"{re.escape(self.prefix)}([0-9]{{8}})(?![0-9])", os.path.basename(image_id))
+        return int(found[1]) if found else None

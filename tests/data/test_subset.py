@@ -9,10 +9,10 @@ import pytest
 
 from lst_robust.data import ImageSource, open_source
 from lst_robust.data.imagenet import robustbench_numbers, wnids
-from lst_robust.data.subset import Subset, file_number
+from lst_robust.data.subset import Subset
 from lst_robust.errors import DataError, UsageError
 
-FEW = Subset("few", "us", lambda: (7, 293, 12), "ILSVRC2012_val_{:08d}.JPEG")
+FEW = Subset("few", "us", lambda: (7, 293, 12), "ILSVRC2012_val_")
 
 
 class Named(ImageSource):
@@ -42,36 +42,53 @@ def test_robustbenchs_images_are_those_of_its_file():
     [
         ("n01440764/ILSVRC2012_val_00000293.JPEG", 293),
         ("n01440764/ILSVRC2012_val_00000293.jpg", 293),
-        ("n01440764/00000293.png", 293),
+        ("n01440764/ILSVRC2012_val_00000293", 293),
         ("n01440764/n01440764_ILSVRC2012_val_00000293.JPEG", 293),
         ("n01440764/ILSVRC2012_val_00000293_n01440764.JPEG", 293),
         ("n01440764/a.JPEG", None),
         ("n01440764/n01440764_10026.JPEG", None),
-        ("n01440764/000000293.JPEG", None),
+        ("n01440764/ILSVRC2012_val_000000293.JPEG", None),
+        ("n01440764/00000293.JPEG", None),
     ],
 )
 def test_an_image_is_known_by_the_number_in_its_name(image_id, number):
-    assert file_number(image_id) == number
+    assert FEW.number(image_id) == number
 
 
 def test_its_images_stand_in_the_sources_order():
-    source = Named("c/val_00000293.JPEG", "a/val_00000001.JPEG", "b/val_00000012.jpg", "a/val_00000007.png", "a/x.png")
-    assert FEW.of(source).ids == ("c/val_00000293.JPEG", "b/val_00000012.jpg", "a/val_00000007.png")
+    source = Named(
+        "c/ILSVRC2012_val_00000293.JPEG",
+        "a/ILSVRC2012_val_00000001.JPEG",
+        "b/ILSVRC2012_val_00000012.jpg",
+        "a/ILSVRC2012_val_00000007.png",
+        "a/x.png",
+    )
+    assert FEW.of(source).ids == (
+        "c/ILSVRC2012_val_00000293.JPEG",
+        "b/ILSVRC2012_val_00000012.jpg",
+        "a/ILSVRC2012_val_00000007.png",
+    )
 
 
 def test_images_that_are_missing_are_counted_and_the_first_is_named():
     with pytest.raises(DataError) as refused:
-        FEW.of(Named("a/val_00000012.JPEG"))
+        FEW.of(Named("a/ILSVRC2012_val_00000012.JPEG"))
     assert str(refused.value) == (
-        "2 of the 3 images of the subset few (us) are not in the images, such as ILSVRC2012_val_00000007.JPEG: "
+        "2 of the 3 images of the subset few (us) are not in the images, such as ILSVRC2012_val_00000007: "
         "complete the data set, or leave out the subset"
     )
 
 
 def test_two_images_of_one_number_are_refused():
-    names = ("a/val_00000007.JPEG", "a/val_00000007.jpg", "a/val_00000293.JPEG", "a/val_00000012.JPEG")
+    names = (
+        "a/ILSVRC2012_val_00000007.JPEG",
+        "a/ILSVRC2012_val_00000007.jpg",
+        "a/ILSVRC2012_val_00000293.JPEG",
+        "a/ILSVRC2012_val_00000012.JPEG",
+    )
     with pytest.raises(
-        DataError, match=r"holds a/val_00000007\.JPEG and a/val_00000007\.jpg, two images of one number"
+        DataError,
+        match=r"holds a/ILSVRC2012_val_00000007\.JPEG and a/.*_00000007\.jpg, two images of one number",
     ):
         FEW.of(Named(*names))
 
