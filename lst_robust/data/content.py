@@ -65,7 +65,7 @@ def kept_digest(paths: Sequence[Path], compute: Callable[[], str], workers: int 
 
     part: what of the files is meant, where it is not all of them.
     """
-    states = in_threads(_state, paths, workers)
+    states = file_states(paths, workers)
     entry = cache_root() / "digests" / _key(paths, states, part)
     kept = _read(entry)
     if kept is not None:
@@ -73,11 +73,16 @@ def kept_digest(paths: Sequence[Path], compute: Callable[[], str], workers: int 
         return kept
     started = time.time_ns()
     digest = compute()
-    if in_threads(_state, paths, workers) == states and all(state and _settled(state, started) for state in states):
+    if file_states(paths, workers) == states and all(state and _settled(state, started) for state in states):
         with suppress(DataError):  # no room, or no home: it is computed again the next time
             write_output(entry, digest.encode())
             remove_unused(entry.parent)
     return digest
+
+
+def file_states(paths: Sequence[Path], workers: int = 1) -> list[FileState | None]:
+    """The state of each file; None for one that is not there."""
+    return in_threads(_state, paths, workers)
 
 
 def _settled(state: FileState, now: int) -> bool:

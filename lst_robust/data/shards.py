@@ -15,7 +15,14 @@ from typing import NamedTuple
 import numpy as np
 
 from lst_robust.data.class_folders import readable_name
-from lst_robust.data.content import UNREADABLE, digest_of_contents, digest_of_rows, in_threads, kept_digest
+from lst_robust.data.content import (
+    UNREADABLE,
+    digest_of_contents,
+    digest_of_rows,
+    file_states,
+    in_threads,
+    kept_digest,
+)
 from lst_robust.data.encoded import EncodedSource
 from lst_robust.errors import DataError
 
@@ -34,10 +41,22 @@ class Member(NamedTuple):
 
 
 class Container(ABC):
-    """The encoded images of some shards, in the order in which they are stored."""
+    """The encoded images of some shards, in the order in which they are stored.
+
+    It may keep what it has read. So it stands for the shards as they were when it was made.
+    """
 
     def __init__(self, shards: Sequence[Path]) -> None:
         self.shards = list(shards)
+        self._states = file_states(self.shards)
+
+    def as_they_are_now(self) -> Container:
+        """This container, or another one of the same shards where somebody has written them since."""
+        if file_states(self.shards) == self._states:
+            return self
+        again = type(self)(self.shards)
+        again.index()
+        return again
 
     @abstractmethod
     def index(self) -> list[Member]:
@@ -115,6 +134,7 @@ def image_id(file: ClassFile) -> str:
 
 def _digest(container: Container, positions: np.ndarray, workers: int) -> str:
     """The images are read in the order in which they are stored, and count in the order of `positions`."""
+    container = container.as_they_are_now()
 
     def content(position: int) -> bytes:
         try:

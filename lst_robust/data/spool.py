@@ -51,9 +51,11 @@ class Spool:
 
     def keep(self, position: int, content: bytes | memoryview) -> None:
         """Called by one thread at a time. Nothing happens when the disk is full: the image is then unpacked again."""
+        if not self.has_room or self._places[position, 1] != MISSING:
+            return
         size = len(memoryview(content))
         try:
-            if self._places[position, 1] != MISSING or os.pwrite(self._file.fileno(), content, self._end) != size:
+            if os.pwrite(self._file.fileno(), content, self._end) != size:
                 return
         except OSError:
             self.has_room = False

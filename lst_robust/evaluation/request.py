@@ -51,7 +51,7 @@ class EvalOptions(TypedDict, total=False):
     checkpoint: weights of a named model; without it an earlier training on this suite is used, or one is made.
     model_options: options for `create_model` in place of the suite's `model_options`.
     name: what to call a network that is passed as a module.
-    data_dir: folder of the images, for suites that need one.
+    data_dir: folder of the images, for suites that need one; or a pattern of shards, such as "val-{00..63}.tar".
     corrupted_dir: folder of a suite's official corrupted images; default: `data_dir`, or a folder in it that has their
         usual name, such as ImageNet-C.
     corruptions, severities: restrict the cells; all others are left alone.
