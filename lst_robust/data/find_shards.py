@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from lst_robust.data.class_folders import class_folders
 from lst_robust.data.patterns import is_pattern, matching_files
 from lst_robust.data.shards import Container
 from lst_robust.data.source import Split
@@ -27,9 +28,9 @@ def find_shards(
 ) -> list[Path] | None:
     """The shards of one split; None where `root` is to be read as a folder of class folders, or is not there.
 
-    A pattern and a single file mean test images. words: what the split may be called in the names of
-    folders and shards, the first choice first. ignored: names of archives that are no shards. Raises DataError for
-    shards that are incomplete, and for a split that is not among them.
+    A pattern and a single file mean test images. words: what the split may be called in the names of folders and
+    shards, the first choice first. ignored: names of archives that are no shards. Raises DataError for shards that are
+    incomplete, and for a split that is not among them.
     """
     if root is None:
         return None
@@ -61,10 +62,12 @@ def open_shards(shards: Sequence[Path]) -> Container:
 
 
 def _in_folder(root: Path, split: Split, words: Sequence[str], ignored: Collection[str]) -> list[Path] | None:
-    """Shards in a folder of the split's name, in data/, or in the folder itself."""
+    """Shards in a folder of the split's name, in data/, or in the folder itself. An archive beside class folders is no
+    shard."""
     for word in words:
         if (root / word).is_dir():
-            return _complete(root / word, _shards(root / word, ignored)) or None
+            shards = [] if class_folders(root / word) else _shards(root / word, ignored)
+            return _complete(root / word, shards) or None
     for folder in (root / "data", root):
         if folder.is_dir() and (shards := _shards(folder, ignored)):
             return _complete(folder, _of_split(folder, shards, split, words))

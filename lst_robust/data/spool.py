@@ -27,19 +27,14 @@ class Spool:
     def __init__(self, count: int, needed: int) -> None:
         """count: of the images; needed: about how many bytes they have."""
         self._places = np.full((count, 2), MISSING, np.int64)  # offset, size
-        self._end = 0
+        self._end, self._needed = 0, needed
         folder = _folder()
         free = shutil.disk_usage(folder).free
         self.has_room = free >= needed + HEADROOM
         if self.has_room:
             self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed with the spool
         else:
-            logger.warning(
-                "%s has no room for %.1f GB of unpacked images, so that they are unpacked again for each image, which "
-                "is slow: make room there, or name another folder in LST_ROBUST_CACHE_DIR",
-                folder,
-                needed / 1e9,
-            )
+            self._say_full(folder, needed)
 
     def read(self, position: int) -> bytes | None:
         """The bytes of one image; None where they are not kept."""
@@ -59,10 +54,20 @@ class Spool:
                 return
         except OSError:
             self.has_room = False
+            self._say_full(_folder(), self._needed)
             return
         self._places[position, 0] = self._end
         self._places[position, 1] = size  # last: other threads read meanwhile
         self._end += size
+
+    @staticmethod
+    def _say_full(folder: Path, size: int) -> None:
+        logger.warning(
+            "%s has no room for %.1f GB of unpacked images, so that a group of them is unpacked again for each image, "
+            "which is slow: make room there, or name another folder in LST_ROBUST_CACHE_DIR",
+            folder,
+            size / 1e9,
+        )
 
 
 def _folder() -> Path:

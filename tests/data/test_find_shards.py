@@ -57,6 +57,7 @@ def test_a_split_is_known_by_the_names_of_folders_and_files(place, names, test, 
 def test_class_folders_are_no_shards(place, tmp_path):
     root = place("val/n01440764/a.JPEG", "ILSVRC2012_img_val.tar", "data/shard.tar")
     assert found(root) is None
+    assert found(place("beside/val/cat/a.png", "beside/val/cat.tar").joinpath("beside")) is None
     assert found(place("only/noise.tar").joinpath("only"), ignored={"noise.tar": "..."}) is None
     assert find_shards(None, "test", WORDS["test"]) is None
     assert found(tmp_path / "nowhere") is None, "whoever reads folders says what is wrong"

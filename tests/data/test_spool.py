@@ -44,7 +44,7 @@ def test_without_room_nothing_is_kept_and_a_line_says_why(folder, monkeypatch, c
     assert f"{folder} has no room for 0.0 GB" in line and "LST_ROBUST_CACHE_DIR" in line
 
 
-def test_a_disk_that_fills_up_only_costs_time(monkeypatch):
+def test_a_disk_that_fills_up_only_costs_time(monkeypatch, caplog):
     kept = Spool(3, 10)
     kept.keep(0, b"zero")
 
@@ -53,7 +53,10 @@ def test_a_disk_that_fills_up_only_costs_time(monkeypatch):
 
     monkeypatch.setattr(spool.os, "pwrite", full)
     kept.keep(1, b"one")
+    kept.keep(2, b"two")
     assert (kept.read(0), kept.read(1), kept.has_room) == (b"zero", None, False)
+    (line,) = caplog.messages
+    assert "has no room for" in line
 
 
 def test_where_the_cache_cannot_be_written_it_lies_elsewhere(folder, monkeypatch, tmp_path):
