@@ -23,9 +23,14 @@ def protocol_differences(first: Protocol, second: Protocol) -> list[str]:
     ]
 
 
+def images_in_words(protocol: Protocol) -> str:
+    """ "5000 of robustbench-5k"; just the number where the images are no published choice."""
+    return str(protocol.n) if protocol.subset is None else f"{protocol.n} of {protocol.subset}"
+
+
 def _stated(field: str, protocol: Protocol) -> str:
     """A field of a protocol in words."""
     value = getattr(protocol, field)
     if value is None:
-        return "not hashed" if field == "pixels" else "not noted"
+        return {"pixels": "not hashed", "subset": "all images"}.get(field, "not noted")
     return value.described() if isinstance(value, Geometry) else str(value)

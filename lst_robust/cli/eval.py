@@ -43,12 +43,21 @@ options of the model.
 - `lst-robust eval -m torchvision:resnet50 --set weights=DEFAULT -s imagenet-c --data-dir imagenet`
 - `lst-robust eval -m 'lst*' -m resnet18 -m @models.txt --dry-run`
 - `lst-robust eval -m 'timm:resnet*' --set weights=pretrained -s imagenet-c-generated --data-dir imagenet`
+- `lst-robust eval -m mine.py:net --set weights=best -s imagenet-c --data-dir imagenet --subset robustbench-5k`
 - `torchrun --nproc-per-node 4 -m lst_robust eval -m lst18`
 """
 
 
 Checkpoint = Annotated[
     Path | None, typer.Option("--checkpoint", envvar="LST_ROBUST_CHECKPOINT", help="Weights to load.")
+]
+Subset = Annotated[
+    str | None,
+    typer.Option(
+        "--subset",
+        envvar="LST_ROBUST_SUBSET",
+        help="A published choice of the test images: robustbench-5k, of ImageNet.  [default: suite's, or all]",
+    ),
 ]
 Limit = Annotated[
     int | None,
@@ -101,6 +110,7 @@ def eval_command(
     corruptions: opt.Corruptions = None,
     severities: opt.Severities = None,
     preprocess: opt.Preprocess = None,
+    subset: Subset = None,
     limit: Limit = None,
     batch_size: BatchSize = None,
     workers: opt.Workers = None,
@@ -130,6 +140,7 @@ def eval_command(
             corruptions=opt.parse_corruptions(corruptions),
             severities=opt.parse_severities(severities),
             preprocess=preprocess,
+            subset=subset,
             limit=limit,
             seed=seed,
             normaliser=normaliser,

@@ -57,7 +57,7 @@ DataDir = Annotated[
         metavar="FOLDER",
         parser=_folder,
         envvar="LST_ROBUST_DATA_DIR",
-        help="Folder of the images, for suites that need one.",
+        help="Folder of the images, for suites that need one; or shards, such as 'val-{00..63}.tar'.",
     ),
 ]
 CorruptedDir = Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from lst_robust.data.content import digest_of_files
-from lst_robust.data.decode import EXTENSIONS, decode, decode_whole
-from lst_robust.data.source import ImageSource, decode_each
+from lst_robust.data.decode import EXTENSIONS
+from lst_robust.data.encoded import EncodedSource
 from lst_robust.errors import DataError, UsageError
-from lst_robust.geometry import Geometry, as_they_are, centre_crop
 
 
-class FileSource(ImageSource):
-    """Image files, decoded, resized and cropped when they are read (see `decode`)."""
+class FileSource(EncodedSource):
+    """Image files in a folder."""
 
     def __init__(
         self,
@@ -30,37 +28,12 @@ class FileSource(ImageSource):
         exact: bool = False,
     ) -> None:
         """files: (path below `folder`, id, label) of each image. UsageError for a resize below image_size."""
-        if resize is not None and resize < image_size:
-            raise UsageError(f"resize {resize} is smaller than the image size {image_size}: give at least {image_size}")
-        self.name, self.place, self.classes, self.image_size = name, str(folder), classes, image_size
-        self.ids = tuple(image_id for _, image_id, _ in files)
-        self.labels = np.array([label for _, _, label in files], dtype=np.int64)
-        self._folder, self._paths, self._exact = folder, [path for path, _, _ in files], exact
-        self._geometry = as_they_are(image_size) if exact or not image_size else centre_crop(image_size, resize)
+        images = [(image_id, label) for _, image_id, label in files]
+        super().__init__(name, str(folder), images, classes, image_size, resize, exact)
+        self._folder, self._paths = folder, [path for path, _, _ in files]
 
-    @property
-    def geometry(self) -> Geometry:
-        return self._geometry
-
-    def with_geometry(self, geometry: Geometry) -> FileSource:
-        if self._exact:
-            return super().with_geometry(geometry)  # type: ignore[return-value]  # which raises
-        changed = copy.copy(self)
-        changed._geometry, changed.image_size = geometry, geometry.size
-        return changed
-
-    def load(self, indices: np.ndarray, workers: int) -> tuple[np.ndarray, list[tuple[int, str]]]:
-        return decode_each(self._decode, indices, self.image_size, workers)
-
-    def whole(self, index: int) -> np.ndarray:
-        try:
-            return decode_whole(self._folder / self._paths[index])
-        except Exception as error:  # decoders raise anything on damaged files
-            failed = self._unreadable(index, " ".join(str(error).split()) or type(error).__name__)
-            raise self._unreadable_error([failed]) from error
-
-    def _decode(self, index: int) -> np.ndarray:
-        return decode(self._folder / self._paths[index], self._geometry)
+    def encoded(self, index: int) -> Path:
+        return self._folder / self._paths[index]
 
     def digest_of(self, indices: np.ndarray, workers: int) -> str:
         return digest_of_files([self._folder / self._paths[index] for index in indices.tolist()], workers)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,8 @@ DIGITS = 32  # hexadecimal digits of a digest: 128 bits
 FILES_AT_ONCE = 256  # that a thread looks at before it takes others
 BLOCK = 2**20
 SETTLED = 2_000_000_000  # nanoseconds: what was written later than this before now may change again unseen
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 UNREADABLE = b"unreadable"  # of a file that cannot be read: reading the image will name it
 
 
@@ -49,7 +51,13 @@ def digest_of_rows(rows: np.ndarray) -> str:
 def digest_of_files(paths: Sequence[Path], workers: int = 1) -> str:
     """The digest of the files' bytes, in order; it does not depend on their names. A file that cannot be read counts as
     such, and is no error."""
-    return kept_digest(paths, lambda: _short(_sha256(_in_threads(_content, paths, workers))), workers)
+    return kept_digest(paths, lambda: digest_of_contents(in_threads(_content, paths, workers)), workers)
+
+
+def digest_of_contents(contents: Iterable[bytes]) -> str:
+    """The digest that `digest_of_files` gives to files, from the SHA-256 of each file, in order. So images have one
+    digest whether they lie in files or inside of shards."""
+    return _short(_sha256(contents))
 
 
 def kept_digest(paths: Sequence[Path], compute: Callable[[], str], workers: int = 1, part: str = "") -> str:
@@ -57,7 +65,7 @@ def kept_digest(paths: Sequence[Path], compute: Callable[[], str], workers: int 
 
     part: what of the files is meant, where it is not all of them.
     """
-    states = _in_threads(_state, paths, workers)
+    states = file_states(paths, workers)
     entry = cache_root() / "digests" / _key(paths, states, part)
     kept = _read(entry)
     if kept is not None:
@@ -65,11 +73,16 @@ def kept_digest(paths: Sequence[Path], compute: Callable[[], str], workers: int 
         return kept
     started = time.time_ns()
     digest = compute()
-    if _in_threads(_state, paths, workers) == states and all(state and _settled(state, started) for state in states):
+    if file_states(paths, workers) == states and all(state and _settled(state, started) for state in states):
         with suppress(DataError):  # no room, or no home: it is computed again the next time
             write_output(entry, digest.encode())
             remove_unused(entry.parent)
     return digest
+
+
+def file_states(paths: Sequence[Path], workers: int = 1) -> list[FileState | None]:
+    """The state of each file; None for one that is not there."""
+    return in_threads(_state, paths, workers)
 
 
 def _settled(state: FileState, now: int) -> bool:
@@ -112,13 +125,13 @@ def _content(path: Path) -> bytes:
     return digest.digest()
 
 
-def _in_threads(work: Callable[[Path], object], paths: Sequence[Path], workers: int) -> list:
-    """`work` of each path, in order."""
-    parts = [paths[start : start + FILES_AT_ONCE] for start in range(0, len(paths), FILES_AT_ONCE)]
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> list[Result]:
+    """`work` of each item, such as a path, in order."""
+    parts = [items[start : start + FILES_AT_ONCE] for start in range(0, len(items), FILES_AT_ONCE)]
     if workers == 1 or len(parts) == 1:
-        return [work(path) for path in paths]
+        return [work(item) for item in items]
     with ThreadPoolExecutor(workers) as pool:
-        return [result for part in pool.map(lambda part: [work(path) for path in part], parts) for result in part]
+        return [result for part in pool.map(lambda part: [work(item) for item in part], parts) for result in part]
 
 
 def _sha256(parts: Iterable[bytes]) -> hashlib._Hash:

@@ -1,4 +1,4 @@
-"""One image file to one uint8 square: any of PIL's modes, resized and cropped as torchvision's transforms do.
+"""One encoded image to one uint8 square: any of PIL's modes, resized and cropped as torchvision's transforms do.
 
 EXIF orientation is ignored, as torchvision's loader ignores it, so that published protocols are followed exactly.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from lst_robust.geometry import Geometry
 
@@ -18,34 +19,44 @@ MAX_PIXELS = 89_478_485  # where PIL begins to warn of decompression bombs: 256 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 
 
-def decode(path: str | Path, geometry: Geometry) -> np.ndarray:
-    """uint8 (S, S, 3) of the file's first frame, S being the geometry's size, resized by PIL and cropped.
+def decode(encoded: str | Path | bytes, geometry: Geometry) -> np.ndarray:
+    """uint8 (S, S, 3) of the first frame of a file, or of its bytes; S is the geometry's size. Resized by PIL, cropped.
 
     With the crop `center` this is torchvision's Resize and CenterCrop, and a square of the right size stays as it is.
     An image of another size is refused where the geometry takes images as they are. Raises whatever PIL raises on a
     damaged file, and ValueError on one that is too large, of an unknown range or refused.
     """
     size = (geometry.size, geometry.size)
-    with opened(path) as image:
+    with opened(encoded) as image:
         if geometry.resize is None and image.size != size:
             raise ValueError(f"{image.width} x {image.height} pixels instead of {geometry.size} x {geometry.size}")
         return resize_and_crop(to_rgb(image), geometry)
 
 
-def decode_whole(path: str | Path) -> np.ndarray:
-    """uint8 RGB (H, W, 3) of the file's first frame, as it is. Raises as `decode` does."""
-    with opened(path) as image:
+def decode_whole(encoded: str | Path | bytes) -> np.ndarray:
+    """uint8 RGB (H, W, 3) of the first frame, as it is. Raises as `decode` does."""
+    with opened(encoded) as image:
         return np.asarray(to_rgb(image))
 
 
-def opened(path: str | Path) -> Image.Image:
-    """An image file whose header has been read. Raises OSError for what is no file (a pipe would never end) and
-    ValueError for more pixels than an image may have, both before anything is decoded."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
+def opened(encoded: str | Path | bytes) -> Image.Image:
+    """An image whose header has been read. Raises OSError for what is no file (a pipe would never end) and ValueError
+    for more pixels than an image may have, both before anything is decoded."""
+    if isinstance(encoded, bytes):
+        image = _of_bytes(encoded)
+    elif not stat.S_ISREG(os.stat(encoded).st_mode):
         raise OSError("no regular file")
-    image = Image.open(path)
+    else:
+        image = Image.open(encoded)
     refuse_too_large(image.size)
     return image
+
+
+def _of_bytes(encoded: bytes) -> Image.Image:
+    try:
+        return Image.open(BytesIO(encoded))
+    except UnidentifiedImageError as error:  # whose own text names an address in memory
+        raise UnidentifiedImageError(f"cannot identify the image in its {len(encoded):,} bytes") from error
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

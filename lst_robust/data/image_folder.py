@@ -1,7 +1,8 @@
-"""Any folder of images with one folder a class: <root>/train/<class>/* and <root>/test/<class>/* (or val)."""
+"""Any images in class folders: <root>/train/<class>/* and <root>/test/<class>/* (or val); or in shards."""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,11 +11,17 @@ from pydantic import Field
 
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
 from lst_robust.data.corrupted import CorruptionTree
+from lst_robust.data.find_shards import find_shards, open_shards
 from lst_robust.data.kind import DatasetConfig, DatasetKind
-from lst_robust.data.source import Split
+from lst_robust.data.shards import ClassFile, Member, Naming, ShardSource, named_files
+from lst_robust.data.source import ImageSource, Split
 from lst_robust.errors import DataError
 
 SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("test", "val")}
+SHARD_WORDS: dict[Split, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "test": (*SPLIT_FOLDERS["test"], "validation", "valid"),
+}
 LAYOUT = "images must lie as train/<class>/*.jpg and test/<class>/*.jpg (or val/<class>/*.jpg)"
 
 
@@ -74,14 +81,69 @@ def _some(names: list[str]) -> str:
 
 
 class ImageFolderDataset(DatasetConfig):
-    """`train/<class>/*` and `test|val/<class>/*` below `--data-dir`; `resize`: shorter side before the centre crop."""
+    """`train/<class>/*` and `test|val/<class>/*` below `--data-dir`, or shards (tar, Parquet, Arrow); `resize`: shorter
+    side before the centre crop."""
 
     kind: Literal["image_folder"]
     resize: int | None = Field(default=None, ge=1)
 
 
+def open_image_folder(config: ImageFolderDataset, root: Path | None, split: Split, image_size: int) -> ImageSource:
+    """From class folders or from shards, which are the same images."""
+    shards = find_shards(root, split, SHARD_WORDS[split])
+    if shards is None:
+        return ImageFolderSource(root, split, image_size, config.resize)
+    container = open_shards(shards)
+    members = container.index()
+    names = container.class_names()
+    found = sorted({_class_folder(member) for member in members} if names is None else set(names))
+    if len(found) < 2:
+        raise DataError(f"{root} has {_classes(found)}, and a classifier needs two or more: give other shards")
+    files = named_files(members, _naming(found, names))
+    return ShardSource(f"image_folder/{split}", str(root), container, files, tuple(found), image_size, config.resize)
+
+
+def _naming(classes: Sequence[str], names: Sequence[str] | None) -> Naming:
+    """By the names that the shards give to their labels, or by the class folders in the names of the images; labels
+    that are stored beside those must not contradict them."""
+    label_of = {name: label for label, name in enumerate(classes)}
+    folder_of, stored_of = dict[int, str](), dict[str, int]()
+
+    def naming(member: Member) -> ClassFile:
+        if names is not None:
+            if member.label is None or not 0 <= member.label < len(names):
+                raise DataError(
+                    f"{member.described} has the label {member.label}, outside 0..{len(names) - 1}: give shards that "
+                    "have labels"
+                )
+            name = names[member.label]
+        else:
+            name = _class_folder(member)
+            if member.label is not None and (
+                folder_of.setdefault(member.label, name) != name
+                or stored_of.setdefault(name, member.label) != member.label
+            ):
+                raise DataError(
+                    f"{member.described} has the label {member.label}, which stands for another class folder as well: "
+                    "give shards that name their classes, or class folders without labels"
+                )
+        return ClassFile(name, posixpath.basename(member.name), label_of[name])
+
+    return naming
+
+
+def _class_folder(member: Member) -> str:
+    folder = posixpath.basename(posixpath.dirname(member.name))
+    if not folder:
+        raise DataError(
+            f"{member.described} names no class: images must lie in class folders inside of the shards, "
+            "or the table must name its classes, as Hugging Face's library writes them"
+        )
+    return folder
+
+
 KIND = DatasetKind(
     config=ImageFolderDataset,
-    open=lambda config, root, split, image_size: ImageFolderSource(root, split, image_size, config.resize),
+    open=open_image_folder,
     open_official=lambda config, root, image_size: CorruptionTree(root, image_size, ("corrupted",), "your own"),
 )

@@ -1,4 +1,4 @@
-"""ImageNet (ILSVRC 2012): val/<wnid>/*.JPEG, and train/<wnid>/*.JPEG."""
+"""ImageNet (ILSVRC 2012): val/<wnid>/*.JPEG, and train/<wnid>/*.JPEG; or shards that hold these images."""
 
 from __future__ import annotations
 
@@ -11,10 +11,23 @@ from pydantic import Field
 
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, image_files, require_folder
 from lst_robust.data.corrupted import CorruptionTree
+from lst_robust.data.find_shards import find_shards, open_shards
+from lst_robust.data.imagenet_names import imagenet_naming
 from lst_robust.data.kind import DatasetConfig, DatasetKind, Published
-from lst_robust.data.source import Split
+from lst_robust.data.shards import ShardSource, named_files
+from lst_robust.data.source import ImageSource, Split
+from lst_robust.data.subset import Subset
 from lst_robust.errors import DataError
 
+SPLIT_WORDS: dict[Split, tuple[str, ...]] = {"train": ("train", "training"), "test": ("val", "validation", "valid")}
+MD5 = {  # sources: torchvision.datasets, and the Zenodo record 2235448
+    "ILSVRC2012_img_val.tar": "29b22e2961454d5413ddabcf34fc5622",
+    "noise.tar": "e80562d7f6c3f8834afb1ecf27252745",
+    "blur.tar": "2d8e81fdd8e07fef67b9334fa635e45c",
+    "weather.tar": "33ffea4db4d93fe4a428c40a6ce0c25d",
+    "digital.tar": "89157860d7b10d5797849337ca2e5c03",
+    "extra.tar": "d492dfba5fc162d8ec2c3cd8ee672984",
+}
 LAYOUT = "images must lie as val/<wnid>/*.JPEG, such as val/n01440764/ILSVRC2012_val_00000293.JPEG (image-net.org)"
 
 
@@ -22,6 +35,13 @@ LAYOUT = "images must lie as val/<wnid>/*.JPEG, such as val/n01440764/ILSVRC2012
 def wnids() -> tuple[str, ...]:
     """The 1,000 WordNet ids of the challenge, sorted: position is the label every published network uses."""
     return tuple(files("lst_robust.data").joinpath("imagenet_wnids.txt").read_text().split())
+
+
+@cache
+def robustbench_numbers() -> tuple[int, ...]:
+    """The numbers of RobustBench's 5,000 validation images; the file says where they come from."""
+    lines = files("lst_robust.data").joinpath("robustbench_5k.txt").read_text().splitlines()
+    return tuple(int(number) for line in lines if not line.startswith("#") for number in line.split())
 
 
 class ImageNetSource(FileSource):
@@ -46,15 +66,27 @@ class ImageNetSource(FileSource):
 
 
 class ImageNetDataset(DatasetConfig):
-    """ILSVRC 2012: `val/<wnid>/*` (and `train/<wnid>/*`); official: ImageNet-C."""
+    """ILSVRC 2012: `val/<wnid>/*` (and `train/<wnid>/*`), or shards (tar, Parquet, Arrow); official: ImageNet-C."""
 
     kind: Literal["imagenet"]
     resize: int = Field(default=256, ge=1)
 
 
+def open_imagenet(config: ImageNetDataset, root: Path | None, split: Split, image_size: int) -> ImageSource:
+    """From class folders or from shards, which are the same images. The archives that ILSVRC and ImageNet-C are
+    distributed in may lie beside them: they are no shards."""
+    shards = find_shards(root, split, SPLIT_WORDS[split], ignored=MD5)
+    if shards is None:
+        return ImageNetSource(root, split, image_size, config.resize)
+    container = open_shards(shards)
+    members = container.index()
+    files = named_files(members, imagenet_naming(wnids(), container.class_names()))
+    return ShardSource(f"imagenet/{split}", str(root), container, files, wnids(), image_size, config.resize)
+
+
 KIND = DatasetKind(
     config=ImageNetDataset,
-    open=lambda config, root, split, image_size: ImageNetSource(root, split, image_size, config.resize),
+    open=open_imagenet,
     open_official=lambda config, root, image_size: CorruptionTree(
         root, image_size, ("ImageNet-C", "imagenet-c"), "zenodo.org/records/2235448", wnids()
     ),
@@ -62,15 +94,9 @@ KIND = DatasetKind(
         "imagenet": Published(
             {"test": 50_000},  # evaluation needs no training images
             classes=1000,
-            md5={  # sources: torchvision.datasets, and the Zenodo record 2235448
-                "ILSVRC2012_img_val.tar": "29b22e2961454d5413ddabcf34fc5622",
-                "noise.tar": "e80562d7f6c3f8834afb1ecf27252745",
-                "blur.tar": "2d8e81fdd8e07fef67b9334fa635e45c",
-                "weather.tar": "33ffea4db4d93fe4a428c40a6ce0c25d",
-                "digital.tar": "89157860d7b10d5797849337ca2e5c03",
-                "extra.tar": "d492dfba5fc162d8ec2c3cd8ee672984",
-            },
+            md5=MD5,
         )
     },
     download=LAYOUT,
+    subsets=(Subset("robustbench-5k", "github.com/RobustBench", robustbench_numbers, "ILSVRC2012_val_"),),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar, get_args
@@ -11,6 +11,7 @@ from lst_robust.arguments import function, optional, wrong
 from lst_robust.benchmark import NAME
 from lst_robust.data.corrupted import CorruptedSet
 from lst_robust.data.source import ImageSource, Split
+from lst_robust.data.subset import Subset
 from lst_robust.schema import Config
 
 
@@ -51,6 +52,7 @@ class DatasetKind(Generic[ConfigT]):
     download: (config, folder) fetches the clean images into an existing folder. A text says where people get them
     themselves. None means that there is nothing to get.
     fixed_size: the images have one size only, so that no other resize or crop can be applied to them.
+    subsets: published choices of the test images.
     """
 
     config: type[ConfigT]
@@ -59,6 +61,7 @@ class DatasetKind(Generic[ConfigT]):
     published: Mapping[str, Published] = field(default_factory=dict)
     download: Callable[[ConfigT, Path], object] | str | None = None
     fixed_size: bool = False
+    subsets: Sequence[Subset] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.config, type) or not issubclass(self.config, DatasetConfig):

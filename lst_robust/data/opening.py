@@ -8,7 +8,7 @@ from typing import Any
 
 from lst_robust.data.corrupted import CorruptedSet
 from lst_robust.data.kind import DatasetConfig
-from lst_robust.data.registry import dataset_config, dataset_kind, dataset_kinds
+from lst_robust.data.registry import dataset_config, dataset_kind, dataset_kinds, dataset_subset
 from lst_robust.data.source import ImageSource, Split, without_unreadable
 from lst_robust.errors import unknown_name
 
@@ -19,17 +19,21 @@ def open_source(
     *,
     image_size: int,
     data_dir: Path | str | None = None,
+    subset: str | None = None,
     skip_unreadable: bool = False,
     workers: int = 1,
 ) -> ImageSource:
     """The clean images of one split. dataset: of a suite, or a dict with "kind" and the kind's own options.
 
-    Nothing is decoded, unless `skip_unreadable` asks for one pass over all images (with `workers` threads). It leaves
-    out those that cannot be read, and lists them in `.skipped`. Raises UsageError for an unknown kind and for wrong
-    options, DataError when the data is not there or does not lie as it must.
+    subset: the name of a published choice of the test images, in place of all. Nothing is decoded, unless
+    `skip_unreadable` asks for one pass over all images (with `workers` threads). It leaves out those that cannot be
+    read, and lists them in `.skipped`. Raises UsageError for an unknown kind or subset and for wrong options, DataError
+    when the data is not there or does not lie as it must.
     """
     config = dataset_config(dataset)
     source = dataset_kind(config).open(config, expanded(data_dir), split, image_size)
+    if subset is not None:
+        source = dataset_subset(config, subset).of(source)
     return without_unreadable(source, workers) if skip_unreadable else source
 
 

@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 
 from lst_robust.arguments import choice, instance
 from lst_robust.data.kind import DatasetConfig, DatasetKind
+from lst_robust.data.subset import Subset
 from lst_robust.errors import UsageError, one_line
 from lst_robust.schema import first_mistake
 
@@ -72,6 +73,21 @@ def dataset_kind(dataset: str | DatasetConfig) -> DatasetKind[Any]:
         return found
     kinds = dataset_kinds()
     return kinds[choice("dataset kind", name, sorted(kinds))]
+
+
+def dataset_subset(dataset: DatasetConfig, name: object, *, also: str = "") -> Subset:
+    """The subset of that name; UsageError with the nearest names when there is none, and when it is one of another
+    kind of data set."""
+    of_kind = {kind.name: [subset.name for subset in kind.subsets] for kind in dataset_kinds().values()}
+    choice("subset", name, sorted({known for names in of_kind.values() for known in names}), also=also)
+    own = {subset.name: subset for subset in dataset_kind(dataset).subsets}
+    if name not in own:
+        owners = " and ".join(kind for kind, names in of_kind.items() if name in names)
+        raise UsageError(
+            f"subset {name} is a choice of images of {owners}, not of {dataset.dataset_name}: leave it out, or choose "
+            f"a suite of {owners}"
+        )
+    return own[str(name)]
 
 
 def checked_dataset(value: object) -> DatasetConfig:

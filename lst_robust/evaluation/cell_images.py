@@ -17,6 +17,7 @@ from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.corruptions.jpeg import OFFICIAL_QUALITY, as_official_files
 from lst_robust.data import CorruptedSet, ImageSource, decoded_once, open_corrupted, open_source
 from lst_robust.data.decode import resize_and_crop
+from lst_robust.data.registry import dataset_subset
 from lst_robust.data.source import View, without_unreadable
 from lst_robust.errors import DataError
 from lst_robust.evaluation.request import EvalRequest
@@ -166,7 +167,7 @@ def scale(squares: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 def open_cell_images(request: EvalRequest, own_geometry: Geometry | None = None) -> CellImages:
     """The images of the cells that are asked for. Nothing is decoded, except by `skip_unreadable`, which looks at every
-    clean image.
+    clean image of the subset, or of all.
 
     own_geometry: the network's, in place of the suite's. Official files stay as they are, and so do the images that
     stand for such files: of a network's own geometry only the size and the interpolation count, by which the squares
@@ -177,7 +178,9 @@ def open_cell_images(request: EvalRequest, own_geometry: Geometry | None = None)
     whole = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=request.data_dir)
     if own_geometry is not None and not suite.keeps_squares:
         whole = whole.with_geometry(own_geometry)
-    clean = without_unreadable(whole, workers) if request.skip_unreadable else whole
+    subset = suite.subset if request.subset is None else request.subset
+    clean = whole if subset is None else dataset_subset(suite.dataset, subset).of(whole)
+    clean = without_unreadable(clean, workers) if request.skip_unreadable else clean
     limit = suite.limit if request.limit is None else request.limit
     if limit is not None:
         clean = clean.subset(limit)

@@ -242,4 +242,5 @@ def _protocol(request: EvalRequest, images: CellImages) -> Protocol:
         preprocess=request.preprocess,
         geometry=images.clean.geometry if request.preprocess == "suite" else None,
         pixels=images.clean.pixels_digest(request.workers),
+        subset=request.subset or suite.subset,
     )

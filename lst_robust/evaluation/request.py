@@ -30,6 +30,7 @@ from lst_robust.arguments import (
     yes_or_no,
 )
 from lst_robust.benchmark import CLEAN_CELL, Cell, checked_corruptions, checked_severities
+from lst_robust.data.registry import dataset_subset
 from lst_robust.errors import UsageError
 from lst_robust.models import model_info, require_options
 from lst_robust.runtime.cores import worker_count
@@ -50,12 +51,13 @@ class EvalOptions(TypedDict, total=False):
     checkpoint: weights of a named model; without it an earlier training on this suite is used, or one is made.
     model_options: options for `create_model` in place of the suite's `model_options`.
     name: what to call a network that is passed as a module.
-    data_dir: folder of the images, for suites that need one.
+    data_dir: folder of the images, for suites that need one; or a pattern of shards, such as "val-{00..63}.tar".
     corrupted_dir: folder of a suite's official corrupted images; default: `data_dir`, or a folder in it that has their
         usual name, such as ImageNet-C.
     corruptions, severities: restrict the cells; all others are left alone.
     preprocess: "suite" gives all networks the same pixels; "model" gives the network of torchvision or timm the resize,
         interpolation, crop and size that its library states, before the corruption.
+    subset: the name of a published choice of the test images, such as "robustbench-5k", in place of all of them.
     limit: a fixed stratified subset of so many test images.
     seed: decides the corruptions' noise, together with corruption, severity and image id.
     normaliser: a `Normaliser`, "suite", None or "none" for none, another name (see NAMED in
@@ -76,6 +78,7 @@ class EvalOptions(TypedDict, total=False):
     corruptions: Sequence[str] | None
     severities: Sequence[int] | None
     preprocess: Literal["suite", "model"] | None
+    subset: str | None
     limit: int | None
     seed: int | None
     normaliser: Choice
@@ -118,6 +121,7 @@ class EvalRequest:
     corruptions: tuple[str, ...] | None
     severities: tuple[int, ...] | None
     preprocess: Preprocessing
+    subset: str | None
     limit: int | None
     seed: int | None
     normaliser: Normaliser | None
@@ -196,6 +200,7 @@ def _checked(given: Mapping[str, Any], suite: Suite) -> dict[str, Any]:
         "corruptions": optional(checked_corruptions, "corruptions", get("corruptions")),
         "severities": optional(checked_severities, "severities", get("severities")),
         "preprocess": _preprocess(get("preprocess"), suite),
+        "subset": _subset(get("subset"), suite),
         "limit": optional(whole_number, "limit", get("limit"), least=1),
         "seed": optional(whole_number, "seed", get("seed"), least=0),
         "normaliser": resolve_normaliser(given["normaliser"], suite),
@@ -249,6 +254,10 @@ def _preprocess(value: object, suite: Suite) -> Preprocessing:
         return suite.preprocess
     choice("preprocess", value, get_args(Preprocessing), also=OR_NONE)
     return "model" if value == "model" else "suite"
+
+
+def _subset(value: object, suite: Suite) -> str | None:
+    return None if value is None else dataset_subset(suite.dataset, value, also=OR_NONE).name
 
 
 def _options(name: str, value: object, *, also: str = "") -> Options:

@@ -118,6 +118,7 @@ def open_suite_images(
         "test",
         image_size=suite.image_size,
         data_dir=data_dir,
+        subset=suite.subset,
         skip_unreadable=skip_unreadable,
         workers=workers,
     )

@@ -35,7 +35,7 @@ class Strict(BaseModel):
         return {key: value for key, value in fields.items() if value is not None or key not in LATER_FIELDS}
 
 
-LATER_FIELDS = {"preprocess", "geometry", "pixels", "structure", "probe", "code"}  # came with release 0.2
+LATER_FIELDS = {"preprocess", "geometry", "pixels", "structure", "probe", "code", "subset"}  # 0.2, and after it
 
 
 class Protocol(Strict):
@@ -43,7 +43,8 @@ class Protocol(Strict):
 
     `image_size` is the suite's. `preprocess` says whose geometry the images got: the suite's, which is `geometry`, or
     each network's own, which is among the network's fields. `pixels` is a hash of what the clean images are read from.
-    Records of release 0.1 have None for the three.
+    Records of release 0.1 have None for the three. `subset` names a published choice of the images, such as
+    "robustbench-5k", of which `n` are measured; None: of all.
     """
 
     suite: str
@@ -61,6 +62,7 @@ class Protocol(Strict):
     preprocess: Literal["suite", "model"] | None = None
     geometry: Geometry | None = None
     pixels: str | None = None
+    subset: str | None = None
 
 
 class ModelIdentity(Strict):

@@ -12,7 +12,7 @@ from lst_robust.records.record import Protocol
 
 _ORDER = (
     "suite", "suite_version", "suite_digest", "protocol", "image_size", "preprocess", "geometry", "preset", "style",
-    "engine", "n", "images", "pixels", "seed",
+    "engine", "n", "subset", "images", "pixels", "seed",
 )  # fmt: skip
 _FURTHER = tuple(field for field in Protocol.model_fields if field not in (*_ORDER, "data"))
 PROTOCOL = (*_ORDER, *_FURTHER, "normaliser", "severities", "measure", "source")
@@ -67,7 +67,7 @@ def caption(protocol: Mapping[str, str]) -> str:
             [protocol["protocol"]]
             + [f"{field} {protocol[field]}" for field in ("preset", "style", "engine") if protocol[field]]
         ),
-        f"n = {protocol['n']}" + _images(protocol),
+        f"n = {protocol['n']}" + (f" of {protocol['subset']}" if protocol["subset"] else "") + _images(protocol),
         *_preprocessing(protocol),
         f"seed {protocol['seed']}",
     ]

@@ -19,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 from lst_robust.arguments import plain, wrong
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES
 from lst_robust.corruptions.presets import STYLES
-from lst_robust.data.registry import Dataset, dataset_kind
+from lst_robust.data.registry import Dataset, dataset_kind, dataset_subset
 from lst_robust.schema import Config, Floats3, Integers
 from lst_robust.suites.config import (
     YAML_SUFFIXES,
@@ -66,6 +66,7 @@ class Suite(Config):
     taken as they are.
     `preprocess`: `suite` gives all networks the same pixels, resized and cropped as `dataset` and `image_size` say;
     `model` gives each network its own resize, interpolation, crop and size (see `keeps_squares`).
+    `subset`: the name of a published choice of the test images, in place of all. `limit`: so many of them, stratified.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)  # a folder of the results
@@ -80,6 +81,7 @@ class Suite(Config):
     corruptions: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = CORRUPTIONS
     severities: Annotated[Integers, Field(min_length=1)] = SEVERITIES
     seed: int = Field(default=0, ge=0)
+    subset: str | None = None
     limit: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=256, ge=1)
     pixels: PixelStatistics
@@ -135,6 +137,8 @@ class Suite(Config):
             raise ValueError(f"there are no official files of {self.dataset.kind}: set protocol to generated")
         if self.protocol == "official" and (self.style, self.seed) != (STYLES[0], 0):
             raise ValueError("official files are what they are: leave out style and seed")
+        if self.subset is not None:
+            dataset_subset(self.dataset, self.subset)
         return self
 
     @property

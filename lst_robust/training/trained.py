@@ -112,7 +112,12 @@ def plan_training(
     test = None
     if recipe.evaluate_every is not None:
         test = open_source(
-            suite.dataset, "test", image_size=suite.image_size, data_dir=data_dir, skip_unreadable=skip_unreadable
+            suite.dataset,
+            "test",
+            image_size=suite.image_size,
+            data_dir=data_dir,
+            subset=suite.subset,
+            skip_unreadable=skip_unreadable,
         )
         test = test if suite.limit is None else test.subset(suite.limit)
     options = fitting_options(model, suite.model_options) if options is None else without_image_size(options)

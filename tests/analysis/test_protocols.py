@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lst_robust.analysis.protocols import protocol_differences, protocol_key
+from lst_robust.analysis.protocols import images_in_words, protocol_differences, protocol_key
 from lst_robust.geometry import centre_crop
 from lst_robust.records.record import Protocol
 from tests.analysis.simulated import protocol
@@ -14,6 +14,7 @@ CHANGES = {
     "suite": "mine", "suite_version": 9, "suite_digest": "other", "protocol": "official", "images": "e" * 16, "n": 20,
     "image_size": 64, "preset": "cifar", "style": "imagecorruptions", "engine": "lst-robust 2", "seed": 1,
     "preprocess": "suite", "geometry": centre_crop(32), "pixels": "abc",
+    "subset": "robustbench-5k",
 }  # fmt: skip
 
 
@@ -35,9 +36,15 @@ def test_the_name_of_the_data_is_for_people():
 
 
 def test_what_is_absent_is_said_in_words():
-    other = PLAIN.model_copy(update={field: CHANGES[field] for field in ("n", "geometry", "pixels")})
+    other = PLAIN.model_copy(update={field: CHANGES[field] for field in ("n", "geometry", "pixels", "subset")})
     assert protocol_differences(PLAIN, other) == [
         "n (500, 20)",
         "geometry (not noted, shorter side to 32 (bilinear), centre 32 x 32)",
         "pixels (not hashed, abc)",
+        "subset (all images, robustbench-5k)",
     ]
+
+
+def test_the_images_in_words_name_the_subset():
+    assert images_in_words(PLAIN) == "500"
+    assert images_in_words(PLAIN.model_copy(update={"subset": "robustbench-5k"})) == "500 of robustbench-5k"

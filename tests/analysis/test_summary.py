@@ -21,7 +21,7 @@ WHOLE = summarise(RUN, RECORDS, HALF)
 KEYS = {
     "model", "options", "checkpoint_sha256", "train_seed", "run", "suite", "suite_version", "suite_digest", "protocol",
     "data", "images", "pixels", "preprocess", "geometry", "preset", "style", "engine", "image_size", "n", "seed",
-    "normaliser", "clean_error", "mean_corruption_error", "mce15", "mce19", "relative_mce", "ce", "errors",
+    "subset", "normaliser", "clean_error", "mean_corruption_error", "mce15", "mce19", "relative_mce", "ce", "errors",
     "calibration", "notes", "intervals",
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from torchvision import transforms
 from lst_robust.data import open_source
 from lst_robust.data.image_folder import ImageFolderSource
 from lst_robust.errors import DataError, UsageError
+from tests.fixtures.shards import table, write_parquet, write_tar
 
 PROTOCOL = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224)])  # of ImageNet and ImageNet-C
 
@@ -88,3 +89,59 @@ def test_photographs_of_any_size_and_mode_become_the_protocols_squares(tmp_path,
     source = open_source({"kind": "image_folder", "resize": 256}, "test", image_size=224, data_dir=tmp_path)
     assert source.ids == tuple(shapes) and source.labels.tolist() == [0, 1, 2]
     np.testing.assert_array_equal(source.read(range(3), workers=2), np.stack(expected))
+
+
+ROWS = [("0.png", "cat", 1), ("1.png", "dog", 0), ("1.png", "cat", 1), ("0.png", "dog", 0)]  # file, class, label
+
+
+def encoded(image_tree, split="test"):
+    return [(name, (image_tree / split / kind / name).read_bytes(), kind, label) for name, kind, label in ROWS]
+
+
+def as_tar(image_tree, path, label_files=False):
+    files = [(f"{kind}/{name}", content) for name, content, kind, _ in encoded(image_tree)]
+    if label_files:
+        files += [(f"{kind}/{name[0]}.cls", str(label).encode()) for name, _, kind, label in encoded(image_tree)]
+    return write_tar(path, files)
+
+
+def as_parquet(image_tree, path, names=("dog", "cat"), split="test"):
+    """The labels count the classes in another order than the sorted one."""
+    rows = [(name, content, label) for name, content, _, label in encoded(image_tree, split)]
+    return write_parquet(path, table(rows, names), rows=3)
+
+
+@pytest.mark.parametrize("write", [as_tar, lambda *given: as_tar(*given, label_files=True), as_parquet])
+def test_shards_have_the_images_of_the_folders(image_tree, tmp_path, write):
+    path = write(image_tree, tmp_path / ("a.parquet" if write is as_parquet else "a.tar"))
+    files, shards = opened(image_tree), opened(path)
+    assert (shards.name, shards.ids, shards.classes) == (files.name, files.ids, files.classes)
+    assert shards.fingerprint() == files.fingerprint() and shards.pixels_digest() == files.pixels_digest()
+    assert np.array_equal(shards.read(range(4)), files.read(range(4)))
+
+
+def test_shards_of_both_splits_can_be_trained_on(image_tree, tmp_path):
+    for split in ("train", "test"):
+        as_parquet(image_tree, tmp_path / "hub" / f"{split}-00000-of-00001.parquet", split=split)
+    assert opened(tmp_path / "hub", "train").name == "image_folder/train"
+    assert opened(tmp_path / "hub").fingerprint() == opened(image_tree).fingerprint()
+
+
+def test_shards_whose_classes_are_not_known_are_refused(image_tree, tmp_path):
+    nameless = as_parquet(image_tree, tmp_path / "a.parquet", names=None)
+    with pytest.raises(DataError, match=r"0\.png in .*a\.parquet names no class: images must lie in class folders"):
+        opened(nameless)
+    with pytest.raises(DataError, match=r"has the label 1, outside 0\.\.0|only one class"):
+        opened(as_parquet(image_tree, tmp_path / "b.parquet", names=["dog"]))
+    with pytest.raises(DataError, match=r"has the label 1, outside 0\.\.-?\d|no class"):
+        opened(as_parquet(image_tree, tmp_path / "c.parquet", names=[]))
+    with pytest.raises(DataError, match="has only one class folder"):
+        opened(write_tar(tmp_path / "d.tar", [("cat/0.png", encoded(image_tree)[0][1])]))
+
+
+def test_labels_that_contradict_the_class_folders_are_refused(image_tree, tmp_path):
+    """As where all images lie in a folder `train`: it would pass for a class."""
+    content = encoded(image_tree)[0][1]
+    files = [("train/0.png", content), ("train/0.cls", b"0"), ("test/1.png", content), ("test/1.cls", b"0")]
+    with pytest.raises(DataError, match=r"test/1\.png in .* has the label 0, which stands for another class folder"):
+        opened(write_tar(tmp_path / "a.tar", files))

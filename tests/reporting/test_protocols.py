@@ -12,7 +12,7 @@ OTHERS = {
     "suite": "cifar10-c", "suite_version": 2, "suite_digest": "0123abcd", "image_size": 64, "protocol": "official",
     "preset": "imagenet", "style": "imagecorruptions", "engine": "imagecorruptions", "n": 200, "images": "b15bce42",
     "seed": 1, "normaliser": "alexnet-imagenet-c", "preprocess": "model", "geometry": "32 x 32 as it is",
-    "pixels": "c0ffee12",
+    "pixels": "c0ffee12", "subset": "robustbench-5k",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from lst_robust.analysis.comparison import Comparison, Difference
 from lst_robust.analysis.metrics import METRICS, headline
+from lst_robust.analysis.protocols import images_in_words
 from lst_robust.reporting.columns import corruption_columns
 from lst_robust.reporting.views.layout import plain_table
 
@@ -34,7 +35,7 @@ def verdict(comparison: Comparison) -> str:
 def caption(comparison: Comparison) -> str:
     """What is compared, in one line."""
     protocol, seeds = comparison.protocol, len(comparison.pairs)
-    parts = [f"{protocol.suite} v{protocol.suite_version}, n = {protocol.n}"]
+    parts = [f"{protocol.suite} v{protocol.suite_version}, n = {images_in_words(protocol)}"]
     parts += [f"mean of {seeds} training seeds (SD: of A - B over them)"] if seeds else []
     parts += [f"CE against {comparison.normaliser}"] if comparison.quantity == "ce" else ["mean top-1 errors"]
     return f"A: {comparison.a}, B: {comparison.b} · {' · '.join(parts)} · percent, below 0 A is the better"

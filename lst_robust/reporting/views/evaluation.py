@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lst_robust.analysis.metrics import Metric, image_metrics
+from lst_robust.analysis.protocols import images_in_words
 from lst_robust.analysis.summary import Summary
 from lst_robust.benchmark import SEVERITIES, group_of
 from lst_robust.reporting.columns import corruption_columns
@@ -25,7 +26,7 @@ def _errors(summary: Summary) -> Table:
     protocol = summary.protocol
     table = plain_table(
         title=f"{escape(summary.label)} on {escape(protocol.suite)} v{protocol.suite_version}, "
-        f"n = {protocol.n}, top-1 error in percent"
+        f"n = {escape(images_in_words(protocol))}, top-1 error in percent"
     )
     table.add_column("Group", style="dim")
     table.add_column("Corruption", no_wrap=True)
