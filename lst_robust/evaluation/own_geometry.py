@@ -59,5 +59,4 @@ def _stated(request: EvalRequest) -> Geometry | None:
     if request.checkpoint is not None:
         trained_here = "format" in read_metadata(request.checkpoint)
         return None if trained_here else stated_geometry(request.model, Path(request.checkpoint).name)
-    weights = str(request.options.get("weights") or "")
-    return stated_geometry(request.model, weights) if weights else None
+    return stated_geometry(request.model, str(request.options.get("weights", ""))) if request.has_weights else None
