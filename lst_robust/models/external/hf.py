@@ -111,7 +111,7 @@ def _size(config: Any) -> int:
 
 
 def _description(name: str, model: str) -> Description:
-    if Path(model).is_dir():
+    if model and Path(model).is_dir():
         return _described(name, folder_place(name, model))  # which may change
     return _described_once(name, repository_place(name, model))
 

@@ -57,9 +57,11 @@ def _safe_files(place: Place) -> bool:
 
 
 def _fetched(name: str, place: Place) -> bool:
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
+    if any(isinstance(try_to_load_from_cache(place.where, file, revision=place.revision), str) for file in SAFE):
+        return True
     for file in SAFE:
         try:
             with standard_output_for_results():

@@ -12,9 +12,11 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from torch.nn import functional
 
@@ -226,7 +228,11 @@ def _one_line(name: str) -> Iterator[None]:
             f"{name} needs files that are not in the cache ({reason(error)}): fetch them where there is a network, and "
             "copy the folder of HF_HOME here"
         ) from error
-    except (RuntimeError, KeyError, ValueError, TypeError, EOFError) as error:
+    except UnpicklingError as error:
+        raise CheckpointError(
+            f"the weights of {name} cannot be loaded: their file is damaged or holds more than tensors (code could run)"
+        ) from error
+    except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError, EOFError) as error:
         raise CheckpointError(f"the weights of {name} cannot be loaded ({reason(error)}): give others") from error
     finally:
         root.setLevel(before)

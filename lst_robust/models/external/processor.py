@@ -6,10 +6,12 @@ here, and one that is not is never guessed at. The tests hold each against the p
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from PIL import Image
 
+from lst_robust.errors import UsageError
 from lst_robust.geometry import Geometry
 from lst_robust.models.external import timm
 from lst_robust.models.external.common import not_applicable, square_geometry
@@ -42,15 +44,31 @@ def geometry_of_processor(name: str, processor: Any) -> Geometry:
     kind = kind_of(processor)
     if kind == "TimmWrapper":
         return timm.geometry_of_data(name, processor.data_config)
-    cut = _cuts(kind, processor)
+    try:
+        cut, scaled_by = _cuts(kind, processor), _filter(processor.resample)
+    except (TypeError, ValueError, KeyError, AttributeError):  # of what somebody has written into the file
+        cut, scaled_by = None, ""
     if cut is None:
-        raise not_applicable(name, f"{type(processor).__name__} with size {dict(processor.size or {})}")
+        raise not_applicable(name, f"{type(processor).__name__} with size {getattr(processor, 'size', None)}")
     size, resize, crop = cut
-    return square_geometry(name, size, resize, _filter(processor.resample), crop)
+    return square_geometry(name, size, resize, scaled_by, crop)
 
 
 def pixels_of_processor(name: str, processor: Any) -> Pixels:
-    """How a processor makes the network's input of pixels in 0..255, as one subtraction and one division."""
+    """How a processor makes the network's input of pixels in 0..1, as one subtraction and one division. UsageError for
+    statistics that are not of three colours."""
+    try:
+        pixels = _pixels(processor)
+    except (TypeError, ValueError, AttributeError, ZeroDivisionError):  # as for the geometry
+        pixels = Pixels((), ())
+    numbers = (*pixels.mean, *pixels.std)
+    if not len(pixels.mean) == len(pixels.std) == 3 or min(pixels.std) <= 0 or not all(map(math.isfinite, numbers)):
+        stated = {key: getattr(processor, key, None) for key in ("image_mean", "image_std", "rescale_factor")}
+        raise UsageError(f"{name} does not state how to normalise three colours ({stated}): choose another model")
+    return pixels
+
+
+def _pixels(processor: Any) -> Pixels:
     kind = kind_of(processor)
     if kind == "TimmWrapper":
         return Pixels(tuple(processor.data_config["mean"]), tuple(processor.data_config["std"]))
@@ -96,7 +114,7 @@ def _crop(processor: Any) -> tuple[int, int] | None:
 
 
 def _filter(resample: Any) -> str:
-    return Image.Resampling(int(resample)).name.lower()
+    return "bilinear" if resample is None else Image.Resampling(int(resample)).name.lower()
 
 
 def _three(value: Any) -> tuple[float, ...]:

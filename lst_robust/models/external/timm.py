@@ -139,7 +139,7 @@ def _placed_entry(name: str, model: str) -> ModelEntry:
                 built = timm.create_model(model, pretrained=loaded, num_classes=num_classes, **sized)
         except OSError as error:
             raise not_fetched(name, place, error) from error
-        except RuntimeError as error:
+        except (RuntimeError, AttributeError, KeyError, TypeError, ValueError) as error:  # of shapes, names, arguments
             raise CheckpointError(f"{name}: its weights do not fit {architecture} ({reason(error)})") from error
         return taking(built, name, image_size)
 
