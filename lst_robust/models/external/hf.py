@@ -66,8 +66,6 @@ def entry(name: str, model: str) -> ModelEntry:
         if num_classes != count:
             raise UsageError(f"{name} has {count} outputs, not {num_classes}: leave num_classes out")
         network = _structure(config) if on_meta() else _loaded(name, place)
-        for key in ("_name_or_path", "_commit_hash"):  # where it lay is no part of what it is
-            setattr(network.config, key, None)
         return taking(Classifier(network, pixels is not None and pixels.blue_first), name, image_size)
 
     import transformers
@@ -176,8 +174,9 @@ def _one_line(name: str, place: Place) -> Iterator[None]:
     """Within it transformers only speaks of errors, and each becomes one of ours."""
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    logging.disable_progress_bar()  # of reading, as the weights were fetched before
     try:
         with standard_output_for_results():
             yield
@@ -192,3 +191,5 @@ def _one_line(name: str, place: Place) -> Iterator[None]:
         ) from error
     finally:
         logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
