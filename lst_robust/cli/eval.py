@@ -30,6 +30,7 @@ an interruption, measures only what is missing. Under `torchrun` the processes s
 - `lst-robust eval -m resnet18 --suite imagefolder --data-dir my-images --limit 200`
 - `lst-robust eval -m lst18 --checkpoint lst18.safetensors --no-train`
 - `lst-robust eval -m torchvision:resnet50 --set weights=DEFAULT -s imagenet-c --data-dir imagenet`
+- `lst-robust eval -m hf:microsoft/resnet-50 -s imagenet-c --data-dir imagenet`
 - `torchrun --nproc-per-node 4 -m lst_robust eval -m lst18`
 """
 

@@ -27,7 +27,7 @@ def own_geometry(request: EvalRequest) -> Geometry | None:
     if geometry is None:
         raise UsageError(
             f"{request.label} states no preprocessing of its own, as weights of torchvision and timm do (--set "
-            "weights=..., or --checkpoint with their file): give --preprocess suite"
+            "weights=..., or --checkpoint with their file) and names such as hf:OWNER/NAME: give --preprocess suite"
         )
     return geometry
 

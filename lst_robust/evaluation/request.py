@@ -54,8 +54,8 @@ class EvalOptions(TypedDict, total=False):
     corrupted_dir: folder of a suite's official corrupted images; default: `data_dir`, or a folder in it that has their
         usual name, such as ImageNet-C.
     corruptions, severities: restrict the cells; all others are left alone.
-    preprocess: "suite" gives all networks the same pixels; "model" gives the network of torchvision or timm the resize,
-        interpolation, crop and size that its library states, before the corruption.
+    preprocess: "suite" gives all networks the same pixels; "model" gives a network of another library or a hub the
+        resize, interpolation, crop and size that are stated there, before the corruption.
     limit: a fixed stratified subset of so many test images.
     seed: decides the corruptions' noise, together with corruption, severity and image id.
     normaliser: a `Normaliser`, "suite", None or "none" for none, "alexnet-imagenet-c", or a YAML file.

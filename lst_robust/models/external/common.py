@@ -69,7 +69,7 @@ def taking(model: nn.Module, name: str, image_size: int) -> nn.Module:
     except (RuntimeError, ValueError, AssertionError) as error:
         raise UsageError(
             f"{name} cannot take images of {image_size} pixels ({' '.join(str(error).split())}): choose a suite of "
-            "another size, or another model"
+            "another size, --preprocess model, or another model"
         ) from error
     return model
 

@@ -77,8 +77,11 @@ def entry(name: str, model: str) -> ModelEntry:
         if classes is None or len(classes) != num_classes:
             raise UsageError(f"{name} must be told its {num_classes} classes: give `classes`, their names")
         chosen = prompts_for(name, classes, prompts)
+        counted = on_meta()
+        if not counted:
+            logger.info("%s reads %d prompts, once", name, len(chosen.names) * len(chosen.templates))
         with _one_line(name):
-            if on_meta():
+            if counted:
                 network = _without_weights(structure, num_classes, chosen.identity)
             else:
                 network = _with_weights(structure, _weights_file(name, structure, weights_name), chosen)
@@ -186,7 +189,6 @@ def _with_weights(structure: str, file: str, prompts: Any) -> ZeroShotNetwork:
     network = open_clip.create_model(structure, pretrained=file, precision="fp32", device="cpu", weights_only=True)
     digest, scale = _sha256(network.state_dict()), float(network.logit_scale.exp())
     tokenizer = open_clip.get_tokenizer(structure)
-    logger.info("%s reads %d prompts, once", structure, len(prompts.names) * len(prompts.templates))
     vectors = open_clip.build_zero_shot_classifier(
         network.eval().to(place), tokenizer, prompts.names, prompts.templates, CLASSES_AT_ONCE, place
     )
@@ -215,8 +217,9 @@ def _sha256(tensors: Mapping[str, torch.Tensor]) -> str:
 def _one_line(name: str) -> Iterator[None]:
     """Within it open_clip says nothing, and each of its errors becomes one of ours."""
     root = logging.getLogger()  # which open_clip writes to
-    before = root.level
+    before, handler = root.level, logging.NullHandler()
     root.setLevel(logging.CRITICAL)
+    root.addHandler(handler)  # without any, its first word would add one that prints for good
     try:
         with standard_output_for_results(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -236,3 +239,4 @@ def _one_line(name: str) -> Iterator[None]:
         raise CheckpointError(f"the weights of {name} cannot be loaded ({reason(error)}): give others") from error
     finally:
         root.setLevel(before)
+        root.removeHandler(handler)
