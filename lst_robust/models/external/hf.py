@@ -21,10 +21,16 @@ from lst_robust.models.external.common import (
     has_own_weights,
     on_meta,
     reason,
-    standard_output_for_results,
     taking,
 )
-from lst_robust.models.external.hub import Place, folder_place, not_fetched, repository_place, require_safetensors
+from lst_robust.models.external.hub import (
+    Place,
+    folder_place,
+    not_fetched,
+    quiet_hub,
+    repository_place,
+    require_safetensors,
+)
 from lst_robust.models.external.processor import geometry_of_processor, pixels_of_processor
 
 LISTED = 3  # names of weights in an error
@@ -178,7 +184,7 @@ def _one_line(name: str, place: Place) -> Iterator[None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()  # of reading, as the weights were fetched before
     try:
-        with standard_output_for_results():
+        with quiet_hub():
             yield
     except OSError as error:
         if place.folder:

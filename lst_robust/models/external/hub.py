@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +55,19 @@ def require_safetensors(name: str, place: Place) -> None:
     )
 
 
+@contextmanager
+def quiet_hub() -> Iterator[None]:
+    """Within it the hub's client does not speak of each time it tries again, and standard output is for results."""
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with standard_output_for_results():
+            yield
+    finally:
+        logger.setLevel(before)
+
+
 def _safe_files(place: Place) -> bool:
     return any((Path(place.where) / file).is_file() for file in SAFE)
 
@@ -64,7 +80,7 @@ def _fetched(name: str, place: Place) -> bool:
         return True
     for file in SAFE:
         try:
-            with standard_output_for_results():
+            with quiet_hub():
                 hf_hub_download(place.where, file, revision=place.revision)
             return True
         except LocalEntryNotFoundError as error:  # there is no network, or it must not be used
@@ -79,7 +95,8 @@ def _fetched(name: str, place: Place) -> bool:
 def not_fetched(name: str, place: Place, error: BaseException) -> CheckpointError:
     """That a repository's files are neither in the cache nor to be had."""
     at = f" --revision {place.revision}" if place.revision else ""
+    said = reason(error).split(". ")[0]
     return CheckpointError(
-        f"{name} is not in the cache and cannot be fetched ({reason(error)}): where there is a network, run `hf "
+        f"{name} is not in the cache and cannot be fetched ({said}): where there is a network, run `hf "
         f"download {place.where}{at}` and copy the folder of HF_HOME here, or copy the files and give their folder"
     )

@@ -32,7 +32,8 @@ from lst_robust.models.external.common import (
     standard_output_for_results,
     taking,
 )
-from lst_robust.models.external.prompts import AUTO, prompts_for
+from lst_robust.models.external.hub import quiet_hub
+from lst_robust.models.external.prompts import AUTO, Prompts, prompts_for
 
 FILES = (".safetensors", ".bin", ".pt", ".pth")
 CROPS = {"shortest": "center", "squash": "squash"}  # open_clip's words for ways to scale, and ours
@@ -77,15 +78,16 @@ def entry(name: str, model: str) -> ModelEntry:
         if classes is None or len(classes) != num_classes:
             raise UsageError(f"{name} must be told its {num_classes} classes: give `classes`, their names")
         chosen = prompts_for(name, classes, prompts)
-        counted = on_meta()
-        if not counted:
-            logger.info("%s reads %d prompts, once", name, len(chosen.names) * len(chosen.templates))
-        with _one_line(name):
-            if counted:
-                network = _without_weights(structure, num_classes, chosen.identity)
-            else:
-                network = _with_weights(structure, _weights_file(name, structure, weights_name), chosen)
-        return taking(network, name, image_size)
+        if on_meta():
+            with _one_line(name):
+                return _without_weights(structure, num_classes, chosen.identity)
+        place = torch.empty(0).device  # where torch makes its tensors by default: the prompts are many
+        logger.info("%s reads %d prompts, once", name, len(chosen.names) * len(chosen.templates))
+        with torch.device("cpu"):
+            file = _weights_file(name, structure, weights_name)
+            with _one_line(name):
+                network = _with_weights(structure, file, chosen, place)
+            return taking(network, name, image_size)
 
     return ModelEntry(
         name=name,
@@ -172,7 +174,8 @@ def _weights_file(name: str, structure: str, weights: str) -> str:
     if not stated:
         return weights
     try:
-        return open_clip.download_pretrained(stated)
+        with quiet_hub():
+            return open_clip.download_pretrained(stated)
     except Exception as error:  # of clients for HTTP, which change from release to release
         repository = str(stated.get("hf_hub", "")).rpartition("/")[0]
         how = f"run `hf download {repository}` and copy the folder of HF_HOME here" if repository else "fetch them"
@@ -182,10 +185,10 @@ def _weights_file(name: str, structure: str, weights: str) -> str:
         ) from error
 
 
-def _with_weights(structure: str, file: str, prompts: Any) -> ZeroShotNetwork:
+def _with_weights(structure: str, file: str, prompts: Prompts, place: torch.device) -> ZeroShotNetwork:
+    """The zero-shot network on the CPU, whose prompts were read in `place`."""
     import open_clip
 
-    place = torch.empty(0).device  # the prompts are many: they are read where torch makes its tensors by default
     network = open_clip.create_model(structure, pretrained=file, precision="fp32", device="cpu", weights_only=True)
     digest, scale = _sha256(network.state_dict()), float(network.logit_scale.exp())
     tokenizer = open_clip.get_tokenizer(structure)

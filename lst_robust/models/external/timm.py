@@ -20,7 +20,14 @@ from lst_robust.models.external.common import (
     standard_output_for_results,
     taking,
 )
-from lst_robust.models.external.hub import Place, folder_place, not_fetched, repository_place, require_safetensors
+from lst_robust.models.external.hub import (
+    Place,
+    folder_place,
+    not_fetched,
+    quiet_hub,
+    repository_place,
+    require_safetensors,
+)
 
 PLACES = ("hf_hub", "hf-hub", "local-dir")  # timm's words for where weights lie
 
@@ -135,7 +142,7 @@ def _placed_entry(name: str, model: str) -> ModelEntry:
         if loaded:
             require_safetensors(name, place)
         try:
-            with standard_output_for_results():
+            with quiet_hub():
                 built = timm.create_model(model, pretrained=loaded, num_classes=num_classes, **sized)
         except OSError as error:
             raise not_fetched(name, place, error) from error
@@ -168,7 +175,7 @@ def _description(name: str, place: Place) -> tuple[dict[str, Any], str]:
 
     at = f"{place.where}@{place.revision}" if place.revision else place.where
     try:
-        with standard_output_for_results():
+        with quiet_hub():
             stated, architecture, _ = (load_model_config_from_path if place.folder else load_model_config_from_hf)(at)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         hint = f"hf:{place.where}" if place.folder else f"hf:{at}"

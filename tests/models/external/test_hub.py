@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from lst_robust.errors import CheckpointError, UsageError
-from lst_robust.models.external.hub import Place, folder_place, repository_place, require_safetensors
+from lst_robust.models.external.hub import Place, folder_place, quiet_hub, repository_place, require_safetensors
 
 pytest.importorskip("huggingface_hub")
 
@@ -71,6 +73,16 @@ def test_a_repository_without_safetensors_is_refused(monkeypatch):
     monkeypatch.setattr("huggingface_hub.hf_hub_download", answer)
     with pytest.raises(CheckpointError, match=r"net has no model.safetensors: take another version of it"):
         require_safetensors("net", Place("owner/name"))
+
+
+def test_the_hubs_client_is_only_quiet_while_it_is_asked(capsys):
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    with quiet_hub():
+        assert not logger.isEnabledFor(logging.WARNING)
+        print("progress")
+    assert logger.level == before
+    assert capsys.readouterr() == ("", "progress\n")
 
 
 def test_without_a_network_a_line_says_how_to_fetch_it(cached):
