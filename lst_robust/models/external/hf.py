@@ -62,7 +62,11 @@ def entry(name: str, model: str) -> ModelEntry:
     place, config, processor = _description(name, model)
     pixels = None if processor is None else pixels_of_processor(name, processor)
     count = int(getattr(config, "num_labels", 0))
-    labels = tuple(str(config.id2label[number]) for number in range(count)) if config.id2label else None
+    labels = (
+        tuple(str(config.id2label.get(number, f"LABEL_{number}")) for number in range(count))
+        if config.id2label
+        else None
+    )
     preprocessing: dict[str, Any] = {"input_size": _size(config)}
     if pixels is not None:
         preprocessing |= {"own_pixels": True, "mean": pixels.mean, "std": pixels.std} | _shown(name, processor)
@@ -71,8 +75,14 @@ def entry(name: str, model: str) -> ModelEntry:
         has_own_weights(name, weights)
         if num_classes != count:
             raise UsageError(f"{name} has {count} outputs, not {num_classes}: leave num_classes out")
-        network = _structure(config) if on_meta() else _loaded(name, place)
-        return taking(Classifier(network, pixels is not None and pixels.blue_first), name, image_size)
+        network = _structure(name, place, config) if on_meta() else _loaded(name, place)
+        classifier = Classifier(network, pixels is not None and pixels.blue_first)
+        try:
+            return taking(classifier, name, image_size)
+        except (AttributeError, TypeError, IndexError, KeyError) as error:
+            raise UsageError(
+                f"{name} does not make logits of images alone ({reason(error)}): choose another model"
+            ) from error
 
     import transformers
 
@@ -144,10 +154,11 @@ def _states_preprocessing(place: Place) -> bool:
     return any((Path(place.where) / file).is_file() for file in PROCESSOR_FILES)
 
 
-def _structure(config: Any) -> nn.Module:
+def _structure(name: str, place: Place, config: Any) -> nn.Module:
     from transformers import AutoModelForImageClassification
 
-    return AutoModelForImageClassification.from_config(config, trust_remote_code=False)
+    with _one_line(name, place):
+        return AutoModelForImageClassification.from_config(config, trust_remote_code=False)
 
 
 def _loaded(name: str, place: Place) -> nn.Module:
@@ -192,8 +203,8 @@ def _one_line(name: str, place: Place) -> Iterator[None]:
         raise not_fetched(name, place, error) from error
     except Exception as error:  # of a library that meets somebody else's file
         raise UsageError(
-            f"{name} cannot be built as an image classifier by transformers without running code of its repository "
-            f"({reason(error)}): choose another model"
+            f"transformers cannot build an image classifier of {name} ({reason(error)}), and code of a repository is "
+            "never run: choose another model"
         ) from error
     finally:
         logging.set_verbosity(before)

@@ -139,17 +139,18 @@ def _parts(name: str, model: str) -> tuple[str, str]:
 
 
 def _require_fitting_activation(name: str, structure: str, tag: str) -> None:
-    """UsageError where the weights were trained with the other form of GELU than the structure has: open_clip only
-    warns, and the network answers a little wrong."""
+    """UsageError where the weights were trained with the other form of GELU than the structure has, and there is a
+    structure that has it: open_clip only warns, and the network answers a little wrong."""
     import open_clip
 
     trained = bool(open_clip.get_pretrained_cfg(structure, tag).get("quick_gelu", False))
     if trained != bool(open_clip.get_model_config(structure).get("quick_gelu", False)):
         other = f"{structure}-quickgelu" if trained else structure.removesuffix("-quickgelu")
-        raise UsageError(
-            f"{name}: these weights were trained {'with' if trained else 'without'} QuickGELU: give "
-            f"open_clip:{other}/{tag}"
-        )
+        if other != structure and other in open_clip.list_models():
+            raise UsageError(
+                f"{name}: these weights were trained {'with' if trained else 'without'} QuickGELU: give "
+                f"open_clip:{other}/{tag}"
+            )
 
 
 def _preprocessing(structure: str, weights: str) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def test_code_of_a_repository_is_never_run(saved, tmp_path):
     (folder / "own.py").write_text(f"open({str(ran)!r}, 'w').write('')\n")
     auto = {"AutoConfig": "own.Config", "AutoModelForImageClassification": "own.Network"}
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "own", "auto_map": auto}))
-    with pytest.raises(UsageError, match="without running code of its repository") as error:
+    with pytest.raises(UsageError, match="code of a repository is never run") as error:
         create_model(f"hf:{folder}")
     one_line(error)
     assert not ran.exists()
@@ -148,6 +148,16 @@ def test_damaged_weights_are_one_line(saved):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises((CheckpointError, UsageError), match="hf:") as error:
+        create_model(f"hf:{folder}")
+    one_line(error)
+
+
+def test_a_network_that_makes_no_logits_is_one_line(saved, monkeypatch):
+    folder = saved(["cat", "dog"])
+    monkeypatch.setattr(transformers.ViTForImageClassification, "forward", lambda self, pixel_values: object())
+    with pytest.raises(
+        UsageError, match=r"does not make logits of images alone \(.*logits.*\): choose another"
+    ) as error:
         create_model(f"hf:{folder}")
     one_line(error)
 

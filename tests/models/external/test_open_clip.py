@@ -89,6 +89,24 @@ def test_it_is_counted_without_its_weights(name, tiny_clip):
     assert record["params"] == sum(p.numel() for p in whole.visual.parameters())
 
 
+def test_it_is_counted_where_a_weight_is_an_argument_of_a_layer():
+    [record] = describe_models(["open_clip:ViT-B-16-SigLIP/webli"])
+    assert record["params"] > 90e6 and record["macs"] > 1e9
+
+
+def test_every_tag_is_taken_by_one_of_its_structures():
+    """Where a tag says another form of GELU than its structure has, the name in the refusal is one that is taken."""
+    refused = []
+    for structure, tag in open_clip.list_pretrained():
+        try:
+            model_info(f"open_clip:{structure}/{tag}")
+        except UsageError as error:
+            refused.append(str(error).rpartition("give ")[2])
+    assert len(refused) > 20
+    for name in refused:
+        assert model_info(name).own_weights
+
+
 @pytest.mark.parametrize(
     ("model", "kind", "words"),
     [
