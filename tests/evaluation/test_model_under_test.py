@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 
 import lst_robust
 from lst_robust.data import open_source
-from lst_robust.data.imagenet import wnids
 from lst_robust.evaluation import inference
 from lst_robust.evaluation.model_under_test import from_checkpoint, from_library
 from lst_robust.models import save_checkpoint
@@ -62,21 +59,15 @@ def test_our_own_training_of_such_a_network_followed_the_suite(suite, digits, tm
     assert from_checkpoint(NAME, path, suite, digits, None).pixels is None
 
 
-@pytest.fixture
-def photographs():
-    """What a network is told of ImageNet's images."""
-    return SimpleNamespace(name="imagenet/test", classes=wnids(), image_size=32)
-
-
-def test_weights_by_their_librarys_name(suite, photographs, monkeypatch):
+def test_weights_by_their_librarys_name(suite, digits, monkeypatch):
     import torchvision
 
     def build(name, weights, num_classes):
-        assert (name, weights, num_classes) == ("shufflenet_v2_x0_5", "DEFAULT", 1000)
-        return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 1000))
+        assert (name, weights, num_classes) == ("shufflenet_v2_x0_5", "DEFAULT", 10)
+        return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 10))
 
     monkeypatch.setattr(torchvision.models, "get_model", build)
-    subject = from_library(NAME, suite, photographs, {"weights": "DEFAULT"})
+    subject = from_library(NAME, suite, digits, {"weights": "DEFAULT"})
     assert subject.pixels == IMAGENET and subject.identity.options["weights"] == "DEFAULT"
     assert len(subject.identity.checkpoint_sha256) == 64 and subject.identity.train_seed is None
     assert isinstance(subject.model, torch.nn.Sequential)

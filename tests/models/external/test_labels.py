@@ -22,7 +22,9 @@ AS_THEY_ARE = Outputs()
 
 def outputs(labels, classes, **fields):
     count = fields.pop("num_classes", len(labels or classes))
-    entry = ModelEntry("hf:a/b", "hf", nn.Identity, 224, count, "", labels=labels and tuple(labels), **fields)
+    entry = ModelEntry(
+        "hf:a/b", fields.pop("family", "hf"), nn.Identity, 224, count, "", labels=labels and tuple(labels), **fields
+    )
     return fitting_outputs(entry, tuple(classes))
 
 
@@ -123,5 +125,8 @@ def test_networks_without_labels_and_those_that_are_told_their_classes():
     assert outputs(None, ["cat", "dog"]) == AS_THEY_ARE
     assert outputs(None, ["cat", "dog"], num_classes=1000, options=None) == AS_THEY_ARE  # of a file, built as asked for
     assert outputs(None, ["cat", "dog"], num_classes=1000, zero_shot=True) == AS_THEY_ARE
+    assert (
+        outputs(None, ["cat", "dog"], num_classes=1000, family="torchvision") == AS_THEY_ARE
+    )  # it refuses them itself
     with pytest.raises(UsageError, match="1,000 outputs, and the data has 2 classes"):
         outputs(None, ["cat", "dog"], num_classes=1000)
