@@ -124,7 +124,7 @@ def with_weights(request: EvalRequest) -> EvalRequest:
     """The request with a checkpoint, where its model has no weights yet: of an earlier training on the suite, else it
     is trained now, unless `train` is False (then CheckpointError says how to get it). Under torchrun all ranks call
     this."""
-    if isinstance(request.model, nn.Module) or request.checkpoint is not None or request.options.get("weights"):
+    if isinstance(request.model, nn.Module) or request.has_weights:
         return request
     suite, recipe = request.suite, request.suite.training
     clean = open_cell_images(request, own_geometry(request)).clean  # no training before the test images are there

@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.fixtures.corruptions",
     "tests.fixtures.goldens",
     "tests.fixtures.images",
+    "tests.fixtures.libraries",
     "tests.fixtures.networks",
 ]
 

@@ -44,6 +44,7 @@ options of the model.
 - `lst-robust eval -m 'lst*' -m resnet18 -m @models.txt --dry-run`
 - `lst-robust eval -m 'timm:resnet*' --set weights=pretrained -s imagenet-c-generated --data-dir imagenet`
 - `lst-robust eval -m mine.py:net --set weights=best -s imagenet-c --data-dir imagenet --subset robustbench-5k`
+- `lst-robust eval -m hf:microsoft/resnet-50 -s imagenet-c --data-dir imagenet`
 - `torchrun --nproc-per-node 4 -m lst_robust eval -m lst18`
 """
 

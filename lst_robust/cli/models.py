@@ -17,10 +17,14 @@ HELP = """List the models with their sizes, or some of them.
 Parameters are counted as the network has them, and with the spatial transform T_s repeated for each channel, as the
 paper counts (params_expanded). MACs are those of convolutions and linear layers at the stated input.
 
+Networks of others are counted when they are named: `torchvision:NAME`, `timm:NAME`, `timm:hf_hub:OWNER/NAME`,
+`hf:OWNER/NAME`, `open_clip:MODEL/TAG`, and `FILE.py:FUNCTION`, which runs that file's code. See `docs/networks.md`.
+
 **Examples**
 
 - `lst-robust models`
 - `lst-robust models lst18 resnet18 --json`
+- `lst-robust models torchvision:resnet50`
 """
 
 LEGEND = "In millions. Exp.: parameters with T_s repeated for each channel. Paper:\nparameters / MACs as printed."

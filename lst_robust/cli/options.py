@@ -11,7 +11,13 @@ from lst_robust.benchmark import SEVERITIES, corruption_sets
 from lst_robust.errors import UsageError
 
 Model = Annotated[
-    str, typer.Option("--model", "-m", envvar="LST_ROBUST_MODEL", help="Model name, see `lst-robust models`.")
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        envvar="LST_ROBUST_MODEL",
+        help="Model name, see `lst-robust models`, or another's network, such as timm:NAME or hf:OWNER/NAME.",
+    ),
 ]
 ModelWords = Annotated[
     list[str],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from lst_robust.data import ImageSource
@@ -14,7 +16,7 @@ from lst_robust.evaluation.identity.structure import code_digest, structure_dige
 from lst_robust.evaluation.request import MAX_NAME, EvalRequest, Options
 from lst_robust.models import create_model, fitting_options, model_info, without_image_size
 from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
-from lst_robust.models.external import stated_statistics
+from lst_robust.models.external import ZeroShotNetwork, fitting_outputs, stated_statistics, with_outputs
 from lst_robust.records.record import ModelIdentity
 from lst_robust.suites import PixelStatistics, Suite
 
@@ -46,8 +48,8 @@ def model_under_test(request: EvalRequest, clean: ImageSource) -> ModelUnderTest
             found = found if pixels == suite.pixels else with_statistics(found, pixels)
     elif request.checkpoint is not None:
         found = from_checkpoint(model, request.checkpoint, suite, clean, request.model_options)
-    elif request.options.get("weights"):
-        found = from_library(model, suite, clean, request.options)
+    elif request.has_weights:
+        found = from_library(model, suite, clean, request.options, request.device)
     else:
         raise CheckpointError(f"{model} has no weights: give a checkpoint")
     return replace(found, identity=found.identity.model_copy(update={"geometry": own_geometry}))
@@ -88,15 +90,29 @@ def with_statistics(found: ModelUnderTest, pixels: PixelStatistics) -> ModelUnde
     return replace(found, identity=identity, pixels=pixels)
 
 
-def from_library(name: str, suite: Suite, source: ImageSource, options: Options) -> ModelUnderTest:
-    """A network of torchvision or timm with the weights its option `weights` names, normalised as they need it."""
+def from_library(
+    name: str, suite: Suite, source: ImageSource, options: Options, device: torch.device | None = None
+) -> ModelUnderTest:
+    """A network with the weights that its name or its option `weights` says, normalised as they need it, whose outputs
+    are the data's classes.
+
+    device: where a zero-shot network reads its prompts. Raises UsageError for outputs that are not these classes.
+    """
     built: dict[str, Any] = dict(without_image_size(options))
-    model = create_model(name, len(source.classes), image_size=source.image_size, **built)
+    entry = model_info(name)
+    outputs = fitting_outputs(entry, source.classes)
+    count = len(source.classes) if outputs.order is None else entry.num_classes
+    with device if entry.zero_shot and device is not None else nullcontext():
+        model = create_model(name, count, image_size=source.image_size, classes=source.classes, **built)
+    weights, prompts = weights_digest(model), {}
+    if isinstance(model, ZeroShotNetwork):
+        weights, prompts = model.weights_sha256, {"prompts": model.prompts}
+    model = with_outputs(model, outputs)
     pixels, note = _own_pixels(name, suite)
     identity = ModelIdentity(
         name=name,
-        options=built | note,
-        checkpoint_sha256=weights_digest(model),
+        options=built | prompts | dict(outputs.note) | note,
+        checkpoint_sha256=weights,
         structure=structure_digest(model),
         code=_code(name),
     )
@@ -125,7 +141,8 @@ def from_checkpoint(
         options = {} if metadata.get("model") == name else fitting_options(name, suite.model_options)
     pixels, note = (None, {}) if "format" in metadata else _own_pixels(name, suite)
     sized = {} if "image_size" in metadata else {"image_size": source.image_size}
-    model = create_model(name, len(source.classes), checkpoint=checkpoint, **sized, **dict(options))
+    chosen: dict[str, Any] = {**sized, **options}
+    model = create_model(name, len(source.classes), checkpoint=checkpoint, **chosen)
     identity = ModelIdentity(
         name=name,
         options={**options, **note},
@@ -138,11 +155,11 @@ def from_checkpoint(
 
 
 def _own_pixels(name: str, suite: Suite) -> tuple[PixelStatistics | None, dict[str, str]]:
-    """How a network of torchvision or timm wants its input, if that is not as the suite says, and what to note of it
+    """How a network from elsewhere wants its input, if that is not as the suite says, and what to note of it
     among the options of its identity."""
     entry = model_info(name)
     stated = PixelStatistics(mean=entry.mean, std=entry.std)
-    if entry.family not in ("torchvision", "timm") or stated == suite.pixels:
+    if not entry.own_pixels or stated == suite.pixels:
         return None, {}
     return stated, _noted(stated)
 

@@ -27,7 +27,7 @@ def own_geometry(request: EvalRequest) -> Geometry | None:
     if geometry is None:
         raise UsageError(
             f"{request.label} states no preprocessing of its own, as weights of torchvision and timm do (--set "
-            "weights=..., or --checkpoint with their file): give --preprocess suite"
+            "weights=..., or --checkpoint with their file) and names such as hf:OWNER/NAME: give --preprocess suite"
         )
     return geometry
 
@@ -59,5 +59,4 @@ def _stated(request: EvalRequest) -> Geometry | None:
     if request.checkpoint is not None:
         trained_here = "format" in read_metadata(request.checkpoint)
         return None if trained_here else stated_geometry(request.model, Path(request.checkpoint).name)
-    weights = str(request.options.get("weights") or "")
-    return stated_geometry(request.model, weights) if weights else None
+    return stated_geometry(request.model, str(request.options.get("weights", ""))) if request.has_weights else None

@@ -32,7 +32,7 @@ from lst_robust.arguments import (
 from lst_robust.benchmark import CLEAN_CELL, Cell, checked_corruptions, checked_severities
 from lst_robust.data.registry import dataset_subset
 from lst_robust.errors import UsageError
-from lst_robust.models import model_info, require_options
+from lst_robust.models import canonical_options, fitting_options, model_info, require_no_checkpoint, require_options
 from lst_robust.runtime.cores import worker_count
 from lst_robust.runtime.devices import resolve_device
 from lst_robust.runtime.progress import Observer, Silent, checked_observer
@@ -55,8 +55,8 @@ class EvalOptions(TypedDict, total=False):
     corrupted_dir: folder of a suite's official corrupted images; default: `data_dir`, or a folder in it that has their
         usual name, such as ImageNet-C.
     corruptions, severities: restrict the cells; all others are left alone.
-    preprocess: "suite" gives all networks the same pixels; "model" gives the network of torchvision or timm the resize,
-        interpolation, crop and size that its library states, before the corruption.
+    preprocess: "suite" gives all networks the same pixels; "model" gives a network of another library or a hub the
+        resize, interpolation, crop and size that are stated there, before the corruption.
     subset: the name of a published choice of the test images, such as "robustbench-5k", in place of all of them.
     limit: a fixed stratified subset of so many test images.
     seed: decides the corruptions' noise, together with corruption, severity and image id.
@@ -173,8 +173,22 @@ class EvalRequest:
 
     @property
     def options(self) -> Options:
-        """The options that a named model is built with: those given, or the suite's."""
-        return self.suite.model_options if self.model_options is None else self.model_options
+        """The options that a named model with weights of a library is built with: those given, or those of the suite's
+        that it has."""
+        assert isinstance(self.model, str)
+        if self.model_options is not None:
+            return canonical_options(self.model, self.model_options)
+        given = self.suite.model_options
+        fitting = given if model_info(self.model).options is None else fitting_options(self.model, given)
+        return canonical_options(self.model, fitting)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the request says which weights are meant: those of a network that was built, of a checkpoint, of the
+        option `weights`, or of a name that stands for weights. All others are trained on the suite."""
+        if isinstance(self.model, nn.Module) or self.checkpoint is not None:
+            return True
+        return model_info(self.model).own_weights or bool(self.options.get("weights"))
 
     @property
     def label(self) -> str:
@@ -228,8 +242,8 @@ def _require_fitting(request: EvalRequest) -> None:
         raise wrong("name", request.name, f"leave it out, for the model has the name {request.model!r}")
     else:
         require_options(request.model, request.model_options or {})
-        trained = request.checkpoint is not None or request.options.get("weights")
-        if trained and request.train_seed is not None:
+        require_no_checkpoint(request.model, request.checkpoint)
+        if request.has_weights and request.train_seed is not None:
             raise wrong("train_seed", request.train_seed, "leave it out, for the weights that are given are trained")
     if request.seed and request.suite.protocol == "official":
         suite = request.suite.name

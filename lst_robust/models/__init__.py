@@ -12,7 +12,14 @@ from lst_robust.models.checkpoint import (
 )
 from lst_robust.models.convert import convert_checkpoint
 from lst_robust.models.entry import ModelConfig
-from lst_robust.models.factory import create_model, fitting_options, require_options, without_image_size
+from lst_robust.models.factory import (
+    canonical_options,
+    create_model,
+    fitting_options,
+    require_no_checkpoint,
+    require_options,
+    without_image_size,
+)
 from lst_robust.models.lst import kernels, networks  # noqa: F401 (register)
 from lst_robust.models.optimize import optimize_for_inference
 from lst_robust.models.profile import describe_models
@@ -20,6 +27,7 @@ from lst_robust.models.registry import model_info, model_names
 
 __all__ = [
     "ModelConfig",
+    "canonical_options",
     "checkpoint_sha256",
     "convert_checkpoint",
     "create_model",
@@ -30,6 +38,7 @@ __all__ = [
     "model_names",
     "optimize_for_inference",
     "read_checkpoint",
+    "require_no_checkpoint",
     "require_options",
     "save_checkpoint",
     "without_image_size",

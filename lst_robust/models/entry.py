@@ -47,6 +47,12 @@ class ModelEntry:
 
     `options` holds each option's default; its type is the option's type. None: the factory takes any option.
     `stems` are the allowed values of the option `stem`: ImageNet's, the one for small images, others.
+    `synonyms`: of an option, other words for its values, which mean the same network.
+
+    `own_weights`: the name means weights as well as a structure, as of a repository; they need no option.
+    `zero_shot`: the outputs are whatever classes its factory is told by their names, as a further argument `classes`.
+    `labels`: what the outputs are called in the place where the weights come from.
+    `own_pixels`: `mean` and `std` are those its trained weights need, on any data.
 
     `paper` is the printed row, or None when the paper has none.
     `note` says where a structure is a guess or a budget match, or what is wrong with the printed figures.
@@ -60,6 +66,11 @@ class ModelEntry:
     source: str
     options: Mapping[str, Any] | None = field(default_factory=dict)
     stems: tuple[str, ...] = ()
+    synonyms: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    own_weights: bool = False
+    zero_shot: bool = False
+    labels: tuple[str, ...] | None = None
+    own_pixels: bool = False
     paper: PrintedRow | None = None
     note: str = ""
     mean: tuple[float, float, float] = IMAGENET.mean

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,18 @@ def create_model(
     name: str,
     num_classes: int | None = None,
     checkpoint: str | Path | None = None,
+    *,
+    classes: Sequence[str] | None = None,
     **options: Any,
 ) -> nn.Module:
     """Build a network by name; its facts stand in `.config` (a `ModelConfig`).
 
     Args:
-        name: one of `model_names()`, or another's model: `torchvision:NAME`, `timm:NAME`, `FILE.py:FUNCTION` (which
-            runs that file's code).
+        name: one of `model_names()`, or another's model: `torchvision:NAME`, `timm:NAME`, `hf:OWNER/NAME`,
+            `open_clip:MODEL/TAG` (see `lst_robust.models.external`), `FILE.py:FUNCTION` (which runs that file's code).
         num_classes: outputs; default: the checkpoint's, else the network's own (10 on CIFAR, 1000 on ImageNet).
         checkpoint: file to load strictly, see `lst_robust.models.checkpoint`.
+        classes: the names of the outputs, in words or ImageNet's wnids, for zero-shot networks; others ignore it.
         options: `image_size` (default: the network's own input size) and the family's options. What a checkpoint
             of ours records counts as the default. Text is turned into the option's type ("2" -> 2).
 
@@ -45,23 +48,27 @@ def create_model(
     entry = model_info(name)
     num_classes = optional(whole_number, "num_classes", num_classes, least=1, most=MOST_CLASSES)
     checkpoint = optional(path, "checkpoint", checkpoint)
+    require_no_checkpoint(name, checkpoint)
+    if classes is not None and entry.zero_shot:
+        num_classes = len(classes) if num_classes is None else num_classes
     if checkpoint is not None:
         metadata = read_metadata(checkpoint)
         if metadata.get("model") == name:
             num_classes = num_classes if num_classes is not None else metadata.get("num_classes")
             options = {**metadata.get("options", {}), "image_size": metadata.get("image_size"), **options}
     image_size = _as_size(options.pop("image_size", None), entry.input_size)
-    classes = entry.num_classes if num_classes is None else num_classes
+    outputs = entry.num_classes if num_classes is None else num_classes
     chosen = _complete_options(entry, options)
     if entry.stems:
         chosen["stem"] = resolve_stem(chosen["stem"], entry.stems, image_size)
-    model = entry.factory(num_classes=classes, image_size=image_size, **chosen)
-    cifar100 = (entry.input_size, classes) == (CIFAR100.size, CIFAR100.num_classes)
+    told = {"classes": classes} if entry.zero_shot else {}
+    model = entry.factory(num_classes=outputs, image_size=image_size, **chosen, **told)
+    cifar100 = not entry.own_weights and (entry.input_size, outputs) == (CIFAR100.size, CIFAR100.num_classes)
     model.config = ModelConfig(  # type: ignore[assignment]
         name=name,
         family=entry.family,
         input_size=image_size,
-        num_classes=classes,
+        num_classes=outputs,
         mean=CIFAR100.mean if cifar100 else entry.mean,
         std=CIFAR100.std if cifar100 else entry.std,
         interpolation=entry.interpolation,
@@ -87,6 +94,27 @@ def require_options(name: str, options: Mapping[str, Any]) -> None:
     _complete_options(model_info(name), without_image_size(options))
 
 
+def require_no_checkpoint(name: str, checkpoint: object) -> None:
+    """UsageError for a checkpoint of a model whose name means weights already."""
+    if checkpoint is not None and model_info(name).own_weights:
+        raise wrong(
+            "checkpoint",
+            checkpoint,
+            f"leave it out, for {name} comes with its weights, or name a folder or file in its place (hf:FOLDER, "
+            "timm:local-dir:FOLDER, open_clip:MODEL/FILE)",
+        )
+
+
+def canonical_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` as they identify a network: of words that mean the same always one, and nothing of the weights where
+    the name says which they are."""
+    entry = model_info(name)
+    chosen = {key: entry.synonyms.get(key, {}).get(value, value) for key, value in options.items()}
+    if entry.own_weights and chosen.get("weights") == (entry.options or {}).get("weights"):
+        chosen.pop("weights", None)
+    return chosen
+
+
 def fitting_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `options` that the network has: a suite names options for many networks, and not each has all."""
     known = model_info(name).options or {}
@@ -108,7 +136,8 @@ def _complete_options(entry: ModelEntry, given: Mapping[str, object]) -> dict[st
         if option not in entry.options:
             known = ", ".join(["image_size", *entry.options])
             raise UsageError(f"model {entry.name!r} has no option {option!r}: it knows {known}")
-    return {key: _coerce(key, given.get(key, default), default) for key, default in entry.options.items()}
+    complete = {key: _coerce(key, given.get(key, default), default) for key, default in entry.options.items()}
+    return {key: entry.synonyms.get(key, {}).get(value, value) for key, value in complete.items()}
 
 
 def _coerce(option: str, value: Any, default: Any) -> Any:

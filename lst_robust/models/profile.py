@@ -64,7 +64,7 @@ def count_named(name: str, **options: Any) -> Counts:
 def count_anew(name: str, **options: Any) -> Counts:
     """Counts of a network at its own input size, without allocating its weights."""
     with torch.device("meta"):
-        model = create_model(name, **options)
+        model = create_model(name, **options).requires_grad_(False)  # torch's counter fails where one is an argument
     for module in model.modules():
         if isinstance(module, WITHOUT_MACS):
             module.forward = nn.Identity()  # type: ignore[method-assign]

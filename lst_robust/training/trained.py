@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from lst_robust.data import ImageSource, cached, open_source
 from lst_robust.errors import CheckpointError, UsageError
-from lst_robust.models import create_model, fitting_options, without_image_size
+from lst_robust.models import create_model, fitting_options, model_info, without_image_size
 from lst_robust.models.checkpoint import save_checkpoint
 from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.file_lock import file_lock
@@ -67,9 +68,8 @@ class Training:
         """The untrained network, with initial weights that depend on the recipe's seed only."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
-            return create_model(
-                self.model, len(self.source.classes), None, image_size=self.suite.image_size, **self.options
-            )
+            options: dict[str, Any] = {"image_size": self.suite.image_size, **self.options}
+            return create_model(self.model, len(self.source.classes), None, **options)
 
 
 def find_checkpoint(training: Training, folder: Path) -> Path:
@@ -98,8 +98,11 @@ def plan_training(
 ) -> Training:
     """The training of a model by a suite's recipe, or by another `recipe`; nothing is decoded or computed yet.
 
-    Raises UsageError when the suite has no recipe, DataError when the training images are not there.
+    Raises UsageError when the suite has no recipe and for a model whose name means weights, DataError when the training
+    images are not there.
     """
+    if model_info(model).own_weights:
+        raise UsageError(f"{model} comes with its weights, and is not trained here: evaluate it, or choose a structure")
     recipe = recipe or suite.training
     if recipe is None:
         raise UsageError(

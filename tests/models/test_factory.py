@@ -7,9 +7,11 @@ import torch
 
 from lst_robust.errors import UsageError
 from lst_robust.models import (
+    canonical_options,
     create_model,
     fitting_options,
     load_checkpoint,
+    require_no_checkpoint,
     require_options,
     save_checkpoint,
     without_image_size,
@@ -80,3 +82,14 @@ def test_options_are_checked_without_building_the_network() -> None:
         require_options("resnet18", {"tau": 0.1})
     with pytest.raises(UsageError, match="image_size is set by the suite"):
         without_image_size({"image_size": 32})
+
+
+def test_options_in_the_words_that_identify_a_network():
+    assert canonical_options("torchvision:resnet18", {"weights": "pretrained"}) == {"weights": "DEFAULT"}
+    assert canonical_options("torchvision:resnet18", {"weights": "IMAGENET1K_V1"}) == {"weights": "IMAGENET1K_V1"}
+    assert canonical_options("lst18", {"stem": "3x3s1"}) == {"stem": "3x3s1"}
+
+
+def test_a_checkpoint_is_for_names_that_mean_no_weights():
+    require_no_checkpoint("lst18", "w.safetensors")
+    require_no_checkpoint("torchvision:resnet18", "w.safetensors")

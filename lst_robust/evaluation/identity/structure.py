@@ -25,7 +25,10 @@ from torch import nn
 from lst_robust.models.entry import ModelConfig
 from lst_robust.runtime.code_digest import code_of, is_packaged
 
-TIMM_DESCRIPTIONS = {"pretrained_cfg", "default_cfg"}  # attributes with which timm says where weights come from
+DESCRIPTIONS = {  # attributes with which a library's modules say where weights come from, and what they were built by
+    "timm": {"pretrained_cfg", "default_cfg"},
+    "transformers": {"config", "name_or_path"},  # a config has more fields with each release
+}
 ATTRIBUTES_OF_ALL = {*vars(nn.Module()), "training"}
 HOOKS = ("_forward_pre_hooks", "_forward_hooks")
 PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.Size, range, slice)
@@ -67,10 +70,10 @@ def _lines(model: nn.Module) -> Iterator[str]:
 def _settings(module: nn.Module) -> Iterator[tuple[str, str]]:
     """A module's own attributes and hooks. What the class of a package keeps for itself is left out."""
     attributes, packaged = vars(module), is_packaged(type(module))
-    of_timm = type(module).__module__.startswith("timm.")
+    descriptions = DESCRIPTIONS.get(type(module).__module__.partition(".")[0], set())
     for key in sorted(set(attributes) - ATTRIBUTES_OF_ALL):
         internal = packaged and key.startswith("_")
-        descriptive = isinstance(attributes[key], ModelConfig) or (of_timm and key in TIMM_DESCRIPTIONS)
+        descriptive = isinstance(attributes[key], ModelConfig) or key in descriptions
         if not internal and not descriptive:
             yield key, described(attributes[key])
     for key in HOOKS:

@@ -42,4 +42,6 @@ def _weights(request: EvalRequest) -> str:
         return str(request.checkpoint)
     if weights := request.options.get("weights"):
         return f"weights={weights}"
+    if request.has_weights:
+        return "its own"
     return "an earlier training on the suite, or a new one" if request.train else "an earlier training on the suite"

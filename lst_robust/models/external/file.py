@@ -1,0 +1,57 @@
+"""`path/to/file.py:function`: a network that somebody's own code builds.
+
+The function is called as `function(num_classes=..., image_size=..., **options)` and returns an nn.Module that takes
+normalised float32 (N, 3, H, W) and gives logits (N, num_classes).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from lst_robust.errors import UsageError
+from lst_robust.models.entry import ModelEntry
+from lst_robust.models.external.common import ON_META, output, standard_output_for_results
+
+
+def entry(name: str, path: Path, function: str) -> ModelEntry:
+    """The record of a file's function; UsageError where there is no such file."""
+    if not path.is_file():
+        raise UsageError(f"model {name!r}: there is no file {path}")
+    return ModelEntry(
+        name=name,
+        family="file",
+        factory=partial(_build, path, function),
+        input_size=224,
+        num_classes=1000,
+        source=f"code of {path.name}",
+        options=None,
+    )
+
+
+def _build(path: Path, function: str, *, num_classes: int, image_size: int, **options: Any) -> nn.Module:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader  # a .py file always has them
+    module = importlib.util.module_from_spec(spec)
+    try:
+        with standard_output_for_results():
+            spec.loader.exec_module(module)
+            model = getattr(module, function)(num_classes=num_classes, image_size=image_size, **options)
+        if not isinstance(model, nn.Module):
+            raise UsageError(f"{path}:{function} returned a {type(model).__name__}: it must return an nn.Module")
+        found = output(model, image_size)
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:  # the file's own code: anything can happen in it
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{path}:{function} failed ({type(error).__name__}: {reason}): correct its code") from error
+    if found not in (f"(2, {num_classes})", ON_META):
+        raise UsageError(
+            f"{path}:{function}: its network makes {found} of two images: it must make a tensor (2, {num_classes}) of "
+            "logits"
+        )
+    return model
