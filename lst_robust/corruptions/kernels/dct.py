@@ -40,8 +40,8 @@ C1_501, C1_847, C1_961, C2_053, C2_562, C3_072 = I32(12299), I32(15137), I32(160
 
 @lru_cache(maxsize=256)
 def quantiser(quality: int) -> np.ndarray:
-    """float32 (2, 2, 64), for luma and chroma: each coefficient's step, and the inverse of its divisor, which is 8 steps
-    because coefficients are 8 times as large here as in the file. Its place in a block is 8 * column + row.
+    """float32 (2, 2, 64), for luma and chroma: each coefficient's step, and the inverse of its divisor, at the place
+    8 * column + row. A divisor is 8 steps, because coefficients are 8 times as large here as in the file.
 
     The inverse is a little too large. So a coefficient half way between two multiples, which libjpeg rounds away from
     zero, lies beyond the middle, and no other one (below 2^18) gets as far as the middle.
