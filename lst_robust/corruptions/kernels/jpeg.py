@@ -23,7 +23,7 @@ from lst_robust.corruptions.kernels.dct import BLOCKS, clip, compress, quantiser
 from lst_robust.corruptions.streams import Streams
 
 U, I32, U8, F, U16 = np.uint64, np.int32, np.uint8, np.float32, np.uint16
-GROUP_BYTES = 1 << 18
+GROUP_BYTES = 1 << 17
 """Samples (as uint8) of the images that are worked on together: they stay in the second cache."""
 S = 1 << 16
 """The scale of libjpeg's fixed-point colours. As float32 they are multiples of 1 / S below 2^8: all exact."""
