@@ -21,6 +21,7 @@ U, I32, F = np.uint64, np.int32, np.float32
 BYTE = np.uint32(255)
 BLOCKS = 32
 """Blocks that are transformed together: their 64 coefficients, as int32, fill 8 KiB of the first cache."""
+TOO_LARGE = 1 + 2**-18
 
 # fmt: off
 LUMA = (  # ITU-T T.81, tables K.1 and K.2, row by row
@@ -43,13 +44,13 @@ def quantiser(quality: int) -> np.ndarray:
     """float32 (2, 2, 64), for luma and chroma: each coefficient's step, and the inverse of its divisor, at the place
     8 * column + row. A divisor is 8 steps, because coefficients are 8 times as large here as in the file.
 
-    The inverse is a little too large. So a coefficient half way between two multiples, which libjpeg rounds away from
-    zero, lies beyond the middle, and no other one (below 2^18) gets as far as the middle.
+    The inverse is TOO_LARGE times too large. So a coefficient half way between two multiples, which libjpeg rounds away
+    from zero, lies beyond the middle, and no other one (below 2^18) gets as far as the middle.
     """
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     steps = np.clip((np.array([LUMA, CHROMA]) * scale + 50) // 100, 1, 255)
     steps = steps.reshape(2, 8, 8).swapaxes(1, 2).reshape(2, 64)
-    return np.stack([steps, (1 + 2**-18) / (8 * steps)], axis=1).astype(np.float32)
+    return np.stack([steps, TOO_LARGE / (8 * steps)], axis=1).astype(np.float32)
 
 
 @inlined

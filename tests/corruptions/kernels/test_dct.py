@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lst_robust.corruptions.kernels.compiling import jit
-from lst_robust.corruptions.kernels.dct import _rounded, quantiser
+from lst_robust.corruptions.kernels.dct import TOO_LARGE, _rounded, quantiser
 
 LARGEST = 8 * 1024 + 64  # a coefficient times 8: 64 samples of -128, and some more
 
@@ -23,7 +23,7 @@ def test_every_coefficient_is_rounded_to_its_step_as_libjpeg_does():
     coefficients = np.arange(-LARGEST, LARGEST + 1, dtype=np.int32)
     ours = np.empty_like(coefficients)
     for step in range(1, 256):
-        table = np.array([[step], [(1 + 2**-18) / (8 * step)]], np.float32)
+        table = np.array([[step], [TOO_LARGE / (8 * step)]], np.float32)
         all_rounded(coefficients, table, ours)
         levels = (np.abs(coefficients) + 4 * step) // (8 * step) * step
         np.testing.assert_array_equal(ours, np.sign(coefficients) * levels)
