@@ -70,6 +70,6 @@ CORRUPTIONS = (
             "cifar": tuple(Jpeg(q) for q in (80, 65, 58, 50, 40)),
         },
         apply=apply_jpeg_compression,
-        kernel=compiled("digital", "jpeg_compression"),
+        kernel=compiled("jpeg", "jpeg_compression"),
     ),
 )

@@ -14,7 +14,7 @@ OFFICIAL_QUALITY = 85
 def as_official_files(images: np.ndarray) -> np.ndarray:
     """What is read back when images, uint8 (N, H, W, 3), are saved as the official files were. Nothing is written."""
     if kernels_wanted(CORRUPTION_KERNELS):
-        from lst_robust.corruptions.kernels.digital import jpeg_round_trip  # numba, only when it is needed
+        from lst_robust.corruptions.kernels.jpeg import jpeg_round_trip  # numba, only when it is needed
 
         return jpeg_round_trip(images, OFFICIAL_QUALITY)
     return apply_jpeg_compression(images, {}, Jpeg(OFFICIAL_QUALITY))

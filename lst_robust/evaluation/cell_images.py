@@ -171,8 +171,7 @@ def open_cell_images(request: EvalRequest, own_geometry: Geometry | None = None)
 
     own_geometry: the network's, in place of the suite's. Official files stay as they are, and so do the images that
     stand for such files: of a network's own geometry only the size and the interpolation count, by which the squares
-    are scaled. Raises DataError for data that is not
-    there.
+    are scaled. Raises DataError for data that is not there.
     """
     suite, workers = request.suite, request.workers
     whole = open_source(suite.dataset, "test", image_size=suite.image_size, data_dir=request.data_dir)

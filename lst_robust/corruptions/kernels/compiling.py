@@ -52,6 +52,11 @@ def jit(function: Any) -> Any:
             _config.CACHE_DIR = previous
 
 
+def inlined(function: Any) -> Any:
+    """A helper of kernels that becomes part of the loop that calls it, which then can become vector instructions."""
+    return numba.njit(inline="always", error_model="numpy")(function)
+
+
 class _Forgiving:
     """numba's cache of a function, whose failures only cost time: a full disk, or files that were cut short.
 

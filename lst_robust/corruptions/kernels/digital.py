@@ -1,4 +1,4 @@
-"""pixelate and jpeg_compression of digital.py, fast: fixed-point box averages in numba, and OpenCV's JPEG."""
+"""pixelate of digital.py, compiled: fixed-point box averages. (jpeg_compression is in jpeg.py.)"""
 
 # mypy: disallow-untyped-defs=False
 
@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from PIL import Image
 
-from lst_robust.corruptions.digital import Jpeg, Pixelate, apply_jpeg_compression
+from lst_robust.corruptions.digital import Pixelate
 from lst_robust.corruptions.kernels.compiling import jit
 from lst_robust.corruptions.streams import Streams
 
@@ -111,32 +110,3 @@ def pixelate(images: np.ndarray, streams: Streams, c: Pixelate) -> np.ndarray:
         out.reshape(count, height, width * 3),
     )
     return out
-
-
-@lru_cache(maxsize=1)
-def opencv_writes_pillow_s_jpeg() -> bool:
-    """Whether this OpenCV and this Pillow, each with its own libjpeg, agree on a picture of noise and edges."""
-    picture = np.random.default_rng(0).integers(0, 256, (1, 37, 53, 3), dtype=np.uint8)
-    picture[:, 10:30, 10:40] = 90
-    return all(
-        np.array_equal(_opencv_jpeg(picture, q), apply_jpeg_compression(picture, {}, Jpeg(q))) for q in (7, 25, 50, 80)
-    )
-
-
-def _opencv_jpeg(images: np.ndarray, quality: int) -> np.ndarray:
-    out = np.empty_like(images)
-    for i, image in enumerate(images):
-        _, file = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality))
-        cv2.cvtColor(np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB, dst=out[i])
-    return out
-
-
-def jpeg_round_trip(images: np.ndarray, quality: int) -> np.ndarray:
-    """Images, uint8 (N, H, W, 3), as Pillow reads them back after it saved them as JPEG of that quality."""
-    if opencv_writes_pillow_s_jpeg():
-        return _opencv_jpeg(images, quality)
-    return apply_jpeg_compression(images, {}, Jpeg(quality))
-
-
-def jpeg_compression(images: np.ndarray, streams: Streams, c: Jpeg) -> np.ndarray:
-    return jpeg_round_trip(images, c.quality)

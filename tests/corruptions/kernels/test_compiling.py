@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+from lst_robust.corruptions.kernels.compiling import inlined, jit
+
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
@@ -30,6 +32,19 @@ def test_compiles_once_says_so_and_can_do_without(tmp_path):
     ]
     assert second.stderr == "" and second.stdout == first.stdout
     assert plain.stdout == first.stdout.replace("True", "False") and plain.stderr == ""
+
+
+def test_an_inlined_helper_is_not_called():
+    """It becomes part of the loop: the compiled caller names it nowhere."""
+
+    def helper_of_the_test(x):
+        return x * x + 3
+
+    helper = inlined(helper_of_the_test)
+    caller = jit(lambda x: helper(x) + helper(x + 1))
+    assert caller(5) == 28 + 39
+    (code,) = caller.inspect_llvm().values()
+    assert "helper_of_the_test" not in code
 
 
 def test_works_where_nothing_can_be_cached(tmp_path):
