@@ -11,7 +11,8 @@ from torch import nn
 import lst_robust
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError
-from lst_robust.evaluation import cell_images, chunks, inference
+from lst_robust.evaluation import cell_images, inference
+from lst_robust.evaluation import worker as module
 from lst_robust.evaluation.chunks import CHUNK_BYTES
 from lst_robust.records.record import Record
 from lst_robust.records.store import Store
@@ -69,8 +70,12 @@ def without_provenance(record: Record) -> str:
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("chunk", [CHUNK_BYTES, 16 * 32 * 32 * 3])
 def test_the_records_are_those_of_each_network_alone(together, suite, tmp_path, monkeypatch, threads, chunk):
-    monkeypatch.setattr(chunks, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
     monkeypatch.setattr(inference, "MIN_IMAGES", 2)
+    loaded, load = set(), module.loaded_chunks
+    monkeypatch.setattr(
+        module, "loaded_chunks", lambda *asked, **how: (loaded.add(len(asked[1])), load(*asked, **how))[1]
+    )
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -87,6 +92,7 @@ def test_the_records_are_those_of_each_network_alone(together, suite, tmp_path, 
     finally:
         torch.set_num_threads(before)
     assert [one.run.model.name for one in outcome] == ["first", "second", "sum"]
+    assert loaded == {1 if chunk == CHUNK_BYTES else 3}, "16, 16 and 5 images"
 
 
 def test_each_image_is_corrupted_once_for_all(together, monkeypatch):
