@@ -53,11 +53,15 @@ class MeasuredNetwork:
 class Worker:
     """Measures one cell after the other, each for all networks that lack it.
 
-    networks: with the very same images, all in memory; turns: of theirs on the device.
+    networks: with the very same images, all in memory; turns: of theirs on the device; going_on: whether a network that
+    breaks down is left out, although it may be the only one here. Otherwise there is one, and its error is raised.
     """
 
-    def __init__(self, networks: Sequence[MeasuredNetwork], turns: Turns, store: Store, observer: Observer) -> None:
+    def __init__(
+        self, networks: Sequence[MeasuredNetwork], turns: Turns, store: Store, observer: Observer, *, going_on: bool
+    ) -> None:
         self.networks, self.turns, self.store, self.observer = networks, turns, store, observer
+        self._going_on = going_on
         self.images, self.workers = networks[0].prepared.images, networks[0].plan.request.workers
         self._clean_is_sure = False  # that the clean images are those that were hashed
 
@@ -111,10 +115,10 @@ class Worker:
         """
         pixels = self.images.pixels_digest(cell, self.workers)
         started = time.perf_counter()
-        if len(self.networks) == 1:
-            found = self._outcomes_alone(cell, networks[0])
-        else:
+        if self._going_on:
             found = self._outcomes_together(cell, networks)
+        else:
+            found = self._outcomes_alone(cell, networks[0])
         loading = time.perf_counter() - started - sum(seconds for _, seconds in found.values())
         self._require_unchanged(cell, pixels)
         for network, (outcomes, seconds) in found.items():
@@ -127,7 +131,8 @@ class Worker:
             self._show(network)
 
     def _outcomes_alone(self, cell: Cell, network: MeasuredNetwork) -> dict[MeasuredNetwork, tuple[Outcomes, float]]:
-        """Of the only network: its images are corrupted by the threads that classify them. {} where it failed."""
+        """Of a network that was asked for alone: its images are corrupted by the threads that classify them. {} where
+        it failed."""
         started, parts = time.perf_counter(), list[Outcomes]()
         labels = self.images.clean.labels
         runner = network.prepared.runner
@@ -185,7 +190,7 @@ class Worker:
     def _fail(self, network: MeasuredNetwork, cell: Cell, error: NonFiniteError) -> None:
         """Other cells of the network may be fine."""
         network.failed[cell] = str(error)
-        whose = f"{network.name}: " if len(self.networks) > 1 else ""
+        whose = f"{network.name}: " if self._going_on else ""
         logger.warning("%s%s: %s; the cell is left out", whose, cell.name, error)
 
     def _require_unchanged(self, cell: Cell, pixels: str | None) -> None:

@@ -57,9 +57,9 @@ def test_the_images_of_one_size_are_let_go_before_the_next_are_decoded(request_o
     monkeypatch.setattr(module, "open_cell_images", lambda request, _: open_cell_images(request))
     measure_together = module.measure_together
 
-    def measured(plans, turns):
+    def measured(plans, turns, **how):
         alive.append(sum(images() is not None for images in known))
-        return measure_together(plans, turns)
+        return measure_together(plans, turns, **how)
 
     monkeypatch.setattr(module, "measure_together", measured)
     for name in ("small", "wide"):

@@ -11,7 +11,7 @@ from torch import nn
 import lst_robust
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError
-from lst_robust.evaluation import cell_images, inference
+from lst_robust.evaluation import cell_images, group, inference
 from lst_robust.evaluation import worker as module
 from lst_robust.evaluation.chunks import CHUNK_BYTES
 from lst_robust.records.record import Record
@@ -154,6 +154,26 @@ def test_a_network_that_breaks_down_is_named_and_the_others_go_on(together, tmp_
     assert kept == {"good": 5, "bad": 1, "fine": 5}
     mended, _ = together({"good": PixelSum(), "bad": PixelSum()})
     assert not mended.failed
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_network_that_is_the_only_one_of_its_pass_breaks_down_and_the_others_go_on(together, monkeypatch, complete):
+    """The others have passes of their own, or nothing to measure."""
+    monkeypatch.setattr(group, "NETWORK_BYTES", 1)
+    if complete:
+        together(networks())
+    bad = Breaking(7, RuntimeError("no kernel"))
+    bad.weight = nn.Parameter(torch.ones(1))
+    first, *others = networks().items()
+    several = dict([first, ("bad", bad), *others])
+    outcome, _ = together(several)
+    assert [(one.run.model.name, len(one.records)) for one in outcome] == [
+        ("first", 5),
+        ("bad", 1),
+        ("second", 5),
+        ("sum", 5),
+    ]
+    assert outcome.failed == (("bad", "RuntimeError: no kernel"),)
 
 
 def test_images_that_change_meanwhile_stop_all(draw_images, tmp_path):
