@@ -45,11 +45,11 @@ class NetworkGroup:
         if geometry not in self._images:
             self._images[geometry] = open_cell_images(request, geometry)
         try:
-            return prepare(request, self._images[geometry])
+            return prepare(request, self._images[geometry], self._turns.make_room)
         except torch.cuda.OutOfMemoryError:
             if not self._turns.make_room():
                 raise
-        return prepare(request, self._images[geometry])
+        return prepare(request, self._images[geometry], self._turns.make_room)
 
     def add(self, plan: EvalPlan) -> None:
         """A planned network. It stays in memory if it has cells to measure."""
