@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -114,15 +114,9 @@ class Worker:
         Raises DataError when the files have changed since they were hashed.
         """
         pixels = self.images.pixels_digest(cell, self.workers)
-        started = time.perf_counter()
-        if self._going_on:
-            found = self._outcomes_together(cell, networks)
-        else:
-            found = self._outcomes_alone(cell, networks[0])
-        loading = time.perf_counter() - started - sum(seconds for _, seconds in found.values())
+        found = self._outcomes_together(cell, networks) if self._going_on else self._outcomes_alone(cell, networks[0])
         self._require_unchanged(cell, pixels)
         for network, (outcomes, seconds) in found.items():
-            seconds += loading / len(networks)
             how = provenance(network.plan.request.device, network.prepared.transform, seconds, len(outcomes.correct))
             record = make_record(network.plan.run, cell, outcomes, how, pixels)
             self.store.write(record)
@@ -137,8 +131,10 @@ class Worker:
         labels = self.images.clean.labels
         runner = network.prepared.runner
         try:
-            with self.turns.turn(runner):
-                self._classify(runner.outcomes(self.images.loader(cell), labels), parts)
+            with self.turns.turn(runner), closing(runner.outcomes(self.images.loader(cell), labels)) as outcomes:
+                for part in outcomes:
+                    parts.append(part)
+                    self.observer.advance(len(part.correct) / len(labels))
         except NonFiniteError as error:
             self._fail(network, cell, error)
             return {}
@@ -147,7 +143,9 @@ class Worker:
     def _outcomes_together(
         self, cell: Cell, networks: Sequence[MeasuredNetwork]
     ) -> dict[MeasuredNetwork, tuple[Outcomes, float]]:
-        """Of each network that could classify all images, with the seconds that it took."""
+        """Of each network that could classify all images, with its seconds: those that it took itself, and an equal
+        share of those for loading."""
+        begun = time.perf_counter()
         labels, size = self.images.clean.labels, self.images.clean.image_size
         batches = {network: network.prepared.runner.sizes.batches(len(labels)) for network in networks}
         chunks = common_chunks(list(batches.values()), CHUNK_BYTES // (size**2 * 3))
@@ -159,17 +157,15 @@ class Worker:
                 for network in list(parts):
                     started, runner = time.perf_counter(), network.prepared.runner
                     own = [batch for batch in batches[network] if batch.start in chunk.positions]
-                    with self._failing_alone(network, cell, parts), self.turns.turn(runner):
-                        self._classify(runner.outcomes(chunk.load, labels, own), parts[network])
+                    classified = runner.outcomes(chunk.load, labels, own)
+                    with self._failing_alone(network, cell, parts), self.turns.turn(runner), closing(classified):
+                        parts[network] += classified
                     seconds[network] += time.perf_counter() - started
-        return {network: (Outcomes.concatenated(found), seconds[network]) for network, found in parts.items()}
-
-    def _classify(self, outcomes: Generator[Outcomes, None, None], parts: list[Outcomes]) -> None:
-        """Takes all outcomes into `parts`, and shows how far that is."""
-        with closing(outcomes):
-            for part in outcomes:
-                parts.append(part)
-                self.observer.advance(len(part.correct) / len(self.images.clean))
+                    self.observer.advance(len(chunk.positions) / len(labels))  # its errors are no network's
+                if not parts:
+                    break
+        loading = (time.perf_counter() - begun - sum(seconds.values())) / len(networks)
+        return {network: (Outcomes.concatenated(found), seconds[network] + loading) for network, found in parts.items()}
 
     @contextmanager
     def _failing_alone(

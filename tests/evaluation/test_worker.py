@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from lst_robust.evaluation import worker as module
 from lst_robust.evaluation.chunks import CHUNK_BYTES
 from lst_robust.records.record import Record
 from lst_robust.records.store import Store
+from lst_robust.runtime.progress import Silent
 from tests.fixtures.networks import PixelSum, Unsteady, classifier
 
 CELLS = {"corruptions": ["gaussian_noise", "brightness"], "severities": [3, 5]}
@@ -191,6 +193,48 @@ def test_images_that_change_meanwhile_stop_all(draw_images, tmp_path):
         lst_robust.evaluate_many(
             two, changed, data_dir=tmp_path / "images", corruptions=["fog"], results_dir=tmp_path / "results"
         )
+
+
+def test_no_images_are_loaded_when_no_network_is_left(together, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_BYTES", 8 * 32 * 32 * 3)
+    loaded, load = [], module.loaded_chunks
+
+    def watched(*asked, **how):
+        for chunk in load(*asked, **how):
+            loaded.append(chunk.positions)
+            yield chunk
+
+    monkeypatch.setattr(module, "loaded_chunks", watched)
+    outcome, _ = together({name: Breaking(0, RuntimeError("no kernel")) for name in ("a", "b")})
+    assert len(outcome.failed) == 2 and loaded == [range(0, 8)]
+
+
+def test_the_time_of_a_network_that_fails_is_not_that_of_the_others(together, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+
+    class Slow(PixelSum):
+        def __init__(self, seconds: float, factor: float = 1) -> None:
+            super().__init__()
+            self.seconds, self.factor = seconds, factor
+
+        def forward(self, x):
+            clock[0] += self.seconds
+            return super().forward(x) * self.factor
+
+    several = {"quick": Slow(1), "failing": Slow(100, torch.nan), "slow": Slow(2)}
+    outcome, _ = together(several, batch_size=40)
+    taken = {one.run.model.name: record.provenance.seconds for one in outcome for record in one.records.values()}
+    assert taken == {"quick": 1, "slow": 2}
+
+
+def test_what_is_wrong_with_the_observer_is_not_put_down_to_a_network(together):
+    class Cancelling(Silent):
+        def advance(self, steps: float = 1, status: str = "") -> None:
+            raise TimeoutError("enough")
+
+    with pytest.raises(TimeoutError, match="enough"):
+        together(networks(), observer=Cancelling())
 
 
 def test_progress_counts_the_cells_of_all_networks(together):
