@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -193,6 +195,31 @@ def test_images_that_change_meanwhile_stop_all(draw_images, tmp_path):
         lst_robust.evaluate_many(
             two, changed, data_dir=tmp_path / "images", corruptions=["fog"], results_dir=tmp_path / "results"
         )
+
+
+def test_a_cell_that_another_process_has_is_waited_for_with_nothing_in_hand(together, tmp_path):
+    cell, asked = Cell("fog", 3), {"corruptions": ["fog"], "severities": [3]}
+    elsewhere, _ = together({"a": PixelSum()}, folder="elsewhere", **asked)
+    record = elsewhere.evaluations[0].records[cell]
+    results = tmp_path / "together"
+    store = Store(results)
+
+    def files(pattern: str) -> set[str]:
+        """Network and file, such as a/clean.json."""
+        return {f"{file.parent.parent.name}/{file.name}" for file in results.rglob(pattern)}
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.claim(record.run, cell, wait=True):  # as the other process does
+            working = pool.submit(together, {"a": PixelSum(), "b": networks()["first"]}, **asked)
+            deadline = time.monotonic() + 60
+            own = {"a/clean.json", "b/clean.json", "b/fog-3.json"}
+            while not own <= files("*.json") or files(".*-3.lock") != {"a/.fog-3.lock"}:
+                assert time.monotonic() < deadline and not working.done(), files("*")
+                time.sleep(0.01)
+            store.write(record)
+        outcome, _ = working.result(timeout=60)
+    assert [(one.run.model.name, one.measured, len(one.records)) for one in outcome] == [("a", 1, 2), ("b", 2, 2)]
+    assert outcome.evaluations[0].records[cell] == record, "what the other one has written is not measured again"
 
 
 def test_no_images_are_loaded_when_no_network_is_left(together, monkeypatch):
