@@ -76,7 +76,8 @@ def run_request(request: EvalRequest) -> Evaluation:
 def run_requests(requests: Sequence[EvalRequest]) -> Evaluations:
     """`evaluate_many`, of requests that have been checked and differ in nothing but the network.
 
-    A single network raises its error. So do several under torchrun, where all ranks must have the same networks.
+    A single network raises its error. Under torchrun so does one of several that cannot be prepared, because all ranks
+    must measure the same networks.
     """
     Store(requests[0].results_dir).check_writable()  # before any work is done
     waiting, found, failed = deque(requests), dict[str, Evaluation](), list[FailedNetwork]()
@@ -85,7 +86,7 @@ def run_requests(requests: Sequence[EvalRequest]) -> Evaluations:
         if going_on:  # what is wrong with the images is said once, and not of each network
             open_cell_images(replace(requests[0], preprocess="suite", skip_unreadable=False))
         while waiting:
-            group = NetworkGroup()
+            group = NetworkGroup(going_on=len(requests) > 1)
             while waiting and not group.is_full:
                 request = waiting.popleft()
                 try:

@@ -32,7 +32,7 @@ an interruption, measures only what is missing. Under `torchrun` the processes s
 
 Several models are measured in one pass: each image is loaded and corrupted once for all of them. One that cannot go on
 is named, and the others go on. A line of a @FILE is a name or a pattern, and may go on with `checkpoint=FILE` and with
-options of the model.
+options of the model. Paths in it are relative to the folder of the @FILE.
 
 **Examples**
 

@@ -5,7 +5,8 @@
     @networks.txt               a file: one network a line, `#` begins a comment
 
 A line of a file is a name or a pattern, and may go on with `checkpoint=FILE` and with options of the network, as in
-`timm:tf_efficientnet_lite0 checkpoint=lite0.pth`. A path in it is relative to the folder of the file.
+`timm:tf_efficientnet_lite0 checkpoint=lite0.pth`. The path of a checkpoint, and that of a network's own file as in
+`net.py:build`, are relative to the folder of the file; `~` is the home folder.
 """
 
 from __future__ import annotations
@@ -13,21 +14,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os.path import expanduser  # which leaves what it does not know as it is, where Path's raises
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 from typing_extensions import Unpack
 
-from lst_robust.arguments import items, wrong
+from lst_robust.arguments import items, optional, wrong
 from lst_robust.errors import UsageError, reason_of
-from lst_robust.evaluation.request import EvalOptions, EvalRequest
+from lst_robust.evaluation.request import EvalOptions, EvalRequest, checked_options
 from lst_robust.models import model_info
 from lst_robust.models.patterns import is_pattern, matching_names
 from lst_robust.suites import Suite
 
 FILE_SIGN = "@"
-MAX_BYTES = 1_000_000  # of a file of networks
+MAX_CHARACTERS = 1_000_000  # of a file of networks
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class NetworkChoice:
     checkpoint: Path | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     of_pattern: bool = False
+
+    @property
+    def label(self) -> str:
+        """What to call the network in a message."""
+        return self.model if isinstance(self.model, str) else type(self.model).__name__
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -55,7 +62,7 @@ def requests_of(
     """
     asked: dict[str, Any] = dict(options)
     words = items("models", models, also=" of names and networks")
-    given = asked.get("model_options") or {}
+    given = optional(checked_options, "model_options", asked.get("model_options")) or {}
     chosen = chosen_networks(words, pretrained=bool(given.get("weights")))
     if len(chosen) == 1 and not chosen[0].options and chosen[0].checkpoint is None:
         return [EvalRequest.of(chosen[0].model, suite, **asked)]
@@ -85,7 +92,7 @@ def chosen_networks(words: Sequence[str | nn.Module], *, pretrained: bool = Fals
         for choice in _choices(word, pretrained):
             earlier = found.get(choice.identity)
             if earlier is not None and not (earlier.of_pattern or choice.of_pattern):
-                raise UsageError(f"{choice.model} is named twice: name each network once")
+                raise UsageError(f"{choice.label} is named twice: name each network once")
             if earlier is None:
                 found[choice.identity] = choice
     return list(found.values())
@@ -93,7 +100,7 @@ def chosen_networks(words: Sequence[str | nn.Module], *, pretrained: bool = Fals
 
 def _choices(word: str | nn.Module, pretrained: bool) -> list[NetworkChoice]:
     if isinstance(word, str) and word.startswith(FILE_SIGN):
-        return _of_file(Path(word[len(FILE_SIGN) :]), pretrained)
+        return _of_file(Path(expanduser(word[len(FILE_SIGN) :])), pretrained)
     return _named(word, pretrained)
 
 
@@ -130,11 +137,14 @@ def _lines(file: Path) -> list[str]:
         if not file.is_file():
             raise UsageError(f"there is no file {file} of networks: after @ stands a file with one network a line")
         with open(file, encoding="utf-8") as opened:
-            return opened.read(MAX_BYTES).splitlines()
+            text = opened.read(MAX_CHARACTERS + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{file}: cannot be read ({reason_of(error)}); give a text file, one network a line"
         ) from error
+    if len(text) > MAX_CHARACTERS:
+        raise UsageError(f"{file} has more than {MAX_CHARACTERS:,} characters: give a text file, one network a line")
+    return text.splitlines()
 
 
 def _of_line(words: Sequence[str], folder: Path, pretrained: bool) -> list[NetworkChoice]:
@@ -148,7 +158,14 @@ def _of_line(words: Sequence[str], folder: Path, pretrained: bool) -> list[Netwo
             raise UsageError(f"{word!r}: after the name stand checkpoint=FILE and options, as key=value")
         options[key] = value
     checkpoint = options.pop("checkpoint", None)
-    return _named(name, pretrained, None if checkpoint is None else folder / checkpoint, options)
+    weights = None if checkpoint is None else folder / expanduser(checkpoint)
+    return _named(_in_folder(name, folder), pretrained, weights, options)
+
+
+def _in_folder(name: str, folder: Path) -> str:
+    """The name of a network `file.py:function`, whose file is meant relative to a folder. Other names stay."""
+    file, _, function = name.rpartition(":")
+    return f"{folder / expanduser(file)}:{function}" if file.endswith(".py") else name
 
 
 def _require_known_somewhere(given: Mapping[str, Any], chosen: Sequence[NetworkChoice]) -> None:

@@ -23,10 +23,13 @@ further passes, each of which corrupts the images anew."""
 
 class NetworkGroup:
     """Networks whose requests differ in nothing but the network. Those with the same image geometry share the images,
-    each of which is loaded and corrupted once for all of them."""
+    each of which is loaded and corrupted once for all of them.
 
-    def __init__(self) -> None:
+    going_on: whether a network that breaks down is left out and the others go on; otherwise its error is raised."""
+
+    def __init__(self, *, going_on: bool = True) -> None:
         self.plans: list[EvalPlan] = []
+        self._going_on = going_on
         self._turns = Turns()
         self._images: dict[Geometry | None, CellImages] = {}
         self._bytes = 0
@@ -42,11 +45,11 @@ class NetworkGroup:
         if geometry not in self._images:
             self._images[geometry] = open_cell_images(request, geometry)
         try:
-            return prepare(request, self._images[geometry])
+            return prepare(request, self._images[geometry], self._turns.make_room)
         except torch.cuda.OutOfMemoryError:
             if not self._turns.make_room():
                 raise
-        return prepare(request, self._images[geometry])
+        return prepare(request, self._images[geometry], self._turns.make_room)
 
     def add(self, plan: EvalPlan) -> None:
         """A planned network. It stays in memory if it has cells to measure."""
@@ -66,7 +69,7 @@ class NetworkGroup:
         while waiting:
             plans = waiting.pop(0)
             runs = [plan.run for plan in plans]
-            yield from zip(runs, measure_together(plans, self._turns), strict=True)
+            yield from zip(runs, measure_together(plans, self._turns, going_on=self._going_on), strict=True)
 
     def _by_images(self) -> list[list[EvalPlan]]:
         complete = [[plan] for plan in self.plans if plan.prepared is None]

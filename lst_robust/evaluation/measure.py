@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 class Measured(NamedTuple):
     """`records`: of all cells that the plan wants and that are there; `measured`: how many this call has measured, on
     all ranks; `failed`: cells that could not be measured, with the reason; `stopped`: why the network took no further
-    part, where several were measured together and it could not go on."""
+    part, where several were asked for and it could not go on."""
 
     records: dict[Cell, Record]
     measured: int
@@ -48,18 +48,22 @@ def measure(plan: EvalPlan, results_dir: str | Path | None = None) -> Measured:
 
     Raises UsageError when the network or the images are not those of the plan, DataError when the disk refuses.
     """
-    [measured] = measure_together([plan], results_dir=results_dir)
+    [measured] = measure_together([plan], results_dir=results_dir, going_on=False)
     return measured
 
 
 def measure_together(
-    plans: Sequence[EvalPlan], turns: Turns | None = None, results_dir: str | Path | None = None
+    plans: Sequence[EvalPlan],
+    turns: Turns | None = None,
+    results_dir: str | Path | None = None,
+    *,
+    going_on: bool = True,
 ) -> list[Measured]:
     """`measure` for networks that see the same images: each image is loaded and corrupted once for all of them.
 
     plans: made with the same images; what each has in `prepared` must hold the very same `images`. turns: of the
-    networks on their device. A network that cannot go on is left out and the others go on (see `Measured.stopped`),
-    but a single one raises its error.
+    networks on their device. A network that cannot go on is left out and the others go on (see `Measured.stopped`).
+    going_on: False for a network that was asked for alone, which raises its error instead.
     """
     store = Store(plans[0].request.results_dir if results_dir is None else results_dir)
     with process_group() as ranks:
@@ -74,7 +78,7 @@ def measure_together(
                 finished = {cell: records[cell] for cell in plan.cells if cell in records and cell not in plan.missing}
                 networks.append(MeasuredNetwork(plan, prepared, finished))
             observer = plans[0].request.observer if ranks.leader else Silent()
-            Worker(networks, turns or Turns(), store, observer).measure_share(ranks)
+            Worker(networks, turns or Turns(), store, observer, going_on=going_on).measure_share(ranks)
         everywhere = ranks.gather([(one.measured, one.failed, one.stopped) for one in networks])
         outcomes = []
         for place, plan in enumerate(plans):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -105,10 +105,12 @@ def plan_of(request: EvalRequest, prepared: Prepared, ranks: Ranks) -> EvalPlan:
     return EvalPlan(request, run_file, tuple(cells), tuple(missing), prepared.images.clean.skipped, prepared)
 
 
-def prepare(request: EvalRequest, opened: CellImages | None = None) -> Prepared:
+def prepare(
+    request: EvalRequest, opened: CellImages | None = None, make_room: Callable[[], bool] = lambda: False
+) -> Prepared:
     """Opens the images, builds the network, and asks it the probe images.
 
-    opened: the images, where they are open already.
+    opened: the images, where they are open already; make_room: see `InferenceRunner`.
     """
     suite = request.suite
     images = open_cell_images(request, own_geometry(request)) if opened is None else opened
@@ -118,6 +120,7 @@ def prepare(request: EvalRequest, opened: CellImages | None = None) -> Prepared:
     pixels = found.pixels or suite.pixels
     size = images.clean.image_size
     runner = InferenceRunner(_ready(found, request.device), pixels, len(images.clean.classes), settings, size)
+    runner.make_room = make_room  # before the probe: its images may be too many for what the others leave
     run = Run(_protocol(request, images), found.identity)
     answers = probe_answers(runner, found.identity.name, size)
     return Prepared(images, runner, run, answers, f"{images.transform}, {pixels.described()}")

@@ -207,7 +207,7 @@ def _checked(given: Mapping[str, Any], suite: Suite) -> dict[str, Any]:
     get = given.get
     return {
         "checkpoint": optional(path, "checkpoint", get("checkpoint")),
-        "model_options": optional(_options, "model_options", get("model_options")),
+        "model_options": optional(checked_options, "model_options", get("model_options")),
         "name": optional(text, "name", get("name"), longest=MAX_NAME),
         "data_dir": optional(path, "data_dir", get("data_dir")),
         "corrupted_dir": optional(path, "corrupted_dir", get("corrupted_dir")),
@@ -274,7 +274,8 @@ def _subset(value: object, suite: Suite) -> str | None:
     return None if value is None else dataset_subset(suite.dataset, value, also=OR_NONE).name
 
 
-def _options(name: str, value: object, *, also: str = "") -> Options:
+def checked_options(name: str, value: object, *, also: str = "") -> Options:
+    """Options of a network as plain values; UsageError for anything else."""
     if not isinstance(value, Mapping):
         raise wrong(name, value, f"give a dict, such as {{'stem': '3x3s1'}}{also}")
     for key in value:

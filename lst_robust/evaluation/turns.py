@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakSet
 
 import torch
 
@@ -15,17 +16,18 @@ logger = logging.getLogger(__name__)
 
 class Turns:
     """All networks lie on their device as long as it has room. Once its memory runs out, only the one whose turn it is
-    lies there, and the others wait on the CPU."""
+    lies there, and the others wait on the CPU.
+
+    Whoever measures a network keeps it in memory, and not this: a network that is done is let go at once."""
 
     def __init__(self) -> None:
-        self._runners: list[InferenceRunner] = []
+        self._runners: WeakSet[InferenceRunner] = WeakSet()
         self._current: InferenceRunner | None = None
         self._crowded = False
 
     def add(self, runner: InferenceRunner) -> None:
-        """One more network, which is on its device now."""
-        runner.make_room = self.make_room
-        self._runners.append(runner)
+        """One more network, which is on its device now, and whose runner calls `make_room`."""
+        self._runners.add(runner)
         if self._crowded:
             runner.network.to("cpu")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -53,11 +53,15 @@ class MeasuredNetwork:
 class Worker:
     """Measures one cell after the other, each for all networks that lack it.
 
-    networks: with the very same images, all in memory; turns: of theirs on the device.
+    networks: with the very same images, all in memory; turns: of theirs on the device; going_on: whether a network that
+    breaks down is left out, although it may be the only one here. Otherwise there is one, and its error is raised.
     """
 
-    def __init__(self, networks: Sequence[MeasuredNetwork], turns: Turns, store: Store, observer: Observer) -> None:
+    def __init__(
+        self, networks: Sequence[MeasuredNetwork], turns: Turns, store: Store, observer: Observer, *, going_on: bool
+    ) -> None:
         self.networks, self.turns, self.store, self.observer = networks, turns, store, observer
+        self._going_on = going_on
         self.images, self.workers = networks[0].prepared.images, networks[0].plan.request.workers
         self._clean_is_sure = False  # that the clean images are those that were hashed
 
@@ -110,15 +114,9 @@ class Worker:
         Raises DataError when the files have changed since they were hashed.
         """
         pixels = self.images.pixels_digest(cell, self.workers)
-        started = time.perf_counter()
-        if len(self.networks) == 1:
-            found = self._outcomes_alone(cell, networks[0])
-        else:
-            found = self._outcomes_together(cell, networks)
-        loading = time.perf_counter() - started - sum(seconds for _, seconds in found.values())
+        found = self._outcomes_together(cell, networks) if self._going_on else self._outcomes_alone(cell, networks[0])
         self._require_unchanged(cell, pixels)
         for network, (outcomes, seconds) in found.items():
-            seconds += loading / len(networks)
             how = provenance(network.plan.request.device, network.prepared.transform, seconds, len(outcomes.correct))
             record = make_record(network.plan.run, cell, outcomes, how, pixels)
             self.store.write(record)
@@ -127,13 +125,16 @@ class Worker:
             self._show(network)
 
     def _outcomes_alone(self, cell: Cell, network: MeasuredNetwork) -> dict[MeasuredNetwork, tuple[Outcomes, float]]:
-        """Of the only network: its images are corrupted by the threads that classify them. {} where it failed."""
+        """Of a network that was asked for alone: its images are corrupted by the threads that classify them. {} where
+        it failed."""
         started, parts = time.perf_counter(), list[Outcomes]()
         labels = self.images.clean.labels
         runner = network.prepared.runner
         try:
-            with self.turns.turn(runner):
-                self._classify(runner.outcomes(self.images.loader(cell), labels), parts)
+            with self.turns.turn(runner), closing(runner.outcomes(self.images.loader(cell), labels)) as outcomes:
+                for part in outcomes:
+                    parts.append(part)
+                    self.observer.advance(len(part.correct) / len(labels))
         except NonFiniteError as error:
             self._fail(network, cell, error)
             return {}
@@ -142,7 +143,9 @@ class Worker:
     def _outcomes_together(
         self, cell: Cell, networks: Sequence[MeasuredNetwork]
     ) -> dict[MeasuredNetwork, tuple[Outcomes, float]]:
-        """Of each network that could classify all images, with the seconds that it took."""
+        """Of each network that could classify all images, with its seconds: those that it took itself, and an equal
+        share of those for loading."""
+        begun = time.perf_counter()
         labels, size = self.images.clean.labels, self.images.clean.image_size
         batches = {network: network.prepared.runner.sizes.batches(len(labels)) for network in networks}
         chunks = common_chunks(list(batches.values()), CHUNK_BYTES // (size**2 * 3))
@@ -154,17 +157,15 @@ class Worker:
                 for network in list(parts):
                     started, runner = time.perf_counter(), network.prepared.runner
                     own = [batch for batch in batches[network] if batch.start in chunk.positions]
-                    with self._failing_alone(network, cell, parts), self.turns.turn(runner):
-                        self._classify(runner.outcomes(chunk.load, labels, own), parts[network])
+                    classified = runner.outcomes(chunk.load, labels, own)
+                    with self._failing_alone(network, cell, parts), self.turns.turn(runner), closing(classified):
+                        parts[network] += classified
                     seconds[network] += time.perf_counter() - started
-        return {network: (Outcomes.concatenated(found), seconds[network]) for network, found in parts.items()}
-
-    def _classify(self, outcomes: Generator[Outcomes, None, None], parts: list[Outcomes]) -> None:
-        """Takes all outcomes into `parts`, and shows how far that is."""
-        with closing(outcomes):
-            for part in outcomes:
-                parts.append(part)
-                self.observer.advance(len(part.correct) / len(self.images.clean))
+                    self.observer.advance(len(chunk.positions) / len(labels))  # its errors are no network's
+                if not parts:
+                    break
+        loading = (time.perf_counter() - begun - sum(seconds.values())) / len(networks)
+        return {network: (Outcomes.concatenated(found), seconds[network] + loading) for network, found in parts.items()}
 
     @contextmanager
     def _failing_alone(
@@ -185,7 +186,7 @@ class Worker:
     def _fail(self, network: MeasuredNetwork, cell: Cell, error: NonFiniteError) -> None:
         """Other cells of the network may be fine."""
         network.failed[cell] = str(error)
-        whose = f"{network.name}: " if len(self.networks) > 1 else ""
+        whose = f"{network.name}: " if self._going_on else ""
         logger.warning("%s%s: %s; the cell is left out", whose, cell.name, error)
 
     def _require_unchanged(self, cell: Cell, pixels: str | None) -> None:

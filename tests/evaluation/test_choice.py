@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from lst_robust.errors import UsageError
 from lst_robust.evaluation.choice import NetworkChoice, chosen_networks, requests_of
@@ -43,6 +44,12 @@ def test_a_network_that_is_named_twice_is_refused(networks):
             chosen_networks(words)
 
 
+def test_a_module_that_is_given_twice_is_called_by_its_class():
+    network = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    with pytest.raises(UsageError, match=r"^Sequential is named twice: name each network once$"):
+        chosen_networks([network, network])
+
+
 def test_the_same_network_with_other_weights_or_options_is_another(networks, tmp_path):
     word = networks("lst18 checkpoint=a.pth\nlst18 checkpoint=/b.pth\nlst18 tau=1e-3\nlst18\n")
     assert chosen_networks([word]) == [
@@ -61,9 +68,28 @@ def test_a_file_has_comments_empty_lines_and_quotes(networks, tmp_path):
     ]
 
 
+def test_paths_in_a_file_are_relative_to_its_folder(networks, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    modules = "nets/net.py:build\n/net.py:build\n~/net.py:build\n"
+    word = networks(modules + "lst18 checkpoint=~nobody-here/a.pth\nlst18 checkpoint=~/a.pth\n")
+    assert chosen_networks([word]) == [
+        NetworkChoice(f"{tmp_path}/nets/net.py:build"),
+        NetworkChoice("/net.py:build"),
+        NetworkChoice(f"{tmp_path}/home/net.py:build"),
+        NetworkChoice("lst18", tmp_path / "~nobody-here" / "a.pth"),
+        NetworkChoice("lst18", tmp_path / "home" / "a.pth"),
+    ]
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "nets.txt").write_text("net.py:build")
+    assert names("@~/nets.txt") == [f"{tmp_path}/home/net.py:build"]
+    monkeypatch.chdir(tmp_path / "home")
+    assert names("@nets.txt") == ["net.py:build"]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("lst18\n" + 1_000_000 * "#", "has more than 1,000,000 characters"),
         ("", "names no network: write one a line"),
         ("# nothing\n", "names no network"),
         ("lst18\nresnot*\n", r"line 2: no network matches 'resnot\*'"),
@@ -118,5 +144,7 @@ def test_one_network_is_asked_for_as_ever(tmp_path):
         requests_of(["lst81", "alexnet"], "digits-c")
     with pytest.raises(UsageError, match="models is 'lst18': give a list of names and networks"):
         requests_of("lst18")
+    with pytest.raises(UsageError, match=r"model_options is \['stem'\]: give a dict"):
+        requests_of(["lst18", "alexnet"], model_options=["stem"])
     with pytest.raises(UsageError, match="models is empty"):
         requests_of([])

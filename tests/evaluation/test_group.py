@@ -57,9 +57,9 @@ def test_the_images_of_one_size_are_let_go_before_the_next_are_decoded(request_o
     monkeypatch.setattr(module, "open_cell_images", lambda request, _: open_cell_images(request))
     measure_together = module.measure_together
 
-    def measured(plans, turns):
+    def measured(plans, turns, **how):
         alive.append(sum(images() is not None for images in known))
-        return measure_together(plans, turns)
+        return measure_together(plans, turns, **how)
 
     monkeypatch.setattr(module, "measure_together", measured)
     for name in ("small", "wide"):
@@ -108,14 +108,50 @@ def test_more_networks_than_fit_are_measured_in_several_passes(suite, tmp_path, 
     assert passes == {2: 1, 1: 1}, "one without weights costs nothing"
 
 
+def test_the_networks_of_a_pass_are_let_go_before_those_of_the_next_are_built(suite, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "NETWORK_BYTES", 1)
+    known, alive, prepare = [], [], module.prepare
+
+    def watched(*asked):
+        alive.append(sum(network() is not None for network in known))
+        prepared = prepare(*asked)
+        known.append(weakref.ref(prepared.runner.network))
+        return prepared
+
+    monkeypatch.setattr(module, "prepare", watched)
+    three = [classifier(nn.ReLU()), classifier(nn.GELU()), classifier(nn.SiLU())]
+    gc.collect()
+    gc.disable()  # which may come late: the memory of a device is needed at once
+    try:
+        lst_robust.evaluate_many(three, suite, results_dir=tmp_path, **ASKED)
+    finally:
+        gc.enable()
+    assert alive == [0, 0, 0]
+
+
+def test_memory_that_runs_out_while_a_network_is_probed_sends_the_others_away(request_of, monkeypatch, said):
+    group, room = NetworkGroup(), [True]
+
+    class Crowded(PixelSum):
+        def forward(self, x):
+            if len(x) > 1 and room:
+                raise torch.cuda.OutOfMemoryError("out of memory")
+            return super().forward(x)
+
+    monkeypatch.setattr(group._turns, "make_room", lambda: bool(room) and room.pop())
+    said()
+    assert len(group.prepare(request_of(Crowded())).answers) == 4
+    assert room == [] and said() == [], "no smaller parts"
+
+
 def test_memory_that_runs_out_while_a_network_is_built_sends_the_others_away(request_of, monkeypatch):
     group, room = NetworkGroup(), [False, True]
     prepare = module.prepare
 
-    def crowded(request, images):
+    def crowded(request, images, make_room):
         if not room.pop(0):
             raise torch.cuda.OutOfMemoryError("out of memory")
-        return prepare(request, images)
+        return prepare(request, images, make_room)
 
     monkeypatch.setattr(module, "prepare", crowded)
     monkeypatch.setattr(group._turns, "make_room", lambda: True)
@@ -124,7 +160,7 @@ def test_memory_that_runs_out_while_a_network_is_built_sends_the_others_away(req
 
 
 def test_where_nobody_can_go_the_network_is_too_large(request_of, monkeypatch):
-    def crowded(request, images):
+    def crowded(request, images, make_room):
         raise torch.cuda.OutOfMemoryError("out of memory")
 
     monkeypatch.setattr(module, "prepare", crowded)

@@ -16,8 +16,15 @@ class Device:
     def __init__(self, room: int) -> None:
         self.room, self.there = room, list[str]()
 
-    def runner(self, name: str) -> SimpleNamespace:
-        return SimpleNamespace(network=Network(name, self), settings=SimpleNamespace(device="gpu"))
+    def runner(self, name: str) -> Runner:
+        return Runner(Network(name, self))
+
+
+class Runner:
+    settings = SimpleNamespace(device="gpu")
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
 
 
 class Network:
@@ -61,8 +68,8 @@ def test_when_the_memory_runs_out_the_others_wait_on_the_cpu_from_then_on(device
     for runner in runners:
         turns.add(runner)
     with turns.turn(runners[0]):
-        assert runners[0].make_room(), "b has gone"
-        assert not runners[0].make_room(), "and nobody else is there"
+        assert turns.make_room(), "b has gone"
+        assert not turns.make_room(), "and nobody else is there"
         assert device.there == ["a"]
     for runner in runners:
         with turns.turn(runner):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,10 +14,12 @@ from torch import nn
 import lst_robust
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError
-from lst_robust.evaluation import cell_images, chunks, inference
+from lst_robust.evaluation import cell_images, group, inference
+from lst_robust.evaluation import worker as module
 from lst_robust.evaluation.chunks import CHUNK_BYTES
 from lst_robust.records.record import Record
 from lst_robust.records.store import Store
+from lst_robust.runtime.progress import Silent
 from tests.fixtures.networks import PixelSum, Unsteady, classifier
 
 CELLS = {"corruptions": ["gaussian_noise", "brightness"], "severities": [3, 5]}
@@ -69,8 +74,12 @@ def without_provenance(record: Record) -> str:
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("chunk", [CHUNK_BYTES, 16 * 32 * 32 * 3])
 def test_the_records_are_those_of_each_network_alone(together, suite, tmp_path, monkeypatch, threads, chunk):
-    monkeypatch.setattr(chunks, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
     monkeypatch.setattr(inference, "MIN_IMAGES", 2)
+    loaded, load = set(), module.loaded_chunks
+    monkeypatch.setattr(
+        module, "loaded_chunks", lambda *asked, **how: (loaded.add(len(asked[1])), load(*asked, **how))[1]
+    )
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -87,6 +96,7 @@ def test_the_records_are_those_of_each_network_alone(together, suite, tmp_path, 
     finally:
         torch.set_num_threads(before)
     assert [one.run.model.name for one in outcome] == ["first", "second", "sum"]
+    assert loaded == {1 if chunk == CHUNK_BYTES else 3}, "16, 16 and 5 images"
 
 
 def test_each_image_is_corrupted_once_for_all(together, monkeypatch):
@@ -150,6 +160,26 @@ def test_a_network_that_breaks_down_is_named_and_the_others_go_on(together, tmp_
     assert not mended.failed
 
 
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_network_that_is_the_only_one_of_its_pass_breaks_down_and_the_others_go_on(together, monkeypatch, complete):
+    """The others have passes of their own, or nothing to measure."""
+    monkeypatch.setattr(group, "NETWORK_BYTES", 1)
+    if complete:
+        together(networks())
+    bad = Breaking(7, RuntimeError("no kernel"))
+    bad.weight = nn.Parameter(torch.ones(1))
+    first, *others = networks().items()
+    several = dict([first, ("bad", bad), *others])
+    outcome, _ = together(several)
+    assert [(one.run.model.name, len(one.records)) for one in outcome] == [
+        ("first", 5),
+        ("bad", 1),
+        ("second", 5),
+        ("sum", 5),
+    ]
+    assert outcome.failed == (("bad", "RuntimeError: no kernel"),)
+
+
 def test_images_that_change_meanwhile_stop_all(draw_images, tmp_path):
     draw_images(1)
 
@@ -165,6 +195,73 @@ def test_images_that_change_meanwhile_stop_all(draw_images, tmp_path):
         lst_robust.evaluate_many(
             two, changed, data_dir=tmp_path / "images", corruptions=["fog"], results_dir=tmp_path / "results"
         )
+
+
+def test_a_cell_that_another_process_has_is_waited_for_with_nothing_in_hand(together, tmp_path):
+    cell, asked = Cell("fog", 3), {"corruptions": ["fog"], "severities": [3]}
+    elsewhere, _ = together({"a": PixelSum()}, folder="elsewhere", **asked)
+    record = elsewhere.evaluations[0].records[cell]
+    results = tmp_path / "together"
+    store = Store(results)
+
+    def files(pattern: str) -> set[str]:
+        """Network and file, such as a/clean.json."""
+        return {f"{file.parent.parent.name}/{file.name}" for file in results.rglob(pattern)}
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.claim(record.run, cell, wait=True):  # as the other process does
+            working = pool.submit(together, {"a": PixelSum(), "b": networks()["first"]}, **asked)
+            deadline = time.monotonic() + 60
+            own = {"a/clean.json", "b/clean.json", "b/fog-3.json"}
+            while not own <= files("*.json") or files(".*-3.lock") != {"a/.fog-3.lock"}:
+                assert time.monotonic() < deadline and not working.done(), files("*")
+                time.sleep(0.01)
+            store.write(record)
+        outcome, _ = working.result(timeout=60)
+    assert [(one.run.model.name, one.measured, len(one.records)) for one in outcome] == [("a", 1, 2), ("b", 2, 2)]
+    assert outcome.evaluations[0].records[cell] == record, "what the other one has written is not measured again"
+
+
+def test_no_images_are_loaded_when_no_network_is_left(together, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_BYTES", 8 * 32 * 32 * 3)
+    loaded, load = [], module.loaded_chunks
+
+    def watched(*asked, **how):
+        for chunk in load(*asked, **how):
+            loaded.append(chunk.positions)
+            yield chunk
+
+    monkeypatch.setattr(module, "loaded_chunks", watched)
+    outcome, _ = together({name: Breaking(0, RuntimeError("no kernel")) for name in ("a", "b")})
+    assert len(outcome.failed) == 2 and loaded == [range(0, 8)]
+
+
+def test_the_time_of_a_network_that_fails_is_not_that_of_the_others(together, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+
+    class Slow(PixelSum):
+        def __init__(self, seconds: float, factor: float = 1) -> None:
+            super().__init__()
+            self.seconds, self.factor = seconds, factor
+
+        def forward(self, x):
+            clock[0] += self.seconds
+            return super().forward(x) * self.factor
+
+    several = {"quick": Slow(1), "failing": Slow(100, torch.nan), "slow": Slow(2)}
+    outcome, _ = together(several, batch_size=40)
+    taken = {one.run.model.name: record.provenance.seconds for one in outcome for record in one.records.values()}
+    assert taken == {"quick": 1, "slow": 2}
+
+
+def test_what_is_wrong_with_the_observer_is_not_put_down_to_a_network(together):
+    class Cancelling(Silent):
+        def advance(self, steps: float = 1, status: str = "") -> None:
+            raise TimeoutError("enough")
+
+    with pytest.raises(TimeoutError, match="enough"):
+        together(networks(), observer=Cancelling())
 
 
 def test_progress_counts_the_cells_of_all_networks(together):
