@@ -6,9 +6,9 @@
 Each round measures, in turns from the first or from the last: the networks in one call of `lst_robust.evaluate_many`;
 each in a call of its own; all images of all cells loaded and corrupted once; the forward passes of each network over
 images in memory. Then: one call over k calls, and one call over (forward passes + 1.1 times one corruption), which
-shall be at most 1. Every call runs in a process of its own, so that the peak of its memory is its own, with random
-weights, of which the time does not depend. The records of both ways are compared. Written to
-results/published/many.csv.
+shall be at most 1. Every call runs in a process of its own, so that the peak of its memory is its own. The clock starts
+when everything is imported, which k calls would do k times. The weights are random: the time does not depend on them.
+The records of both ways are compared. Written to results/published/many.csv.
 """
 
 from __future__ import annotations
@@ -56,8 +56,12 @@ def photograph_crops(folder: Path, n: int) -> None:
 
 
 def networks(names: list[str]) -> list[torch.nn.Module]:
-    torch.manual_seed(0)
-    return [lst_robust.create_model(name, 1000, image_size=224).eval() for name in names]
+    return [network(name) for name in names]
+
+
+def network(name: str) -> torch.nn.Module:
+    torch.manual_seed(0)  # before each, so that it has the same weights alone
+    return lst_robust.create_model(name, 1000, image_size=224).eval()
 
 
 def evaluate(names: list[str], asked: dict, results: Path) -> None:
@@ -88,11 +92,15 @@ def forward(names: list[str], asked: dict, results: Path) -> None:
             pass
 
 
-def measured(work: Callable[[], None], threads: int, send: Callable[[object], None]) -> None:
-    """Sends (wall seconds, processor seconds, peak in MB) of `work`. The peak is Linux's own of this program: what
-    `resource` says may be that of the process which started it."""
+def measured(
+    work: Callable[[], None], warm_up: Callable[[], None], threads: int, send: Callable[[object], None]
+) -> None:
+    """Sends (wall seconds, processor seconds, peak in MB) of `work`. `warm_up` comes before, which imports everything
+    and loads the compiled kernels. The peak is Linux's own of this program: what `resource` says may be that of the
+    process which started it."""
     torch.set_num_threads(threads)
     keep_memory_mapped()
+    warm_up()
     started, cpu = time.perf_counter(), time.process_time()
     work()
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu
@@ -100,10 +108,10 @@ def measured(work: Callable[[], None], threads: int, send: Callable[[object], No
     send((wall, cpu, int(peak.split()[1]) / 1024))
 
 
-def in_a_process(work: Callable[[], None], threads: int) -> tuple[float, float, float]:
+def in_a_process(work: Callable[[], None], warm_up: Callable[[], None], threads: int) -> tuple[float, float, float]:
     context = multiprocessing.get_context("spawn")
     receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=measured, args=(work, threads, send.send))
+    process = context.Process(target=measured, args=(work, warm_up, threads, send.send))
     process.start()
     found = receive.recv()
     process.join()
@@ -121,7 +129,7 @@ def outcomes(results: Path) -> dict[tuple[str, str], str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", default=["resnet18", "lst18", "mobilenetv2"])
+    parser.add_argument("--models", nargs="+", default=["resnet18", "mobilenetv2", "alexnet"])
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--severities", type=int, nargs="+", default=[3])
@@ -146,11 +154,12 @@ def main() -> None:
             "corruption": partial(corrupt, names, asked),
             **{f"forward {name}": partial(forward, [name], asked) for name in names},
         }
-        in_a_process(partial(evaluate, names, asked | {"limit": 4}, folder / "compiled"), options.threads)  # kernels
+        warm_up = partial(evaluate, names, asked | {"limit": 1, "overwrite": True}, folder / "warm-up")
+        in_a_process(warm_up, warm_up, options.threads)  # compiles the kernels
         for number in range(options.rounds):
             for side in list(work)[:: -1 if number % 2 else 1]:
                 results = folder / f"{side.split()[0]}-{number}"
-                wall, cpu, peak = in_a_process(partial(work[side], results), options.threads)
+                wall, cpu, peak = in_a_process(partial(work[side], results), warm_up, options.threads)
                 rows.append({"round": number, "side": side, "wall": wall, "cpu": cpu, "peak_mb": peak})
                 print(f"round {number}: {side}: {wall:.1f} s, {cpu:.1f} s of processor time, {peak:.0f} MB", flush=True)
             first, second = outcomes(folder / f"together-{number}"), outcomes(folder / f"alone-{number}")
