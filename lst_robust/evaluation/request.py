@@ -245,9 +245,16 @@ def _require_fitting(request: EvalRequest) -> None:
         require_no_checkpoint(request.model, request.checkpoint)
         if request.has_weights and request.train_seed is not None:
             raise wrong("train_seed", request.train_seed, "leave it out, for the weights that are given are trained")
-    if request.seed and request.suite.protocol == "official":
-        suite = request.suite.name
-        raise UsageError(f"suite {suite!r} takes official files, in which no noise is drawn: leave out the seed")
+    suite = request.suite
+    if request.seed and suite.protocol == "official":
+        raise UsageError(f"suite {suite.name!r} takes official files, in which no noise is drawn: leave out the seed")
+    if request.corrupted_dir is not None and suite.protocol != "official":
+        raise wrong(
+            "corrupted_dir",
+            str(request.corrupted_dir),
+            f"leave it out, for suite {suite.name!r} makes its corrupted images, or take a suite of official files, "
+            "such as imagenet-c",
+        )
 
 
 def _model(value: object) -> str | nn.Module:

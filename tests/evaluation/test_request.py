@@ -85,6 +85,13 @@ def test_an_official_suite_draws_no_noise(model):
     assert EvalRequest.of(model, "imagenet-c", seed=0).seed == 0
 
 
+@pytest.mark.parametrize("name", ["digits-c", "imagenet-c-generated", "imagenet-c-jpeg"])
+def test_a_suite_that_makes_its_images_takes_no_folder_of_corrupted_ones(model, name):
+    with pytest.raises(UsageError, match=f"corrupted_dir is 'ImageNet-C': leave it out, for suite '{name}' makes its"):
+        EvalRequest.of(model, name, corrupted_dir="ImageNet-C")
+    assert EvalRequest.of(model, "imagenet-c", corrupted_dir="ImageNet-C").corrupted_dir == Path("ImageNet-C")
+
+
 @pytest.mark.parametrize("model", [None, 3, "no-such-network", "x" * 300 + ".py:build"])
 def test_what_is_no_model_is_refused(suite, model):
     with pytest.raises(UsageError):
