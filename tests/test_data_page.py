@@ -94,7 +94,7 @@ def test_the_published_choice(asked, place):
     [
         ("wds/imagenet1k-validation-{00..09}.tar", "6 of the 10 files of"),
         ("wds/nothing-*.tar", "no file matches wds/nothing-*.tar"),
-        ("net.py", "no data folder net.py"),
+        ("net.py", "net.py is no shard"),
     ],
 )
 def test_what_is_not_there_is_one_line(place, run, given, words):

@@ -55,6 +55,11 @@ def verify_command(
     json: opt.Json = False,
 ) -> None:
     resolved = load_suite(suite)
+    if corrupted_dir is not None and resolved.protocol != "official":
+        raise UsageError(
+            f"suite {resolved.name!r} makes its corrupted images: leave out --corrupted-dir, or take a suite of "
+            "official files, such as imagenet-c"
+        )
     findings: list[Finding] = []
     for finding in verify(
         resolved.dataset,

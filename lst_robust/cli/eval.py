@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -162,7 +164,8 @@ def eval_command(
             _list(requests, json=json)
             return
         keep_memory_mapped()
-        outcome = lst_robust.run_requests(requests)
+        with redirect_stdout(sys.stderr):  # what a network's own code prints is no result
+            outcome = lst_robust.run_requests(requests)
     if not is_leader():  # under torchrun one process speaks for all
         return
     _note_skipped(outcome)
@@ -203,7 +206,7 @@ def _show(outcome: Evaluations, output: Output | None, *, json: bool, alone: boo
         console_beside(output).print(evaluation_view(summaries[0]))
     elif summaries:
         out.print(render(robustness_table(summaries), "rich"))
-    problems = [f"{name} failed: {reason}" for name, reason in outcome.failed]
+    problems = [reason if reason.startswith(name) else f"{name} failed: {reason}" for name, reason in outcome.failed]
     for evaluation in outcome:
         if evaluation.failed:
             whose = "" if alone else f" of {evaluation.run.model.name}"

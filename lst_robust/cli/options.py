@@ -182,7 +182,10 @@ def parse_severities(text: str | None) -> tuple[int, ...] | None:
 
 
 def parse_options(pairs: list[str] | None) -> dict[str, str | int | float | bool] | None:
-    """["stem=3x3s1", "tau=1e-3"] -> model options (texts: the model knows the types). None when there is none."""
+    """["stem=3x3s1", "tau=1e-3"] -> model options (texts: the model knows the types). None when there is none.
+
+    UsageError for what is no KEY=VALUE, and for a key that is given twice.
+    """
     if not pairs:
         return None
     options: dict[str, str | int | float | bool] = {}
@@ -190,5 +193,8 @@ def parse_options(pairs: list[str] | None) -> dict[str, str | int | float | bool
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"--set {pair!r}: give KEY=VALUE, such as stem=3x3s1")
-        options[key.strip()] = value.strip()
+        key, value = key.strip(), value.strip()
+        if key in options:
+            raise UsageError(f"--set gives {key} two values, {options[key]!r} and {value!r}: give one of them")
+        options[key] = value
     return options

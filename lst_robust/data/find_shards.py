@@ -30,7 +30,7 @@ def find_shards(
 
     A pattern and a single file mean test images. words: what the split may be called in the names of folders and
     shards, the first choice first. ignored: names of archives that are no shards. Raises DataError for shards that are
-    incomplete, and for a split that is not among them.
+    incomplete or not there, for another file, and for a split that is not among them.
     """
     if root is None:
         return None
@@ -43,6 +43,11 @@ def find_shards(
                 "or a folder that holds training images as well"
             )
         return matching_files(root) if is_pattern(root) else [root]
+    if root.is_file():
+        raise DataError(f"{root} is no shard: give a folder, or files that end with {', '.join(FORMS)}, unpacked")
+    if root.suffix in FORMS:
+        braces = "; braces hold numbers, as {00..63}, or names with commas, as {a,b}" if "{" in root.name else ""
+        raise DataError(f"there is no file {root}: give an existing one with --data-dir{braces}")
     return None
 
 

@@ -97,6 +97,8 @@ def open_image_folder(config: ImageFolderDataset, root: Path | None, split: Spli
     members = container.index()
     names = container.class_names()
     found = sorted({_class_folder(member) for member in members} if names is None else set(names))
+    if names is not None and len(names) > len(found):
+        raise DataError(f"{root} has classes of the same name among its {len(names)}: correct the names in the shards")
     if len(found) < 2:
         raise DataError(f"{root} has {_classes(found)}, and a classifier needs two or more: give other shards")
     files = named_files(members, _naming(found, names))
@@ -111,10 +113,12 @@ def _naming(classes: Sequence[str], names: Sequence[str] | None) -> Naming:
 
     def naming(member: Member) -> ClassFile:
         if names is not None:
-            if member.label is None or not 0 <= member.label < len(names):
+            if member.label is None:
+                raise DataError(f"{member.described} has no label: give shards that have labels")
+            if not 0 <= member.label < len(names):
                 raise DataError(
-                    f"{member.described} has the label {member.label}, outside 0..{len(names) - 1}: give shards that "
-                    "have labels"
+                    f"{member.described} has the label {member.label}, and the shards name {len(names)} classes, from "
+                    "0: correct the shards"
                 )
             name = names[member.label]
         else:
@@ -134,7 +138,7 @@ def _naming(classes: Sequence[str], names: Sequence[str] | None) -> Naming:
 
 def _class_folder(member: Member) -> str:
     folder = posixpath.basename(posixpath.dirname(member.name))
-    if not folder:
+    if folder in ("", posixpath.curdir, posixpath.pardir):
         raise DataError(
             f"{member.described} names no class: images must lie in class folders inside of the shards, "
             "or the table must name its classes, as Hugging Face's library writes them"

@@ -64,7 +64,7 @@ def _label(member: Member, stored: Sequence[int], label_of: dict[str, int]) -> i
         if not 0 <= member.label < len(stored):
             raise DataError(
                 f"{member.described} has the label {member.label}, outside 0..{len(stored) - 1}: give shards of ILSVRC "
-                "2012 (ImageNet-1k) that have labels"
+                "2012 (ImageNet-1k), with its 1,000 classes"
             )
         meant.add(stored[member.label])
     if len(meant) > 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lst_robust.errors import DataError, UsageError
 
 BRACES = re.compile(r"\{(?P<first>[0-9]+)\.\.(?P<last>[0-9]+)\}|\{(?P<list>[^{}]*,[^{}]*)\}")
+NESTED = re.compile(r"\{[^{}]*\{")
 MOST_FILES = 100_000  # that one pattern may name
 
 
@@ -22,7 +23,7 @@ def matching_files(pattern: Path) -> list[Path]:
     """The files that a pattern names, those of a range in its order and those of a wildcard sorted.
 
     DataError when it matches nothing, or when a file that braces name is not there; UsageError for a range that runs
-    backwards or names too many files.
+    backwards or names too many files, and for braces within braces.
     """
     files: list[Path] = []
     missing: list[str] = []
@@ -47,6 +48,8 @@ def expand_braces(pattern: str) -> list[str]:
     found = BRACES.search(pattern)
     if found is None:
         return [pattern]
+    if NESTED.search(pattern):
+        raise UsageError(f"{pattern} has braces within braces: write the names out, as in {{00,01,10}}")
     head, rest = pattern[: found.start()], expand_braces(pattern[found.end() :])
     parts = found["list"].split(",") if found["list"] is not None else _numbers(found["first"], found["last"], pattern)
     if len(parts) * len(rest) > MOST_FILES:

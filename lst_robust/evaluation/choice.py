@@ -29,7 +29,7 @@ from lst_robust.models.patterns import is_pattern, matching_names
 from lst_robust.suites import Suite
 
 FILE_SIGN = "@"
-MAX_CHARACTERS = 1_000_000  # of a file of networks
+MAX_BYTES = 1_000_000  # of a file of networks
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,18 @@ def requests_of(
             advice = "name it in a file of networks, as in `resnet18 checkpoint=FILE`" if key == "checkpoint" else ""
             raise wrong(key, str(asked[key]), advice or "leave it out, for it belongs to one network")
     _require_known_somewhere(given, chosen)
-    return [
-        EvalRequest.of(
+    found: dict[tuple[object, ...], EvalRequest] = {}
+    for choice in chosen:
+        request = EvalRequest.of(
             choice.model,
             suite,
             **asked | {"checkpoint": choice.checkpoint, "model_options": _options(choice, given, asked)},
         )
-        for choice in chosen
-    ]
+        earlier = found.setdefault(_identity(request), request)
+        if earlier is not request and not choice.of_pattern:  # ./net.py:f is net.py:f
+            other = "" if choice.model == earlier.model else f", the first time as {earlier.label}"
+            raise UsageError(f"{choice.model} is named twice{other}: name each network once")
+    return list(found.values())
 
 
 def chosen_networks(words: Sequence[str | nn.Module], *, pretrained: bool = False) -> list[NetworkChoice]:
@@ -96,6 +100,12 @@ def chosen_networks(words: Sequence[str | nn.Module], *, pretrained: bool = Fals
             if earlier is None:
                 found[choice.identity] = choice
     return list(found.values())
+
+
+def _identity(request: EvalRequest) -> tuple[object, ...]:
+    """What two requests have in common that mean the same network, however it was written."""
+    options = None if isinstance(request.model, nn.Module) else tuple(sorted(request.options.items()))
+    return (request.model, request.checkpoint, options)
 
 
 def _choices(word: str | nn.Module, pretrained: bool) -> list[NetworkChoice]:
@@ -122,29 +132,38 @@ def _of_file(file: Path, pretrained: bool) -> list[NetworkChoice]:
     found = []
     for number, line in enumerate(_lines(file), start=1):
         try:
-            words = shlex.split(line, comments=True)
+            words = _split(line)
             if words:
                 found += _of_line(words, file.parent, pretrained)
-        except ValueError as error:  # a UsageError is one too; shlex has others
-            raise UsageError(f"{file}, line {number}: {reason_of(error).removeprefix('ValueError: ')}") from error
+        except UsageError as error:
+            raise UsageError(f"{file}, line {number}: {error}") from error
     if not found:
         raise UsageError(f"{file} names no network: write one a line, such as resnet18")
     return found
+
+
+def _split(line: str) -> list[str]:
+    """The words of a line, as a shell takes them."""
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError as error:  # of quotes and of what stands before the end of the line
+        raise UsageError(
+            f"{reason_of(error).removeprefix('ValueError: ')}: put a name with spaces or \\ in quotes, and close "
+            "them in the same line"
+        ) from error
 
 
 def _lines(file: Path) -> list[str]:
     try:
         if not file.is_file():
             raise UsageError(f"there is no file {file} of networks: after @ stands a file with one network a line")
-        with open(file, encoding="utf-8") as opened:
-            text = opened.read(MAX_CHARACTERS + 1)
+        if file.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{file} is larger than {MAX_BYTES:,} bytes: give a text file, one network a line")
+        return file.read_text(encoding="utf-8-sig").splitlines()  # some editors of Windows write a mark before the text
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{file}: cannot be read ({reason_of(error)}); give a text file, one network a line"
         ) from error
-    if len(text) > MAX_CHARACTERS:
-        raise UsageError(f"{file} has more than {MAX_CHARACTERS:,} characters: give a text file, one network a line")
-    return text.splitlines()
 
 
 def _of_line(words: Sequence[str], folder: Path, pretrained: bool) -> list[NetworkChoice]:
@@ -154,8 +173,10 @@ def _of_line(words: Sequence[str], folder: Path, pretrained: bool) -> list[Netwo
     options: dict[str, str] = {}
     for word in further:
         key, equals, value = word.partition("=")
-        if not equals or not key:
+        if not equals or not key or word == "checkpoint=":
             raise UsageError(f"{word!r}: after the name stand checkpoint=FILE and options, as key=value")
+        if key in options:
+            raise UsageError(f"{name} has two values of {key}, {options[key]!r} and {value!r}: give one of them")
         options[key] = value
     checkpoint = options.pop("checkpoint", None)
     weights = None if checkpoint is None else folder / expanduser(checkpoint)

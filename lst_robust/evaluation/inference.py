@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 TOP = 5
+CPU_MEMORY = "DefaultCPUAllocator"  # what torch's error names that has no class of its own
 # What a thread of its own takes at a time: fewer are slow, more gain nothing and keep Ctrl-C waiting.
 MIN_IMAGES, MAX_IMAGES, MAX_PIXELS = 8, 64, 2**19
 STATELESS_PACKAGES = ("lst_robust.models.", "torch.nn.modules.", "torchvision.models.", "torchvision.ops.")
@@ -152,7 +153,7 @@ class InferenceRunner:
         """float32 (n, classes) on the device. UsageError when the network does not return one logit for each class."""
         batch = self.preprocess(images).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.settings.device.type, enabled=amp):
-            logits = self.network(batch)
+            logits = self._answer(batch)
         shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else f"a {type(logits).__name__}"
         if shape != (len(images), self.classes):
             raise UsageError(
@@ -160,6 +161,18 @@ class InferenceRunner:
                 "logit a class, (images, classes)"
             )
         return logits.float()
+
+    def _answer(self, batch: torch.Tensor) -> Any:
+        """What the network returns. MemoryError, as of Python, where torch finds no memory on the CPU; UsageError where
+        the network's code ends the program."""
+        try:
+            return self.network(batch)
+        except SystemExit as error:
+            raise UsageError(f"the network's code ended the program (SystemExit: {error}): correct its code") from error
+        except RuntimeError as error:
+            if CPU_MEMORY in str(error):
+                raise MemoryError from error
+            raise
 
     def _in_parts(self, work: Callable[[slice], Result], n: int) -> list[Result]:
         """What `work` makes of n images, in as many parts as the memory needs."""

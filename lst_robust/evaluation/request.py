@@ -42,6 +42,7 @@ from lst_robust.suites.config import read_yaml
 Options = Mapping[str, str | int | float | bool]
 MAX_NAME = 100  # characters of a network's name, which names a folder
 MAX_MODEL = 200  # characters of a model's name, which may be a file's path: it names a folder and a checkpoint
+OF_FOLDERS = ("hf", "timm:local-dir")  # what stands before a folder in a model's name
 MOST_TRAIN_SEED = 2**32 - 1  # as of recipes
 
 
@@ -245,9 +246,16 @@ def _require_fitting(request: EvalRequest) -> None:
         require_no_checkpoint(request.model, request.checkpoint)
         if request.has_weights and request.train_seed is not None:
             raise wrong("train_seed", request.train_seed, "leave it out, for the weights that are given are trained")
-    if request.seed and request.suite.protocol == "official":
-        suite = request.suite.name
-        raise UsageError(f"suite {suite!r} takes official files, in which no noise is drawn: leave out the seed")
+    suite = request.suite
+    if request.seed and suite.protocol == "official":
+        raise UsageError(f"suite {suite.name!r} takes official files, in which no noise is drawn: leave out the seed")
+    if request.corrupted_dir is not None and suite.protocol != "official":
+        raise wrong(
+            "corrupted_dir",
+            str(request.corrupted_dir),
+            f"leave it out, for suite {suite.name!r} makes its corrupted images, or take a suite of official files, "
+            "such as imagenet-c",
+        )
 
 
 def _model(value: object) -> str | nn.Module:
@@ -258,8 +266,12 @@ def _model(value: object) -> str | nn.Module:
     if len(value) > MAX_MODEL:
         raise wrong("model", value, f"give a path of at most {MAX_MODEL} characters, such as a relative one")
     model_info(value)  # which knows the names
-    file, colon, function = plain(value).rpartition(":")
-    return f"{Path(file)}:{function}" if colon and file.endswith(".py") else plain(value)  # ./net.py:f is net.py:f
+    source, _, place = plain(value).rpartition(":")
+    if source.endswith(".py"):
+        return f"{Path(source)}:{place}"  # ./net.py:f is net.py:f
+    if source in OF_FOLDERS and Path(place).is_dir():
+        return f"{source}:{Path(place)}"  # hf:folder/ is hf:folder
+    return plain(value)
 
 
 def _preprocess(value: object, suite: Suite) -> Preprocessing:

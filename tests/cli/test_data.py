@@ -39,6 +39,12 @@ def test_corrupted_images_elsewhere_are_looked_at(run, tmp_path):
         assert any(finding["what"] == "fog 1" for finding in found) == bool(options)
 
 
+def test_a_suite_that_makes_its_images_has_no_corrupted_ones_to_look_at(run, tmp_path):
+    result = run("data", "verify", "imagenet-c-jpeg", "--data-dir", str(tmp_path), "--corrupted-dir", "nowhere")
+    assert result.exit_code == 2 and result.stdout == ""
+    assert "suite 'imagenet-c-jpeg' makes its corrupted images: leave out --corrupted-dir" in result.stderr
+
+
 def test_get_says_where_to_get_what_cannot_be_downloaded(run):
     for suite, words in (("imagenet-c", "image-net.org"), ("digits-c", "nothing to download")):
         result = run("data", "get", suite, "--data-dir", "folder")

@@ -28,6 +28,7 @@ class Mean(nn.Module):
 
 class Breaking(Mean):
     def forward(self, x):
+        print("hello from forward")
         if len(x) > 4:
             raise RuntimeError("no kernel for this")
         return super().forward(x)
@@ -85,7 +86,8 @@ def test_models_that_fail_are_named_and_the_others_go_on(run, nets, tiny):
     result = run("eval", *asked, *CELLS, "--json")
     assert result.exit_code == 3
     assert [entry["model"] for entry in json.loads(result.stdout)] == ["net.py:one"]
-    assert "error: net.py:missing failed: net.py:missing failed (AttributeError" in result.stderr
+    assert "error: net.py:missing failed (AttributeError" in result.stderr, "its name is there once"
+    assert "hello from forward" in result.stderr
     assert "net.py:breaking failed: RuntimeError: no kernel for this" in result.stderr
     assert "Traceback" not in result.stderr
 

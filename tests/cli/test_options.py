@@ -46,3 +46,5 @@ def test_model_options_are_texts_by_key():
     for pair in ("stem", "=3x3s1", " =x"):
         with pytest.raises(UsageError, match="give KEY=VALUE"):
             parse_options([pair])
+    with pytest.raises(UsageError, match="--set gives stem two values, '3x3s1' and '7x7': give one of them"):
+        parse_options(["stem=3x3s1", "tau=1", " stem=7x7"])

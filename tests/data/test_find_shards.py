@@ -71,6 +71,26 @@ def test_a_pattern_and_a_file_mean_test_images(place):
             find_shards(given, "train", WORDS["train"])
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            "a.tar.gz",
+            r"a\.tar\.gz is no shard: give a folder, or files that end with \.tar, \.parquet, \.arrow, unpacked",
+        ),
+        ("b.tar", r"there is no file .*b\.tar: give an existing one with --data-dir$"),
+        (
+            "{a..c}.tar",
+            r"there is no file .*: give an existing one with --data-dir; braces hold numbers, as \{00\.\.63\}",
+        ),
+    ],
+)
+def test_what_is_no_folder_and_no_shard_is_not_called_a_folder(place, given, words):
+    root = place("a.tar.gz", "a.tar")
+    with pytest.raises(DataError, match=words):
+        find_shards(root / given, "test", WORDS["test"])
+
+
 def test_shards_that_their_names_count_must_all_be_there(place):
     root = place("validation-00000-of-00004.parquet", "validation-00003-of-00004.parquet")
     with pytest.raises(DataError, match=r"2 of the 4 shards validation-\*-of-00004 .* number 00001: complete"):

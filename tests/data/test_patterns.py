@@ -27,7 +27,13 @@ def test_braces_stand_for_names(pattern, names):
 
 @pytest.mark.parametrize(
     ("pattern", "words"),
-    [("{5..1}", "runs backwards"), (f"{{0..{MOST_FILES}}}", "more than 100,000"), ("{0..999}/{0..999}", "more than")],
+    [
+        ("{5..1}", "runs backwards"),
+        (f"{{0..{MOST_FILES}}}", "more than 100,000"),
+        ("{0..999}/{0..999}", "more than"),
+        ("{{0,1},{2,3}}", "has braces within braces: write the names out"),
+        ("{0{0,1},x}", "braces within braces"),
+    ],
 )
 def test_ranges_that_cannot_be_meant(pattern, words):
     with pytest.raises(UsageError, match=words):

@@ -8,7 +8,7 @@ import pytest
 from torch import nn
 
 from lst_robust.errors import UsageError
-from lst_robust.evaluation.choice import NetworkChoice, chosen_networks, requests_of
+from lst_robust.evaluation.choice import MAX_BYTES, NetworkChoice, chosen_networks, requests_of
 from lst_robust.models import model_names
 
 
@@ -86,17 +86,35 @@ def test_paths_in_a_file_are_relative_to_its_folder(networks, tmp_path, monkeypa
     assert names("@nets.txt") == ["net.py:build"]
 
 
+def test_a_file_may_be_written_on_windows(tmp_path):
+    file = tmp_path / "networks.txt"
+    file.write_bytes(b"\xef\xbb\xbflst18\r\nalexnet\r\n")
+    assert names(f"@{file}") == ["lst18", "alexnet"]
+
+
+def test_a_network_that_is_written_in_two_ways_is_refused(networks, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text("")
+    with pytest.raises(UsageError, match=r"\./net\.py:f is named twice, the first time as net\.py:f: name each"):
+        requests_of(["net.py:f", "./net.py:f"])
+    with pytest.raises(UsageError, match="lst18 is named twice: name each network once"):
+        requests_of(["lst18", networks("lst18 tau=1e-3")], model_options={"tau": "1e-3"})
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("lst18\n" + 1_000_000 * "#", "has more than 1,000,000 characters"),
         ("", "names no network: write one a line"),
         ("# nothing\n", "names no network"),
         ("lst18\nresnot*\n", r"line 2: no network matches 'resnot\*'"),
         ("lst18 checkpoint a.pth", "line 1: 'checkpoint': after the name stand checkpoint=FILE and options"),
         ("lst18 =3", "line 1: '=3': after the name"),
         ("lst* checkpoint=a.pth", r"line 1: 'lst\*' with a checkpoint: the weights are of one network"),
-        ("lst18 'checkpoint=a.pth", "line 1: No closing quotation"),
+        ("lst18 'checkpoint=a.pth", "line 1: No closing quotation: put a name .* in quotes, and close"),
+        ("lst18 checkpoint=a.pth\\", "line 1: No escaped character: put a name"),
+        ("lst18 checkpoint=", "line 1: 'checkpoint=': after the name"),
+        ("lst18 tau=1e-3 tau=1e-4", "line 1: lst18 has two values of tau, '1e-3' and '1e-4': give one of them"),
+        ("lst18" + " " * MAX_BYTES + "tau=1e-3", "is larger than 1,000,000 bytes"),
         ("@other.txt", "line 1: '@other.txt': a file of networks cannot name another"),
         ("\xff", "cannot be read"),
     ],

@@ -251,6 +251,24 @@ def test_a_network_that_returns_no_tensor_is_refused():
         runner(Pair()).logits(images(4)[0])
 
 
+def test_a_network_that_ends_the_program_is_one_line():
+    class Ending(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise SystemExit(0)
+
+    with pytest.raises(UsageError, match=r"the network's code ended the program \(SystemExit: 0\): correct its code"):
+        outcomes(runner(Ending()), *images(4))
+
+
+def test_a_network_that_takes_all_memory_is_said_as_elsewhere():
+    class Hungry(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.empty(2**60, dtype=torch.uint8)
+
+    with pytest.raises(MemoryError):
+        outcomes(runner(Hungry()), *images(4))
+
+
 class Small(nn.Module):
     """A network for which only so many images fit into the (imagined) device's memory."""
 

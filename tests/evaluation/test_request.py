@@ -13,7 +13,7 @@ from torch import nn
 import lst_robust
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
 from lst_robust.errors import UsageError
-from lst_robust.evaluation.request import DEFAULTS, EvalOptions, EvalRequest
+from lst_robust.evaluation.request import DEFAULTS, EvalOptions, EvalRequest, _model
 from lst_robust.runtime.progress import Silent
 from lst_robust.suites import load_suite
 from tests.fixtures.commands import PUBLISHED
@@ -85,6 +85,13 @@ def test_an_official_suite_draws_no_noise(model):
     assert EvalRequest.of(model, "imagenet-c", seed=0).seed == 0
 
 
+@pytest.mark.parametrize("name", ["digits-c", "imagenet-c-generated", "imagenet-c-jpeg"])
+def test_a_suite_that_makes_its_images_takes_no_folder_of_corrupted_ones(model, name):
+    with pytest.raises(UsageError, match=f"corrupted_dir is 'ImageNet-C': leave it out, for suite '{name}' makes its"):
+        EvalRequest.of(model, name, corrupted_dir="ImageNet-C")
+    assert EvalRequest.of(model, "imagenet-c", corrupted_dir="ImageNet-C").corrupted_dir == Path("ImageNet-C")
+
+
 @pytest.mark.parametrize("model", [None, 3, "no-such-network", "x" * 300 + ".py:build"])
 def test_what_is_no_model_is_refused(suite, model):
     with pytest.raises(UsageError):
@@ -125,6 +132,16 @@ def test_the_suites_options_are_those_of_a_model_without_any(suite):
     chosen = suite.model_copy(update={"model_options": {"stem": "3x3s1"}})
     assert EvalRequest.of("resnet18", chosen).options == {"stem": "3x3s1"}
     assert EvalRequest.of("resnet18", chosen, model_options={}).options == {}
+
+
+def test_the_folder_of_a_network_has_one_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lst_robust.evaluation.request.model_info", lambda name: None)  # nothing is looked for in it
+    Path("net").mkdir()
+    for source in ("hf", "timm:local-dir"):
+        names = [_model(f"{source}:{folder}") for folder in ("net", "net/", "./net", "net//.")]
+        assert names == [f"{source}:net"] * 4
+    assert _model("hf:owner//name") == "hf:owner//name", "no folder"
 
 
 def test_the_file_of_a_network_has_one_name(suite, tmp_path, monkeypatch):

@@ -19,9 +19,12 @@ from lst_robust.models.external.common import ON_META, output, standard_output_f
 
 
 def entry(name: str, path: Path, function: str) -> ModelEntry:
-    """The record of a file's function; UsageError where there is no such file."""
+    """The record of a file's function; UsageError where there is no such file, and for what is no name of a
+    function."""
     if not path.is_file():
         raise UsageError(f"model {name!r}: there is no file {path}")
+    if not function.isidentifier():
+        raise UsageError(f"model {name!r}: after {path.name}: stands the name of one function in it")
     return ModelEntry(
         name=name,
         family="file",

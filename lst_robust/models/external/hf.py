@@ -189,6 +189,7 @@ def _loaded(name: str, place: Place) -> nn.Module:
 @contextmanager
 def _one_line(name: str, place: Place) -> Iterator[None]:
     """Within it transformers only speaks of errors, and each becomes one of ours."""
+    from safetensors import SafetensorError
     from transformers.utils import logging
 
     before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -201,6 +202,8 @@ def _one_line(name: str, place: Place) -> Iterator[None]:
         if place.folder:
             raise CheckpointError(f"{name} cannot be read ({reason(error)}): copy its files again") from error
         raise not_fetched(name, place, error) from error
+    except SafetensorError as error:
+        raise CheckpointError(f"{name} has damaged weights ({reason(error)}): copy its files again") from error
     except Exception as error:  # of a library that meets somebody else's file
         raise UsageError(
             f"transformers cannot build an image classifier of {name} ({reason(error)}), and code of a repository is "

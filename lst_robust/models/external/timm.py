@@ -17,7 +17,6 @@ from lst_robust.models.external.common import (
     on_meta,
     reason,
     square_geometry,
-    standard_output_for_results,
     taking,
 )
 from lst_robust.models.external.hub import (
@@ -108,7 +107,7 @@ def _named_entry(name: str, model: str) -> ModelEntry:
             raise UsageError(f"option 'weights' of {name} is {weights!r}: timm knows pretrained, or leave it empty")
         sized: dict[str, Any] = {"img_size": image_size} if stated and stated.fixed_input_size else {}
         try:
-            with standard_output_for_results():
+            with quiet_hub():
                 built = timm.create_model(model, pretrained=bool(weights), num_classes=num_classes, **sized)
         except OSError as error:
             raise not_downloaded(name, error) from error

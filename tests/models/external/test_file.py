@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lst_robust.errors import UsageError
-from lst_robust.models import create_model
+from lst_robust.models import create_model, model_info
 
 OWN_CODE = """
 from torch import nn
@@ -29,6 +29,13 @@ def test_a_function_in_a_file(tmp_path: Path) -> None:
     for function, words in (("number", "must return an nn.Module"), ("absent", "AttributeError")):
         with pytest.raises(UsageError, match=words):
             create_model(f"{path}:{function}")
+
+
+@pytest.mark.parametrize("function", ["", "*", "tiny\0", "two words"])
+def test_what_is_no_name_of_a_function_is_refused_before_any_work(tmp_path, function):
+    (tmp_path / "own.py").write_text(OWN_CODE)
+    with pytest.raises(UsageError, match=r"after own\.py: stands the name of one function in it"):
+        model_info(f"{tmp_path / 'own.py'}:{function}")
 
 
 def test_what_a_file_prints_is_no_result(tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 import torch
@@ -108,6 +109,18 @@ def test_a_name_of_timm_is_a_structure_whose_weights_are_an_option():
         tuple(statement.pretrained_cfg["std"]),
     )
     assert stated_statistics(torch.nn.Linear(1, 1)) is None
+
+
+def test_a_download_that_fails_is_one_line_without_those_of_the_hubs_client(monkeypatch, caplog):
+    def tried_again(*_, **__):
+        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 4s [Retry 3/5].")
+        print("Downloading")
+        raise OSError("no network")
+
+    monkeypatch.setattr(timm, "create_model", tried_again)
+    with pytest.raises(CheckpointError, match=r"the weights of timm:test_resnet cannot be downloaded \(no network\)"):
+        create_model("timm:test_resnet", image_size=64, weights="pretrained")
+    assert not caplog.records
 
 
 def test_without_the_package_a_line_says_how_to_install_it(monkeypatch):
