@@ -18,7 +18,6 @@ from lst_robust.cli.console import RichObserver, out, print_error, print_json, p
 from lst_robust.cli.options import means_several
 from lst_robust.cli.output import Output, console_beside
 from lst_robust.errors import LstRobustError, UsageError
-from lst_robust.reporting import render, robustness_table
 from lst_robust.reporting.views.evaluation import evaluation_view
 from lst_robust.reporting.views.requests import description, requests_view
 from lst_robust.runtime.allocator import keep_memory_mapped
@@ -205,7 +204,7 @@ def _show(outcome: Evaluations, output: Output | None, *, json: bool, alone: boo
     elif alone:
         console_beside(output).print(evaluation_view(summaries[0]))
     elif summaries:
-        out.print(render(robustness_table(summaries), "rich"))
+        out.print(lst_robust.render(lst_robust.robustness_table(summaries), "rich"))
     problems = [reason if reason.startswith(name) else f"{name} failed: {reason}" for name, reason in outcome.failed]
     for evaluation in outcome:
         if evaluation.failed:

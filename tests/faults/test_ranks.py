@@ -14,18 +14,18 @@ from tests.fixtures.processes import EVAL, KEPT, SIGNALS, appears, locked
 SHARED = """
 import os, signal, time
 from lst_robust.cli import main
-from lst_robust.evaluation.measure import _Worker
+from lst_robust.evaluation.worker import Worker
 
-measured = _Worker._measured
+measured = Worker._measure
 done = iter(range(100))
 
-def slower(self, cell):
+def slower(self, cell, networks):
     if next(done) == 3:
         {action}
-    return measured(self, cell)
+    return measured(self, cell, networks)
 
 if os.environ["RANK"] == "{rank}":
-    _Worker._measured = slower
+    Worker._measure = slower
 main()
 """
 
