@@ -97,7 +97,7 @@ def run_requests(requests: Sequence[EvalRequest]) -> Evaluations:
                     if not going_on:
                         raise
                     failed.append(FailedNetwork(request.label, reason_of(error)))
-                    logger.warning("%s: %s; it is left out, and the others go on", *failed[-1])
+                    logger.warning("%s; it is left out, and the others go on", failed[-1].line)
             for run, outcome in group.measure():
                 digest = run.digest
                 found[digest] = replace(

@@ -38,6 +38,11 @@ class FailedNetwork(NamedTuple):
     name: str
     reason: str
 
+    @property
+    def line(self) -> str:
+        """Both in one line; a reason that begins with the name says it once."""
+        return self.reason if self.reason.startswith(self.name) else f"{self.name} failed: {self.reason}"
+
 
 @dataclass(frozen=True)
 class Evaluations:

@@ -23,8 +23,8 @@ LAST = 100  # the column of a metric that does not say where it stands
 RESERVED = {
     "model", "model_name", "options", "checkpoint_sha256", "train_seed", "run", "suite", "suite_version",
     "suite_digest", "protocol", "data", "images", "n", "image_size", "preset", "style", "engine", "seed", "preprocess",
-    "geometry", "pixels", "subset", "normaliser", "ce", "errors", "calibration", "notes", "intervals", "over_seeds", "severities",
-    "measure", "source", "published", CLEAN,
+    "geometry", "pixels", "subset", "normaliser", "ce", "errors", "calibration", "notes", "intervals", "over_seeds",
+    "severities", "measure", "source", "published", CLEAN,
 }  # fmt: skip
 """What the JSON of a summary and the columns of a table are called besides; no metric can have such a name."""
 

@@ -205,7 +205,7 @@ def _show(outcome: Evaluations, output: Output | None, *, json: bool, alone: boo
         console_beside(output).print(evaluation_view(summaries[0]))
     elif summaries:
         out.print(lst_robust.render(lst_robust.robustness_table(summaries), "rich"))
-    problems = [reason if reason.startswith(name) else f"{name} failed: {reason}" for name, reason in outcome.failed]
+    problems = [failure.line for failure in outcome.failed]
     for evaluation in outcome:
         if evaluation.failed:
             whose = "" if alone else f" of {evaluation.run.model.name}"
