@@ -157,21 +157,21 @@ def eval_command(
             overwrite=overwrite,
             observer=observer,
         )
-        if output is not None:
-            _require_normaliser(requests)
         if dry_run:
-            _list(requests, json=json)
-            return
-        keep_memory_mapped()
-        with redirect_stdout(sys.stderr):  # what a network's own code prints is no result
-            outcome = lst_robust.run_requests(requests)
-    if not is_leader():  # under torchrun one process speaks for all
-        return
-    _note_skipped(outcome)
-    if output is not None:
+            return _list(requests, json=json)
+        outcome = _measure(requests, as_normaliser=output is not None)
+    if is_leader():  # under torchrun one process speaks for all
         command = f"lst-robust eval --model {model[0]} --suite {suite}"
-        output.write(to_yaml(outcome.evaluations[0], command).encode())
-    _show(outcome, output, json=json, alone=len(model) == 1 and not means_several(model[0]))
+        _report(outcome, output, command, json=json, alone=len(model) == 1 and not means_several(model[0]))
+
+
+def _measure(requests: Sequence[EvalRequest], *, as_normaliser: bool) -> Evaluations:
+    """as_normaliser: the errors are wanted as a normaliser, which is checked before any work."""
+    if as_normaliser:
+        _require_normaliser(requests)
+    keep_memory_mapped()
+    with redirect_stdout(sys.stderr):  # what a network's own code prints is no result
+        return lst_robust.run_requests(requests)
 
 
 def _require_normaliser(requests: Sequence[EvalRequest]) -> None:
@@ -190,10 +190,14 @@ def _list(requests: Sequence[EvalRequest], *, json: bool) -> None:
         out.print(requests_view(requests))
 
 
-def _note_skipped(outcome: Evaluations) -> None:
+def _report(outcome: Evaluations, output: Output | None, command: str, *, json: bool, alone: bool) -> None:
+    """command: how it was made, for the document of a normaliser."""
     skipped = next((evaluation.skipped_images for evaluation in outcome if evaluation.skipped_images), ())
     if skipped:
         print_note(f"left out {len(skipped)} unreadable images, such as {', '.join(skipped[:3])}")
+    if output is not None:
+        output.write(to_yaml(outcome.evaluations[0], command).encode())
+    _show(outcome, output, json=json, alone=alone)
 
 
 def _show(outcome: Evaluations, output: Output | None, *, json: bool, alone: bool) -> None:

@@ -63,9 +63,17 @@ def create_model(
         chosen["stem"] = resolve_stem(chosen["stem"], entry.stems, image_size)
     told = {"classes": classes} if entry.zero_shot else {}
     model = entry.factory(num_classes=outputs, image_size=image_size, **chosen, **told)
+    model.config = _config(entry, outputs, image_size, chosen)  # type: ignore[assignment]
+    if checkpoint is not None:
+        load_checkpoint(model, checkpoint)
+    return model
+
+
+def _config(entry: ModelEntry, outputs: int, image_size: int, chosen: dict[str, Any]) -> ModelConfig:
+    """What is known of a network that was built with these options."""
     cifar100 = not entry.own_weights and (entry.input_size, outputs) == (CIFAR100.size, CIFAR100.num_classes)
-    model.config = ModelConfig(  # type: ignore[assignment]
-        name=name,
+    return ModelConfig(
+        name=entry.name,
         family=entry.family,
         input_size=image_size,
         num_classes=outputs,
@@ -77,9 +85,6 @@ def create_model(
         adaptation=STEMS[chosen["stem"]].text if entry.stems else "none: the same layers at every image size",
         options=chosen,
     )
-    if checkpoint is not None:
-        load_checkpoint(model, checkpoint)
-    return model
 
 
 def without_image_size(options: Mapping[str, Any]) -> Mapping[str, Any]:
