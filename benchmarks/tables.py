@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks import tables_imagenet
 from lst_robust.analysis.published import PublishedResult, published_results
 from lst_robust.benchmark import CLEAN
 from lst_robust.published import ALEXNET, GROUPS, PRINTED, SOURCES, pipeline_difference, published_models
@@ -185,6 +186,11 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "preprocess": ("identity.md", preprocess),
     "mutants": ("mutants.md", mutants),
     "faults": ("faults.md", faults),
+    "many": ("imagenet-c.md", tables_imagenet.many),
+    "leaderboard": ("imagenet-c.md", tables_imagenet.leaderboard),
+    "leaderboard_clean": ("imagenet-c.md", tables_imagenet.clean),
+    "leaderboard_protocols": ("imagenet-c.md", tables_imagenet.protocols),
+    "leaderboard_resolution": ("imagenet-c.md", tables_imagenet.resolution),
     "published": ("published.md", published),
     "pipelines": ("published.md", pipelines),
     "corruptions": ("performance.md", corruptions),
