@@ -236,7 +236,7 @@ FOLDERS = {
     "no test folder": (lambda data: shutil.rmtree(data / "test"), "no folder test or val in data"),
     "a test folder that is a file": (lambda data: replaced_by_file(data / "test"), "no folder test or val in data"),
     "an empty folder": (lambda data: (shutil.rmtree(data), data.mkdir()), "no folder test or val in data"),
-    "a file": (replaced_by_file, "no data folder data"),
+    "a file": (replaced_by_file, "data is no shard: give a folder"),
     "a link that leads to itself": (lambda data: (shutil.rmtree(data), data.symlink_to("data")), "no data folder data"),
     "nothing": (shutil.rmtree, "no data folder data"),
 }
