@@ -15,7 +15,7 @@ from threading import RLock
 from typing import NamedTuple
 
 from lst_robust.arguments import choices, text, whole_numbers, wrong
-from lst_robust.errors import UsageError, one_line
+from lst_robust.errors import UsageError, message_of
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def load_plugins() -> None:
             try:
                 plugin.load()
             except Exception as error:  # the plugin's own code: anything can happen in it
-                reason = one_line(" ".join(str(error).split()))
+                reason = message_of(error)
                 logger.warning(
                     "the corruptions of the plugin %s (%s) are left out, because it cannot be imported (%s: %s)",
                     *(plugin.name, plugin.value, type(error).__name__, reason),

@@ -65,9 +65,13 @@ def reason_of(error: Exception) -> str:
     """Why something failed, in one line: an error of this package says it itself, another one with its type."""
     if isinstance(error, LstRobustError):
         return str(error)
-    text = " ".join(str(error).split())[:MAX_REASON]
     kind = "not enough memory" if isinstance(error, MemoryError) else type(error).__name__
-    return one_line(f"{kind}: {text}" if text else kind)
+    return f"{kind}: {message_of(error)}" if str(error).strip() else kind
+
+
+def message_of(error: BaseException, longest: int = MAX_REASON) -> str:
+    """What another's error says, as one line of at most so many characters; its type where it says nothing."""
+    return one_line(" ".join(str(error).split())[:longest]) or type(error).__name__
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:

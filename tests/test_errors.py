@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from lst_robust import errors
-from lst_robust.errors import LstRobustError, UsageError, one_line, unknown_name
+from lst_robust.errors import (
+    MAX_REASON,
+    LstRobustError,
+    UsageError,
+    message_of,
+    one_line,
+    reason_of,
+    unknown_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +64,17 @@ def test_an_unknown_name_offers_the_nearest_or_all_or_their_number():
 
 def test_an_endless_name_is_cut():
     assert len(str(unknown_name("style", "x" * 5000, ["a"]))) < 200
+
+
+def test_what_anothers_error_says_is_one_line_that_is_not_too_long():
+    assert message_of(OSError("no\n  network")) == "no network"
+    assert message_of(KeyError()) == "KeyError", "one that says nothing is named"
+    assert len(message_of(OSError("x" * 1000))) == MAX_REASON
+    assert message_of(OSError("abc"), 2) == "ab"
+
+
+def test_the_reason_of_a_failure_names_the_kind_of_anothers_error():
+    assert reason_of(UsageError("choose another")) == "choose another"
+    assert reason_of(ValueError("no\nnumber")) == "ValueError: no number"
+    assert reason_of(KeyError()) == "KeyError"
+    assert reason_of(MemoryError()) == "not enough memory"

@@ -31,7 +31,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from lst_robust.errors import LstRobustError, one_line
+from lst_robust.errors import LstRobustError, message_of, one_line
 from lst_robust.runtime.interruption import Interruption, check_interrupted
 from lst_robust.runtime.rank import is_leader
 
@@ -85,7 +85,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         except Exception as error:
             if os.environ.get("LST_ROBUST_DEBUG"):
                 raise
-            reason = " ".join(str(error).split())[:MAX_REASON]
+            reason = message_of(error, MAX_REASON)
             print_error(f"unexpected {type(error).__name__}: {reason} (set LST_ROBUST_DEBUG=1 to see where)")
             raise typer.Exit(LstRobustError.exit_code) from error
 

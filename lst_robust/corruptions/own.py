@@ -26,7 +26,7 @@ from lst_robust.benchmark import CORRUPTIONS, OWN_GROUP, SEVERITIES, add_corrupt
 from lst_robust.corruptions.base import Apply, Corruption, Draw, Draws, Kernel, checked_result
 from lst_robust.corruptions.presets import PRESETS
 from lst_robust.corruptions.streams import Streams
-from lst_robust.errors import LstRobustError, UsageError, unknown_name
+from lst_robust.errors import LstRobustError, UsageError, message_of, unknown_name
 from lst_robust.runtime.code_digest import plugin_code_of
 
 F = TypeVar("F", bound=Callable[..., np.ndarray])
@@ -136,7 +136,7 @@ def guarded(name: str, work: Callable[[np.ndarray, Streams], Any]) -> Callable[[
         except (LstRobustError, MemoryError):
             raise
         except Exception as error:  # the user's own code: anything can happen in it
-            reason, (height, width) = " ".join(str(error).split())[:MAX_REASON], images.shape[1:3]
+            reason, (height, width) = message_of(error, MAX_REASON), images.shape[1:3]
             raise UsageError(
                 f"corruption {name} failed on images of {width}x{height} pixels ({type(error).__name__}: {reason}): "
                 "correct its code"

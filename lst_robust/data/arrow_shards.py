@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from lst_robust.data.image_columns import Columns, bytes_of, find_columns, members_of
 from lst_robust.data.shards import Container, Member
-from lst_robust.errors import DataError
+from lst_robust.errors import DataError, message_of
 
 FILE_FORM = b"ARROW1"  # at the start of a file of the other form that Arrow has
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -68,7 +68,7 @@ def _batches(shard: Path) -> list[pa.RecordBatch]:
             return [reader.get_batch(number) for number in range(reader.num_record_batches)]
         batches = list(pa.ipc.open_stream(mapped))
     except (pa.ArrowException, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = message_of(error)
         raise DataError(f"{shard} ends early, or is no Arrow file ({reason}): {ADVICE}") from error
     if not ended:
         raise DataError(f"{shard} ends early, without Arrow's mark of the end: {ADVICE}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from lst_robust.data.decode import decode, decode_whole
 from lst_robust.data.source import ImageSource, decode_each
-from lst_robust.errors import UsageError
+from lst_robust.errors import UsageError, message_of
 from lst_robust.geometry import Geometry, as_they_are, centre_crop
 
 
@@ -64,5 +64,5 @@ class EncodedSource(ImageSource):
         try:
             return decode_whole(self.encoded(index))
         except Exception as error:  # decoders raise anything on damaged files
-            failed = self._unreadable(index, " ".join(str(error).split()) or type(error).__name__)
+            failed = self._unreadable(index, message_of(error))
             raise self._unreadable_error([failed]) from error

@@ -19,7 +19,7 @@ from pyarrow import parquet
 from lst_robust.data.image_columns import Columns, bytes_of, find_columns, members_of
 from lst_robust.data.shards import Container, Member
 from lst_robust.data.spool import Spool
-from lst_robust.errors import DataError
+from lst_robust.errors import DataError, message_of
 
 ROWS = 16  # unpacked at a time
 LABEL_ROWS = 4096
@@ -122,5 +122,5 @@ def _parts(
 
 
 def _damaged(shard: Path, error: Exception) -> DataError:
-    reason = " ".join(str(error).split())[:200]
+    reason = message_of(error)
     return DataError(f"{shard} ends early, or is no Parquet file ({reason}): {ADVICE}")

@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 from lst_robust.arguments import choice, instance
 from lst_robust.data.kind import DatasetConfig, DatasetKind
 from lst_robust.data.subset import Subset
-from lst_robust.errors import UsageError, one_line
+from lst_robust.errors import UsageError, message_of
 from lst_robust.schema import first_mistake
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ def _register_entry_points() -> None:
                 if not isinstance(offered, ModuleType):
                     register_dataset(offered)
             except Exception as error:  # other people's code may raise anything
-                reason = one_line(" ".join(str(error).split()))
+                reason = message_of(error)
                 logger.warning(
                     "the data set %s (%s) is left out, because it cannot be used (%s: %s)",
                     *(entry.name, entry.value, type(error).__name__, reason),

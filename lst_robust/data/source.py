@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError, message_of
 from lst_robust.geometry import Geometry, as_they_are
 
 CACHE_BYTES = 2**28  # CIFAR's 60,000 fit; ImageNet (7.5 GB at 224 px) is kept on disk, so that 2 GB of memory do
@@ -249,7 +249,7 @@ def decode_each(
         try:
             images[position] = decode(index)
         except Exception as error:  # decoders raise anything on damaged files: OSError, SyntaxError, struct.error, ...
-            return index, " ".join(str(error).split()) or type(error).__name__
+            return index, message_of(error)
         return None
 
     if workers > 1 and len(indices) > 1:

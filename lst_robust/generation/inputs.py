@@ -16,7 +16,7 @@ from lst_robust.data.class_folders import FileSource, class_folders, files_by_cl
 from lst_robust.data.decode import decode_whole, opened
 from lst_robust.data.image_folder import SPLIT_FOLDERS
 from lst_robust.data.source import without_unreadable
-from lst_robust.errors import DataError, UsageError
+from lst_robust.errors import DataError, UsageError, message_of
 from lst_robust.suites import Suite
 
 KEEP = "keep"
@@ -57,7 +57,7 @@ class KeptSizes(FileSource):
             try:
                 images[place] = decode_whole(self._folder / self._paths[index])
             except Exception as error:  # decoders raise anything on damaged files
-                failed.append((index, " ".join(str(error).split()) or type(error).__name__))
+                failed.append((index, message_of(error)))
         return images, failed
 
 

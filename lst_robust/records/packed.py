@@ -19,7 +19,7 @@ from pyarrow import parquet
 from pydantic import ValidationError
 
 from lst_robust.benchmark import CLEAN_CELL, Cell, known_corruptions
-from lst_robust.errors import DataError
+from lst_robust.errors import DataError, message_of
 from lst_robust.records.cell_file import checked_record
 from lst_robust.records.record import Record, packed, packed_classes, packed_confidences
 from lst_robust.records.run_file import RunFile
@@ -166,4 +166,4 @@ def _sha256(content: bytes) -> bytes:
 def _refused(path: Path, error: Exception) -> DataError:
     if isinstance(error, OSError) and error.strerror:
         return DataError(f"{path}: cannot be read ({error.strerror})")
-    return DamagedError(f"{path}: damaged ({' '.join(str(error).split())[:200]})")
+    return DamagedError(f"{path}: damaged ({message_of(error)})")

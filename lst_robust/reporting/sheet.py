@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lst_robust.benchmark import SEVERITIES, groups
 from lst_robust.corruptions import corrupt
 from lst_robust.data.decode import decode
-from lst_robust.errors import DataError
+from lst_robust.errors import DataError, message_of
 from lst_robust.generation.inputs import cut_from, decode_whole
 from lst_robust.geometry import centre_crop
 
@@ -49,7 +49,7 @@ def draw_sheet(
     try:
         pixels = decode_whole(image) if size is None else decode(image, centre_crop(size, cut_from(size)))
     except Exception as error:  # decoders raise anything on damaged files
-        raise DataError(f"{image} cannot be read as an image ({' '.join(str(error).split())})") from error
+        raise DataError(f"{image} cannot be read as an image ({message_of(error)})") from error
     height, width = pixels.shape[:2]
     facts = f"{width} x {height} pixels, preset {preset}, style {style}, seed {seed}"
     shown = {

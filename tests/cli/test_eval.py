@@ -190,19 +190,24 @@ def finish(process) -> dict:
     return json.loads(stdout)
 
 
-def test_killed_and_started_again_it_ends_with_the_same_numbers(tiny, tmp_path):
-    asked = ("eval", *ALEXNET, "--suite", str(tiny), "--json", "--results-dir")
-    whole = finish(command(*asked, "whole", folder=tmp_path))
-    for kill_at in sorted(random.sample(range(1, 90), 2)):
-        process = command(*asked, "killed", folder=tmp_path)
-        while files_of_cells(tmp_path / "killed") < kill_at and process.poll() is None:
+def assert_kills_lose_nothing(asked: tuple[str, ...], cells: int, folder: Path) -> None:
+    """An evaluation of so many cells that is killed at two random moments, and started again each time, ends with the
+    numbers of one that nothing happened to, and measures no cell twice."""
+    whole = finish(command(*asked, "whole", folder=folder))
+    for kill_at in sorted(random.sample(range(1, cells - 6), 2)):
+        process = command(*asked, "killed", folder=folder)
+        while files_of_cells(folder / "killed") < kill_at and process.poll() is None:
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    finished = records(tmp_path / "killed")
-    assert 0 < len(finished) < 96
-    assert finish(command(*asked, "killed", folder=tmp_path)) == whole
-    assert finished.items() <= records(tmp_path / "killed").items(), "a finished cell was measured again"
+    finished = records(folder / "killed")
+    assert 0 < len(finished) < cells
+    assert finish(command(*asked, "killed", folder=folder)) == whole
+    assert finished.items() <= records(folder / "killed").items(), "a finished cell was measured again"
+
+
+def test_killed_and_started_again_it_ends_with_the_same_numbers(tiny, tmp_path):
+    assert_kills_lose_nothing(("eval", *ALEXNET, "--suite", str(tiny), "--json", "--results-dir"), 96, tmp_path)
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

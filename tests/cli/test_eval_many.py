@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import random
-import signal
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_eval import files_of_cells, finish
-from tests.fixtures.commands import PUBLISHED, command, parsed, records
+from tests.cli.test_eval import assert_kills_lose_nothing
+from tests.fixtures.commands import PUBLISHED, parsed
 
 NET = """
 import torch
 from torch import nn
 
 class Mean(nn.Module):
-    def __init__(self, seed):
+    def __init__(self, seed, classes=10):
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
-        self.weight = nn.Parameter(torch.randn(10, 3 * 64, generator=generator))
+        self.weight = nn.Parameter(torch.randn(classes, 3 * 64, generator=generator))
 
     def forward(self, x):
         return nn.functional.adaptive_avg_pool2d(x, 8).flatten(1) @ self.weight.T
@@ -34,7 +31,7 @@ class Breaking(Mean):
         return super().forward(x)
 
 def one(num_classes, image_size, weights=""):
-    return Mean(1)
+    return Mean(1, num_classes)
 
 def two(num_classes, image_size, weights=""):
     return Mean(2)
@@ -112,16 +109,17 @@ def test_what_is_wrong_with_all_gets_one_line_and_its_code(run, arguments, code,
     assert words in result.stderr and result.stderr.count("error:") == 1 and result.stdout == ""
 
 
+def test_a_network_for_other_classes_is_named_and_the_others_go_on(run, nets, draw_images, tmp_path):
+    """The AlexNet of digits on images of cats and dogs."""
+    draw_images(1)
+    asked = ("-m", "@nets.txt", *WEIGHTS, "-s", "imagefolder", "--data-dir", str(tmp_path / "images"), *CELLS, "--json")
+    result = run("eval", *asked)
+    assert result.exit_code == 3
+    assert [entry["model"] for entry in json.loads(result.stdout)] == ["net.py:one"]
+    [line] = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert "alexnet failed" in line and "trained for 10 classes" in line and "has 2 (cat, dog)" in line
+
+
 def test_killed_at_any_moment_it_ends_with_the_same_numbers(nets, tiny, tmp_path):
-    asked = ("eval", "-m", "@nets.txt", "-m", "net.py:two", *WEIGHTS, "--suite", str(tiny), "--json", "--results-dir")
-    whole = finish(command(*asked, "whole", folder=tmp_path))
-    for kill_at in sorted(random.sample(range(1, 280), 2)):
-        process = command(*asked, "killed", folder=tmp_path)
-        while files_of_cells(tmp_path / "killed") < kill_at and process.poll() is None:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    finished = records(tmp_path / "killed")
-    assert 0 < len(finished) < 3 * 96
-    assert finish(command(*asked, "killed", folder=tmp_path)) == whole
-    assert finished.items() <= records(tmp_path / "killed").items(), "a finished cell was measured again"
+    three = ("-m", "@nets.txt", "-m", "net.py:two", *WEIGHTS)
+    assert_kills_lose_nothing(("eval", *three, "--suite", str(tiny), "--json", "--results-dir"), 3 * 96, tmp_path)

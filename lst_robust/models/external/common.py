@@ -10,11 +10,10 @@ from typing import get_args
 import torch
 from torch import nn
 
-from lst_robust.errors import CheckpointError, UsageError
+from lst_robust.errors import CheckpointError, UsageError, message_of
 from lst_robust.geometry import Geometry, Interpolation
 
 ON_META = "meta"  # torch's device of tensors without values
-MAX_REASON = 200  # characters of another's error
 
 
 def square_geometry(name: str, size: tuple[int, int], resize: int, interpolation: str, crop: str) -> Geometry:
@@ -37,15 +36,10 @@ def standard_output_for_results() -> Iterator[None]:
         yield
 
 
-def reason(error: BaseException) -> str:
-    """The text of another's error as one line that is not too long."""
-    return " ".join(str(error).split())[:MAX_REASON] or type(error).__name__
-
-
 def not_downloaded(name: str, error: BaseException) -> CheckpointError:
     return CheckpointError(
-        f"the weights of {name} cannot be downloaded ({reason(error)}): fetch them where there is a network, or give "
-        "their file with --checkpoint"
+        f"the weights of {name} cannot be downloaded ({message_of(error)}): fetch them where there is a network, or "
+        "give their file with --checkpoint"
     )
 
 
@@ -68,7 +62,7 @@ def taking(model: nn.Module, name: str, image_size: int) -> nn.Module:
         output(model, image_size)
     except (RuntimeError, ValueError, AssertionError) as error:
         raise UsageError(
-            f"{name} cannot take images of {image_size} pixels ({' '.join(str(error).split())}): choose a suite of "
+            f"{name} cannot take images of {image_size} pixels ({message_of(error)}): choose a suite of "
             "another size, --preprocess model, or another model"
         ) from error
     return model

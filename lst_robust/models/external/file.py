@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from lst_robust.errors import UsageError
+from lst_robust.errors import UsageError, message_of
 from lst_robust.models.entry import ModelEntry
 from lst_robust.models.external.common import ON_META, output, standard_output_for_results
 
@@ -50,8 +50,8 @@ def _build(path: Path, function: str, *, num_classes: int, image_size: int, **op
     except UsageError:
         raise
     except (Exception, SystemExit) as error:  # the file's own code: anything can happen in it
-        reason = " ".join(str(error).split())
-        raise UsageError(f"{path}:{function} failed ({type(error).__name__}: {reason}): correct its code") from error
+        failed = f"{path}:{function} failed ({type(error).__name__}: {message_of(error)})"
+        raise UsageError(f"{failed}: correct its code") from error
     if found not in (f"(2, {num_classes})", ON_META):
         raise UsageError(
             f"{path}:{function}: its network makes {found} of two images: it must make a tensor (2, {num_classes}) of "

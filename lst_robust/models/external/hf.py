@@ -14,13 +14,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from lst_robust.errors import CheckpointError, UsageError
+from lst_robust.errors import CheckpointError, UsageError, message_of
 from lst_robust.geometry import Geometry
 from lst_robust.models.entry import ModelEntry
 from lst_robust.models.external.common import (
     has_own_weights,
     on_meta,
-    reason,
     taking,
 )
 from lst_robust.models.external.hub import (
@@ -81,7 +80,7 @@ def entry(name: str, model: str) -> ModelEntry:
             return taking(classifier, name, image_size)
         except (AttributeError, TypeError, IndexError, KeyError) as error:
             raise UsageError(
-                f"{name} does not make logits of images alone ({reason(error)}): choose another model"
+                f"{name} does not make logits of images alone ({message_of(error)}): choose another model"
             ) from error
 
     import transformers
@@ -200,14 +199,14 @@ def _one_line(name: str, place: Place) -> Iterator[None]:
             yield
     except OSError as error:
         if place.folder:
-            raise CheckpointError(f"{name} cannot be read ({reason(error)}): copy its files again") from error
+            raise CheckpointError(f"{name} cannot be read ({message_of(error)}): copy its files again") from error
         raise not_fetched(name, place, error) from error
     except SafetensorError as error:
-        raise CheckpointError(f"{name} has damaged weights ({reason(error)}): copy its files again") from error
+        raise CheckpointError(f"{name} has damaged weights ({message_of(error)}): copy its files again") from error
     except Exception as error:  # of a library that meets somebody else's file
         raise UsageError(
-            f"transformers cannot build an image classifier of {name} ({reason(error)}), and code of a repository is "
-            "never run: choose another model"
+            f"transformers cannot build an image classifier of {name} ({message_of(error)}), and code of a repository "
+            "is never run: choose another model"
         ) from error
     finally:
         logging.set_verbosity(before)

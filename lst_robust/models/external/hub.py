@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from lst_robust.errors import CheckpointError, UsageError
-from lst_robust.models.external.common import reason, standard_output_for_results
+from lst_robust.errors import CheckpointError, UsageError, message_of
+from lst_robust.models.external.common import standard_output_for_results
 
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 SAFE = ("model.safetensors", "model.safetensors.index.json")  # the second, where the weights are in several files
@@ -95,7 +95,7 @@ def _fetched(name: str, place: Place) -> bool:
 def not_fetched(name: str, place: Place, error: BaseException) -> CheckpointError:
     """That a repository's files are neither in the cache nor to be had."""
     at = f" --revision {place.revision}" if place.revision else ""
-    said = reason(error).split(". ")[0]
+    said = message_of(error).split(". ")[0]
     return CheckpointError(
         f"{name} is not in the cache and cannot be fetched ({said}): where there is a network, run `hf "
         f"download {place.where}{at}` and copy the folder of HF_HOME here, or copy the files and give their folder"

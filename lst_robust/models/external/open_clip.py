@@ -21,13 +21,12 @@ from torch import nn
 from torch.nn import functional
 
 from lst_robust.data.imagenet import wnids
-from lst_robust.errors import CheckpointError, UsageError, unknown_name
+from lst_robust.errors import CheckpointError, UsageError, message_of, unknown_name
 from lst_robust.geometry import Geometry
 from lst_robust.models.entry import ModelEntry
 from lst_robust.models.external.common import (
     has_own_weights,
     on_meta,
-    reason,
     square_geometry,
     standard_output_for_results,
     taking,
@@ -181,8 +180,8 @@ def _weights_file(name: str, structure: str, weights: str) -> str:
         repository = str(stated.get("hf_hub", "")).rpartition("/")[0]
         how = f"run `hf download {repository}` and copy the folder of HF_HOME here" if repository else "fetch them"
         raise CheckpointError(
-            f"{name} is not in the cache and cannot be fetched ({reason(error)}): where there is a network, {how}, or "
-            f"give the file of its weights, open_clip:{structure}/FILE"
+            f"{name} is not in the cache and cannot be fetched ({message_of(error)}): where there is a network, {how}, "
+            f"or give the file of its weights, open_clip:{structure}/FILE"
         ) from error
 
 
@@ -232,15 +231,15 @@ def _one_line(name: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise CheckpointError(
-            f"{name} needs files that are not in the cache ({reason(error)}): fetch them where there is a network, and "
-            "copy the folder of HF_HOME here"
+            f"{name} needs files that are not in the cache ({message_of(error)}): fetch them where there is a network, "
+            "and copy the folder of HF_HOME here"
         ) from error
     except UnpicklingError as error:
         raise CheckpointError(
             f"the weights of {name} cannot be loaded: their file is damaged or holds more than tensors (code could run)"
         ) from error
     except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError, EOFError) as error:
-        raise CheckpointError(f"the weights of {name} cannot be loaded ({reason(error)}): give others") from error
+        raise CheckpointError(f"the weights of {name} cannot be loaded ({message_of(error)}): give others") from error
     finally:
         root.setLevel(before)
         root.removeHandler(handler)

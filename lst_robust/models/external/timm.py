@@ -8,14 +8,13 @@ from typing import Any
 
 from torch import nn
 
-from lst_robust.errors import CheckpointError, UsageError, unknown_name
+from lst_robust.errors import CheckpointError, UsageError, message_of, unknown_name
 from lst_robust.geometry import Geometry
 from lst_robust.models.entry import ModelEntry
 from lst_robust.models.external.common import (
     has_own_weights,
     not_downloaded,
     on_meta,
-    reason,
     square_geometry,
     taking,
 )
@@ -146,7 +145,7 @@ def _placed_entry(name: str, model: str) -> ModelEntry:
         except OSError as error:
             raise not_fetched(name, place, error) from error
         except (RuntimeError, AttributeError, KeyError, TypeError, ValueError) as error:  # of shapes, names, arguments
-            raise CheckpointError(f"{name}: its weights do not fit {architecture} ({reason(error)})") from error
+            raise CheckpointError(f"{name}: its weights do not fit {architecture} ({message_of(error)})") from error
         return taking(built, name, image_size)
 
     return ModelEntry(
@@ -178,7 +177,9 @@ def _description(name: str, place: Place) -> tuple[dict[str, Any], str]:
             stated, architecture, _ = (load_model_config_from_path if place.folder else load_model_config_from_hf)(at)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         hint = f"hf:{place.where}" if place.folder else f"hf:{at}"
-        raise UsageError(f"{name}: its config.json is not in timm's format ({reason(error)}): try {hint}") from error
+        raise UsageError(
+            f"{name}: its config.json is not in timm's format ({message_of(error)}): try {hint}"
+        ) from error
     except Exception as error:  # of the hub's client, see require_safetensors
         raise not_fetched(name, place, error) from error
     if not timm.is_model(architecture):

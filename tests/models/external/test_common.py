@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lst_robust.errors import UsageError
-from lst_robust.models.external.common import MAX_REASON, on_meta, output, reason, square_geometry, taking
+from lst_robust.models.external.common import on_meta, output, square_geometry, taking
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,6 @@ def test_a_geometry_that_cannot_be_applied_is_refused(size, resize, interpolatio
         UsageError, match=r"net states a preprocessing that cannot be applied here \(.*--preprocess suite"
     ):
         square_geometry("net", size, resize, interpolation, crop)
-
-
-def test_anothers_error_is_one_line_that_is_not_too_long():
-    assert reason(OSError("no\n  network")) == "no network"
-    assert reason(KeyError()) == "KeyError"
-    assert len(reason(OSError("x" * 1000))) == MAX_REASON
 
 
 def test_a_network_is_tried_in_evaluation_mode_and_left_as_it_was():
