@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 import lst_robust
-from lst_robust.analysis.collect import collect_summaries
 from lst_robust.analysis.metrics import METRICS
+from lst_robust.analysis.networks import collect_summaries
 from lst_robust.analysis.summary import Summary
 
 RESULTS = Path(__file__).parents[1] / "results"

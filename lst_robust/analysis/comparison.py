@@ -25,7 +25,7 @@ from lst_robust.analysis.metrics import image_metrics
 from lst_robust.analysis.normalisers import Choice, chosen_normaliser
 from lst_robust.analysis.protocols import protocol_differences, protocol_key
 from lst_robust.analysis.quantities import part
-from lst_robust.analysis.scores import Scores, all_corruptions, by_corruption, image_scores
+from lst_robust.analysis.scores import Scores, all_corruptions, by_corruption, image_scores, mean_scores
 from lst_robust.analysis.selection import choices, label, select
 from lst_robust.arguments import instance, text
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
@@ -196,7 +196,7 @@ def _compare(
     ]
     if len(pairs) == 1:
         return compared[0]
-    averaged = compare_scores(*(Scores(side[0].names, np.mean([s.values for s in side], axis=0)) for side in sides))
+    averaged = compare_scores(*(mean_scores(side) for side in sides))
     first, second = (run.run.model.name for run in pairs[0])
     return _comparison((first, second), pairs[0][0].run.protocol, normaliser, averaged, notes, compared)
 

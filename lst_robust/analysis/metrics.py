@@ -24,9 +24,10 @@ RESERVED = {
     "model", "model_name", "options", "checkpoint_sha256", "train_seed", "run", "suite", "suite_version",
     "suite_digest", "protocol", "data", "images", "n", "image_size", "preset", "style", "engine", "seed", "preprocess",
     "geometry", "pixels", "subset", "normaliser", "ce", "errors", "calibration", "notes", "intervals", "over_seeds",
-    "severities", "measure", "source", "published", CLEAN,
+    "severities", "measure", "source", "published", "trainings", CLEAN,
 }  # fmt: skip
 """What the JSON of a summary and the columns of a table are called besides; no metric can have such a name."""
+BESIDE = ("_low", "_high", "_sd")  # how the names of columns beside a metric's own end
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,7 @@ class Metric:
 
 def _calibration(quantity: str, group: str, decimals: int = 2) -> list[Metric]:
     """A quantity on the clean images, and its mean over all measured cells of the 19 corruptions."""
-    clean = Metric(
-        f"clean_{quantity}", f"clean {group}", "Clean", group, quantity, (CLEAN,), False, decimals, over_seeds=False
-    )
+    clean = Metric(f"clean_{quantity}", f"clean {group}", "Clean", group, quantity, (CLEAN,), False, decimals)
     corrupted = replace(
         clean, name=f"mean_{quantity}", title=f"mean {group}", short="Corrupted", corruptions=CORRUPTIONS
     )
@@ -124,7 +123,7 @@ _metrics = {
         ),
         Metric(
             name="relative_mce", title="relative mCE (15)", short="mCE", group="Relative", quantity="relative_ce",
-            corruptions=STANDARD_15, needs_normaliser=True, label="relative mCE", column=5, over_seeds=False,
+            corruptions=STANDARD_15, needs_normaliser=True, label="relative mCE", column=5,
         ),
         *_calibration("top5_error", "Top-5"),
         *_calibration("ece", "ECE"),
@@ -143,8 +142,7 @@ def register_metric(metric: Metric) -> Metric:
     instance("metric", metric, Metric, "give a Metric")
     if not isinstance(metric.name, str) or not NAME.fullmatch(metric.name):
         raise wrong("name", metric.name, "give lower-case letters, digits and underscores, a letter first")
-    ends = metric.name.removesuffix("_low").removesuffix("_high")
-    if metric.name in RESERVED | BUILT_IN | set(known_corruptions()) or ends != metric.name:
+    if metric.name in RESERVED | BUILT_IN | set(known_corruptions()) or metric.name.endswith(BESIDE):
         raise UsageError(f"name {metric.name!r} is taken or reserved: give the metric another name")
     quantity = QUANTITIES[choice("quantity", metric.quantity, QUANTITIES)]
     if yes_or_no("needs_normaliser", metric.needs_normaliser) != quantity.needs_normaliser:

@@ -73,3 +73,10 @@ def weighted(
         return Scores((), np.empty((0, 0)))
     bits = np.stack(list(wrong.values()), axis=1).astype(np.float64)
     return Scores(chosen, bits @ (100 * np.stack([weights[name] for name in chosen], axis=1)))
+
+
+def mean_scores(trainings: Sequence[Scores]) -> Scores:
+    """The mean score of each image over several runs, which have the same names."""
+    if len(trainings) == 1:
+        return trainings[0]
+    return Scores(trainings[0].names, np.mean([scores.values for scores in trainings], axis=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 
@@ -44,12 +45,28 @@ def select(runs: Iterable[MeasuredRun], selector: str) -> list[MeasuredRun]:
     return found
 
 
+def choose(runs: Sequence[MeasuredRun], selectors: Sequence[str]) -> list[MeasuredRun]:
+    """The runs that any of the selectors means, in their order; all for no selector. A selector is one of `matches`, or
+    a pattern of the model's name, such as "resnet*". Raises NothingToEvaluateError for a selector that means none."""
+    meant: set[int] = set()
+    for selector in selectors:
+        found = {index for index, measured in enumerate(runs) if _means(measured.run, selector)}
+        if not found:
+            select(runs, selector)  # which says what there is
+        meant |= found
+    return [measured for index, measured in enumerate(runs) if index in meant or not selectors]
+
+
 def choices(runs: Sequence[MeasuredRun]) -> str:
     """The runs as one line, such as `lst18@seed0@3fa9c1 (digits-c, n 500)`; the first ten of many."""
     lines = sorted(
         f"{label(run)} ({run.protocol.suite}, n {run.protocol.n}, seed {run.protocol.seed})" for run, _, _ in runs
     )
     return ", ".join(lines[:10]) + (f" and {len(lines) - 10} more" if len(lines) > 10 else "")
+
+
+def _means(run: Run, selector: str) -> bool:
+    return matches(run, selector) or fnmatch.fnmatchcase(run.model.name, selector)
 
 
 def _fits(run: Run, part: str) -> bool:

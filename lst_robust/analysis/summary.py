@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from lst_robust.analysis import statistics
 from lst_robust.analysis.metrics import METRICS, Metric, calibration_metrics, image_metrics
 from lst_robust.analysis.quantities import QUANTITIES, part, rise
-from lst_robust.analysis.scores import all_corruptions, image_scores
+from lst_robust.analysis.scores import all_corruptions, image_scores, mean_scores
 from lst_robust.arguments import instance
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.errors import UsageError
@@ -51,6 +52,7 @@ class Summary:
     calibration: the other metrics of the table, such as top-5 error and ECE.
     notes: why a number is None.
     intervals: None where they were left out.
+    trainings: those that the numbers are means of, see `lst_robust.analysis.folding`; empty for a single run.
     """
 
     run: str
@@ -66,6 +68,16 @@ class Summary:
     calibration: Mapping[str, float | None]
     notes: tuple[str, ...] = ()
     intervals: Intervals | None = None
+    trainings: tuple[Summary, ...] = ()
+
+    @property
+    def spreads(self) -> dict[str, statistics.Spread]:
+        """Of each metric, CE (as "ce.fog") and mean error (as "error.fog") that all trainings have: how far it differs
+        among them. Empty for a single run."""
+        of_each = [numbers(training) for training in self.trainings]
+        common = [name for name in of_each[0] if all(name in of_one for of_one in of_each)] if of_each else []
+        spreads = {name: statistics.spread([of_one[name] for of_one in of_each]) for name in common}
+        return {name: found for name, found in spreads.items() if found is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as `lst-robust eval --json` prints it. `model` is the label, and where that is not the model's
@@ -85,6 +97,7 @@ class Summary:
             "notes": list(self.notes),
             **({} if self.intervals is None else {"intervals": self.intervals.to_dict()}),
             **({} if self.label == self.model.name else {"model_name": self.model.name}),
+            **({"trainings": [training.to_dict() for training in self.trainings]} if self.trainings else {}),
         }
 
     @classmethod
@@ -107,6 +120,7 @@ class Summary:
                     "calibration": {metric.name: calibration.get(metric.name) for metric in calibration_metrics()},
                     "notes": data.get("notes", ()),
                     "intervals": None if ends is None else _intervals_from(ends),
+                    "trainings": tuple(cls.from_dict(training) for training in data.get("trainings", ())),
                 }
             )
         except (ValidationError, AttributeError) as error:
@@ -139,8 +153,21 @@ def summarise(
         errors={name: tuple(errors.get(Cell(name, severity)) for severity in SEVERITIES) for name in names},
         calibration=calibration(records),
         notes=_notes(errors, normaliser),
-        intervals=_intervals(records, normaliser) if intervals else None,
+        intervals=intervals_of([records], normaliser) if intervals else None,
     )
+
+
+def numbers(summary: Summary) -> dict[str, float]:
+    """Those that are defined, by name: the metrics, and of each corruption "ce.fog" and "error.fog", the latter over
+    the severities measured."""
+    means = {name: [error for error in row if error is not None] for name, row in summary.errors.items()}
+    found = {
+        **summary.metrics,
+        **summary.calibration,
+        **{part("ce", name): value for name, value in summary.ce.items()},
+        **{part("error", name): fmean(row) for name, row in means.items() if row},
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def calibration(records: Mapping[Cell, Record]) -> dict[str, float | None]:
@@ -158,14 +185,17 @@ def bootstrap_intervals(records: Mapping[Cell, Record], normaliser: Normaliser |
         instance("records", record, Record, advice)
     if normaliser is not None:
         instance("normaliser", normaliser, Normaliser, "give a Normaliser, or None")
-    return _intervals(records, normaliser).to_dict()
+    return intervals_of([records], normaliser).to_dict()
 
 
-def _intervals(records: Mapping[Cell, Record], normaliser: Normaliser | None) -> Intervals:
+def intervals_of(trainings: Sequence[Mapping[Cell, Record]], normaliser: Normaliser | None) -> Intervals:
+    """Over images, of the means over one or several trainings that were measured in the same cells; trainings: the
+    records of each."""
     metrics = [metric.name for metric in image_metrics()]
-    corruptions = all_corruptions(cell.corruption for cell in records)
+    corruptions = all_corruptions(cell.corruption for cell in trainings[0])
     ce = {name: part("ce", name) for name in corruptions}
-    scores = image_scores(records, normaliser, {*metrics, *ce.values()})
+    wanted = {*metrics, *ce.values()}
+    scores = mean_scores([image_scores(records, normaliser, wanted) for records in trainings])
     ends = statistics.intervals(scores.values).tolist() if scores.names else []
     found = {name: (low, high) for name, (low, high) in zip(scores.names, ends, strict=True)}
     return Intervals(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from lst_robust.analysis.collect import collect_summaries
+from lst_robust.analysis.networks import collect_summaries
 from lst_robust.analysis.published import published_results
 from lst_robust.analysis.statistics import Spread
 from lst_robust.analysis.summary import Summary
@@ -23,7 +24,8 @@ from lst_robust.reporting.tables import robustness_table, with_paper
 HELP = """Make the table of all evaluated models, one row a model, grouped as in the paper's Table 4.
 
 Rows of different protocols never share a group. The best value of each column is marked in each group.
-Means have their 95 % intervals (bootstrap over images); below the table stands the spread over training seeds.
+Means have their 95 % intervals (bootstrap over images). Where a network was trained with several seeds, its row holds
+the means over them, with ± their standard deviation; `--seeds` shows a row a training.
 
 `--published` shows other people's results below one's own: `robustbench`, `testbed` (imagenet-testbed), `paper`
 (Table 4) and `hendrycks` (AlexNet). They are another protocol than any of ours, so nothing is ranked across.
@@ -35,6 +37,7 @@ Means have their 95 % intervals (bootstrap over images); below the table stands 
 - `lst-robust table --suite digits-c --published paper`
 - `lst-robust table --published testbed --published robustbench --match 'resnet*'`
 - `lst-robust table --calibration`
+- `lst-robust table --seeds`
 """
 
 
@@ -71,6 +74,12 @@ def table_command(
             "--calibration/--no-calibration", help="Further columns: top-5 error, ECE (15 bins), Brier score."
         ),
     ] = False,
+    seeds: Annotated[
+        bool,
+        typer.Option(
+            "--seeds/--no-seeds", help="A row a training, in place of means over training seeds with ± their deviation."
+        ),
+    ] = False,
     normaliser: opt.Normaliser = "suite",
     results_dir: opt.ResultsDir = Path("results"),
     json: opt.Json = False,
@@ -78,15 +87,17 @@ def table_command(
     output = None if out_file is None else Output("--out", out_file, json=json)
     sets, patterns = with_paper(published or (), paper), match or ()
     others = published_results(sets, patterns, normaliser=normaliser)
-    summaries = _own(results_dir, suite, normaliser, intervals=intervals, needed=not others)
-    if json:
+    own = partial(_own, results_dir, suite, normaliser, intervals=intervals)
+    summaries = own(fold_seeds=not (seeds or json), needed=not others)
+    if json:  # one object a run, whatever the table shows
         print_json(_with_spreads(summaries) + [result.to_dict() for result in others])
         if output is None:
             return
+        summaries = summaries if seeds else own(fold_seeds=True, needed=False)
     table = robustness_table(
         summaries, published=sets, match=patterns, normaliser=normaliser, intervals=intervals, calibration=calibration
     )
-    rendered = render(table, format_, notes=seed_notes(summaries))
+    rendered = render(table, format_, notes=seed_notes(summaries) if seeds else ())
     if output is None and isinstance(rendered, str):
         typer.echo(rendered, nl=not rendered.endswith("\n"))
     elif output is None:
@@ -100,10 +111,12 @@ def table_command(
         output.say_written()
 
 
-def _own(results_dir: Path, suite: str | None, normaliser: str, *, intervals: bool, needed: bool) -> list[Summary]:
+def _own(
+    results_dir: Path, suite: str | None, normaliser: str, *, intervals: bool, fold_seeds: bool, needed: bool
+) -> list[Summary]:
     """One's own rows. needed: whether none is an error, because there is nothing else to show."""
     try:
-        return collect_summaries(results_dir, suite, normaliser, intervals=intervals)
+        return collect_summaries(results_dir, suite, normaliser, intervals=intervals, fold_seeds=fold_seeds)
     except NothingToEvaluateError as error:
         if needed:
             raise

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lst_robust.analysis.folding import trainings_of
 from lst_robust.analysis.metrics import METRICS, Metric, image_metrics, in_columns
-from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.statistics import Spread, spread
 from lst_robust.analysis.summary import Summary
 from lst_robust.reporting.tables import checked_summaries
@@ -19,21 +19,15 @@ def over_seeds(results: Sequence[Summary | Mapping[str, Any]]) -> list[dict[str,
     A seed that occurs with several checkpoints counts as often: they are different trainings.
     """
     summaries = checked_summaries(results)
-    trainings: dict[str, list[int]] = {}
-    for index, summary in enumerate(summaries):
-        if summary.model.train_seed is not None:
-            trainings.setdefault(_identity(summary), []).append(index)
     spreads: list[dict[str, Spread] | None] = [None] * len(summaries)
-    for indices in trainings.values():
-        runs = [summaries[index] for index in indices]
-        if len({run.model.train_seed for run in runs}) < 2:
-            continue
+    for group in trainings_of(summaries):
+        of_each = [summaries[index].metrics for index in group]
         found: dict[str, Spread] = {}
         for metric in _metrics():
-            values = [value for run in runs if (value := run.metrics.get(metric.name)) is not None]
-            whole = spread(values) if len(values) == len(runs) else None
+            values = [value for of_one in of_each if (value := of_one.get(metric.name)) is not None]
+            whole = spread(values) if len(values) == len(group) else None
             found |= {metric.name: whole} if whole else {}
-        for index in indices:
+        for index in group:
             spreads[index] = found
     return spreads
 
@@ -60,10 +54,3 @@ def _metrics() -> list[Metric]:
 
 def _numbers(metric: Metric, value: Spread) -> str:
     return f"{metric.label} {value.mean:.{metric.decimals}f} ± {value.std:.{metric.decimals}f}"
-
-
-def _identity(summary: Summary) -> str:
-    """What the trainings of one spread have in common: network, protocol, and the cells that were measured."""
-    measured = [(name, *(error is not None for error in row)) for name, row in sorted(summary.errors.items())]
-    protocol = (protocol_key(summary.protocol), summary.geometry, summary.pixels, summary.normaliser)
-    return repr((summary.model.name, sorted(summary.model.options.items()), protocol, measured))

@@ -17,6 +17,7 @@ import pandas as pd
 from lst_robust.analysis.metrics import METRICS
 from lst_robust.analysis.normalisers import OF_SUITE, Choice
 from lst_robust.analysis.published import PublishedResult, checked_sets, group_notes, group_of, published_results
+from lst_robust.analysis.quantities import part
 from lst_robust.analysis.scores import all_corruptions
 from lst_robust.analysis.summary import Summary
 from lst_robust.arguments import items, wrong, yes_or_no
@@ -29,17 +30,23 @@ from lst_robust.suites.normaliser import caution
 
 LEVELS = ("group", "quantity")  # of the columns
 ENDS = ("low", "high")  # of an interval: the columns "mce19_low" and "mce19_high" beside "mce19"
+SPREAD = "sd"  # the column "mce19_sd": the standard deviation over trainings, where a row is a mean over several
+TRAININGS = ("Trainings", "trainings")  # the column of their number, which is there where a row has any
 
 
 class TableGroup(NamedTuple):
-    """Rows that may be compared: `frame` has one row a model and the columns that hold a value; `intervals` holds
-    for some of them, by quantity, the lower and upper end of each row, NaN where there is none."""
+    """Rows that may be compared: `frame` has one row a model and the columns that hold a value. Others hold what
+    belongs to some of these values: `intervals`, by quantity, the lower and upper end of each row; `spreads`, by
+    quantity, the standard deviation over trainings of each row; `trainings` how many each row is the mean of. NaN
+    where there is none."""
 
     caption: str
     notes: tuple[str, ...]
     protocol: Mapping[str, str]
     frame: pd.DataFrame
     intervals: Mapping[str, tuple[list[float], list[float]]]
+    spreads: Mapping[str, list[float]]
+    trainings: list[float]
 
 
 class _Row(NamedTuple):
@@ -63,9 +70,11 @@ def robustness_table(
 
     The row index has the levels PROTOCOL and "model", the columns are those of `table_columns`; rows of one protocol
     stand together in the order given. Means of which results state the 95 % interval are followed by columns with its
-    ends (see ENDS), unless intervals is False. A corruption's column holds its CE, or without a normaliser its mean
-    error over the severities measured. A corruption that is not one of the papers' 19 has a column where a result has
-    it, which always holds mean errors. calibration=True appends the columns of calibration.
+    ends (see ENDS), unless intervals is False. Where a result is a mean over trainings, a value is followed by its
+    standard deviation over them (see SPREAD), and the last column, TRAININGS, has their number. A corruption's column
+    holds its CE, or without a normaliser its mean error over the severities measured. A corruption that is not one of
+    the papers' 19 has a column where a result has it, which always holds mean errors. calibration=True appends the
+    columns of calibration.
 
     published, match: other people's rows, each under the protocol of its source, see `published_results`; paper=True is
     published=["paper"], the LST-Net paper's Table 4. normaliser: of these rows only, since the results have theirs.
@@ -75,14 +84,16 @@ def robustness_table(
     summaries = checked_summaries(results)
     others = published_results(with_paper(published, paper), match, normaliser=normaliser)
     rows = [*map(_row, summaries), *map(_published_row, others)]
-    stated = {name for row in rows for name in row.numbers if intervals and row.numbers[name] is not None}
+    stated = {name for row in rows for name, value in row.numbers.items() if value is not None}
+    beside = (*(ENDS if intervals else ()), SPREAD)
     corruptions = all_corruptions(name for summary in summaries for name in summary.errors)
     columns = pd.MultiIndex.from_tuples(
         [
             (group, column)
             for group, name in table_columns(corruptions, calibration=calibration)
-            for column in (name, *(_end(name, end) for end in ENDS if _end(name, end) in stated))
-        ],
+            for column in (name, *(_beside(name, what) for what in beside if _beside(name, what) in stated))
+        ]
+        + [TRAININGS] * (TRAININGS[1] in stated),
         names=LEVELS,
     )
     first = {row.protocol: index for index, row in reversed(list(enumerate(rows)))}
@@ -104,17 +115,25 @@ def groups(table: pd.DataFrame) -> list[TableGroup]:
         whole = everything.dropna(axis="columns", how="all")
         if whole.columns.empty:  # published models without any number: a table needs a column
             whole = everything.iloc[:, :1]
-        present = {name: whole[group, name].tolist() for group, name in columns_of(whole)}
-        bounds = {
-            name: (present[_end(name, "low")], present[_end(name, "high")])
-            for name in present
-            if _end(name, "low") in present
-        }
-        ends = {_end(name, end) for name in bounds for end in ENDS}
-        frame = whole[[column for column in whole.columns if column[1] not in ends]]
         protocol = dict(zip(PROTOCOL, key, strict=True))
-        split.append(TableGroup(caption(protocol), _notes(protocol, frame, bool(bounds)), protocol, frame, bounds))
+        split.append(_group(protocol, whole))
     return split
+
+
+def _group(protocol: Mapping[str, str], whole: pd.DataFrame) -> TableGroup:
+    """whole: the rows of the group, without columns that hold nothing."""
+    present = {name: whole[group, name].tolist() for group, name in columns_of(whole)}
+    bounds = {
+        name: (present[_beside(name, "low")], present[_beside(name, "high")])
+        for name in present
+        if _beside(name, "low") in present
+    }
+    spreads = {name: present[_beside(name, SPREAD)] for name in present if _beside(name, SPREAD) in present}
+    trainings = present.get(TRAININGS[1], [math.nan] * len(whole))
+    aside = {_beside(name, end) for name in bounds for end in ENDS} | {_beside(name, SPREAD) for name in spreads}
+    frame = whole[[column for column in whole.columns if column[1] not in {*aside, TRAININGS[1]}]]
+    notes = _notes(protocol, frame, intervals=bool(bounds), spreads=bool(spreads))
+    return TableGroup(caption(protocol), notes, protocol, frame, bounds, spreads, trainings)
 
 
 def columns_of(frame: pd.DataFrame) -> list[tuple[str, str]]:
@@ -170,13 +189,16 @@ def checked_summaries(results: Iterable[Summary | Mapping[str, Any]]) -> list[Su
     return found
 
 
-def _end(quantity: str, end: str) -> str:
-    return f"{quantity}_{end}"
+def _beside(quantity: str, what: str) -> str:
+    """The column of what belongs to a quantity's values: an end of the interval, or the standard deviation."""
+    return f"{quantity}_{what}"
 
 
-def _without_end(column: str) -> str:
-    """The quantity whose value or end of an interval stands in a column."""
-    return column.removesuffix(_end("", "low")).removesuffix(_end("", "high"))
+def _quantity_of(column: str) -> str:
+    """The quantity to whose values a column belongs."""
+    for what in (*ENDS, SPREAD):
+        column = column.removesuffix(_beside("", what))
+    return column
 
 
 def _row(summary: Summary) -> _Row:
@@ -186,10 +208,16 @@ def _row(summary: Summary) -> _Row:
     numbers = {**summary.metrics, **summary.calibration}
     for name, ends in (summary.intervals.metrics if summary.intervals else {}).items():
         if ends is not None:
-            numbers |= {_end(name, end): value for end, value in zip(ENDS, ends, strict=True)}
+            numbers |= {_beside(name, end): value for end, value in zip(ENDS, ends, strict=True)}
+    spreads = {name: found.std for name, found in summary.spreads.items()}
+    numbers |= {
+        _beside(name, SPREAD): spreads[name] for name in METRICS if name in spreads and METRICS[name].over_seeds
+    }
     for name, errors in summary.errors.items():
         is_ce = has_ce and name in CORRUPTIONS
+        numbers[_beside(name, SPREAD)] = spreads.get(part("ce" if is_ce else "error", name))
         numbers[name] = summary.ce.get(name) if is_ce else _mean_error(errors, measured)
+    numbers[TRAININGS[1]] = len(summary.trainings) or None
     severities = [SEVERITIES[index] for index in measured]
     return _Row(stated_protocol(summary, severities, "ce" if has_ce else "error"), summary.label, numbers)
 
@@ -213,7 +241,7 @@ def _partial_means(table: pd.DataFrame) -> pd.DataFrame:
     quantities = [str(name) for name in table.columns.get_level_values("quantity")]
     keys = [tuple(entry[:-1]) for entry in table.index]
     for column, quantity in enumerate(quantities):
-        metric = metric_of(_without_end(quantity))
+        metric = metric_of(_quantity_of(quantity))
         if metric is None or metric.needs_normaliser or not metric.over_corruptions:
             continue
         over = [index for index, name in enumerate(quantities) if name in metric.corruptions]
@@ -230,7 +258,7 @@ def _mean_error(errors: Sequence[float | None], measured: Sequence[int]) -> floa
     return fmean(present) if present and len(present) == len(values) else None
 
 
-def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, intervals: bool) -> tuple[str, ...]:
+def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, *, intervals: bool, spreads: bool) -> tuple[str, ...]:
     notes = []
     quantities = [quantity for _, quantity in columns_of(frame)]
     if not protocol["source"] and (warned := caution(protocol["normaliser"])):
@@ -256,6 +284,8 @@ def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, intervals: bool) ->
         notes.append("Brier scores go from 0 to 2, the rest are percentages; ECE has 15 bins.")
     if higher := [f"{metric.group} {metric.short}" for metric in shown if not metric.lower_is_better]:
         notes.append(f"Higher is better: {', '.join(higher)}.")
+    if spreads:
+        notes.append("After ±: the standard deviation over trainings, whose number stands behind the model's name.")
     if intervals:
         notes.append("Two numbers after a mean: its 95 % interval, bootstrap over the images.")
     return tuple(notes)

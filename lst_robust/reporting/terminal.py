@@ -35,7 +35,7 @@ class TerminalTables:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for group in self._groups:
-            text = formatted(group, "[bold]{}[/bold]", "\n[dim]{:.1f}–{:.1f}[/dim]")
+            text = formatted(group, "[bold]{}[/bold]", "\n[dim]{:.1f}–{:.1f}[/dim]", spread="±{}")
             yield Text(group.caption, style="bold")
             upright = _upright(text)
             if Measurement.get(console, options.update(width=10_000), upright).maximum <= options.max_width:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lst_robust.analysis.collect import collect_runs, collect_summaries
+from lst_robust.analysis.collect import collect_runs
+from lst_robust.analysis.networks import collect_summaries
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import NothingToEvaluateError
 from lst_robust.records.store import Store

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import lst_robust
-from lst_robust.analysis.collect import collect_summaries
+from lst_robust.analysis.networks import collect_summaries
 from lst_robust.records.store import Store
 from lst_robust.suites import load_suite
 from tests.analysis.simulated import ALL_CELLS, HALF, measured, simulated, stored

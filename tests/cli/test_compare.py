@@ -28,7 +28,7 @@ def test_compare_two_seeds_of_two_models(run, tiny):
     assert run("baseline", "write", "-s", str(tiny), "--model", "alexnet", "--out", "baseline.json").exit_code == 0
     checked = run("check", "--baseline", "baseline.json", "-s", str(tiny), "--metric", "clean_error", "--json")
     assert [finding["model"] for finding in parsed(checked)["findings"]] == ["alexnet@seed0", "alexnet@seed1"]
-    table = run("table", "-s", str(tiny), "--format", "md").stdout
+    table = run("table", "-s", str(tiny), "--format", "md", "--seeds").stdout
     assert "alexnet on tiny, 2 trainings: clean " in table and "±" in table
     rows = json.loads(run("table", "-s", str(tiny), "--json").stdout)
     assert {row["over_seeds"]["clean_error"]["n"] for row in rows} == {2}

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import lst_robust
-from lst_robust.analysis.collect import collect_summaries
+from lst_robust.analysis.networks import collect_summaries
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, GROUPS, Cell
 from lst_robust.errors import DataError, UsageError
 from lst_robust.evaluation.cell_images import open_cell_images

@@ -15,7 +15,7 @@ from timm.data import create_transform, resolve_model_data_config
 from torch import nn
 
 import lst_robust
-from lst_robust.analysis.collect import collect_summaries
+from lst_robust.analysis.networks import collect_summaries
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import LstRobustError, UsageError
 from lst_robust.models import save_checkpoint

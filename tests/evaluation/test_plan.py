@@ -12,7 +12,7 @@ from torch import nn
 
 import lst_robust
 from lst_robust import workflow
-from lst_robust.analysis.collect import collect_summaries
+from lst_robust.analysis.networks import collect_summaries
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.data import digits as digits_module
 from lst_robust.errors import CheckpointError, DataError, UsageError

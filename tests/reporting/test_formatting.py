@@ -7,9 +7,12 @@ import io
 import pandas as pd
 import pytest
 
+from lst_robust.analysis.folding import folded as fold
+from lst_robust.analysis.summary import Summary
 from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.reporting import PROTOCOL, groups, render, robustness_table
 from lst_robust.reporting.tables import best
+from tests.reporting.conftest import make_result
 
 INTERVALS = {"mce19": [97.04, 101.06], "mce15": [95.0, 99.5], "clean_error": [3.5, 4.5], "relative_mce": None, "ce": {}}
 
@@ -63,3 +66,35 @@ def test_a_mean_that_is_not_shown_has_no_interval_either(result):
     table = robustness_table([part, result("b", 50, intervals=ends)])
     assert table["Error", "mean_corruption_error_low"].isna().tolist() == [True, False]
     assert render(table, "md").count("[50.0, 52.0]") == 1
+
+
+@pytest.fixture
+def folded() -> pd.DataFrame:
+    """A row of two trainings, whose mCE (19) are 99 and 101, beside a single one."""
+    trainings = [Summary.from_dict(make_result("a", base, train_seed=seed)) for seed, base in enumerate((40, 42))]
+    whole = fold(trainings, [{}, {}], None, intervals=False)
+    return robustness_table([whole, make_result("b", 50)])
+
+
+def test_csv_has_columns_for_spreads_and_their_number(folded):
+    back = pd.read_csv(io.StringIO(render(folded, "csv")))
+    assert back["model"].tolist() == ["a", "b"] and back["mce19"].tolist() == [100, 109]
+    assert back["mce19_sd"][0] == pytest.approx(2**0.5, abs=1e-6) and back["fog_sd"][0] == back["mce19_sd"][0]
+    assert back["trainings"][0] == 2 and back.loc[1, ["mce19_sd", "fog_sd", "trainings"]].isna().all()
+    assert back.columns[-1] == "trainings"
+
+
+@pytest.mark.parametrize(
+    ("format", "shown"),
+    [("md", "**100.00** ± 1.41 |"), ("latex", r"\textbf{100.00} ± 1.41"), ("html", "<strong>100.00</strong> ± 1.41<")],
+)
+def test_a_mean_over_trainings_has_its_standard_deviation(folded, format, shown):
+    text = render(folded, format)
+    assert shown.replace("±", r"$\pm$") in text or shown in text
+    assert "a (2 trainings)" in text and "b (" not in text and "standard deviation over trainings" in text
+
+
+def test_the_best_is_decided_by_the_means(folded):
+    (group,) = groups(folded)
+    assert best(group).loc["a"].all() and not best(group).loc["b"].any()
+    assert group.trainings[0] == 2 and group.spreads["mce15"][0] == pytest.approx(2**0.5)

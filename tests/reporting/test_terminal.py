@@ -8,6 +8,8 @@ import re
 import pytest
 from rich.console import Console
 
+from lst_robust.analysis.folding import folded
+from lst_robust.analysis.summary import Summary
 from lst_robust.reporting import render, robustness_table
 
 
@@ -77,3 +79,19 @@ def test_a_wide_terminal_has_all_columns_of_very_many_models(result):
     wide, narrow = (printed(render(table, "rich"), width) for width in (220, 100))
     assert "Zoom" in wide and "Only the means" not in wide
     assert "Zoom" not in narrow and narrow.count("m39") == 1
+
+
+def test_four_networks_of_several_trainings_stand_side_by_side_in_80_columns(result):
+    ends = {"mce19": [97.04, 101.06], "clean_error": [3.5, 4.5], "ce": {}}
+    whole = []
+    for name in ("lst20", "resnet20", "senet20", "cbam20"):
+        trainings = [
+            Summary.from_dict(result(name, base, train_seed=seed, intervals=ends, relative_mce=100 + base))
+            for seed, base in enumerate((40, 52, 70))
+        ]
+        whole.append(folded(trainings, [{}] * 3, None, intervals=False))
+    lines = printed(render(robustness_table(whole), "rich"), 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    (mce,) = [line for line in lines if line.startswith("mCE")]
+    assert mce.split() == ["mCE", "19", *["113.00±15.10"] * 4]
+    assert sum("lst20" in line for line in lines) == 1

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import lst_robust
-from lst_robust.analysis.collect import collect_summaries
+from lst_robust.analysis.networks import collect_summaries
 from lst_robust.models import save_checkpoint
 from tests.fixtures.commands import PUBLISHED
 from tests.fixtures.networks import classifier

@@ -1,0 +1,77 @@
+"""Several trainings of one network as one result: the means over its training seeds.
+
+Every number but the intervals is linear in the errors of the cells, so the mean of a number over the trainings is the
+number of the mean errors. The intervals are over images, as for one training: they are those of each image's mean
+score over the trainings. How far the trainings lie apart is another question, which `Summary.spreads` answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import TypeVar
+
+from lst_robust.analysis.protocols import protocol_key
+from lst_robust.analysis.summary import Summary, intervals_of
+from lst_robust.benchmark import Cell
+from lst_robust.records.record import Record
+from lst_robust.suites import Normaliser
+
+K = TypeVar("K")
+
+
+def trainings_of(summaries: Sequence[Summary]) -> list[list[int]]:
+    """The positions of the summaries that are trainings of one network under one protocol, on the same cells: groups of
+    two or more, of at least two different training seeds. A seed that occurs with several checkpoints counts as often:
+    they are different trainings."""
+    groups: dict[str, list[int]] = {}
+    for index, summary in enumerate(summaries):
+        if summary.model.train_seed is not None:
+            groups.setdefault(_network(summary), []).append(index)
+    return [group for group in groups.values() if len({summaries[index].model.train_seed for index in group}) > 1]
+
+
+def folded(
+    trainings: Sequence[Summary],
+    records: Sequence[Mapping[Cell, Record]],
+    normaliser: Normaliser | None,
+    *,
+    intervals: bool = True,
+) -> Summary:
+    """The means over trainings of one network (see `trainings_of`). records: of each of them, for the intervals.
+
+    `run` and `model` are those of the first, and the label is the network's name.
+    """
+    first = trainings[0]
+    return replace(
+        first,
+        label=first.model.name,
+        metrics=_means([training.metrics for training in trainings]),
+        ce=_means([training.ce for training in trainings]),
+        errors={
+            name: tuple(map(_mean, zip(*(training.errors[name] for training in trainings), strict=True)))
+            for name in first.errors
+        },
+        calibration=_means([training.calibration for training in trainings]),
+        notes=tuple(dict.fromkeys(note for training in trainings for note in training.notes)),
+        intervals=intervals_of(records, normaliser) if intervals else None,
+        trainings=tuple(trainings),
+    )
+
+
+def _means(numbers: Sequence[Mapping[K, float | None]]) -> dict[K, float | None]:
+    return {name: _mean([of_one[name] for of_one in numbers]) for name in numbers[0]}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """None where one of the trainings lacks it."""
+    present = [value for value in values if value is not None]
+    return fmean(present) if len(present) == len(values) else None
+
+
+def _network(summary: Summary) -> str:
+    """What the trainings of a network have in common: its name and options, the protocol, and the measured cells."""
+    measured = [(name, *(error is not None for error in row)) for name, row in sorted(summary.errors.items())]
+    protocol = (protocol_key(summary.protocol), summary.geometry, summary.pixels, summary.normaliser)
+    return repr((summary.model.name, sorted(summary.model.options.items()), protocol, measured))

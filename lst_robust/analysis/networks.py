@@ -1,0 +1,164 @@
+"""All networks of a results folder with their numbers, ready for a table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lst_robust.analysis.collect import MeasuredRun, collect_runs, run_normaliser
+from lst_robust.analysis.folding import folded, trainings_of
+from lst_robust.analysis.normalisers import Choice, chosen_normaliser
+from lst_robust.analysis.protocols import protocol_key
+from lst_robust.analysis.selection import choose
+from lst_robust.analysis.summary import Summary, summarise
+from lst_robust.arguments import yes_or_no
+from lst_robust.records.record import Protocol, other_files
+from lst_robust.suites import Normaliser, Suite
+
+
+@dataclass(frozen=True)
+class MeasuredNetwork:
+    """A network under one protocol: a run, or several of different training seeds.
+
+    summary: its numbers; means over the trainings where there are several, which are then `summary.trainings`.
+    runs: in the order of the trainings.
+    normaliser: by which its CEs are divided; None without one.
+    """
+
+    summary: Summary
+    runs: tuple[MeasuredRun, ...]
+    normaliser: Normaliser | None
+
+
+def collect_summaries(
+    results_dir: str | Path,
+    suite: str | Path | Suite | None,
+    normaliser: Choice,
+    *,
+    intervals: bool = True,
+    fold_seeds: bool = False,
+) -> list[Summary]:
+    """The summaries of `collect_networks`."""
+    networks = collect_networks(results_dir, suite, normaliser, intervals=intervals, fold_seeds=fold_seeds)
+    return [network.summary for network in networks]
+
+
+def collect_networks(
+    results_dir: str | Path,
+    suite: str | Path | Suite | None,
+    normaliser: Choice,
+    *,
+    intervals: bool = True,
+    fold_seeds: bool = False,
+    models: Sequence[str] = (),
+) -> list[MeasuredNetwork]:
+    """Every run of one suite (name, YAML file or `Suite`) or of every suite with records, with its summary.
+
+    normaliser: as `resolve_normaliser` takes it. fold_seeds: trainings of one network are one entry, see
+    `lst_robust.analysis.folding`. models: only these, see `selection.choose`; no name chooses all.
+    Models of which several runs share a protocol get a label that tells them apart; sorted by suite and label. Raises
+    NothingToEvaluateError when there is no record, or none of a model that is named.
+    """
+    intervals, chosen = yes_or_no("intervals", intervals), chosen_normaliser(normaliser)
+    runs = choose(collect_runs(results_dir, suite), models)
+    networks = []
+    divisors: dict[str, Normaliser | None] = {}  # one a suite, so that a missing suite is warned of once
+    for measured, pixels in zip(runs, _pixels_of_sets(runs), strict=True):
+        name = measured.run.protocol.suite
+        if name not in divisors:
+            divisors[name] = run_normaliser(chosen, measured)
+        summary = summarise(measured.run, measured.records, divisors[name], intervals=intervals)
+        networks.append(MeasuredNetwork(replace(summary, pixels=pixels), (measured,), divisors[name]))
+    networks = _told_apart(networks)
+    if fold_seeds:
+        networks = _told_apart(_folded(networks, intervals))
+    return sorted(networks, key=lambda network: (network.summary.protocol.suite, network.summary.label))
+
+
+def _folded(networks: Sequence[MeasuredNetwork], intervals: bool) -> list[MeasuredNetwork]:
+    """The trainings of a network stand where the first of them stood."""
+    groups = trainings_of([network.summary for network in networks])
+    first = {group[0]: group for group in groups}
+    others = {index for group in groups for index in group[1:]}
+    found = []
+    for index, network in enumerate(networks):
+        if index in others:
+            continue
+        if index in first:
+            trained = sorted((networks[i] for i in first[index]), key=lambda one: one.summary.model.train_seed or 0)
+            runs = tuple(run for one in trained for run in one.runs)
+            summary = folded(
+                [one.summary for one in trained],
+                [run.records for run in runs],
+                network.normaliser,
+                intervals=intervals,
+            )
+            network = MeasuredNetwork(summary, runs, network.normaliser)
+        found.append(network)
+    return found
+
+
+def _told_apart(networks: Sequence[MeasuredNetwork]) -> list[MeasuredNetwork]:
+    """Labels models that occur twice under one protocol with what differs: seed, options, weights, and where these are
+    equal, too, the run."""
+
+    def model(summary: Summary) -> tuple[object, ...]:
+        return summary.model.name, protocol_key(summary.protocol), summary.pixels
+
+    def trained(summary: Summary) -> tuple[object, ...]:
+        identity = summary.model
+        options = tuple(sorted(identity.options.items()))
+        return *model(summary), options, identity.train_seed, identity.checkpoint_sha256
+
+    of_model = Counter(model(network.summary) for network in networks)
+    of_training = Counter(trained(network.summary) for network in networks)
+
+    def told_apart(summary: Summary) -> Summary:
+        if of_model[model(summary)] == 1:
+            return summary
+        return replace(summary, label=_label(summary, with_run=of_training[trained(summary)] > 1))
+
+    return [replace(network, summary=told_apart(network.summary)) for network in networks]
+
+
+def _label(summary: Summary, with_run: bool) -> str:
+    """Such as "lst18 (seed 1, 3fa9c1)"; of several trainings "lst18 (tau=0.1)"."""
+    identity = summary.model
+    parts = [f"{name}={value}" for name, value in identity.options.items()]
+    if summary.trainings:
+        return f"{identity.name} ({', '.join(parts or [f'{len(summary.trainings)} trainings'])})"
+    parts += [] if identity.train_seed is None else [f"seed {identity.train_seed}"]
+    parts += [identity.checkpoint_sha256[:6], *([summary.run[:6]] if with_run else [])]
+    return f"{identity.name} ({', '.join(parts)})"
+
+
+def _pixels_of_sets(runs: Sequence[MeasuredRun]) -> list[str | None]:
+    """For each run a hash of its clean images, and where its cells were read from official files, of these as well.
+
+    Runs whose common cells have the same files are of one set, also where each has cells that the other lacks.
+    """
+    sets: list[tuple[Protocol, dict[str, str]]] = []
+    set_of_run = []
+    for measured in runs:
+        files = {cell.name: record.pixels for cell, record in measured.records.items() if record.pixels is not None}
+        fitting = (
+            index
+            for index, (protocol, known) in enumerate(sets)
+            if protocol == measured.run.protocol and not other_files(known, files)
+        )
+        index = next(fitting, len(sets))
+        if index == len(sets):
+            sets.append((measured.run.protocol, {}))
+        sets[index][1].update(files)
+        set_of_run.append(index)
+    return [_with_files(*sets[index]) for index in set_of_run]
+
+
+def _with_files(protocol: Protocol, files: Mapping[str, str]) -> str | None:
+    if not files:
+        return protocol.pixels
+    return hashlib.sha256(json.dumps([protocol.pixels, sorted(files.items())]).encode()).hexdigest()[:32]
