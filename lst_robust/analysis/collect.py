@@ -24,15 +24,18 @@ class MeasuredRun(NamedTuple):
     suite: Suite | None
 
 
-def collect_runs(results_dir: str | Path, suite: str | Path | Suite | None) -> list[MeasuredRun]:
+def collect_runs(
+    results_dir: str | Path, suite: str | Path | Suite | None, *, predictions: bool = False
+) -> list[MeasuredRun]:
     """Every run of one suite (name, YAML file or `Suite`) or of all, in the order of the folders.
 
+    predictions: also the predicted class and confidence of each image, which few need and which take most of the space.
     Records of an older version of a suite are left out with a warning. Raises NothingToEvaluateError when none is left.
     """
     results_dir = path("results_dir", results_dir)
     wanted = None if suite is None else resolve_suite(suite)
     runs = []
-    for run, records in Store(results_dir).scan(wanted.name if wanted else None):
+    for run, records in Store(results_dir).scan(wanted.name if wanted else None, predictions=predictions):
         known = wanted or shipped_suite(run.protocol.suite)
         if known and known.digest() != run.protocol.suite_digest:
             logger.warning(

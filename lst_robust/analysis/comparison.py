@@ -22,6 +22,7 @@ from lst_robust.analysis import statistics
 from lst_robust.analysis.collect import MeasuredRun, collect_runs, run_normaliser
 from lst_robust.analysis.evaluation import Evaluation
 from lst_robust.analysis.metrics import image_metrics
+from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.analysis.normalisers import Choice, chosen_normaliser
 from lst_robust.analysis.protocols import protocol_differences, protocol_key
 from lst_robust.analysis.quantities import part
@@ -107,8 +108,15 @@ def compare(
     if not isinstance(a, str) or not isinstance(b, str):
         raise UsageError("compare two names or two evaluations, not one of each")
     measured = collect_runs(results_dir, suite)
-    pairs, notes = pair_runs(select(measured, a), select(measured, b), a, b)
+    first, second = select(measured, a), select(measured, b)
+    pairs, notes = pair_runs(first, second, a, b)
     return _compare(pairs, run_normaliser(chosen, pairs[0][0]), notes)
+
+
+def compare_networks(a: MeasuredNetwork, b: MeasuredNetwork) -> Comparison:
+    """The same of two networks with all their trainings, which are paired by their seeds. Raises as `compare`."""
+    pairs, notes = pair_runs(a.runs, b.runs, a.summary.label, b.summary.label)
+    return _compare(pairs, a.normaliser, notes)
 
 
 def _side(name: str, value: str | Evaluation) -> str | Evaluation:

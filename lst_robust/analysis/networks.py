@@ -54,17 +54,18 @@ def collect_networks(
     *,
     intervals: bool = True,
     fold_seeds: bool = False,
+    predictions: bool = False,
     models: Sequence[str] = (),
 ) -> list[MeasuredNetwork]:
     """Every run of one suite (name, YAML file or `Suite`) or of every suite with records, with its summary.
 
     normaliser: as `resolve_normaliser` takes it. fold_seeds: trainings of one network are one entry, see
-    `lst_robust.analysis.folding`. models: only these, see `selection.choose`; no name chooses all.
+    `lst_robust.analysis.folding`. predictions: see `collect_runs`. models: only these, see `selection.choose`; no name chooses all.
     Models of which several runs share a protocol get a label that tells them apart; sorted by suite and label. Raises
     NothingToEvaluateError when there is no record, or none of a model that is named.
     """
     intervals, chosen = yes_or_no("intervals", intervals), chosen_normaliser(normaliser)
-    runs = choose(collect_runs(results_dir, suite), models)
+    runs = choose(collect_runs(results_dir, suite, predictions=predictions), models)
     networks = []
     divisors: dict[str, Normaliser | None] = {}  # one a suite, so that a missing suite is warned of once
     for measured, pixels in zip(runs, _pixels_of_sets(runs), strict=True):
