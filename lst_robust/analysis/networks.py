@@ -60,7 +60,8 @@ def collect_networks(
     """Every run of one suite (name, YAML file or `Suite`) or of every suite with records, with its summary.
 
     normaliser: as `resolve_normaliser` takes it. fold_seeds: trainings of one network are one entry, see
-    `lst_robust.analysis.folding`. predictions: see `collect_runs`. models: only these, see `selection.choose`; no name chooses all.
+    `lst_robust.analysis.folding`. predictions: see `collect_runs`. models: only these, see `selection.choose`; none
+    chooses all.
     Models of which several runs share a protocol get a label that tells them apart; sorted by suite and label. Raises
     NothingToEvaluateError when there is no record, or none of a model that is named.
     """
