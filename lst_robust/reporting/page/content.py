@@ -1,7 +1,7 @@
 """What a report page shows, as plain data.
 
-All texts are data: names of networks, classes and files may hold any character, and are escaped when the page is written.
-Only `Picture.svg` is markup. Errors and means are percentages, differences are percentage points.
+All texts are data: names of networks, classes and files may hold any character, and are escaped when the page is
+written. Only `Picture.svg` is markup. Errors and means are percentages, differences are percentage points.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class DataTable:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure. svg: one <svg> element without scripts, event handlers, style elements and style attributes, because the
-    page's policy forbids them. Its ids need to be unique only inside of it."""
+    """A figure. svg: one <svg> element without scripts, event handlers, style elements and style attributes, because
+    the page's policy forbids them. Its ids need to be unique only inside of it."""
 
     svg: Markup
     title: str
