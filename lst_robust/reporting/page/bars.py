@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from lst_robust.reporting.page.content import Board, Cell, Change, Row
 
-WIDTH = 72.0
+WIDTH = 96.0
 MARGIN = 3.0  # room for half a dot at both ends
 
 
 @dataclass(frozen=True)
 class Bar:
-    """Places in a picture of 72 units of width. low and high are None without an interval."""
+    """Places in a picture of 96 units of width. low and high are None without an interval."""
 
     value: float
     low: float | None
@@ -40,6 +40,12 @@ def scales(board: Board) -> list[Scale | None]:
     """The scale of each column over all its rows and trainings; None where all values are equal or there are none."""
     rows = [one for row in board.rows for one in (row, *row.trainings)]
     return [_scale(_ends(row.cells[place] for row in rows)) for place in range(len(board.columns))]
+
+
+def with_spread(board: Board) -> list[bool]:
+    """Of each column, whether any row has a spread: then all rows leave room for it, so that their values are aligned."""
+    rows = [one for row in board.rows for one in (row, *row.trainings)]
+    return [any(row.cells[place].spread is not None for row in rows) for place in range(len(board.columns))]
 
 
 def bar(row: Row, place: int, scale: Scale | None) -> Bar | None:
