@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.fixtures.images",
     "tests.fixtures.libraries",
     "tests.fixtures.networks",
+    "tests.fixtures.reports",
 ]
 
 
