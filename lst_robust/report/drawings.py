@@ -1,0 +1,276 @@
+"""The figures of a protocol, as they are drawn from its networks: for a page, and for a paper.
+
+Each has a function from the networks to what the module of that figure in `lst_robust.reporting.figures` draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from lst_robust.analysis.agreement import agreement
+from lst_robust.analysis.cell_intervals import error_intervals
+from lst_robust.analysis.comparison import Comparison
+from lst_robust.analysis.comparison import Difference as Compared
+from lst_robust.analysis.metrics import METRICS, Metric, headline
+from lst_robust.analysis.networks import MeasuredNetwork
+from lst_robust.analysis.reliability import clean_and_corrupted
+from lst_robust.benchmark import SEVERITIES, Cell, group_of, label_of
+from lst_robust.errors import NothingToEvaluateError
+from lst_robust.records.confidence import Calibration
+from lst_robust.report.cloud import cloud, point
+from lst_robust.report.measured import Measured, comparisons, reference_of
+from lst_robust.report.request import ReportRequest
+from lst_robust.reporting.figures import agreement as agreement_figure
+from lst_robust.reporting.figures import curves, forest, heatmap, reliability, scatter, seeds
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from lst_robust.reporting.figures.style import Width
+
+
+class Drawing(NamedTuple):
+    """A figure that can be drawn. draw: in the width of a page or of a paper's column. description: its text
+    alternative. data: the head and the rows of the numbers behind it, as texts; empty where they stand elsewhere."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Width], Figure]
+    description: str
+    data: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """Draws the figures of one protocol."""
+
+    measured: Measured
+    request: ReportRequest
+
+    def drawing(self, name: str) -> Drawing:
+        """Raises NothingToEvaluateError, in one line, where these networks have nothing to show in it."""
+        makers: Mapping[str, Callable[[], Drawing]] = {
+            "heatmap": self._heatmap,
+            "curves": self._curves,
+            "scatter": self._scatter,
+            "forest": self._forest,
+            "seeds": self._seeds,
+            "reliability": self._reliability,
+            "agreement": self._agreement,
+        }
+        return makers[name]()
+
+    def _heatmap(self) -> Drawing:
+        quantity = "CE" if self.measured.has_ce else "Error"
+        rows = [heatmap.HeatRow(label, _by_corruption(network, quantity)) for label, network in self._labelled()]
+        corruptions = [name for name in rows[0].values if any(row.values.get(name) is not None for row in rows)]
+        head = ("network", *map(label_of, corruptions))
+        data = [(row.name, *(_text(row.values.get(name), 1) for name in corruptions)) for row in rows]
+        return Drawing(
+            "heatmap",
+            f"{quantity} of each corruption",
+            "A row a network, the best one first; a column a corruption. Dark is low, and low is good."
+            + (" CE is in percent of the normaliser's errors." if self.measured.has_ce else ""),
+            lambda width: heatmap.draw_heatmap(rows, quantity=quantity, width=width),
+            heatmap.describe_heatmap(rows, quantity=quantity),
+            (head, *data),
+        )
+
+    def _curves(self) -> Drawing:
+        lines = [line_of(label, network) for label, network in self._labelled()]
+        return Drawing(
+            "curves",
+            "Error at each severity",
+            "Top-1 error in percent from severity 1 (weak) to 5 (strong). The bands are 95 % intervals over images.",
+            lambda width: curves.draw_curves(lines, width=width),
+            curves.describe_curves(lines),
+        )
+
+    def _scatter(self) -> Drawing:
+        metric = self._metric()
+        points = [_point(label, network, metric) for label, network in self._labelled()]
+        behind = cloud(self.request.published, self.measured, metric)
+        found = scatter.Scatter(points, metric.title)
+        caption = "Each network with its 95 % intervals over images. Lower left is better."
+        if behind is not None:
+            line = behind.line
+            found = scatter.Scatter(
+                points,
+                metric.title,
+                [scatter.Point(result.model, *point(result, metric)) for result in behind.results],
+                behind.source,
+                None if line is None else scatter.Fit(line.slope, line.intercept, line.n, line.r2),
+            )
+            caption += f" Grey: {len(behind.results)} published networks ({behind.source}), another protocol than ours."
+            if line is not None:
+                caption += (
+                    f" The line is fitted to them (least squares, R² = {line.r2:.2f}, clean errors of {line.low:.0f} to "
+                    f"{line.high:.0f} %). A network below it is effectively robust: its error on corrupted images is "
+                    "lower than its clean error predicts. A network outside of that range is not judged by it."
+                )
+        return Drawing(
+            "scatter",
+            "Clean error and robustness",
+            caption,
+            lambda width: scatter.draw_scatter(found, width=width),
+            scatter.describe_scatter(found),
+        )
+
+    def _forest(self) -> Drawing:
+        reference = reference_of(self.measured, self.request.reference)
+        if reference is None:
+            known = ", ".join(label for label, _ in self._labelled())
+            raise NothingToEvaluateError(f"no network {self.request.reference!r} to compare to: choose from {known}")
+        compared, notes = comparisons(self.measured, reference)
+        if not compared:
+            raise NothingToEvaluateError("; ".join(notes) or "one network alone is not compared: measure another one")
+        contrasts = [forest.Contrast(label, _differences(comparison)) for label, comparison in compared]
+        name = reference.summary.label
+        head = ("", *(contrast.name for contrast in contrasts))
+        data = [
+            (row.label, *(_with_ends(contrast.rows[place]) for contrast in contrasts))
+            for place, row in enumerate(contrasts[0].rows)
+            if all(place < len(c.rows) and c.rows[place].label == row.label for c in contrasts)
+        ]
+        return Drawing(
+            "forest",
+            f"Differences to {name}",
+            f"Each network less {name}, image by image, in percentage points, with 95 % intervals over images; below 0 "
+            f"the network is better than {name}. A filled mark: p < 0.05, over the corruptions by Holm's method. A thin "
+            "line: the interval over trainings, where there are several." + "".join(f" {note}." for note in notes),
+            lambda width: forest.draw_forest(contrasts, reference=name, width=width),
+            forest.describe_forest(contrasts, reference=name),
+            (head, *data),
+        )
+
+    def _seeds(self) -> Drawing:
+        metric = self._metric()
+        rows = []
+        for label, network in self._labelled():
+            runs = network.summary.trainings or (network.summary,)
+            rows.append(seeds.Trainings(label, [run.metrics[metric.name] for run in runs]))
+        if not any(len(row.values) > 1 for row in rows):
+            raise NothingToEvaluateError("no network has several trainings: train one with another --seed, and measure")
+        most = max(len(row.values) for row in rows)
+        head = ("network", *(f"training {number + 1}" for number in range(most)))
+        data = [(row.name, *(_text(value, metric.decimals) for value in row.values)) for row in rows]
+        return Drawing(
+            "seeds",
+            "The same network, trained again",
+            f"{metric.title} of each training, which differ in their seed only, and the mean with its 95 % interval over "
+            "trainings (Student's t).",
+            lambda width: seeds.draw_seeds(rows, quantity=metric.title, width=width),
+            seeds.describe_seeds(rows, quantity=metric.title),
+            (head, *((*row, *[""] * (len(head) - len(row))) for row in data)),
+        )
+
+    def _reliability(self) -> Drawing:
+        found = [calibrated(label, network) for label, network in self._labelled()]
+        if not any(network.clean or network.corrupted for network in found):
+            raise NothingToEvaluateError("these records have no calibration: measure anew with eval --overwrite")
+        return Drawing(
+            "reliability",
+            "Is a network as often right as it is sure?",
+            "Accuracy against confidence in 15 bins, all trainings together, and below the share of images in each bin. "
+            "Below the diagonal a network is too sure. ECE: of all these cells together.",
+            lambda width: reliability.draw_reliability(found, width=width),
+            reliability.describe_reliability(found),
+        )
+
+    def _agreement(self) -> Drawing:
+        if len(self.measured.networks) < 2:
+            raise NothingToEvaluateError("one network alone agrees with none: measure another one")
+        found = agreement([[run.records for run in network.runs] for network in self.measured.networks])
+        shown = agreement_figure.Agreement(
+            [label for label, _ in self._labelled()], found.clean.tolist(), found.corrupted.tolist()
+        )
+        return Drawing(
+            "agreement",
+            "Do the networks fail on the same images?",
+            "Cohen's kappa of right and wrong: 1 the same images, 0 as their accuracies make likely by chance. Corrupted: "
+            f"the mean over {found.cells} cells. Of several trainings the mean over their pairs.",
+            lambda width: agreement_figure.draw_agreement(shown, width=width),
+            agreement_figure.describe_agreement(shown),
+        )
+
+    def _labelled(self) -> list[tuple[str, MeasuredNetwork]]:
+        return self.measured.labelled()
+
+    def _metric(self) -> Metric:
+        if self.measured.metric is None:
+            raise NothingToEvaluateError("no metric counts these corruptions, so there is no mean to draw")
+        return self.measured.metric
+
+
+def line_of(label: str, network: MeasuredNetwork) -> curves.Line:
+    """A network's errors with their intervals."""
+    ends = error_intervals([run.records for run in network.runs])
+    errors = {name: row for name, row in network.summary.errors.items() if any(error is not None for error in row)}
+    low, high = (
+        {name: [_end(ends, Cell(name, severity), side) for severity in SEVERITIES] for name in errors}
+        for side in (0, 1)
+    )
+    return curves.Line(label, errors, low, high)
+
+
+def calibrated(label: str, network: MeasuredNetwork) -> reliability.Calibrated:
+    clean, corrupted = clean_and_corrupted(run.records for run in network.runs)
+    return reliability.Calibrated(label, _bins(clean), _bins(corrupted))
+
+
+def _end(ends: Mapping[Cell, tuple[float, float]], cell: Cell, side: int) -> float | None:
+    return ends[cell][side] if cell in ends else None
+
+
+def _bins(found: Calibration | None) -> reliability.Bins | None:
+    return None if found is None else reliability.Bins(found.count, found.confidence, found.correct)
+
+
+def _by_corruption(network: MeasuredNetwork, quantity: str) -> dict[str, float | None]:
+    summary = network.summary
+    if quantity == "CE":
+        return dict(summary.ce)
+    return {name: _mean(row) for name, row in summary.errors.items()}
+
+
+def _mean(row: Sequence[float | None]) -> float | None:
+    """Over the severities that were measured."""
+    present = [error for error in row if error is not None]
+    return sum(present) / len(present) if present else None
+
+
+def _point(label: str, network: MeasuredNetwork, metric: Metric) -> scatter.Point:
+    summary = network.summary
+    ends = summary.intervals.metrics if summary.intervals else {}
+    clean, own = ends.get("clean_error") or (None, None), ends.get(metric.name) or (None, None)
+    return scatter.Point(label, summary.metrics["clean_error"], summary.metrics[metric.name], *clean, *own)
+
+
+def _differences(comparison: Comparison) -> list[forest.Difference]:
+    """The headline metric, the other means, then the corruptions."""
+    first = headline(comparison.metrics)
+    names = sorted(comparison.metrics, key=lambda name: first is None or name != first.name)
+    rows = [_row(METRICS[name].title, "Means", comparison.metrics[name]) for name in names]
+    quantity = "CE" if comparison.quantity == "ce" else "error"
+    return rows + [
+        _row(label_of(name), f"{group_of(name).capitalize()}, {quantity}", found)
+        for name, found in comparison.corruptions.items()
+    ]
+
+
+def _row(label: str, group: str, found: Compared) -> forest.Difference:
+    over = found.seeds
+    p = found.p_value if found.p_holm is None else found.p_holm
+    ends = (None, None) if over is None else (over.low, over.high)
+    return forest.Difference(label, group, found.difference, found.low, found.high, p, *ends)
+
+
+def _with_ends(row: forest.Difference) -> str:
+    return f"{row.difference:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
+
+
+def _text(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,119 @@
+"""The networks of a results folder, by protocol: what may stand in one table or figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lst_robust.analysis.comparison import Comparison, compare_networks
+from lst_robust.analysis.metrics import Metric, headline
+from lst_robust.analysis.networks import MeasuredNetwork, collect_networks
+from lst_robust.analysis.selection import matches
+from lst_robust.errors import LstRobustError, NothingToEvaluateError, one_line
+from lst_robust.records.record import Record
+from lst_robust.report.request import ReportRequest
+from lst_robust.reporting.tables import TableGroup, groups, robustness_table
+from lst_robust.suites import Suite
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The networks that were measured under one protocol, the best one first.
+
+    table: the same as `lst-robust table` shows it; its rows are in the order of `networks`.
+    metric: the one that counts most, see `headline`; None where only corruptions from outside were measured.
+    """
+
+    networks: tuple[MeasuredNetwork, ...]
+    table: TableGroup
+    metric: Metric | None
+
+    @property
+    def name(self) -> str:
+        return self.networks[0].summary.protocol.suite
+
+    @property
+    def suite(self) -> Suite | None:
+        """None when its file does not ship with the package."""
+        return self.networks[0].runs[0].suite
+
+    @property
+    def has_ce(self) -> bool:
+        return self.table.protocol["measure"] == "ce"
+
+    def labelled(self) -> list[tuple[str, MeasuredNetwork]]:
+        return [(network.summary.label, network) for network in self.networks]
+
+
+def measured_networks(request: ReportRequest, *, predictions: bool = False) -> list[Measured]:
+    """All networks that are asked for, with their trainings folded, by protocol, in the order of the folders.
+
+    predictions: also the predicted class and confidence of each image. Raises NothingToEvaluateError where there is no
+    record, or none of a model that is named.
+    """
+    networks = collect_networks(
+        request.results_dir,
+        request.suite,
+        request.normaliser,
+        fold_seeds=True,
+        predictions=predictions,
+        models=request.models,
+    )
+    by_protocol: dict[tuple[str, ...], list[MeasuredNetwork]] = {}
+    for network in networks:
+        (row,) = robustness_table([network.summary]).index
+        by_protocol.setdefault(row[:-1], []).append(network)
+    return [_measured(members) for members in by_protocol.values()]
+
+
+def only_one(measured: Sequence[Measured]) -> Measured:
+    """The protocol of a single figure. Raises NothingToEvaluateError, which lists them, where there are several."""
+    if len(measured) > 1:
+        listed = "; ".join(one.table.caption for one in measured)
+        raise NothingToEvaluateError(
+            f"a figure shows one protocol, and these records are of {len(measured)}: choose by --suite or --model ({listed})"
+        )
+    return measured[0]
+
+
+def reference_of(measured: Measured, name: str | None) -> MeasuredNetwork | None:
+    """The network that the others are compared to: the one that is named, or the best one. None where none of this
+    protocol has that name."""
+    if name is None:
+        return measured.networks[0]
+    for label, network in measured.labelled():
+        if label == name or any(matches(run.run, name) for run in network.runs):
+            return network
+    return None
+
+
+def comparisons(measured: Measured, reference: MeasuredNetwork) -> tuple[list[tuple[str, Comparison]], list[str]]:
+    """Each other network compared to the reference, and a line for each that cannot be compared."""
+    found, notes = [], []
+    for label, network in measured.labelled():
+        if network is reference:
+            continue
+        try:
+            found.append((label, compare_networks(network, reference)))
+        except LstRobustError as error:
+            notes.append(f"{label} is not compared to {reference.summary.label}: {one_line(str(error))}")
+    return found, notes
+
+
+def records_of(network: MeasuredNetwork) -> list[Record]:
+    """Of all its trainings."""
+    return [record for run in network.runs for record in run.records.values()]
+
+
+def _measured(networks: Sequence[MeasuredNetwork]) -> Measured:
+    metric = headline({name for one in networks for name, value in one.summary.metrics.items() if value is not None})
+    if metric is not None:
+        networks = sorted(networks, key=lambda network: _rank(network, metric))
+    (table,) = groups(robustness_table([network.summary for network in networks]))
+    return Measured(tuple(networks), table, metric)
+
+
+def _rank(network: MeasuredNetwork, metric: Metric) -> tuple[bool, float, str]:
+    value = network.summary.metrics[metric.name]
+    ordered = 0.0 if value is None else value if metric.lower_is_better else -value
+    return value is None, ordered, network.summary.label

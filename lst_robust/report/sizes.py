@@ -1,0 +1,97 @@
+"""Parameters and multiply-accumulates of measured networks, where they can be built again as they were."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from lst_robust.analysis.networks import MeasuredNetwork
+from lst_robust.errors import DataError
+from lst_robust.records.record import Run
+from lst_robust.records.store import Store, run_file_of
+from lst_robust.report.measured import records_of
+from lst_robust.suites import Suite
+
+logger = logging.getLogger(__name__)
+BUILDABLE = ("torchvision", "timm")  # from elsewhere; a hub or a user's file is not asked again
+
+
+class Size(NamedTuple):
+    """params: trained numbers. macs: multiply-accumulates of convolutions and linear layers for one image."""
+
+    family: str
+    params: int | None
+    macs: int | None
+
+
+def size_of(network: MeasuredNetwork, results_dir: Path) -> Size:
+    """Counted on a network that is built anew without its weights. It must have the structure that the record names;
+    otherwise the counts are not known, and None."""
+    from lst_robust.models import model_info
+
+    run, suite = network.runs[0].run, network.runs[0].suite
+    source, colon, _ = run.model.name.partition(":")
+    if colon and source not in BUILDABLE:
+        return Size(source if not source.endswith(".py") else "file", None, None)
+    try:
+        family = model_info(run.model.name).family
+        return Size(family, *_counted(run, suite, _classes(run, results_dir)))
+    except Exception as error:  # a library that is not there today, a network that it no longer has, ...
+        logger.debug("no counts of %s: %s", run.model.name, error)
+        return Size(source if colon else "", None, None)
+
+
+def images_per_second(network: MeasuredNetwork) -> float:
+    """The median over all cells of all its trainings, with corruption and decoding, as measured at the time."""
+    return median(record.provenance.images_per_second for record in records_of(network))
+
+
+def devices(networks: Sequence[MeasuredNetwork]) -> list[str]:
+    return sorted({record.provenance.device for network in networks for record in records_of(network)})
+
+
+def _counted(run: Run, suite: Suite | None, classes: int | None) -> tuple[int | None, int | None]:
+    geometry = run.model.geometry or run.protocol.geometry
+    size = geometry.size if geometry else run.protocol.image_size
+    by_suite = tuple(sorted(suite.model_options.items())) if suite else ()
+    return _counts(run.model.name, tuple(sorted(run.model.options.items())), by_suite, run.model.structure, classes, size)
+
+
+@cache
+def _counts(
+    name: str,
+    options: tuple[tuple[str, object], ...],
+    suite_options: tuple[tuple[str, object], ...],
+    structure: str | None,
+    classes: int | None,
+    size: int,
+) -> tuple[int | None, int | None]:
+    import torch
+
+    from lst_robust.evaluation.identity.structure import structure_digest
+    from lst_robust.models import create_model, fitting_options
+    from lst_robust.models.profile import count
+
+    if structure is None or classes is None:
+        return None, None
+    chosen = {**fitting_options(name, dict(suite_options)), **fitting_options(name, dict(options))}
+    chosen.pop("weights", None)
+    with torch.random.fork_rng(devices=[]):
+        model = create_model(name, classes, image_size=size, **chosen)
+    if structure_digest(model) != structure:
+        return None, None
+    found = count(model, size)
+    return found.params, found.macs
+
+
+def _classes(run: Run, results_dir: Path) -> int | None:
+    """How many classes the network tells apart, which its answers to the probe images say."""
+    try:
+        found = run_file_of(Store(results_dir).run_folder(run))
+    except DataError:
+        return None
+    return None if found is None else found.classes
