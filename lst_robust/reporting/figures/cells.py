@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from lst_robust.reporting.figures.names import tip
 from lst_robust.reporting.figures.palette import FAINT, on_cell
@@ -63,8 +64,8 @@ def add_key(figure: Figure, axes: Axes | list[Axes], scale: ScalarMappable, labe
     low, high = scale.get_clim()
     steps = np.linspace(low, high, STEPS + 1)
     key = figure.colorbar(
-        scale, ax=axes, location="bottom", boundaries=steps, values=(steps[1:] + steps[:-1]) / 2, spacing="proportional",
-        fraction=0.03, aspect=40, shrink=0.5, pad=0.02, label=label, drawedges=False,
+        scale, ax=axes, location="bottom", boundaries=steps, values=(steps[1:] + steps[:-1]) / 2, label=label,
+        spacing="proportional", fraction=0.03, aspect=40, shrink=0.5, pad=0.02,
     )  # fmt: skip
     key.outline.set_visible(False)
-    key.ax.xaxis.set_major_locator(key.ax.xaxis.get_major_locator().__class__())
+    key.set_ticks([tick for tick in MaxNLocator(6).tick_values(low, high) if low <= tick <= high])

@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from lst_robust.errors import NothingToEvaluateError
 from lst_robust.reporting.figure_names import Width
-from lst_robust.reporting.figures.style import styled
+from lst_robust.reporting.figures.names import plain, shortened, tip
+from lst_robust.reporting.figures.numbers import both, present
+from lst_robust.reporting.figures.palette import FAINT, INK, PAPER, SERIES
+from lst_robust.reporting.figures.style import new_figure, styled
+
+LEVEL = 0.05
+ACROSS = {"column": 2, "page": 5}  # networks side by side; further ones stand below
+ROW = 0.155  # inches
+NAME_LENGTH = {1: 44, 2: 17}
+STATED = 4  # networks of which the description gives numbers
+BETTER, WORSE = SERIES[0], SERIES[1]
 
 
 class Difference(NamedTuple):
@@ -29,6 +42,10 @@ class Difference(NamedTuple):
     seeds_low: float | None = None
     seeds_high: float | None = None
 
+    @property
+    def significant(self) -> bool:
+        return self.p is not None and self.p < LEVEL
+
 
 class Contrast(NamedTuple):
     """A network's differences to the reference."""
@@ -44,9 +61,127 @@ def draw_forest(contrasts: Sequence[Contrast], *, reference: str, width: Width =
 
     Raises NothingToEvaluateError where there is no difference.
     """
-    raise NotImplementedError
+    contrasts = _measured(contrasts)
+    keys = _keys(contrasts)
+    places, headings, total = _positions(keys)
+    columns = min(ACROSS[width], len(contrasts))
+    rows = -(-len(contrasts) // columns)
+    figure = new_figure(width, 0.5 + rows * (0.5 + ROW * total))
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for index, panel in enumerate(axes.flat):
+        if index >= len(contrasts):
+            panel.set_axis_off()
+            continue
+        contrast = contrasts[index]
+        panel.set_title(shortened(contrast.name, NAME_LENGTH.get(columns, 22 - columns)))
+        panel.axvline(0, color=INK, linewidth=0.8)
+        panel.grid(axis="y", visible=False)
+        for row in contrast.rows:
+            _draw_row(panel, row, places[row.group, row.label], _tip(contrast, row, reference))
+        panel.tick_params(axis="y", length=0)
+        panel.tick_params(axis="x", labelbottom=True)
+        panel.spines["left"].set_visible(False)
+    _label_rows(axes[0, 0], places, headings, total)
+    figure.supxlabel(f"Difference to {shortened(reference, 30)} (percentage points)\n← better     worse →")
+    _add_legend(figure, contrasts)
+    return figure
 
 
 def describe_forest(contrasts: Sequence[Contrast], *, reference: str) -> str:
     """What `draw_forest` shows, in words."""
-    raise NotImplementedError
+    contrasts = _measured(contrasts)
+    texts = []
+    for contrast in contrasts[:STATED]:
+        known = [row for row in contrast.rows if present([row.difference])]
+        better = sum(row.significant and (row.difference or 0) < 0 for row in known)
+        worse = sum(row.significant and (row.difference or 0) > 0 for row in known)
+        texts.append(
+            f"{plain(contrast.name)} is significantly better in {better} and worse in {worse} of {len(known)} rows, "
+            f"{plain(known[0].label)} {_stated(known[0])}"
+        )
+    rest = f" {len(contrasts) - STATED} further networks are shown." if len(contrasts) > STATED else ""
+    return (
+        f"Paired differences to {plain(reference)} in percentage points with 95 % intervals, below zero is better than "
+        f"{plain(reference)}; filled marks have p < {LEVEL}. {'; '.join(texts)}.{rest}"
+    )
+
+
+def _measured(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    found = [contrast for contrast in contrasts if present(row.difference for row in contrast.rows)]
+    if not found:
+        raise NothingToEvaluateError("no forest plot to draw: no network has a difference to the reference")
+    return found
+
+
+def _keys(contrasts: Sequence[Contrast]) -> list[tuple[str, str]]:
+    """(group, label) of all rows of which anyone has a number; groups stay together, in the order given."""
+    known = [row for contrast in contrasts for row in contrast.rows if present([row.difference])]
+    groups = list(dict.fromkeys(row.group for row in known))
+    keys = list(dict.fromkeys((row.group, row.label) for row in known))
+    return sorted(keys, key=lambda key: groups.index(key[0]))
+
+
+def _positions(keys: Sequence[tuple[str, str]]) -> tuple[dict[tuple[str, str], float], dict[str, float], float]:
+    """Where rows and headings stand, in rows from above, and how many rows that makes."""
+    places: dict[tuple[str, str], float] = {}
+    headings: dict[str, float] = {}
+    at = 0.0
+    for key in keys:
+        if key[0] not in headings:
+            at += 0.25 if headings else 0.0
+            headings[key[0]] = at
+            at += 1
+        places[key] = at
+        at += 1
+    return places, headings, at
+
+
+def _draw_row(panel: Axes, row: Difference, y: float, gid: str) -> None:
+    if not (place := present([row.difference])):
+        return
+    colour = INK if not row.significant else BETTER if place[0] < 0 else WORSE
+    if trainings := both(row.seeds_low, row.seeds_high):
+        panel.plot(trainings, [y, y], color=FAINT, linewidth=0.6, marker="|", markersize=3)
+    if images := both(row.low, row.high):
+        panel.plot(images, [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
+    face = colour if row.significant else PAPER
+    panel.plot(
+        place, [y], marker="o", markersize=4, markerfacecolor=face, markeredgecolor=colour,
+        markeredgewidth=0.9, linestyle="", gid=gid,
+    )  # fmt: skip
+
+
+def _label_rows(panel: Axes, places: dict[tuple[str, str], float], headings: dict[str, float], total: float) -> None:
+    """Names of rows and, in another colour, headings, beside the first panel."""
+    rows = [(y, plain(label), False) for (_, label), y in places.items()]
+    ticks = sorted([*rows, *((y, plain(group), True) for group, y in headings.items())])
+    panel.set_yticks([y for y, _, _ in ticks], [text for _, text, _ in ticks])
+    for tick, (_, _, heading) in zip(panel.yaxis.get_major_ticks(), ticks, strict=True):
+        if heading:
+            tick.label1.set_color(FAINT)
+            tick.label1.set_fontweight("bold")
+    panel.set_ylim(total - 0.4, -0.6)
+
+
+def _add_legend(figure: Figure, contrasts: Sequence[Contrast]) -> None:
+    def mark(face: str) -> Line2D:
+        return Line2D([], [], color=INK, marker="o", markersize=4, markerfacecolor=face, linewidth=1.6)
+
+    handles, texts = [mark(INK), mark(PAPER)], [f"p < {LEVEL}", f"p ≥ {LEVEL}"]
+    if any(both(row.seeds_low, row.seeds_high) for contrast in contrasts for row in contrast.rows):
+        handles.append(Line2D([], [], color=FAINT, linewidth=0.6, marker="|", markersize=3))
+        texts.append("over trainings")
+    figure.legend(handles, texts, loc="outside upper center", ncols=len(texts))
+
+
+def _stated(row: Difference) -> str:
+    number = f"{row.difference:+.2f}"
+    if ends := both(row.low, row.high):
+        number += f" [{ends[0]:+.2f}, {ends[1]:+.2f}]"
+    return number
+
+
+def _tip(contrast: Contrast, row: Difference, reference: str) -> str:
+    p = "" if row.p is None else f", p = {row.p:.4f}"
+    number = _stated(row) if present([row.difference]) else "not measured"
+    return tip(f"{contrast.name} - {reference}, {row.label}: {number} percentage points{p}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 from lst_robust.errors import one_line
@@ -29,20 +28,19 @@ def shortened(text: str, longest: int) -> str:
 def short_names(names: Sequence[str], longest: int) -> list[str]:
     """Shortened names; those that would be equal then get a number: "resnet…a", "resnet…a (2)"."""
     short = [shortened(name, longest) for name in names]
-    seen: Counter[str] = Counter()
+    taken: set[str] = set()
     for index, name in enumerate(short):
-        seen[name] += 1
-        if seen[name] > 1:
-            short[index] = f"{name} ({seen[name]})"
+        number = 1
+        while short[index] in taken:
+            number += 1
+            short[index] = f"{name} ({number})"
+        taken.add(short[index])
     return short
 
 
-def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names within a sentence: "a, b and c", or "a, b, c and 9 others"."""
-    names = [shortened(name, 80) for name in names]
-    if len(names) > most:
-        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def counted(count: int, thing: str) -> str:
+    """Such as "1 network", "3 networks"."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def tip(text: str) -> str:

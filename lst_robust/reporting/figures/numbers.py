@@ -19,8 +19,10 @@ def present(values: Iterable[float | None]) -> list[float]:
     return [float(value) for value in values if value is not None and math.isfinite(value)]
 
 
-def is_present(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
+def both(low: float | None, high: float | None) -> tuple[float, float] | None:
+    """The two ends of an interval, where both are there."""
+    found = present((low, high))
+    return (found[0], found[1]) if len(found) == 2 else None
 
 
 def mean(values: Iterable[float | None]) -> float | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lst_robust.benchmark import groups, known_corruptions, label_of
-from lst_robust.benchmark import group_of as group_of_corruption
+from lst_robust.benchmark import group_of, groups, known_corruptions, label_of
 from lst_robust.reporting.figures.names import plain
 
 COLUMNS = 4  # most groups of the field have four corruptions
@@ -22,7 +21,7 @@ def grouped(corruptions: Iterable[str]) -> dict[str, list[str]]:
     """Group -> its corruptions, in order."""
     found: dict[str, list[str]] = {}
     for name in in_order(corruptions):
-        found.setdefault(group_of_corruption(name), []).append(name)
+        found.setdefault(group_of(name), []).append(name)
     return found
 
 
