@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "Train a model by a suite's recipe and write a safetensors checkpoint.",
     "corrupt": "Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`).",
     "table": "Make the table of all evaluated models, one row a model, grouped as in the paper's Table 4.",
+    "report": "Make a page of all measured networks: leaderboard, figures, and a page for each network.",
     "compare": "Compare two measured models, image by image: mCE and every CE, with interval and p-value.",
     "check": "Hold the current records against a committed baseline, and fail when a model got worse.",
     "show": "Show what one cell's record holds: the numbers, and how they came about.",

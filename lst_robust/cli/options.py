@@ -39,6 +39,22 @@ Models = Annotated[
     list[str] | None,
     typer.Option("--model", "-m", help="Only this one, such as lst18 or lst18@seed1; may be repeated."),
 ]
+Published = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--published",
+        metavar="SET",
+        help="Also show other people's results: robustbench, testbed, paper or hendrycks; may be repeated.",
+    ),
+]
+Match = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--match",
+        metavar="PATTERN",
+        help="Of these only the models whose name fits, such as 'resnet*'; may be repeated.",
+    ),
+]
 Normaliser = Annotated[
     str,
     typer.Option(

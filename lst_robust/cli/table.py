@@ -49,22 +49,8 @@ def table_command(
         typer.Option("--out", "-o", metavar="FILE", help="Write to a file; - is standard output, as without it."),
     ] = None,
     paper: Annotated[bool, typer.Option("--paper/--no-paper", help="The same as --published paper.")] = False,
-    published: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--published",
-            metavar="SET",
-            help="Also show other people's results: robustbench, testbed, paper or hendrycks; may be repeated.",
-        ),
-    ] = None,
-    match: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--match",
-            metavar="PATTERN",
-            help="Of these only the models whose name fits, such as 'resnet*'; may be repeated.",
-        ),
-    ] = None,
+    published: opt.Published = None,
+    match: opt.Match = None,
     intervals: Annotated[
         bool, typer.Option("--intervals/--no-intervals", help="Show the means' 95 % intervals over images.")
     ] = True,

@@ -22,9 +22,7 @@ def board(
     """sizes, speeds (images a second) and pages (keys of network pages): by the networks' labels."""
     table = measured.table
     rows = []
-    for name, cells, (label_, network) in zip(
-        table.frame.index, _cells(table), measured.labelled(), strict=True
-    ):
+    for name, cells, (label_, network) in zip(table.frame.index, _cells(table), measured.labelled(), strict=True):
         size = sizes.get(label_, Size("", None, None))
         rows.append(
             Row(
@@ -45,9 +43,7 @@ def board(
 def published_boards(results: Sequence[PublishedResult], request: ReportRequest) -> list[Board]:
     """Other people's rows, a board a protocol: of these results, which are some of those of the request."""
     wanted = {(result.group.source, result.group.suite, result.group.protocol) for result in results}
-    whole = robustness_table(
-        [], published=request.published_sets, match=request.match, normaliser=request.normaliser
-    )
+    whole = robustness_table([], published=request.published_sets, match=request.match, normaliser=request.normaliser)
     boards = []
     for table in groups(whole):
         protocol = table.protocol

@@ -68,7 +68,7 @@ class Drawer:
         rows = [heatmap.HeatRow(label, _by_corruption(network, quantity)) for label, network in self._labelled()]
         corruptions = [name for name in rows[0].values if any(row.values.get(name) is not None for row in rows)]
         head = ("network", *map(label_of, corruptions))
-        data = [(row.name, *(_text(row.values.get(name), 1) for name in corruptions)) for row in rows]
+        data = [(row.name, *(number(row.values.get(name), 1) for name in corruptions)) for row in rows]
         return Drawing(
             "heatmap",
             f"{quantity} of each corruption",
@@ -107,9 +107,9 @@ class Drawer:
             caption += f" Grey: {len(behind.results)} published networks ({behind.source}), another protocol than ours."
             if line is not None:
                 caption += (
-                    f" The line is fitted to them (least squares, R² = {line.r2:.2f}, clean errors of {line.low:.0f} to "
-                    f"{line.high:.0f} %). A network below it is effectively robust: its error on corrupted images is "
-                    "lower than its clean error predicts. A network outside of that range is not judged by it."
+                    f" The line is fitted to them (least squares, R² = {line.r2:.2f}, clean errors of {line.low:.0f} "
+                    f"to {line.high:.0f} %). A network below it is effectively robust: its error on corrupted images "
+                    "is lower than its clean error predicts. A network outside of that range is not judged by it."
                 )
         return Drawing(
             "scatter",
@@ -139,8 +139,8 @@ class Drawer:
             "forest",
             f"Differences to {name}",
             f"Each network less {name}, image by image, in percentage points, with 95 % intervals over images; below 0 "
-            f"the network is better than {name}. A filled mark: p < 0.05, over the corruptions by Holm's method. A thin "
-            "line: the interval over trainings, where there are several." + "".join(f" {note}." for note in notes),
+            f"the network is better than {name}. A filled mark: p < 0.05, over the corruptions by Holm's method. A "
+            "thin line: the interval over trainings, where there are several." + "".join(f" {note}." for note in notes),
             lambda width: forest.draw_forest(contrasts, reference=name, width=width),
             forest.describe_forest(contrasts, reference=name),
             (head, *data),
@@ -155,13 +155,13 @@ class Drawer:
         if not any(len(row.values) > 1 for row in rows):
             raise NothingToEvaluateError("no network has several trainings: train one with another --seed, and measure")
         most = max(len(row.values) for row in rows)
-        head = ("network", *(f"training {number + 1}" for number in range(most)))
-        data = [(row.name, *(_text(value, metric.decimals) for value in row.values)) for row in rows]
+        head = ("network", *(f"training {place + 1}" for place in range(most)))
+        data = [(row.name, *(number(value, metric.decimals) for value in row.values)) for row in rows]
         return Drawing(
             "seeds",
             "The same network, trained again",
-            f"{metric.title} of each training, which differ in their seed only, and the mean with its 95 % interval over "
-            "trainings (Student's t).",
+            f"{metric.title} of each training, which differ in their seed only, and the mean with its 95 % interval "
+            "over trainings (Student's t).",
             lambda width: seeds.draw_seeds(rows, quantity=metric.title, width=width),
             seeds.describe_seeds(rows, quantity=metric.title),
             (head, *((*row, *[""] * (len(head) - len(row))) for row in data)),
@@ -174,8 +174,8 @@ class Drawer:
         return Drawing(
             "reliability",
             "Is a network as often right as it is sure?",
-            "Accuracy against confidence in 15 bins, all trainings together, and below the share of images in each bin. "
-            "Below the diagonal a network is too sure. ECE: of all these cells together.",
+            "Accuracy against confidence in 15 bins, all trainings together, and below the share of images in each "
+            "bin. Below the diagonal a network is too sure. ECE: of all these cells together.",
             lambda width: reliability.draw_reliability(found, width=width),
             reliability.describe_reliability(found),
         )
@@ -190,8 +190,8 @@ class Drawer:
         return Drawing(
             "agreement",
             "Do the networks fail on the same images?",
-            "Cohen's kappa of right and wrong: 1 the same images, 0 as their accuracies make likely by chance. Corrupted: "
-            f"the mean over {found.cells} cells. Of several trainings the mean over their pairs.",
+            "Cohen's kappa of right and wrong: 1 the same images, 0 as their accuracies make likely by chance. "
+            f"Corrupted: the mean over {found.cells} cells. Of several trainings the mean over their pairs.",
             lambda width: agreement_figure.draw_agreement(shown, width=width),
             agreement_figure.describe_agreement(shown),
         )
@@ -272,5 +272,6 @@ def _with_ends(row: forest.Difference) -> str:
     return f"{row.difference:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
 
 
-def _text(value: float | None, digits: int) -> str:
+def number(value: float | None, digits: int) -> str:
+    """As it stands in a table of the numbers behind a figure."""
     return "–" if value is None else f"{value:.{digits}f}"

@@ -71,7 +71,8 @@ def only_one(measured: Sequence[Measured]) -> Measured:
     if len(measured) > 1:
         listed = "; ".join(one.table.caption for one in measured)
         raise NothingToEvaluateError(
-            f"a figure shows one protocol, and these records are of {len(measured)}: choose by --suite or --model ({listed})"
+            f"a figure shows one protocol, and these records are of {len(measured)}: choose by --suite or --model "
+            f"({listed})"
         )
     return measured[0]
 

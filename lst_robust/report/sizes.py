@@ -58,7 +58,9 @@ def _counted(run: Run, suite: Suite | None, classes: int | None) -> tuple[int | 
     geometry = run.model.geometry or run.protocol.geometry
     size = geometry.size if geometry else run.protocol.image_size
     by_suite = tuple(sorted(suite.model_options.items())) if suite else ()
-    return _counts(run.model.name, tuple(sorted(run.model.options.items())), by_suite, run.model.structure, classes, size)
+    return _counts(
+        run.model.name, tuple(sorted(run.model.options.items())), by_suite, run.model.structure, classes, size
+    )
 
 
 @cache

@@ -1,0 +1,115 @@
+"""`lst-robust report`: a page to look at and to show, or a figure for a paper."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lst_robust.cli import options as opt
+from lst_robust.cli.console import RichObserver, print_line, print_note
+from lst_robust.cli.output import Output
+from lst_robust.errors import UsageError
+from lst_robust.reporting.figure_names import FORMATS, FigureFormat, FigureName, Width
+
+HELP = """Make a page of all measured networks: leaderboard, figures, and a page for each network.
+
+The page is one folder of HTML files. It needs no network and no server, so it opens from disk and can be put anywhere.
+With `--figure` one figure is written as a file for a paper, in place of the page.
+
+**Examples**
+
+- `lst-robust report --suite digits-c --out report`
+- `lst-robust report --suite digits-c --out report --examples --baseline baseline.json`
+- `lst-robust report --suite imagenet-c-jpeg --published testbed --reference resnet50 --out report`
+- `lst-robust report --suite digits-c --figure curves --out curves.pdf`
+- `lst-robust report --suite digits-c --figure scatter --width page --format svg --out scatter.svg`
+"""
+
+
+def report_command(
+    out: Annotated[
+        str,
+        typer.Option("--out", "-o", metavar="PATH", help="Folder for the pages; with --figure a file, or -."),
+    ],
+    suite: opt.SuiteOrAll = None,
+    models: opt.Models = None,
+    reference: Annotated[
+        str | None,
+        typer.Option("--reference", metavar="MODEL", help="To which the others are compared.  [default: the best one]"),
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", metavar="FILE", help="Show first what changed since this baseline.")
+    ] = None,
+    published: opt.Published = None,
+    match: opt.Match = None,
+    examples: Annotated[
+        bool, typer.Option("--examples/--no-examples", help="Show images that flip, with what each network said.")
+    ] = False,
+    title: Annotated[str | None, typer.Option("--title", help="Of the page.")] = None,
+    figure: Annotated[FigureName | None, typer.Option("--figure", help="Write this one figure instead.")] = None,
+    format_: Annotated[
+        FigureFormat | None, typer.Option("--format", "-f", help="Of the figure.  [default: as the file is called]")
+    ] = None,
+    width: Annotated[
+        Width | None, typer.Option("--width", help="Of the figure: a paper's column, or its page.  [default: column]")
+    ] = None,
+    data_dir: opt.DataDir = None,
+    normaliser: opt.Normaliser = "suite",
+    results_dir: opt.ResultsDir = Path("results"),
+) -> None:
+    asked: dict[str, Any] = {
+        "suite": suite,
+        "models": models or (),
+        "reference": reference,
+        "published": published or (),
+        "match": match or (),
+        "normaliser": normaliser,
+        "results_dir": results_dir,
+        "data_dir": data_dir,
+    }
+    if figure is not None:
+        _require_alone("--figure draws", {"--baseline": baseline, "--title": title, "--examples": examples or None})
+        _write_figure(out, figure, format_, width or "column", asked)
+        return
+    _require_alone("there is no --figure", {"--format": format_, "--width": width})
+    from lst_robust.report import write_report
+
+    with RichObserver() as observer:
+        index = write_report(
+            out,
+            **asked,
+            baseline=baseline,
+            examples=examples,
+            title=title,
+            command=shlex.join(["lst-robust", *sys.argv[1:]]),
+            observer=observer,
+        )
+    print_line(f"{index}")
+    print_note(f"wrote a page of each network beside it: open {index} in a browser")
+
+
+def _require_alone(why: str, others: dict[str, object]) -> None:
+    """UsageError for an option that would do nothing."""
+    if given := [name for name, value in others.items() if value is not None]:
+        what = "one picture, not a page" if why.startswith("--figure") else "to give it"
+        raise UsageError(f"{given[0]}: {why} {what}: leave it out")
+
+
+def _write_figure(
+    out: str, figure: FigureName, format_: FigureFormat | None, width: Width, asked: dict[str, Any]
+) -> None:
+    output = Output("--out", out, json=False)
+    ending = Path(out).suffix.removeprefix(".").lower()
+    if format_ is None and ending not in FORMATS:
+        raise UsageError(f"--out {out!r}: its name does not say the format: give --format {', '.join(FORMATS)}")
+    from lst_robust.report import figure_bytes
+
+    output.write(figure_bytes(figure, format_ or ending, width=width, **asked))  # type: ignore[arg-type]
+    output.say_written()
+
+
+report_command.__doc__ = HELP

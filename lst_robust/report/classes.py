@@ -1,0 +1,78 @@
+"""Names of classes and labels of images, for confusions and examples: from the images where they are there, otherwise
+from what the records say."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from lst_robust.analysis.confusions import known_labels
+from lst_robust.data import ImageSource
+from lst_robust.errors import LstRobustError, one_line
+from lst_robust.evaluation.cell_images import CellImages, open_cell_images
+from lst_robust.evaluation.request import EvalRequest
+from lst_robust.report.commands import NEEDS_NO_FOLDER
+from lst_robust.report.measured import Measured
+from lst_robust.report.request import ReportRequest
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """names: of the classes, None where they are not known. labels: int64 (n,), see `known_labels`; None where no
+    record holds predictions. images: those that were measured, None where they are not there."""
+
+    names: tuple[str, ...] | None
+    labels: np.ndarray | None
+    images: CellImages | None = None
+
+    def name(self, label: int) -> str:
+        if self.names is not None and 0 <= label < len(self.names):
+            return self.names[label]
+        return f"class {label}"
+
+
+def classes_of(measured: Measured, request: ReportRequest) -> Classes:
+    """request.data_dir: where the images are. Data sets that come with a package need none. Images that are not those
+    that were measured are named by a warning, and not used."""
+    images = _images(measured, request)
+    if images is not None:
+        return Classes(images.clean.classes, images.clean.labels.astype(np.int64), images)
+    return Classes(None, known_labels(run.records for network in measured.networks for run in network.runs))
+
+
+def _images(measured: Measured, request: ReportRequest) -> CellImages | None:
+    suite, data_dir = measured.suite, request.data_dir
+    if suite is None or (data_dir is None and suite.dataset.kind not in NEEDS_NO_FOLDER):
+        return None
+    protocol = measured.networks[0].runs[0].run.protocol
+    try:
+        evaluation = EvalRequest.of(
+            measured.networks[0].summary.model.name,
+            suite,
+            data_dir=data_dir,
+            limit=protocol.n,
+            seed=None if protocol.protocol == "official" else protocol.seed,
+            subset=protocol.subset,
+            results_dir=request.results_dir,
+        )
+        images = open_cell_images(evaluation)
+    except LstRobustError as error:
+        logger.warning("the images of %s are not used: %s", suite.name, one_line(str(error)))
+        return None
+    if not _are_those_measured(images.clean, measured):
+        logger.warning(
+            "the images in %s are not those that were measured on %s: names of classes and examples are left out",
+            data_dir,
+            suite.name,
+        )
+        return None
+    return images
+
+
+def _are_those_measured(clean: ImageSource, measured: Measured) -> bool:
+    protocol = measured.networks[0].runs[0].run.protocol
+    return clean.fingerprint(protocol.image_size) == protocol.images

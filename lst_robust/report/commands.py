@@ -1,0 +1,109 @@
+"""The commands by which a network's numbers were made, and are made again, from what its records say."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from lst_robust.analysis.collect import MeasuredRun
+from lst_robust.analysis.networks import MeasuredNetwork
+from lst_robust.benchmark import CLEAN, CORRUPTIONS, SEVERITIES, known_corruptions
+from lst_robust.errors import LstRobustError
+from lst_robust.records.record import Run
+from lst_robust.report.measured import Measured
+from lst_robust.runtime.files import file_safe
+from lst_robust.suites import Suite
+
+NEEDS_NO_FOLDER = ("digits",)  # data sets that come with a package
+DATA, CHECKPOINT = "DATA", "CHECKPOINT"  # what only the reader knows
+
+
+def evaluation_commands(network: MeasuredNetwork, results_dir: Path) -> list[str]:
+    """A command for each training. DATA stands for the folder of the images, and CHECKPOINT for a file of weights that
+    is not among the checkpoints of the results folder."""
+    return [_evaluation(measured, results_dir) for measured in network.runs]
+
+
+def training_commands(network: MeasuredNetwork) -> list[str]:
+    """Of the trainings by this tool; empty where the weights come from elsewhere."""
+    return [
+        _joined(["lst-robust", "train", "-m", run.model.name, "-s", run.protocol.suite, *_data(suite, []), *seed])
+        for run, _, suite in network.runs
+        if (seed := _seed(run))
+    ]
+
+
+def table_command(measured: Measured, results_dir: Path) -> str:
+    return _joined(["lst-robust", "table", "--suite", measured.name, *_results(results_dir)])
+
+
+def _evaluation(measured: MeasuredRun, results_dir: Path) -> str:
+    run, suite = measured.run, measured.suite
+    protocol = run.protocol
+    words = ["lst-robust", "eval", "-m", run.model.name, "-s", protocol.suite, *_data(suite, [DATA])]
+    if ":" not in run.model.name or "weights" not in run.model.options:
+        words += ["--checkpoint", _checkpoint(run, results_dir)] if _has_checkpoint(run) else []
+    for key, value in run.model.options.items():
+        words += ["--set", f"{key}={value}"] if key not in ("mean", "std", "prompts") else []
+    if suite is None or protocol.n != suite.limit:
+        words += ["--limit", str(protocol.n)]
+    if suite is None or protocol.seed != suite.seed:
+        words += ["--seed", str(protocol.seed)]
+    if protocol.subset is not None and (suite is None or protocol.subset != suite.subset):
+        words += ["--subset", protocol.subset]
+    if protocol.preprocess == "model" and (suite is None or suite.preprocess != "model"):
+        words += ["--preprocess", "model"]
+    return _joined([*words, *_cells(measured), *_results(results_dir)])
+
+
+def _cells(measured: MeasuredRun) -> list[str]:
+    """The options that choose the cells, where they are not all of the suite."""
+    corruptions = {cell.corruption for cell in measured.records} - {CLEAN}
+    severities = {cell.severity for cell in measured.records if cell.corruption != CLEAN}
+    suite = measured.suite
+    words = []
+    if corruptions and corruptions != set(suite.corruptions if suite else CORRUPTIONS):
+        order = {name: place for place, name in enumerate(known_corruptions())}
+        words += ["--corruptions", ",".join(sorted(corruptions, key=lambda name: (order.get(name, len(order)), name)))]
+    if severities and severities != set(suite.severities if suite else SEVERITIES):
+        words += ["--severities", ",".join(map(str, sorted(severities)))]
+    return words
+
+
+def _has_checkpoint(run: Run) -> bool:
+    """Whether its weights were in a file of their own, and not in a library or a hub."""
+    from lst_robust.models import model_info
+
+    try:
+        return not model_info(run.model.name).own_weights
+    except (LstRobustError, ImportError):
+        return False
+
+
+def _checkpoint(run: Run, results_dir: Path) -> str:
+    """The file of these weights among the checkpoints of the results folder, which the record's hash finds."""
+    from lst_robust.models.checkpoint import checkpoint_sha256
+
+    folder = results_dir / run.protocol.suite / "checkpoints"
+    for file in sorted(folder.glob(f"{file_safe(run.model.name)}-*.safetensors")):
+        if checkpoint_sha256(file) == run.model.checkpoint_sha256:
+            return str(file)
+    return CHECKPOINT
+
+
+def _seed(run: Run) -> list[str]:
+    return [] if run.model.train_seed is None else ["--seed", str(run.model.train_seed)]
+
+
+def _data(suite: Suite | None, folder: list[str]) -> list[str]:
+    bundled = suite is not None and suite.dataset.kind in NEEDS_NO_FOLDER
+    return [] if bundled else ["--data-dir", *(folder or [DATA])]
+
+
+def _results(results_dir: Path) -> list[str]:
+    return [] if results_dir == Path("results") else ["--results-dir", str(results_dir)]
+
+
+def _joined(words: Iterable[str]) -> str:
+    return shlex.join(words)

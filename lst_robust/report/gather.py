@@ -1,0 +1,102 @@
+"""Collects what the pages of a report show."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from lst_robust.report.board import board, published_boards
+from lst_robust.report.classes import Classes, classes_of
+from lst_robust.report.cloud import of_same_images
+from lst_robust.report.examples import example_groups
+from lst_robust.report.measured import Measured
+from lst_robust.report.network_pages import network_page
+from lst_robust.report.pictures import NAMES, WHY_NONE, can_draw, own_pictures, pictures_of
+from lst_robust.report.request import ReportRequest
+from lst_robust.report.sizes import devices, images_per_second, size_of
+from lst_robust.reporting.page.content import ExampleGroup, NetworkPage, Section
+from lst_robust.runtime.progress import Observer
+
+logger = logging.getLogger(__name__)
+FLIPS = (
+    "Images that the networks classify rightly when they are clean, and wrongly when they are corrupted. Those of "
+    "whose wrong classes they are the surest come first."
+)
+
+
+def gather(
+    measured: Sequence[Measured], request: ReportRequest, *, examples: bool, observer: Observer
+) -> tuple[list[Section], list[NetworkPage], list[str]]:
+    """A section a protocol, a page a network, and what people should know of the whole, such as missing figures."""
+    gathering = _Gathering(request, examples, observer, draws=can_draw())
+    if not gathering.draws:
+        gathering.notes.append(WHY_NONE)
+        logger.warning(WHY_NONE)
+    observer.start("making the report", sum(len(NAMES) + len(one.networks) for one in measured))
+    found = [gathering.section(one, number) for number, one in enumerate(measured)]
+    observer.finish()
+    sections = [section for section, _ in found]
+    shown = [result for one in measured for result in of_same_images(request.published, one.suite)]
+    if others := [result for result in request.published if result not in shown]:
+        boards = published_boards(others, request)
+        sections.append(Section("Published results", "Of other images than those above.", published=tuple(boards)))
+    return sections, [page for _, pages in found for page in pages], gathering.notes
+
+
+@dataclass
+class _Gathering:
+    request: ReportRequest
+    examples: bool
+    observer: Observer
+    draws: bool
+    notes: list[str] = field(default_factory=list)
+
+    def section(self, measured: Measured, number: int) -> tuple[Section, list[NetworkPage]]:
+        """number: of the protocol, which tells pages of one network under two protocols apart."""
+        classes = classes_of(measured, self.request)
+        keys = {label: f"{number}/{measured.name}/{label}" for label, _ in measured.labelled()}
+        sizes = {label: size_of(network, self.request.results_dir) for label, network in measured.labelled()}
+        speeds = {label: images_per_second(network) for label, network in measured.labelled()}
+        others = of_same_images(self.request.published, measured.suite)
+        section = Section(
+            title=measured.name,
+            caption=measured.table.caption,
+            board=board(measured, sizes, speeds, keys),
+            published=tuple(published_boards(others, self.request)) if others else (),
+            pictures=tuple(pictures_of(measured, self.request, self._says("drawing"))) if self.draws else (),
+            examples=tuple(self._examples(measured, classes)),
+            examples_caption=FLIPS,
+            notes=(
+                "Images per second: the median over the cells, with decoding and corruption, on "
+                f"{', '.join(devices(measured.networks))}. They are of these measurements, and no benchmark.",
+            ),
+        )
+        pages = []
+        for label, network in measured.labelled():
+            self._says("page of")(label)
+            page = network_page(
+                keys[label],
+                network,
+                measured,
+                size=sizes[label],
+                pictures=own_pictures(label, network) if self.draws else (),
+                classes=classes,
+                results_dir=self.request.results_dir,
+            )
+            pages.append(page)
+        return section, pages
+
+    def _says(self, what: str) -> Callable[[str], None]:
+        def says(name: str) -> None:
+            self.observer.advance(status=f"{what} {name}")
+
+        return says
+
+    def _examples(self, measured: Measured, classes: Classes) -> list[ExampleGroup]:
+        if not self.examples:
+            return []
+        if classes.images is None:
+            self.notes.append(f"No examples of {measured.name}: its images are not there. Give them with --data-dir.")
+            return []
+        return example_groups(measured, classes, self.observer)
