@@ -1,8 +1,8 @@
 """Headless Chromium with the pages of a report.
 
 Debian's packages chromium and chromium-driver, or any that LST_ROBUST_CHROMIUM and LST_ROBUST_CHROMEDRIVER name;
-axe-core from the folder that LST_ROBUST_AXE names, or from build/browser (`npm install --prefix build/browser axe-core`).
-Where one of them is missing, these tests are skipped and say which.
+axe-core from the folder that LST_ROBUST_AXE names, or from build/browser, where `npm install --prefix build/browser
+axe-core` puts it. Where one of them is missing, these tests are skipped and say which.
 """
 
 from __future__ import annotations

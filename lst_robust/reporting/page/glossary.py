@@ -25,8 +25,8 @@ TERMS = (
     ),
     (
         "mCE (mean corruption error)",
-        "The mean of the CEs. mCE (15) is the mean over the 15 standard corruptions of ImageNet-C, mCE (19) the one over "
-        "all 19.",
+        "The mean of the CEs. mCE (15) is the mean over the 15 standard corruptions of ImageNet-C, mCE (19) "
+        "the one over all 19.",
     ),
     (
         "Relative mCE",
