@@ -1,8 +1,8 @@
 """Headless Chromium with the pages of a report.
 
-Debian's packages chromium and chromium-driver, or any that LST_ROBUST_CHROMIUM and LST_ROBUST_CHROMEDRIVER name; axe-core
-from the folder that LST_ROBUST_AXE names, or from build/browser (`npm install --prefix build/browser axe-core`). Where
-one of them is missing, these tests are skipped and say which.
+Debian's packages chromium and chromium-driver, or any that LST_ROBUST_CHROMIUM and LST_ROBUST_CHROMEDRIVER name;
+axe-core from the folder that LST_ROBUST_AXE names, or from build/browser, where `npm install --prefix build/browser
+axe-core` puts it. Where one of them is missing, these tests are skipped and say which.
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ class Browser:
     def open(self, page: str = "index.html", *, width: int = 1600, theme: str = "light", scripts: bool = True) -> Any:
         """A page, laid out anew with this width and the system's colours so; what was logged before is forgotten."""
         self.devtools("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self.devtools(
-            "Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False
-        )
+        self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)
         self.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
         self.driver.get("about:blank")
         for kind in ("browser", "performance"):
@@ -101,7 +99,9 @@ def axe() -> str:
     """The source of axe-core."""
     file = Path(os.environ.get("LST_ROBUST_AXE", AXE)) / "axe.min.js"
     if not file.is_file():
-        pytest.skip("axe-core is missing: npm install --prefix build/browser axe-core, or name its folder LST_ROBUST_AXE")
+        pytest.skip(
+            "axe-core is missing: npm install --prefix build/browser axe-core, or name its folder LST_ROBUST_AXE"
+        )
     return file.read_text(encoding="utf-8")
 
 

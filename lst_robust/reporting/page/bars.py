@@ -43,7 +43,7 @@ def scales(board: Board) -> list[Scale | None]:
 
 
 def with_spread(board: Board) -> list[bool]:
-    """Of each column, whether any row has a spread: then all rows leave room for it, so that their values are aligned."""
+    """Of each column, whether any row has a spread: then all rows leave room for it, and their values are aligned."""
     rows = [one for row in board.rows for one in (row, *row.trainings)]
     return [any(row.cells[place].spread is not None for row in rows) for place in range(len(board.columns))]
 
@@ -67,9 +67,7 @@ def change_bars(changes: Iterable[Change]) -> list[Bar | None]:
     changes = list(changes)
     scale = _scale([0.0, *_finite(end for one in changes for end in (one.difference, one.low, one.high))])
     return [
-        Bar(
-            scale.place(one.difference), _place(scale, one.low), _place(scale, one.high), zero=scale.place(0.0)
-        )
+        Bar(scale.place(one.difference), _place(scale, one.low), _place(scale, one.high), zero=scale.place(0.0))
         if scale and one.difference is not None
         else None
         for one in changes

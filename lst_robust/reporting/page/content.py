@@ -83,7 +83,8 @@ class Row:
     """Multiply-accumulates of one image."""
     images_per_second: float | None = None
     trainings: tuple[Row, ...] = ()
-    """The single trainings behind a mean, which one can unfold. Their `trainings` are empty."""
+    """The single trainings behind a mean, which one can unfold. Their `trainings` are empty, and their family is not
+    shown: it is their network's."""
     page: str | None = None
     """The key of this network's `NetworkPage`."""
 

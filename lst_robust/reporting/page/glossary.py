@@ -25,7 +25,8 @@ TERMS = (
     ),
     (
         "mCE (mean corruption error)",
-        "The mean of the CEs. mCE (15) is the mean over the 15 standard corruptions of ImageNet-C, mCE (19) over all 19.",
+        "The mean of the CEs. mCE (15) is the mean over the 15 standard corruptions of ImageNet-C, mCE (19) "
+        "the one over all 19.",
     ),
     (
         "Relative mCE",
@@ -69,8 +70,8 @@ TERMS = (
     ),
     (
         "Protocol",
-        "All that must be equal for two numbers to be compared: the images, how they were resized and corrupted, and the "
-        "normaliser. Each table holds one protocol.",
+        "All that must be equal for two numbers to be compared: the images, how they were resized and corrupted, and "
+        "the normaliser. Each table holds one protocol.",
     ),
 )
 

@@ -1,7 +1,7 @@
 """A report as files: HTML pages that need nothing but themselves.
 
-Every page forbids by its Content-Security-Policy all that it does not hold itself: there is no request to a network, and
-no script or style but the two of this package, which are named by their hashes. jinja2 escapes every text.
+Every page forbids by its Content-Security-Policy all that it does not hold itself: there is no request to a network,
+and no script or style but the two of this package, which are named by their hashes. jinja2 escapes every text.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from lst_robust.reporting.page.glossary import glossary
 from lst_robust.reporting.page.svg import embedded
 
 PACKAGE = "lst_robust.reporting.page"
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-"""Characters that a page must not hold, or that have no shape. Tabs and line breaks are not among them."""
+UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
+"""Characters that a page must not hold, that have no shape, or that turn around what is beside them, so that a name
+looks like another. Tabs and line breaks are not among them."""
 ALWAYS_BELONG = 100  # from here on a number needs no digits behind the point
 
 
@@ -129,7 +132,7 @@ def _check(report: Report) -> None:
     keys = {network.key for network in report.networks}
     for section in report.sections:
         for board in (*((section.board,) if section.board else ()), *section.published):
-            for row in (one for row in board.rows for one in (row, *row.trainings)):
+            for row in (one for network in board.rows for one in (network, *network.trainings)):
                 if len(row.cells) != len(board.columns):
                     raise ValueError(f"{row.name!r} has {len(row.cells)} cells for {len(board.columns)} columns")
                 if row.page is not None and row.page not in keys:

@@ -1,7 +1,7 @@
 """Figures inside of a page: checked, named for screen readers, and with ids that no other figure has.
 
-The page's policy would silently drop styles and scripts inside of a figure, so that it would look wrong. It is better to
-refuse such a figure when the page is made.
+The page's policy would silently drop styles and scripts inside of a figure, so that it would look wrong. It is better
+to refuse such a figure when the page is made.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ def _size(root: ElementTree.Element) -> dict[str, str]:
     box = root.get("viewBox", "").replace(",", " ").split()
     if len(box) != 4 or root.get("width", "100%").replace(".", "", 1).isdigit():
         return {}
-    return {name: f"{float(length) * PIXELS_IN_A_POINT:.0f}" for name, length in zip(("width", "height"), box[2:], strict=True)}
+    return {
+        name: f"{float(length) * PIXELS_IN_A_POINT:.0f}"
+        for name, length in zip(("width", "height"), box[2:], strict=True)
+    }
 
 
 def _local(name: str) -> str:
