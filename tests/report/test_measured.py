@@ -1,0 +1,65 @@
+"""Which networks stand together, and what is compared to what."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lst_robust.errors import NothingToEvaluateError, UsageError
+from lst_robust.records.store import Store
+from lst_robust.report.measured import comparisons, measured_networks, only_one, reference_of
+from lst_robust.report.request import ReportRequest
+from tests.report.conftest import SOME, store_network
+
+
+def test_trainings_are_folded_and_the_best_network_is_first(measured):
+    labels = [label for label, _ in measured.labelled()]
+    assert labels == ["lst20", "resnet20", "alexnet"] == list(measured.table.frame.index)
+    assert [len(network.runs) for network in measured.networks] == [2, 2, 1]
+    values = [network.summary.metrics[measured.metric.name] for network in measured.networks]
+    assert measured.metric.name == "mce15" and values == sorted(values)
+    assert measured.name == "digits-c" and measured.has_ce
+
+
+def test_other_cells_are_another_protocol_and_a_figure_shows_one_only(tmp_path, digits):
+    store = Store(tmp_path)
+    for name, cells in (("lst20", SOME), ("resnet20", SOME[:2])):
+        wrong = {cell: np.arange(40) < 10 for cell in cells}
+        store_network(store, name, 0, wrong, digits.labels, digits.fingerprint())
+    both = measured_networks(ReportRequest.of(results_dir=tmp_path))
+    assert [one.networks[0].summary.label for one in both] == ["lst20", "resnet20"]
+    assert only_one(both[:1]) is both[0]
+    with pytest.raises(
+        NothingToEvaluateError, match=r"these records are of 2: choose by --suite or --model \(digits-c v"
+    ):
+        only_one(both)
+
+
+def test_models_can_be_chosen(request_of):
+    (one,) = measured_networks(request_of(models=["lst20@seed1", "alex*"]))
+    assert [label for label, _ in one.labelled()] == ["lst20", "alexnet"] and len(one.networks[0].runs) == 1
+
+
+def test_the_reference_is_the_best_one_or_the_one_that_is_named(measured):
+    assert reference_of(measured, None) is measured.networks[0]
+    assert reference_of(measured, "alexnet") is measured.networks[2]
+    assert reference_of(measured, "resnet20@seed1") is measured.networks[1]
+    assert reference_of(measured, "vgg16") is None
+
+
+def test_all_others_are_compared_to_it_by_their_common_seeds(measured):
+    found, notes = comparisons(measured, measured.networks[0])
+    assert [label for label, _ in found] == ["resnet20"]
+    assert len(found[0][1].pairs) == 2 and found[0][1].metrics["mce15"].difference > 0
+    (note,) = notes  # alexnet states no training seed, lst20 has two
+    assert note.startswith("alexnet is not compared to lst20: ") and "\n" not in note
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("suite", "no-such"), ("models", "lst20"), ("published", ["nobody"]), ("normaliser", "nobody"), ("reference", 3),
+     ("match", ["x*"]), ("results_dir", None), ("data_dir", 3)],
+)  # fmt: skip
+def test_an_option_that_cannot_be_meant_is_refused(option, value):
+    with pytest.raises(UsageError):
+        ReportRequest.of(**{option: value})
