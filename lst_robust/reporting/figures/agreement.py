@@ -56,6 +56,7 @@ def draw_agreement(agreement: Agreement, *, width: Width = "page") -> Figure:
             text=_two_digits if count <= MOST_WITH_NUMBERS[width] else None,
             tips=partial(_tip, agreement.names, matrix),
             size=min(6.5, 60 / count),
+            blank=[(index, index) for index in range(count)],
         )
         panel.set_aspect("equal")
         panel.set_title(title)

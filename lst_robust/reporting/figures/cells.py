@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 from matplotlib import colormaps
@@ -14,17 +14,17 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from lst_robust.reporting.figures.names import tip
-from lst_robust.reporting.figures.palette import FAINT, on_cell
+from lst_robust.reporting.figures.palette import REST, on_cell
 
-COLOURS = "cividis"
-"""Perceptually uniform, alike for colour-blind readers, and monotone in grey print (Nuñez et al. 2018)."""
+COLOURS = "viridis"
+"""Perceptually uniform, also for colour-blind readers, and from light to dark in grey print."""
 STEPS = 24  # of the colour key: a quarter of a percent of the range is not to be read from it
 HATCH = "////"  # of a cell without a number
 
 
 def colour_scale(low: float, high: float) -> ScalarMappable:
     """From light (low) to dark (high), so that high errors carry the ink."""
-    return ScalarMappable(Normalize(low, high if high > low else low + 1), colormaps[f"{COLOURS}_r"])
+    return ScalarMappable(Normalize(low, high), colormaps[f"{COLOURS}_r"])
 
 
 def draw_cells(
@@ -35,9 +35,11 @@ def draw_cells(
     text: Callable[[float], str] | None,
     tips: Callable[[int, int], str],
     size: float,
+    blank: Collection[tuple[int, int]] = (),
 ) -> None:
     """One square for each of `values`, float (rows, columns), NaN where missing. text: what is written into a cell;
-    None writes nothing. size: of the letters, in points."""
+    None writes nothing. size: of the letters, in points. blank: cells (row,
+    column) that stay empty where their number is missing; others are hatched."""
     rows, columns = values.shape
     axes.grid(False)
     axes.set_xlim(-0.5, columns - 0.5)
@@ -48,9 +50,9 @@ def draw_cells(
     for (row, column), value in np.ndenumerate(values):
         corner, gid = (column - 0.48, row - 0.46), tip(tips(row, column))
         if np.isnan(value):
-            axes.add_patch(
-                Rectangle(corner, 0.96, 0.92, fill=False, edgecolor=FAINT, linewidth=0, hatch=HATCH, gid=gid)
-            )
+            if (row, column) not in blank:
+                gap = Rectangle(corner, 0.96, 0.92, fill=False, edgecolor=REST, linewidth=0, hatch=HATCH, gid=gid)
+                axes.add_patch(gap)
             continue
         red, green, blue, _ = scale.to_rgba(value)
         axes.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=(red, green, blue), linewidth=0, gid=gid))

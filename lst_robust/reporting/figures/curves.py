@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lst_robust.benchmark import SEVERITIES, group_of
 from lst_robust.errors import NothingToEvaluateError
 from lst_robust.reporting.figure_names import Width
-from lst_robust.reporting.figures.legends import TOLD_APART, add_legend, line_handle, rest_handle
+from lst_robust.reporting.figures.legends import TOLD_APART, add_legend, legend_height, line_handle, rest_handle
 from lst_robust.reporting.figures.names import counted, plain, short_names, tip
 from lst_robust.reporting.figures.numbers import array, mean, present
 from lst_robust.reporting.figures.palette import FAINT, REST, Look, looks
@@ -23,7 +24,7 @@ from lst_robust.reporting.figures.style import new_figure, styled
 Errors = Mapping[str, Sequence[float | None]]
 NONE: Errors = MappingProxyType({})
 PANEL = {"column": 0.85, "page": 1.2}  # inches of height
-NAME_LENGTH = 22
+NAME_LENGTH = {"column": 20, "page": 22}
 SLOT = 9  # names that have room in a free place of the grid
 BAND = 0.16  # opacity
 THIN = {"linewidth": 0.9, "markersize": 2.4}  # in small panels
@@ -51,7 +52,10 @@ def draw_curves(lines: Sequence[Line], *, width: Width = "page") -> Figure:
     """
     lines = measured(lines)
     rows = placed(_corruptions(lines))
-    figure = new_figure(width, 0.75 + PANEL[width] * len(rows))
+    handles, shown = _legend(lines, NAME_LENGTH[width])
+    in_slot = width == "page" and len(shown) <= SLOT and any(None in places for places in rows)
+    above = 0 if in_slot else legend_height(width, shown)
+    figure = new_figure(width, 0.3 + above + PANEL[width] * len(rows))
     axes = figure.subplots(len(rows), len(rows[0]), sharex=True, sharey="row", squeeze=False)
     free = []
     for row, places in enumerate(rows):
@@ -70,8 +74,11 @@ def draw_curves(lines: Sequence[Line], *, width: Width = "page") -> Figure:
         last = max(row for row, places in enumerate(rows) if places[column] is not None)
         axes[last, column].tick_params(labelbottom=True)
     figure.supxlabel("Severity")
-    figure.supylabel("Top-1 error (%)")
-    _name_lines(figure, lines, free[0] if free and width == "page" else None)
+    figure.supylabel("Top-1 error, %")
+    if in_slot:
+        free[0].legend(handles, shown, loc="center left").set_in_layout(False)
+    else:
+        add_legend(figure, handles, shown)
     return figure
 
 
@@ -146,6 +153,7 @@ def _corruptions(lines: Sequence[Line]) -> list[str]:
 
 def _draw_panel(panel: Axes, corruption: str, lines: Sequence[Line]) -> None:
     panel.set_title(label(corruption))
+    panel.grid(axis="x", visible=False)
     styles: list[Look | None] = [*looks(min(len(lines), TOLD_APART)), *[None] * max(0, len(lines) - TOLD_APART)]
     for line, look in reversed(list(zip(lines, styles, strict=True))):  # the first one lies on top
         if corruption in line.errors:
@@ -153,17 +161,13 @@ def _draw_panel(panel: Axes, corruption: str, lines: Sequence[Line]) -> None:
             draw_line(panel, line, corruption, look, gid, **THIN)
 
 
-def _name_lines(figure: Figure, lines: Sequence[Line], free: Axes | None) -> None:
-    """In a free place of the grid where the names fit, otherwise above all panels."""
-    names = short_names([line.name for line in lines[:TOLD_APART]], NAME_LENGTH)
+def _legend(lines: Sequence[Line], longest: int) -> tuple[list[Line2D], list[str]]:
+    names = short_names([line.name for line in lines[:TOLD_APART]], longest)
     handles = [line_handle(look) for look in looks(len(names))]
     if len(lines) > TOLD_APART:
         names.append(counted(len(lines) - TOLD_APART, "other"))
         handles.append(rest_handle())
-    if free is not None and len(names) <= SLOT:
-        free.legend(handles, names, loc="center left").set_in_layout(False)
-    else:
-        add_legend(figure, handles, names)
+    return handles, names
 
 
 def _mean_by_severity(line: Line) -> list[float | None]:

@@ -20,6 +20,7 @@ from lst_robust.reporting.figures.style import new_figure, styled
 
 NAME_LENGTH = 24
 MOST_WITH_NUMBERS = 8  # networks side by side in a column of a paper; more leave no room for numbers
+FEWEST_ACROSS = 4  # places for networks in a column of a paper
 ROW = 0.19  # inches
 
 
@@ -48,7 +49,8 @@ def draw_heatmap(rows: Sequence[HeatRow], *, quantity: str = "CE", width: Width 
         number = "not measured" if np.isnan(value) else f"{quantity} {value:.2f} %"
         return f"{rows[row].name}, {label(corruptions[column])}: {number}"
 
-    height = 1.9 + ROW * len(corruptions) if upright else 1.25 + ROW * len(rows)
+    letters = max(map(len, names)) / 18  # inches that upright names take
+    height = 0.75 + letters + ROW * len(corruptions) if upright else 1.25 + ROW * len(rows)
     figure = new_figure(width, height)
     axes = figure.subplots()
     labels = [label(name) for name in corruptions]
@@ -60,12 +62,15 @@ def draw_heatmap(rows: Sequence[HeatRow], *, quantity: str = "CE", width: Width 
         tips=tips,
         size=6.5,
     )
+    if upright:  # cells of a network or two do not become beams
+        axes.set_xlim(-0.5, max(len(rows), FEWEST_ACROSS) - 0.5)
     across, down = (names, labels) if upright else (labels, names)
     axes.set_xticks(range(len(across)), across, rotation=90)
     axes.xaxis.set_ticks_position("bottom" if upright else "top")
     axes.set_yticks(range(len(down)), down)
-    _mark_groups(axes, corruptions, upright)
-    add_key(figure, axes, scale, f"{quantity} (%), lower is better")
+    _mark_groups(axes, corruptions, len(rows), upright)
+    if scale.get_clim()[0] < scale.get_clim()[1]:
+        add_key(figure, axes, scale, f"{quantity} , %, lower is better")
     return figure
 
 
@@ -96,18 +101,18 @@ def _matrix(rows: Sequence[HeatRow]) -> tuple[list[str], np.ndarray]:
     return corruptions, np.stack([array([row.values.get(name) for name in corruptions]) for row in rows])
 
 
-def _mark_groups(axes: Axes, corruptions: Sequence[str], upright: bool) -> None:
-    """The names of the groups along their corruptions, and a gap between one group and the next."""
+def _mark_groups(axes: Axes, corruptions: Sequence[str], across: int, upright: bool) -> None:
+    """The names of the groups along their corruptions, and a line between one group and the next. across: cells the
+    other way."""
     start = 0
-    transform = axes.get_yaxis_transform() if upright else axes.get_xaxis_transform()
     for group, names in grouped(corruptions).items():
         middle = start + (len(names) - 1) / 2
-        fitting = group.capitalize() if len(names) > 1 else ""
+        text = group.capitalize() if len(names) > 1 else ""
         if upright:
-            axes.text(1.015, middle, fitting, transform=transform, rotation=270, color=FAINT, ha="left", va="center")
+            axes.text(across - 0.5, middle, f" {text}", rotation=270, color=FAINT, ha="left", va="center")
         else:
-            axes.text(middle, -0.02, fitting, transform=transform, color=FAINT, ha="center", va="top")
+            axes.text(middle, across - 0.42, text, color=FAINT, ha="center", va="top")
         start += len(names)
         if start < len(corruptions):
-            line = axes.axhline if upright else axes.axvline
-            line(start - 0.5, color=FAINT, linewidth=0.9)
+            place, ends = [start - 0.5] * 2, [-0.5, across - 0.5]
+            axes.plot(*((ends, place) if upright else (place, ends)), color=FAINT, linewidth=0.9, marker="")

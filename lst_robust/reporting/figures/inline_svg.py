@@ -13,9 +13,10 @@ from xml.etree import ElementTree
 from matplotlib.figure import Figure
 
 from lst_robust.errors import UsageError
-from lst_robust.reporting.figures.export import as_bytes
+from lst_robust.reporting.figures.export import saved
 from lst_robust.reporting.figures.names import TIP, plain
 from lst_robust.reporting.figures.palette import LIGHT
+from lst_robust.reporting.figures.style import drawing
 
 Element = ElementTree.Element
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
@@ -42,6 +43,8 @@ PRESENTATION = {
     "font-size", "font-weight", "font-style",
 }  # fmt: skip
 """Properties that may become attributes; matplotlib's others, such as the font's family, are left out."""
+BLACK = {f"{SVG}{name}" for name in ("text", "use", "path", "rect", "circle", "polygon", "ellipse")}
+INHERITED = PRESENTATION - {"opacity"}
 FAMILY = "DejaVu Sans, Verdana, sans-serif"
 """Verdana is as wide as DejaVu Sans, with which the places were reckoned."""
 
@@ -56,14 +59,17 @@ def inline_svg(figure: Figure, *, description: str, prefix: str) -> str:
     """
     if not PREFIX.fullmatch(prefix):
         raise UsageError(f"prefix {prefix!r}: give a letter, then letters, digits, - and _")
-    root = ElementTree.fromstring(as_bytes(figure, "svg"))
+    with drawing():
+        root = ElementTree.fromstring(saved(figure, "svg"))
     _drop_foreign(root)
     for element in root.iter():
         _spread_style(element)
         _name_colours(element)
+    _place_single_uses(root)
     _number_ids(root, prefix)
     _round(root)
     _unwrap(root)
+    _share(root)
     view_box = root.attrib["viewBox"]
     root.attrib.clear()
     root.attrib |= {
@@ -72,6 +78,7 @@ def inline_svg(figure: Figure, *, description: str, prefix: str) -> str:
         "role": "img",
         "aria-label": plain(description),
         "font-family": FAMILY,
+        "fill": "none",
         "stroke-linejoin": "round",
     }
     for element in root.iter():
@@ -102,10 +109,30 @@ def _spread_style(element: Element) -> None:
 
 
 def _name_colours(element: Element) -> None:
-    """Colours of the palette become variables. What states none is black in SVG: marks that are meant so say so."""
+    """Colours of the palette become variables. What states no fill is black: stated here, so that none is the rule."""
+    if element.tag in BLACK and element.get("fill") is None:
+        element.set("fill", "#000")
     for name in ("fill", "stroke"):
         if (value := element.get(name)) is not None:
             element.set(name, VARIABLES.get(value.lower(), value))
+
+
+def _place_single_uses(root: Element) -> None:
+    """A shape that is defined for one place only is drawn there: <defs><path id/></defs> <use y/> become a path."""
+    parents = {child: parent for parent in root.iter() for child in parent}
+    uses: dict[str, list[Element]] = {}
+    for use in root.iter(f"{SVG}use"):
+        uses.setdefault(use.attrib[f"{XLINK}href"].removeprefix("#"), []).append(use)
+    for shape in list(root.iter(f"{SVG}path")):
+        users = uses.get(shape.get("id", ""), [])
+        if len(users) == 1 and parents[shape].tag == f"{SVG}defs":
+            use = users[0]
+            place = f"translate({use.attrib.pop('x', '0')} {use.attrib.pop('y', '0')})"
+            del use.attrib[f"{XLINK}href"]
+            parents[shape].remove(shape)
+            use.tag = shape.tag
+            use.attrib = {**{key: value for key, value in shape.attrib.items() if key != "id"}, **use.attrib}
+            use.set("transform", place)
 
 
 def _number_ids(root: Element, prefix: str) -> None:
@@ -141,6 +168,8 @@ def _round(root: Element) -> None:
         for name in NUMERIC & element.attrib.keys():
             digits = 2 if element in small or name.startswith("stroke") else 1
             element.set(name, _short(element.attrib[name], digits))
+        if element.get("transform", "").startswith("rotate(-0 "):
+            del element.attrib["transform"]
 
 
 def _short(text: str, digits: int) -> str:
@@ -166,3 +195,20 @@ def _unwrap(root: Element) -> None:
             bare = child.tag == f"{SVG}g" and not child.attrib and child.find(f"{SVG}title") is None
             children.extend(child if bare else [child])
         parent[:] = [child for child in children if len(child) or child.attrib or child.text]
+
+
+def _share(root: Element) -> None:
+    """What all children of a group state alike, the group states for them; what is the rule, nobody states."""
+    for group in reversed([element for element in root.iter(f"{SVG}g") if len(element)]):
+        children = [child for child in group if child.tag != f"{SVG}title"]
+        for name in sorted(INHERITED & children[0].attrib.keys()) if children else ():
+            value = children[0].attrib[name]
+            if name not in group.attrib and all(child.get(name) == value for child in children):
+                group.set(name, value)
+                for child in children:
+                    del child.attrib[name]
+    outside = {child for defs in root.iter(f"{SVG}defs") for child in defs.iter()}
+    for parent in root.iter():
+        for child in parent:
+            if child.get("fill") == "none" and "fill" not in parent.attrib and child not in outside:
+                del child.attrib["fill"]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 DISTANCES = (4.0, 9.0, 16.0, 25.0, 36.0)  # points from a marker to its name; the nearest free place is taken
 DIRECTIONS = 16
+HAIR = 2.0  # square points
 CROSSED = 0.4  # what a marker or an interval costs that a name covers, against an area of another name
 
 
@@ -86,6 +87,15 @@ def place_labels(
         width, height = width + 1, height + 0.5
         taken.append(Box(best[0] - width / 2, best[1] - height / 2, best[0] + width / 2, best[1] + height / 2))
     return centres
+
+
+def room_for_all(centres: Sequence[tuple[float, float]], sizes: Sequence[tuple[float, float]]) -> bool:
+    """Whether no two labels at these places cover each other by more than a hair."""
+    boxes = [
+        Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        for (x, y), (width, height) in zip(centres, sizes, strict=True)
+    ]
+    return all(box.overlap(other) < HAIR for index, box in enumerate(boxes) for other in boxes[:index])
 
 
 def _side(across: float) -> float:

@@ -39,6 +39,8 @@ def draw_network_curves(line: Line, *, clean_error: float | None = None, width: 
     axes[0, 0].set_xlim(0.75, ROOM[width])
     for panel, (group, names) in zip(axes.flat, shown.items(), strict=False):
         panel.set_title(group.capitalize())
+        panel.grid(axis="x", visible=False)
+        panel.spines["bottom"].set_bounds(0.75, 5.25)
         if clean_error is not None:
             gid = tip(f"clean error: {clean_error:.2f} %")
             panel.plot([0.75, 5.25], [clean_error] * 2, color=FAINT, linewidth=0.8, linestyle=(0, (4, 2)), gid=gid)
@@ -48,7 +50,7 @@ def draw_network_curves(line: Line, *, clean_error: float | None = None, width: 
         panel.set_visible(index < len(shown))
         panel.tick_params(labelbottom=index + columns >= len(shown))
     figure.supxlabel("Severity")
-    figure.supylabel("Top-1 error (%)")
+    figure.supylabel("Top-1 error, %")
     figure.draw_without_rendering()
     for panel, names in zip(axes.flat, shown.values(), strict=False):
         _name_lines(figure, panel, line, names, clean_error)

@@ -15,7 +15,7 @@ SERIES: tuple[str, ...] = ("#0072b2", "#d55e00", "#00875f", "#b0508f", "#8a6a00"
 MARKERS: tuple[str, ...] = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 DASHES: tuple[tuple[float, ...], ...] = ((), (4, 1.4), (1.2, 1.2), (5, 1.2, 1.2, 1.2))
 """Lengths of ink and of gaps, in line widths; none is a solid line."""
-ON_LIGHT, ON_DARK = "#000000", "#fefefe"
+ON_LIGHT, ON_DARK = "#050505", "#fefefe"
 """Of numbers on the cells of a matrix. These colours do not follow a page's dark mode, because the cells do not."""
 
 DARK: dict[str, str] = {

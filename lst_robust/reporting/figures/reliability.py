@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lst_robust.errors import NothingToEvaluateError
 from lst_robust.reporting.figure_names import Width
-from lst_robust.reporting.figures.legends import TOLD_APART, add_legend, line_handle, rest_handle
+from lst_robust.reporting.figures.legends import TOLD_APART, add_legend, legend_height, line_handle, rest_handle
 from lst_robust.reporting.figures.names import counted, plain, short_names, tip
 from lst_robust.reporting.figures.palette import FAINT, REST, Look, looks
 from lst_robust.reporting.figures.style import new_figure, styled
 
-NAME_LENGTH = {"column": 14, "page": 26}
-HEIGHT = {"column": 2.6, "page": 3.9}  # inches, without the legend
+LEGEND = "Expected calibration error, %: clean | corrupted"
+NAME_LENGTH = {"column": 28, "page": 26}
+HEIGHT = {"column": 2.3, "page": 4.6}  # inches, without the legend
 FEW = 0.002  # of the images: a bin with fewer is too uncertain to be drawn
 
 
@@ -60,8 +62,8 @@ def draw_reliability(networks: Sequence[Calibrated], *, width: Width = "page") -
     Raises NothingToEvaluateError where no network has bins.
     """
     networks = _known(networks)
-    entries = min(len(networks), TOLD_APART) + (len(networks) > TOLD_APART)
-    figure = new_figure(width, HEIGHT[width] + 0.15 * (entries + 1))
+    handles, texts = _legend(networks, NAME_LENGTH[width])
+    figure = new_figure(width, HEIGHT[width] + legend_height(width, texts, LEGEND))
     axes = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3.4, 1))
     for column, title in enumerate(("Clean", "Corrupted")):
         upper, lower = axes[:, column]
@@ -69,31 +71,35 @@ def draw_reliability(networks: Sequence[Calibrated], *, width: Width = "page") -
         upper.plot([0, 100], [0, 100], color=FAINT, linewidth=0.7, linestyle=(0, (4, 2)))
         upper.set_xlim(0, 100)
         upper.set_ylim(0, 100)
-        upper.set_aspect("equal", adjustable="box", anchor="SW")
         styles = looks(min(len(networks), TOLD_APART))
         for index in reversed(range(len(networks))):  # the first one lies on top
             bins = (networks[index].clean, networks[index].corrupted)[column]
             if bins and _images(bins):
                 look = styles[index] if index < TOLD_APART else None
                 _draw_bins(upper, lower, networks[index].name, bins, look)
-        lower.set_xlabel("Confidence (%)")
+                if len(networks) == 1:
+                    _draw_gaps(upper, bins)
+        lower.set_xlabel("Confidence, %")
         lower.set_xticks([0, 25, 50, 75, 100])
         lower.set_ylim(bottom=0)
-    axes[0, 0].set_ylabel("Accuracy (%)")
-    axes[1, 0].set_ylabel("Images (%)")
-    _add_legend(figure, networks, NAME_LENGTH[width])
+    axes[0, 0].set_ylabel("Accuracy, %")
+    axes[1, 0].set_ylabel("Images, %")
+    add_legend(figure, handles, texts, LEGEND)
     return figure
 
 
 def describe_reliability(networks: Sequence[Calibrated]) -> str:
     """What `draw_reliability` shows, in words."""
     networks = _known(networks)
-    parts = [f"{plain(network.name)} {_eces(network, ' clean', ' corrupted')}" for network in networks[:TOLD_APART]]
+    parts = [
+        f"{plain(network.name)} {_ece(network.clean)} and {_ece(network.corrupted)}"
+        for network in networks[:TOLD_APART]
+    ]
     rest = f" {len(networks) - TOLD_APART} further networks are grey." if len(networks) > TOLD_APART else ""
     return (
-        f"Accuracy against confidence of {len(networks)} network{'s' if len(networks) > 1 else ''} in "
+        f"Accuracy against confidence of {counted(len(networks), 'network')} in "
         f"{_number_of_bins(networks)} bins, clean and corrupted images; below the diagonal a network is too sure of "
-        f"itself. Expected calibration error: {'; '.join(parts)}.{rest}"
+        f"itself. Expected calibration error in percent, clean and corrupted: {'; '.join(parts)}.{rest}"
     )
 
 
@@ -108,11 +114,17 @@ def _images(bins: Bins | None) -> int:
     return sum(bins.count) if bins else 0
 
 
+def _enough(bins: Bins) -> np.ndarray:
+    """Which bins are drawn: bool (bins,)."""
+    count = np.array(bins.count)
+    return (count > 0) & (count >= FEW * count.sum())
+
+
 def _draw_bins(upper: Axes, lower: Axes, name: str, bins: Bins, look: Look | None) -> None:
     """look: None for a network in the background."""
     count = np.array(bins.count, dtype=np.float64)
     share = 100 * count / count.sum()
-    drawn = share >= 100 * FEW
+    drawn = _enough(bins)
     confidence = 100 * np.array(bins.confidence)[drawn] / count[drawn]
     accuracy = 100 * np.array(bins.correct)[drawn] / count[drawn]
     edges = np.linspace(0, 100, len(count) + 1)
@@ -126,23 +138,32 @@ def _draw_bins(upper: Axes, lower: Axes, name: str, bins: Bins, look: Look | Non
     lower.stairs(share, edges, color=look.colour, linestyle=style, linewidth=0.9)
 
 
-def _add_legend(figure: Figure, networks: Sequence[Calibrated], longest: int) -> None:
-    """A line a network with both ECEs, above the panels."""
+def _draw_gaps(upper: Axes, bins: Bins) -> None:
+    """Of a single network: from each point to the diagonal, what the calibration error is made of."""
+    drawn = _enough(bins)
+    count = np.array(bins.count)[drawn]
+    confidence, accuracy = 100 * np.array(bins.confidence)[drawn] / count, 100 * np.array(bins.correct)[drawn] / count
+    for x, y in zip(confidence, accuracy, strict=True):
+        upper.plot([x, x], [x, y], color=FAINT, linewidth=0.8, zorder=1.8)
+
+
+def _legend(networks: Sequence[Calibrated], longest: int) -> tuple[list[Line2D], list[str]]:
+    """A line a network with both of its errors."""
     told_apart = networks[:TOLD_APART]
     names = short_names([network.name for network in told_apart], longest)
-    texts = [f"{name}: ECE {_eces(network, '', '')}" for name, network in zip(names, told_apart, strict=True)]
     handles = [line_handle(look) for look in looks(len(told_apart))]
+    texts = [
+        f"{name}: {_ece(network.clean)} | {_ece(network.corrupted)}"
+        for name, network in zip(names, told_apart, strict=True)
+    ]
     if len(networks) > TOLD_APART:
         texts.append(counted(len(networks) - TOLD_APART, "other"))
         handles.append(rest_handle())
-    add_legend(figure, handles, texts)
+    return handles, texts
 
 
-def _eces(network: Calibrated, clean: str, corrupted: str) -> str:
-    """Such as "3.1 % clean, 9.8 % corrupted"."""
-    known = [(bins, word) for bins, word in ((network.clean, clean), (network.corrupted, corrupted))]
-    texts = [f"{bins.stated_ece():.1f} %{word}" if bins and _images(bins) else f"–{word}" for bins, word in known]
-    return ", ".join(texts)
+def _ece(bins: Bins | None) -> str:
+    return f"{bins.stated_ece():.1f}" if bins and _images(bins) else "–"
 
 
 def _number_of_bins(networks: Sequence[Calibrated]) -> int:

@@ -13,8 +13,8 @@ from matplotlib.transforms import Affine2D, Transform
 
 from lst_robust.errors import NothingToEvaluateError
 from lst_robust.reporting.figure_names import Width
-from lst_robust.reporting.figures.labels import Box, place_labels
-from lst_robust.reporting.figures.legends import add_legend
+from lst_robust.reporting.figures.labels import Box, place_labels, room_for_all
+from lst_robust.reporting.figures.legends import add_legend, legend_height
 from lst_robust.reporting.figures.names import counted, plain, short_names, tip
 from lst_robust.reporting.figures.numbers import both
 from lst_robust.reporting.figures.palette import FAINT, INK, REST, Look, looks
@@ -86,8 +86,8 @@ def draw_scatter(scatter: Scatter, *, width: Width = "page") -> Figure:
     points, published = _points(scatter), _known(scatter.published)
     figure = new_figure(width, HEIGHT[width])
     axes = figure.subplots()
-    axes.set_xlabel("Clean top-1 error (%)")
-    axes.set_ylabel(f"{plain(scatter.quantity)} (%)")
+    axes.set_xlabel("Clean top-1 error, %")
+    axes.set_ylabel(f"{plain(scatter.quantity)}, %")
     for point in published:
         gid = tip(f"{point.name} (published): clean {point.x:.1f} %, {scatter.quantity} {point.y:.1f} %")
         axes.plot([point.x], [point.y], color=REST, alpha=0.6, gid=gid, **CLOUD)
@@ -95,12 +95,14 @@ def draw_scatter(scatter: Scatter, *, width: Width = "page") -> Figure:
         _draw_point(axes, point, look, _tip(point, scatter))
     axes.margins(0.07)
     axes.autoscale_view()
-    if published:
-        _draw_fit(axes, scatter.fit)
-        _add_legend(figure, scatter)
+    _draw_fit(axes, scatter.fit if published else None)
+    handles, texts = _behind(scatter) if published else ([], [])
+    if texts:
+        add_legend(figure, handles, texts)
     figure.draw_without_rendering()
-    _add_names(figure, axes, points, NAME_LENGTH[width])
-    return figure
+    if _add_names(figure, axes, points, NAME_LENGTH[width]):
+        return figure
+    return _with_legend(figure, points, handles, texts, width)
 
 
 def describe_scatter(scatter: Scatter) -> str:
@@ -177,18 +179,35 @@ def _draw_fit(axes: Axes, fit: Fit | None) -> None:
         axes.plot(ends, fit.intercept + fit.slope * ends, color=FAINT, linewidth=0.9, scalex=False, scaley=False)
 
 
-def _add_legend(figure: Figure, scatter: Scatter) -> None:
+def _behind(scatter: Scatter) -> tuple[list[Line2D], list[str]]:
+    """What the grey cloud and the line are, for a legend."""
     handles = [Line2D([], [], color=REST, **CLOUD)]
     texts = [f"published{_of(scatter.source)}"]
     if (fit := scatter.fit) is not None:
         handles.append(Line2D([], [], color=FAINT, linewidth=0.9))
         texts.append(f"fit to {fit.n} of them, R² {fit.r2:.2f}")
-    add_legend(figure, handles, texts)
+    return handles, texts
 
 
-def _add_names(figure: Figure, axes: Axes, points: Sequence[_Known], longest: int) -> None:
-    """Beside the points, with a thin line where a name could not stand at its point. All is reckoned in points of
-    1/72 inch."""
+def _with_legend(
+    figure: Figure, points: Sequence[_Known], handles: Sequence[Line2D], texts: Sequence[str], width: Width
+) -> Figure:
+    """Names in a legend above, where there is no room for them beside the points."""
+    for legend in list(figure.legends):
+        legend.remove()
+    names = [*texts, *short_names([point.name for point in points], NAME_LENGTH["column"])]
+    marks = [
+        Line2D([], [], color=look.colour, marker=look.marker, markersize=4.2, linestyle="")
+        for look in looks(len(points))
+    ]
+    figure.set_figheight(HEIGHT[width] + legend_height(width, names))
+    add_legend(figure, [*handles, *marks], names)
+    return figure
+
+
+def _add_names(figure: Figure, axes: Axes, points: Sequence[_Known], longest: int) -> bool:
+    """Beside the points, with a thin line where a name could not stand at its point. Whether there was room for all of
+    them; otherwise none is written. All is reckoned in points of 1/72 inch."""
     to_points = axes.transData + Affine2D().scale(72 / figure.dpi)
     at = [_pair(to_points.transform((point.x, point.y))) for point in points]
     names = short_names([point.name for point in points], longest)
@@ -197,6 +216,10 @@ def _add_names(figure: Figure, axes: Axes, points: Sequence[_Known], longest: in
     sizes = [(extent.width * 72 / figure.dpi, extent.height * 72 / figure.dpi) for extent in extents]
     frame = Box(*(float(edge) * 72 / figure.dpi for edge in axes.get_window_extent().extents))
     centres = place_labels(at, sizes, frame, [box for point in points for box in _covered(point, to_points)])
+    if not room_for_all(centres, sizes):
+        for text in texts:
+            text.remove()
+        return False
     for text, (x, y), centre, (width, height) in zip(texts, at, centres, sizes, strict=True):
         text.set_position(_pair(to_points.inverted().transform(centre)))
         nearest = (
@@ -206,6 +229,7 @@ def _add_names(figure: Figure, axes: Axes, points: Sequence[_Known], longest: in
         if np.hypot(nearest[0] - x, nearest[1] - y) > LEADER:
             ends = to_points.inverted().transform([(x, y), nearest])
             axes.plot(*ends.T, color=FAINT, linewidth=0.4, zorder=1.8, scalex=False, scaley=False)
+    return True
 
 
 def _covered(point: _Known, to_points: Transform) -> list[Box]:

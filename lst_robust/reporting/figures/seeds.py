@@ -8,6 +8,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.markers import CARETLEFT, CARETRIGHT
 
 from lst_robust.analysis.statistics import Spread, spread
 from lst_robust.errors import NothingToEvaluateError
@@ -50,7 +51,7 @@ def draw_seeds(trainings: Sequence[Trainings], *, quantity: str, width: Width = 
     axes.set_ylim(len(trainings) - 0.5, -0.5)
     axes.set_yticks(range(len(trainings)), short_names([network.name for network in trainings], NAME_LENGTH[width]))
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(f"{quantity} (%), lower is better")
+    axes.set_xlabel(f"{quantity} , %, lower is better")
     handles = [
         Line2D([], [], color=FAINT, marker="o", linestyle="", alpha=0.7),
         Line2D([], [], color=INK, marker="|", markersize=6, markeredgewidth=1.2, linewidth=1),
@@ -113,6 +114,6 @@ def _draw_network(
     gid = tip(f"{network.name}: mean {over.mean:.2f} % [{over.low:.2f}, {over.high:.2f}], {over.n} trainings")
     axes.plot([over.low, over.high], [y, y], color=look.colour, linewidth=1, solid_capstyle="butt")
     axes.plot([over.mean], [y], marker="|", color=look.colour, markersize=6, markeredgewidth=1.4, linestyle="", gid=gid)
-    for end, limit, marker in ((over.low, limits[0], 4), (over.high, limits[1], 5)):  # 4, 5: carets to left and right
-        if (end < limit) if marker == 4 else (end > limit):
-            axes.plot([limit], [y], marker=marker, color=look.colour, markersize=4, linestyle="", clip_on=False)
+    for end, limit, caret in ((over.low, limits[0], CARETLEFT), (over.high, limits[1], CARETRIGHT)):
+        if not limits[0] <= end <= limits[1]:
+            axes.plot([limit], [y], marker=caret, color=look.colour, markersize=4, linestyle="", clip_on=False)
