@@ -59,9 +59,7 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        char.encode("unicode_escape").decode()
-        if char in TURNING or unicodedata.category(char) in UNPRINTABLE
-        else char
+        char.encode("unicode_escape").decode() if char in TURNING or unicodedata.category(char) in UNPRINTABLE else char
         for char in text
     )
 

@@ -41,8 +41,8 @@ def html(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """For a paragraph, an entry of a list or a cell of a table in GitHub's Markdown: no markup, image, link or HTML, and
-    no end of the cell. Underscores inside of a word stay as they are, so that names of networks stay readable."""
+    """For a paragraph, an entry of a list or a cell of a table in GitHub's Markdown: no markup, image, link or HTML,
+    and no end of the cell. Underscores inside of a word stay as they are, so that names of networks stay readable."""
     escaped = _MARKDOWN.sub(lambda found: "\\" + found[0], plain(text).translate(_ENTITIES))
     escaped = _LINK.sub(lambda found: found[0] + _BREAK, escaped)
     escaped = _LEADING.sub(lambda found: found[0] + "\\" if found[0].isdigit() else "\\" + found[0], escaped)
@@ -52,8 +52,8 @@ def markdown(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """For a text in a CSV file, which a spreadsheet may open: one that begins with = + - or @ gets an apostrophe in front,
-    so that it is no formula. The csv module quotes the rest. Numbers are not to go through this."""
+    """For a text in a CSV file, which a spreadsheet may open: one that begins with = + - or @ gets an apostrophe in
+    front, so that it is no formula. The csv module quotes the rest. Numbers are not to go through this."""
     line = plain(text)
     return f"'{line}" if line.startswith(FORMULA) else line
 

@@ -1,8 +1,8 @@
 """Any text as LaTeX that pdfLaTeX compiles with the fonts that every installation has.
 
-The result is ASCII, so it does not depend on the engine or on an input encoding. It says everything in the encoding OT1:
-the vector fonts of T1 and TS1 are packages of their own, which a small installation lacks. Only the few Latin letters
-that OT1 does not have ask for T1.
+The result is ASCII, so it does not depend on the engine or on an input encoding. It says everything in the encoding
+OT1: the vector fonts of T1 and TS1 are packages of their own, which a small installation lacks. Only the few Latin
+letters that OT1 does not have ask for T1, and TeX then draws their fonts itself, as bitmaps, where it has no others.
 """
 
 from __future__ import annotations
@@ -66,35 +66,59 @@ def latex(text: str, *, breakable: bool = False) -> str:
     """
     line = unicodedata.normalize("NFC", one_line(str(text)))
     words = re.split(r"( +)", line)
-    shown = "".join(_broken(word) if breakable and len(word) > _LONGEST else _together(word) for word in words)
+    shown = "".join(
+        _broken(word) if breakable and printed_length(word) > _LONGEST else _together(word) for word in words
+    )
     return _LIGATURES.sub(r"\1{}", shown)
 
 
+def printed_length(text: str) -> int:
+    """How many characters are printed for a text."""
+    line = unicodedata.normalize("NFC", one_line(str(text)))
+    return sum(len(_number(char)) if _character(char) is None else 1 for char in line)
+
+
 def _together(word: str) -> str:
-    return "".join(map(_character, word))
+    return "".join(map(_shown, word))
 
 
 def _broken(word: str) -> str:
     """With a place for a break after punctuation, and after so many characters without one."""
-    pieces = re.findall(rf"[^\W_]{{1,{_LONGEST}}}|[\W_]", word)
-    return r"\allowbreak{}".join(map(_together, pieces))
+    shown, since = [], 0
+    for char in word:
+        shown.append(_shown(char))
+        since += printed_length(char)
+        if since >= _LONGEST or not char.isalnum():
+            shown.append(r"\allowbreak{}")
+            since = 0
+    return "".join(shown)
 
 
-def _character(char: str) -> str:
+def _shown(char: str) -> str:
+    known = _character(char)
+    return "".join(_SPECIAL.get(part, part) for part in _number(char)) if known is None else known
+
+
+def _character(char: str) -> str | None:
+    """None for what cannot be printed."""
     if (known := _KNOWN.get(char)) is not None:
         return known
     if char.isascii():
         return char
     if (letter := _LETTERS_OF_T1.get(char)) is not None:
         return _of_t1(letter)
-    base, *marks = unicodedata.normalize("NFD", char)
+    base, *marks = list(unicodedata.normalize("NFD", char))
     if len(marks) == 1 and base.isascii() and base.isalpha():
         if marks[0] == _OGONEK:
             return _of_t1(rf"\k{{{base}}}")
         if (accent := _ACCENTS.get(marks[0])) is not None:
             dotless = "\\" if base in "ij" and marks[0] not in _BELOW else ""
             return f"{accent}{{{dotless}{base}}}"
-    return rf"\textless{{}}U+{ord(char):04X}\textgreater{{}}"
+    return None
+
+
+def _number(char: str) -> str:
+    return f"<U+{ord(char):04X}>"
 
 
 def _of_t1(command: str) -> str:

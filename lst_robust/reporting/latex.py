@@ -6,14 +6,12 @@ graphicx, which every installation has (texlive-latex-recommended), and for no f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-import pandas as pd
-
 from lst_robust.reporting.columns import label
-from lst_robust.reporting.escaping_latex import latex
+from lst_robust.reporting.escaping_latex import latex, printed_length
 from lst_robust.reporting.formatting import LEGEND, MISSING, formatted
 from lst_robust.reporting.tables import TableGroup, columns_of
 
@@ -21,7 +19,8 @@ HEAD = r"""% A table of lst-robust.
 % This file compiles as it stands: pdflatex FILE.tex
 % In a paper: write \usepackage{booktabs,graphicx} into the preamble, and \input{FILE} where the tables shall stand. The
 % preamble and the end of this file are then skipped. What can be copied by hand stands between the lines of dashes.
-% The tables go over all columns of a page, and shrink where the page is narrower than they are.
+% The tables go over all columns of a page, and shrink where it is narrower than they are: --no-intervals makes them
+% narrower. The numbers below a mean are the ends of its 95 % interval.
 \expandafter\ifx\csname @nodocument\endcsname\relax % a document has begun
   \let\lstrobustend\relax
 \else
@@ -34,8 +33,9 @@ HEAD = r"""% A table of lst-robust.
   \begin{document}
 \fi"""
 BEGIN, END = f"% {'-' * 40} tables: begin", f"% {'-' * 40} tables: end"
-SETTINGS = r"\centering\footnotesize\setlength{\tabcolsep}{2.5pt}\sloppy\hyphenpenalty=10000 % names get no hyphens"
+SETTINGS = r"\centering\footnotesize\setlength{\tabcolsep}{2.5pt}\sloppy\frenchspacing\hyphenpenalty=10000"
 FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+SMALL = r"\fontsize{6}{7}\selectfont "  # of the ends of intervals, below their means
 _BOLD, _ENDS, _SPREAD = "\0", "\n", " ± "  # marks in formatted cells, of which no number is made
 
 NAME_WIDTH = 34  # characters of a network's name in one line; longer ones are broken
@@ -63,12 +63,15 @@ class _Column(NamedTuple):
 
 def latex_tables(groups: Sequence[TableGroup], notes: Sequence[str]) -> str:
     """The whole file."""
-    tables = [
-        _table(group, columns, rows, part, [LEGEND, *group.notes, *(notes if last and part[0] == part[1] else ())])
-        for group, last in zip(groups, [*[False] * (len(groups) - 1), True], strict=True)
-        for columns in [_columns(group)]
-        for rows, part in _parts(group, columns, reserved=_lines_of(notes) if last else 0)
-    ]
+    tables = []
+    for place, group in enumerate(groups, start=1):
+        columns = _columns(group)
+        further = list(notes) if place == len(groups) else []
+        parts = _parts(group, columns, after=_lines_of(further))
+        for number, rows in enumerate(parts, start=1):
+            suffix = f" (part {number} of {len(parts)})" if len(parts) > 1 else ""
+            below = [LEGEND, *group.notes, *(further if number == len(parts) else [])]
+            tables.append(_table(group, columns, rows, latex(group.caption, breakable=True) + suffix, below))
     return "\n\n".join([HEAD, BEGIN, *tables, END, r"\lstrobustend"]) + "\n"
 
 
@@ -86,32 +89,33 @@ def _cell(text: str) -> _Cell:
     return _Cell("--" if mean == MISSING else mean, spread, ends, _BOLD in number)
 
 
-def _parts(group: TableGroup, columns: Sequence[_Column], reserved: int) -> Iterator[tuple[range, tuple[int, int]]]:
-    """The rows of each table that fits onto a page, with its number and how many there are."""
+def _parts(group: TableGroup, columns: Sequence[_Column], after: int) -> list[range]:
+    """The rows of each table that fits onto a page. after: lines below the last one."""
     names = [str(name) for name in group.frame.index]
-    room = max(LINES - reserved - _lines_of(group.notes), LINES // 4)
+    room = max(LINES - _lines_of(group.notes), LINES // 4)
+    lines = [max(-(-printed_length(name) // NAME_WIDTH), 1 + _has_ends(columns, row)) for row, name in enumerate(names)]
     starts, used = [0], 0
-    for row, name in enumerate(names):
-        lines = max(-(-len(latex(name)) // NAME_WIDTH) if len(name) > NAME_WIDTH else 1, 1 + _has_ends(columns, row))
-        if row > starts[-1] and used + lines > room:
+    for row, needed in enumerate(lines):
+        if row > starts[-1] and used + needed > room:
             starts.append(row)
             used = 0
-        used += lines
-    for number, (start, stop) in enumerate(zip(starts, [*starts[1:], len(names)], strict=True), start=1):
-        yield range(start, stop), (number, len(starts))
+        used += needed
+    if used + after > room:  # rows of the last table go into one of their own, with what stands below
+        fitting = (row for row in range(starts[-1] + 1, len(names)) if sum(lines[row:]) + after <= room)
+        if (row := next(fitting, len(names) - 1)) > starts[-1]:
+            starts.append(row)
+    return [range(start, stop) for start, stop in zip(starts, [*starts[1:], len(names)], strict=True)]
 
 
 def _lines_of(notes: Sequence[str]) -> int:
-    return sum(1 + len(latex(note)) // NOTE for note in notes)
+    return sum(1 + printed_length(note) // NOTE for note in notes)
 
 
 def _has_ends(columns: Sequence[_Column], row: int) -> bool:
     return any(column.cells[row].ends for column in columns)
 
 
-def _table(group: TableGroup, columns: Sequence[_Column], rows: range, part: tuple[int, int], notes: list[str]) -> str:
-    number, of = part
-    caption = latex(group.caption, breakable=True) + (f" (part {number} of {of})" if of > 1 else "")
+def _table(group: TableGroup, columns: Sequence[_Column], rows: range, caption: str, notes: Sequence[str]) -> str:
     names = [str(name) for name in group.frame.index]
     specification = "".join("r@{}l" if column.width == 2 else "r" for column in columns)
     body = [line for row in rows for line in _row(names[row], columns, row)]
@@ -136,20 +140,16 @@ def _table(group: TableGroup, columns: Sequence[_Column], rows: range, part: tup
 
 
 def _heads(columns: Sequence[_Column]) -> list[str]:
-    """The groups of columns over their rules, then the columns. A group of one column is named beside it."""
+    """The groups of columns over their rules, then the columns."""
     upper, rules, lower, place = [""], [], ["Network"], 2
     for part, found in groupby(columns, key=lambda column: column.part):
         members = list(found)
         width = sum(column.width for column in members)
-        if len(members) > 1:
-            upper.append(rf"\multicolumn{{{width}}}{{c}}{{{latex(part)}}}")
-            rules.append(rf"\cmidrule(lr){{{place}-{place + width - 1}}}")
-            heads = [column.head for column in members]
-        else:
-            upper.append(rf"\multicolumn{{{width}}}{{c}}{{}}")
-            heads = [f"{part} {members[0].head}"]
-        for column, head in zip(members, heads, strict=True):
-            turned = latex(head) if len(head) < 4 else rf"\rotatebox{{90}}{{{latex(head)}}}"
+        upper.append(rf"\multicolumn{{{width}}}{{c}}{{{latex(part)}}}")
+        rules.append(rf"\cmidrule(lr){{{place}-{place + width - 1}}}")
+        for column in members:
+            head = latex(column.head)
+            turned = head if len(members) == 1 or column.head.isdigit() else rf"\rotatebox{{90}}{{{head}\,}}"
             lower.append(rf"\multicolumn{{{column.width}}}{{c}}{{{turned}}}")
         place += width
     return [" & ".join(upper) + r" \\", "".join(rules), " & ".join(lower) + r" \\"]
@@ -157,19 +157,20 @@ def _heads(columns: Sequence[_Column]) -> list[str]:
 
 def _row(name: str, columns: Sequence[_Column], row: int) -> list[str]:
     """A line of numbers, and where there are intervals, a smaller one below it."""
-    shown = latex(name, breakable=True)
-    if len(name) > NAME_WIDTH:
+    shown, below = latex(name, breakable=True), ""
+    with_ends = _has_ends(columns, row)
+    if printed_length(name) > NAME_WIDTH:
         shown = rf"\parbox[t]{{50mm}}{{\raggedright\strut {shown}\strut}}"
+        if with_ends:  # the further lines of the name stand beside the intervals
+            shown, below = (
+                rf"\raisebox{{0pt}}[\height][0pt]{{{shown}}}",
+                rf"\vphantom{{\raisebox{{7pt}}[0pt]{{{shown}}}}}",
+            )
     cells = [part for column in columns for part in _parts_of_cell(column, row)]
-    lines = [" & ".join([shown, *cells]) + r" \\"]
-    if _has_ends(columns, row):
-        ends = [
-            rf"\multicolumn{{{column.width}}}{{r}}{{\tiny {cell.ends}}}" if (cell := column.cells[row]).ends else
-            ("" if column.width == 1 else " & ")
-            for column in columns
-        ]  # fmt: skip
-        lines = [lines[0].removesuffix(r"\\") + r"\\[-3pt]", " & ".join(["", *ends]) + r" \\[1pt]"]
-    return lines
+    if not with_ends:
+        return [" & ".join([shown, *cells]) + r" \\"]
+    ends = [part for column in columns for part in _ends_of_cell(column, row)]
+    return [" & ".join([shown, *cells]) + r" \\[-3pt]", " & ".join([below, *ends]) + r" \\[1pt]"]
 
 
 def _parts_of_cell(column: _Column, row: int) -> list[str]:
@@ -177,3 +178,8 @@ def _parts_of_cell(column: _Column, row: int) -> list[str]:
     value, spread = cell.value, rf"\,$\pm$\,{cell.spread}" if cell.spread else ""
     both = [value, spread] if column.width == 2 else [value]
     return [rf"\textbf{{{text}}}" if cell.best and text else text for text in both]
+
+
+def _ends_of_cell(column: _Column, row: int) -> list[str]:
+    ends = column.cells[row].ends
+    return [f"{{{SMALL}{ends}}}" if ends else "", ""][: column.width]
