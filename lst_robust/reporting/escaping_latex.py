@@ -27,7 +27,8 @@ _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
 }
 _SYMBOLS = {
     "\u00a0": r"\nobreakspace{}", "–": r"\textendash{}", "—": r"\textemdash{}", "…": r"\ldots{}",
-    "‘": r"\textquoteleft{}", "’": r"\textquoteright{}", "“": r"\textquotedblleft{}", "”": r"\textquotedblright{}", "„": r"{,}{,}",
+    "‘": r"\textquoteleft{}", "’": r"\textquoteright{}", "“": r"\textquotedblleft{}", "”": r"\textquotedblright{}",
+    "„": "{,}{,}",
     "¡": "{!`}", "¿": "{?`}", "§": r"\S{}", "¶": r"\P{}", "©": r"\copyright{}", "£": r"\pounds{}", "†": r"\dag{}",
     "‡": r"\ddag{}", "«": r"$\ll$", "»": r"$\gg$", "·": r"$\cdot$", "•": r"$\bullet$", "°": r"$^{\circ}$",
     "±": r"$\pm$", "×": r"$\times$", "÷": r"$\div$", "−": "$-$", "≤": r"$\leq$", "≥": r"$\geq$", "≠": r"$\neq$",

@@ -171,7 +171,7 @@ def test_every_letter_and_every_pair_of_signs_is_typeset(tmp_path):
     tex = tmp_path / "all.tex"
     rows = " \\\\\n".join(latex(" ".join(pairs[start : start + 32])) for start in range(0, len(pairs), 32))
     tex.write_text(
-        "\\documentclass{article}\\begin{document}\\raggedright\n\\ifdefined\\pdfgentounicode\\input{glyphtounicode}"
+        "\\documentclass{article}\\begin{document}\\raggedright\\pagestyle{empty}\n\\ifdefined\\pdfgentounicode\\input{glyphtounicode}"
         f"\\pdfgentounicode=1\\fi\n{latex(' '.join(letters))}\n\n{rows}\n\\end{{document}}\n"
     )
     typeset(tex)
