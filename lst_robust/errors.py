@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes of a name that is not UTF-8, line breaks
+TURNING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # the direction of writing
 MAX_REASON = 300  # characters of another's error
 
 
@@ -53,11 +54,13 @@ class NothingToEvaluateError(LstRobustError):
 
 def one_line(text: str) -> str:
     """Text that prints as one line wherever its parts come from: a file's name may hold line breaks, commands to the
-    terminal and bytes that are not UTF-8, which become escapes (\\n, \\x1b, \\udcff)."""
+    terminal, bytes that are not UTF-8, and marks that let it be read in another order, which become escapes (\\n,
+    \\x1b, \\udcff, \\u202e)."""
     if text.isprintable():
         return text
     return "".join(
-        char.encode("unicode_escape").decode() if unicodedata.category(char) in UNPRINTABLE else char for char in text
+        char.encode("unicode_escape").decode() if char in TURNING or unicodedata.category(char) in UNPRINTABLE else char
+        for char in text
     )
 
 

@@ -6,14 +6,14 @@ import logging
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import guarded, out, print_error, print_json, print_line, print_note
 from lst_robust.cli.lazy_group import command_group
 from lst_robust.data.checks import Finding, verify
 from lst_robust.data.download import download
-from lst_robust.errors import DataError, UsageError, one_line
+from lst_robust.errors import DataError, UsageError
+from lst_robust.reporting.escaping import terminal
 from lst_robust.reporting.views.layout import plain_table
 from lst_robust.runtime.cores import worker_count
 from lst_robust.suites import load_suite
@@ -79,8 +79,8 @@ def verify_command(
         table = plain_table("What", "Expected", "Found", "")
         table.columns[2].overflow = "fold"
         for finding in findings:
-            found = escape(one_line(finding.found))  # which may quote the names of files
-            table.add_row(finding.what, finding.expected, found, "ok" if finding.ok else "[red]wrong[/]")
+            texts = map(terminal, (finding.what, finding.expected, finding.found))  # which may quote names of files
+            table.add_row(*texts, "ok" if finding.ok else "[red]wrong[/]")
         out.print(table)
     if wrong:
         print_error(f"{len(wrong)} of {len(findings)} checks of {resolved.name}'s data failed, first: {wrong[0].what}")

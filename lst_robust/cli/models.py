@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 import lst_robust  # whose names are imported when they are used: --help does not wait for torch
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import out, print_json
+from lst_robust.reporting.escaping import terminal
 from lst_robust.reporting.views.layout import plain_table
 
 HELP = """List the models with their sizes, or some of them.
@@ -46,7 +46,7 @@ def models_command(
     table.add_column("Verdict", overflow="fold")
     for row in rows:
         table.add_row(
-            escape(row["name"]),  # a path, of somebody's own
+            terminal(row["name"]),  # a path, of somebody's own
             str(row["input_size"]),
             f"{row['params'] / 1e6:.3f}",
             f"{row['params_expanded'] / 1e6:.3f}",

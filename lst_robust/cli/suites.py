@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 import yaml
-from rich.markup import escape
 
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import out, print_json
+from lst_robust.reporting.escaping import terminal
 from lst_robust.reporting.views.layout import plain_table
 from lst_robust.suites import load_suite, suite_names
 
@@ -42,8 +42,8 @@ def suites_command(
     table.add_column("Normaliser", no_wrap=True)
     table.add_column("What it is")
     for suite in suites:
-        normaliser = escape(suite.normaliser.name) if suite.normaliser else "none"
-        table.add_row(suite.name, str(suite.image_size), normaliser, escape(suite.description))
+        normaliser = terminal(suite.normaliser.name if suite.normaliser else "none")
+        table.add_row(terminal(suite.name), str(suite.image_size), normaliser, terminal(suite.description))
     out.print(table)
 
 

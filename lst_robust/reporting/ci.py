@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from lst_robust.analysis.gate import Finding, Gate
+from lst_robust.reporting.escaping import plain, xml
 
 
 def junit_xml(gate: Gate) -> bytes:
@@ -16,14 +17,17 @@ def junit_xml(gate: Gate) -> bytes:
     root = ElementTree.Element("testsuites", counts)
     suite = ElementTree.SubElement(root, "testsuite", {"name": "lst-robust check"} | counts)
     for finding in gate.findings:
-        name = f"{finding.model}: {gate.metric} within {gate.tolerance:g} of the baseline"
-        case = ElementTree.SubElement(suite, "testcase", {"classname": f"lst-robust.{finding.suite}", "name": name})
+        name = xml(f"{finding.model}: {gate.metric} within {gate.tolerance:g} of the baseline")
+        message = xml(finding.message)
+        case = ElementTree.SubElement(
+            suite, "testcase", {"classname": xml(f"lst-robust.{finding.suite}"), "name": name}
+        )
         if finding.status == "passed":
-            ElementTree.SubElement(case, "system-out").text = finding.message
+            ElementTree.SubElement(case, "system-out").text = message
             continue
         kind = "failure" if finding.status == "regression" else "error"
-        element = ElementTree.SubElement(case, kind, {"type": finding.status, "message": finding.message})
-        element.text = _by_corruption(finding) or finding.message
+        element = ElementTree.SubElement(case, kind, {"type": finding.status, "message": message})
+        element.text = _by_corruption(finding) or message
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
 
@@ -39,12 +43,13 @@ def github_annotations(gate: Gate) -> list[str]:
 
 
 def _by_corruption(finding: Finding) -> str:
-    return "\n".join(f"{name} {delta:+.2f}" for name, delta in (finding.corruptions or {}).items())
+    return "\n".join(f"{xml(name)} {delta:+.2f}" for name, delta in (finding.corruptions or {}).items())
 
 
 def _data(text: str) -> str:
-    """Escaped as the runner unescapes it (actions/toolkit, packages/core/src/command.ts)."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """Escaped as the runner unescapes it (actions/toolkit, packages/core/src/command.ts). Line breaks are escapes
+    already, so that a text cannot begin a command of its own."""
+    return plain(text).replace("%", "%25")
 
 
 def _property(text: str) -> str:

@@ -9,6 +9,7 @@ from lst_robust.analysis.comparison import Comparison, Difference
 from lst_robust.analysis.metrics import METRICS, headline
 from lst_robust.analysis.protocols import images_in_words
 from lst_robust.reporting.columns import corruption_columns
+from lst_robust.reporting.escaping import terminal
 from lst_robust.reporting.views.layout import plain_table
 
 INTERVAL = "A - B, 95 %"
@@ -57,7 +58,7 @@ def comparison_table(comparison: Comparison) -> Table:
     for group, name in corruption_columns(comparison.corruptions):
         if before not in ("", group):
             table.add_section()
-        table.add_row(name, *_row(comparison.corruptions[name], 1, seeds))
+        table.add_row(terminal(name), *_row(comparison.corruptions[name], 1, seeds))
         before = group
     return table
 

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from lst_robust.analysis.gate import Finding, Gate
+from lst_robust.reporting.escaping import terminal
 from lst_robust.reporting.views.layout import plain_table
 
 VERDICTS = {
@@ -30,7 +31,7 @@ def gate_view(gate: Gate) -> Group:
         numbers = ["", "", ""]
         if finding.difference is not None:
             numbers = [f"{finding.baseline:.2f}", f"{finding.current:.2f}", _difference(finding)]
-        table.add_row(escape(finding.suite), escape(finding.model), *numbers, VERDICTS[finding.status])
+        table.add_row(terminal(finding.suite), terminal(finding.model), *numbers, VERDICTS[finding.status])
     unpaired = any(finding.paired is False for finding in gate.findings)
     return Group(table, *([Text(UNPAIRED, style="dim")] if unpaired else []))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from rich import box
 from rich.table import Table
+from rich.text import TextType
 
 
-def plain_table(*heads: str, title: str | None = None) -> Table:
+def plain_table(*heads: str, title: TextType | None = None) -> Table:
     """A table without a frame, narrow enough for 80 characters where its text allows."""
     return Table(
         *heads,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from lst_robust.records.record import Record
+from lst_robust.reporting.escaping import terminal
 from lst_robust.reporting.views.layout import plain_table
 
 
@@ -25,7 +25,9 @@ def record_numbers(record: Record) -> dict[str, float | int | None]:
 
 def record_view(record: Record) -> Table:
     """A table of two columns: names and values, the numbers first, then model, protocol and provenance."""
-    table = plain_table(title=escape(f"{record.model.name} on {record.protocol.suite}: {record.cell.name}"))
+    table = plain_table(
+        title=terminal(f"{record.model.name} on {record.protocol.suite}: {record.cell.name}", style="table.title")
+    )
     table.show_header = False
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -36,7 +38,7 @@ def record_view(record: Record) -> Table:
     for part in ("model", "protocol", "provenance"):
         table.add_section()
         for key, value in getattr(record, part).model_dump().items():
-            table.add_row(f"{part}.{key}", escape(_text(value)))
+            table.add_row(f"{part}.{key}", terminal(_text(value)))
     return table
 
 

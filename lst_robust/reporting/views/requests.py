@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
-from rich.markup import escape
 
+from lst_robust.reporting.escaping import terminal
 from lst_robust.reporting.views.layout import plain_table
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ def requests_view(requests: Sequence[EvalRequest]) -> Group:
     table.add_column("Network", overflow="fold")
     table.add_column("Weights", overflow="fold")
     for request in requests:
-        table.add_row(escape(request.label), escape(_weights(request)))
+        table.add_row(terminal(request.label), terminal(_weights(request)))
     cells, networks = len(requests[0].cells()), len(requests)
     asked = f"{networks} {'network' if networks == 1 else 'networks'}, {cells} cells each, of {requests[0].suite.name}"
-    return Group(table, f"[dim]{escape(asked)}[/]")
+    return Group(table, terminal(asked, style="dim"))
 
 
 def description(request: EvalRequest) -> dict[str, Any]:
