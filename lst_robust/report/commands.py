@@ -43,7 +43,7 @@ def _evaluation(measured: MeasuredRun, results_dir: Path) -> str:
     protocol = run.protocol
     words = ["lst-robust", "eval", "-m", run.model.name, "-s", protocol.suite, *_data(suite, [DATA])]
     if ":" not in run.model.name or "weights" not in run.model.options:
-        words += ["--checkpoint", _checkpoint(run, results_dir)] if _has_checkpoint(run) else []
+        words += ["--checkpoint", str(checkpoint_of(run, results_dir) or CHECKPOINT)] if _has_checkpoint(run) else []
     for key, value in run.model.options.items():
         words += ["--set", f"{key}={value}"] if key not in ("mean", "std", "prompts") else []
     if suite is None or protocol.n != suite.limit:
@@ -81,15 +81,15 @@ def _has_checkpoint(run: Run) -> bool:
         return False
 
 
-def _checkpoint(run: Run, results_dir: Path) -> str:
+def checkpoint_of(run: Run, results_dir: Path) -> Path | None:
     """The file of these weights among the checkpoints of the results folder, which the record's hash finds."""
     from lst_robust.models.checkpoint import checkpoint_sha256
 
     folder = results_dir / run.protocol.suite / "checkpoints"
     for file in sorted(folder.glob(f"{file_safe(run.model.name)}-*.safetensors")):
         if checkpoint_sha256(file) == run.model.checkpoint_sha256:
-            return str(file)
-    return CHECKPOINT
+            return file
+    return None
 
 
 def _seed(run: Run) -> list[str]:

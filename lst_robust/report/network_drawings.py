@@ -5,7 +5,8 @@ from __future__ import annotations
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.benchmark import SEVERITIES, label_of
 from lst_robust.report.drawings import Drawing, calibrated, line_of, number
-from lst_robust.reporting.figures import curves, reliability
+from lst_robust.reporting.figures import network_curves, reliability
+from lst_robust.reporting.figures.curves import Line
 
 
 def own_drawings(label: str, network: MeasuredNetwork) -> list[Drawing]:
@@ -20,7 +21,7 @@ def own_drawings(label: str, network: MeasuredNetwork) -> list[Drawing]:
     return found
 
 
-def _curves(line: curves.Line, clean_error: float | None) -> Drawing:
+def _curves(line: Line, clean_error: float | None) -> Drawing:
     head = ("corruption", *(f"severity {severity}" for severity in SEVERITIES))
     rows = [(label_of(name), *(number(error, 1) for error in row)) for name, row in line.errors.items()]
     return Drawing(
@@ -28,8 +29,8 @@ def _curves(line: curves.Line, clean_error: float | None) -> Drawing:
         "Error at each severity",
         "Top-1 error in percent, a panel a group of corruptions, with 95 % intervals over images. Dashed: clean "
         "images.",
-        lambda width: curves.draw_network_curves(line, clean_error=clean_error, width=width),
-        curves.describe_network_curves(line, clean_error=clean_error),
+        lambda width: network_curves.draw_network_curves(line, clean_error=clean_error, width=width),
+        network_curves.describe_network_curves(line, clean_error=clean_error),
         (head, *rows),
     )
 

@@ -13,6 +13,7 @@ from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.errors import DataError
 from lst_robust.records.record import Run
 from lst_robust.records.store import Store, run_file_of
+from lst_robust.report.commands import checkpoint_of
 from lst_robust.report.measured import records_of
 from lst_robust.suites import Suite
 
@@ -29,8 +30,8 @@ class Size(NamedTuple):
 
 
 def size_of(network: MeasuredNetwork, results_dir: Path) -> Size:
-    """Counted on a network that is built anew without its weights. It must have the structure that the record names;
-    otherwise the counts are not known, and None."""
+    """Counted on the checkpoint with these weights, where it is in the results folder. Otherwise on a network that is
+    built anew: it must have the structure that the record names, or the counts are not known, and None."""
     from lst_robust.models import model_info
 
     run, suite = network.runs[0].run, network.runs[0].suite
@@ -39,7 +40,7 @@ def size_of(network: MeasuredNetwork, results_dir: Path) -> Size:
         return Size(source if not source.endswith(".py") else "file", None, None)
     try:
         family = model_info(run.model.name).family
-        return Size(family, *_counted(run, suite, _classes(run, results_dir)))
+        return Size(family, *_counted(run, suite, results_dir))
     except Exception as error:  # a library that is not there today, a network that it no longer has, ...
         logger.debug("no counts of %s: %s", run.model.name, error)
         return Size(source if colon else "", None, None)
@@ -54,13 +55,24 @@ def devices(networks: Sequence[MeasuredNetwork]) -> list[str]:
     return sorted({record.provenance.device for network in networks for record in records_of(network)})
 
 
-def _counted(run: Run, suite: Suite | None, classes: int | None) -> tuple[int | None, int | None]:
+def _counted(run: Run, suite: Suite | None, results_dir: Path) -> tuple[int | None, int | None]:
     geometry = run.model.geometry or run.protocol.geometry
     size = geometry.size if geometry else run.protocol.image_size
+    if (checkpoint := checkpoint_of(run, results_dir)) is not None:
+        return _of_checkpoint(run.model.name, checkpoint, size)
     by_suite = tuple(sorted(suite.model_options.items())) if suite else ()
-    return _counts(
-        run.model.name, tuple(sorted(run.model.options.items())), by_suite, run.model.structure, classes, size
-    )
+    options = tuple(sorted(run.model.options.items()))
+    return _counts(run.model.name, options, by_suite, run.model.structure, _classes(run, results_dir), size)
+
+
+@cache
+def _of_checkpoint(name: str, checkpoint: Path, size: int) -> tuple[int, int]:
+    """Of the file with these very weights, which knows how its network is built."""
+    from lst_robust.models import create_model
+    from lst_robust.models.profile import count
+
+    found = count(create_model(name, checkpoint=checkpoint), size)
+    return found.params, found.macs
 
 
 @cache
