@@ -114,9 +114,10 @@ def compare(
 
 
 def compare_networks(a: MeasuredNetwork, b: MeasuredNetwork) -> Comparison:
-    """The same of two networks with all their trainings, which are paired by their seeds. Raises as `compare`."""
+    """The same of two networks with all their trainings, which are paired by their seeds, without the comparisons of
+    the single pairs. Raises as `compare`."""
     pairs, notes = pair_runs(a.runs, b.runs, a.summary.label, b.summary.label)
-    return _compare(pairs, a.normaliser, notes)
+    return _compare(pairs, a.normaliser, notes, with_pairs=False)
 
 
 def _side(name: str, value: str | Evaluation) -> str | Evaluation:
@@ -188,8 +189,13 @@ def _comparable_pair(one: MeasuredRun, other: MeasuredRun) -> tuple[MeasuredRun,
 
 
 def _compare(
-    pairs: Sequence[tuple[MeasuredRun, MeasuredRun]], normaliser: Normaliser | None, notes: Sequence[str] = ()
+    pairs: Sequence[tuple[MeasuredRun, MeasuredRun]],
+    normaliser: Normaliser | None,
+    notes: Sequence[str] = (),
+    *,
+    with_pairs: bool = True,
 ) -> Comparison:
+    """with_pairs: False leaves out the comparison of each pair, whose p-values take most of the time."""
     cells = set.intersection(*(set(run.records) for pair in pairs for run in pair))
     everything = set.union(*(set(run.records) for pair in pairs for run in pair))
     if not cells - {CLEAN_CELL}:
@@ -198,15 +204,23 @@ def _compare(
     if cells != everything:
         notes.append(f"only the {len(cells)} cells that all runs have are compared, of {len(everything)}")
     sides = [[_scores(run.records, cells, normaliser) for run in side] for side in zip(*pairs, strict=True)]
+    of_pairs = list(zip(*sides, strict=True))
     compared = [
         _comparison((label(one.run), label(other.run)), one.run.protocol, normaliser, compare_scores(x, y), notes)
-        for (one, other), x, y in zip(pairs, *sides, strict=True)
+        for (one, other), (x, y) in zip(pairs, of_pairs, strict=True)
+        if with_pairs or len(pairs) == 1
     ]
     if len(pairs) == 1:
         return compared[0]
     averaged = compare_scores(*(mean_scores(side) for side in sides))
+    averaged = {name: replace(value, seeds=_over_pairs(name, of_pairs)) for name, value in averaged.items()}
     first, second = (run.run.model.name for run in pairs[0])
     return _comparison((first, second), pairs[0][0].run.protocol, normaliser, averaged, notes, compared)
+
+
+def _over_pairs(name: str, pairs: Sequence[tuple[Scores, Scores]]) -> statistics.Spread | None:
+    """Of the differences of several pairs."""
+    return statistics.spread([x.means()[name] - y.means()[name] for x, y in pairs])
 
 
 def _scores(records: Mapping[Cell, Record], cells: set[Cell], normaliser: Normaliser | None) -> Scores:
@@ -224,15 +238,10 @@ def _comparison(
     notes: Sequence[str],
     pairs: Sequence[Comparison] = (),
 ) -> Comparison:
-    """Sorts the differences into metrics and corruptions, corrects the latter, and adds the spread over pairs."""
+    """Sorts the differences into metrics and corruptions, and corrects the latter."""
     ce, errors = (by_corruption(quantity, differences) for quantity in ("ce", "error"))
     corrected = _holm(ce or errors)
     metrics = {metric.name: differences[metric.name] for metric in image_metrics() if metric.name in differences}
-    if pairs:
-        metrics = {name: _with_seeds(value, [pair.metrics[name] for pair in pairs]) for name, value in metrics.items()}
-        corrected = {
-            name: _with_seeds(value, [pair.corruptions[name] for pair in pairs]) for name, value in corrected.items()
-        }
     notes = [*notes]
     if normaliser and ce and (without := [name for name in errors if name not in (*CORRUPTIONS, *normaliser.errors)]):
         notes.append(f"without errors of {normaliser.name}, and so without a CE, left out: {', '.join(without)}")
@@ -253,7 +262,3 @@ def _comparison(
 def _holm(differences: Mapping[str, Difference]) -> dict[str, Difference]:
     corrected = statistics.holm([difference.p_value for difference in differences.values()])
     return {name: replace(value, p_holm=p) for (name, value), p in zip(differences.items(), corrected, strict=True)}
-
-
-def _with_seeds(mean: Difference, of_pairs: Sequence[Difference]) -> Difference:
-    return replace(mean, seeds=statistics.spread([difference.difference for difference in of_pairs]))

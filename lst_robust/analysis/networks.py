@@ -7,8 +7,10 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+from lst_robust.analysis.cell_intervals import error_intervals
 from lst_robust.analysis.collect import MeasuredRun, collect_runs, run_normaliser
 from lst_robust.analysis.folding import folded, trainings_of
 from lst_robust.analysis.normalisers import Choice, chosen_normaliser
@@ -16,6 +18,7 @@ from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.selection import choose
 from lst_robust.analysis.summary import Summary, summarise
 from lst_robust.arguments import yes_or_no
+from lst_robust.benchmark import Cell
 from lst_robust.records.record import Protocol, other_files
 from lst_robust.suites import Normaliser, Suite
 
@@ -32,6 +35,11 @@ class MeasuredNetwork:
     summary: Summary
     runs: tuple[MeasuredRun, ...]
     normaliser: Normaliser | None
+
+    @cached_property
+    def error_intervals(self) -> dict[Cell, tuple[float, float]]:
+        """Of each cell, see `lst_robust.analysis.cell_intervals`."""
+        return error_intervals([run.records for run in self.runs])
 
 
 def collect_summaries(

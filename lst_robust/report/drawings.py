@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from lst_robust.analysis.agreement import agreement
-from lst_robust.analysis.cell_intervals import error_intervals
 from lst_robust.analysis.comparison import Comparison
 from lst_robust.analysis.comparison import Difference as Compared
 from lst_robust.analysis.metrics import METRICS, Metric, headline
@@ -207,7 +206,7 @@ class Drawer:
 
 def line_of(label: str, network: MeasuredNetwork) -> curves.Line:
     """A network's errors with their intervals."""
-    ends = error_intervals([run.records for run in network.runs])
+    ends = network.error_intervals
     errors = {name: row for name, row in network.summary.errors.items() if any(error is not None for error in row)}
     low, high = (
         {name: [_end(ends, Cell(name, severity), side) for severity in SEVERITIES] for name in errors}

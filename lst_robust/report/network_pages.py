@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lst_robust.analysis.cell_intervals import error_intervals
 from lst_robust.analysis.confusions import confusions
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.analysis.protocols import images_in_words
@@ -93,7 +92,7 @@ def _worst_cells(network: MeasuredNetwork) -> DataTable | None:
     if not cells:
         return None
     errors = {cell: float(np.mean([run.records[cell].top1_error for run in network.runs])) for cell in cells}
-    ends = error_intervals([run.records for run in network.runs])
+    ends = network.error_intervals
     clean = network.summary.metrics["clean_error"]
     worst = sorted(errors, key=lambda cell: (-errors[cell], cell))[:WORST]
     head = ("Corruption", "Severity", "Error, %", "95 % interval", "Over the clean error")

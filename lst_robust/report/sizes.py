@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.errors import DataError
@@ -68,10 +68,21 @@ def _counted(run: Run, suite: Suite | None, results_dir: Path) -> tuple[int | No
 @cache
 def _of_checkpoint(name: str, checkpoint: Path, size: int) -> tuple[int, int]:
     """Of the file with these very weights, which knows how its network is built."""
-    from lst_robust.models import create_model
-    from lst_robust.models.profile import count
+    from lst_robust.models.checkpoint import read_metadata
 
-    found = count(create_model(name, checkpoint=checkpoint), size)
+    metadata = read_metadata(checkpoint)
+    return _count(name, metadata["num_classes"], size, tuple(sorted(metadata["options"].items())))
+
+
+@cache
+def _count(name: str, classes: int, size: int, options: tuple[tuple[str, object], ...]) -> tuple[int, int]:
+    """From the file of counts where the network is built as that file has it, otherwise counted now."""
+    from lst_robust.models import model_info
+    from lst_robust.models.profile import count_anew, count_named
+
+    entry = model_info(name)
+    is_usual = (entry.num_classes, entry.input_size) == (classes, size) and dict(options) == dict(entry.options or {})
+    found = count_named(name) if is_usual else count_anew(name, num_classes=classes, image_size=size, **dict(options))
     return found.params, found.macs
 
 
@@ -88,7 +99,6 @@ def _counts(
 
     from lst_robust.evaluation.identity.structure import structure_digest
     from lst_robust.models import create_model, fitting_options
-    from lst_robust.models.profile import count
 
     if structure is None or classes is None:
         return None, None
@@ -98,8 +108,8 @@ def _counts(
         model = create_model(name, classes, image_size=size, **chosen)
     if structure_digest(model) != structure:
         return None, None
-    found = count(model, size)
-    return found.params, found.macs
+    config: Any = model.config
+    return _count(name, classes, size, tuple(sorted(config.options.items())))
 
 
 def _classes(run: Run, results_dir: Path) -> int | None:
