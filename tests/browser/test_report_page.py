@@ -314,6 +314,8 @@ def test_print_is_light_without_controls_and_cuts_no_table(browser: Browser) -> 
         assert controls and not any(one.is_displayed() for one in controls)
         overflow = "return [...document.querySelectorAll('.scroll')].map(r => getComputedStyle(r).overflowX)"
         assert set(driver.execute_script(overflow)) == {"visible"}
+        heads = "return [...document.querySelectorAll('th button')].map(b => getComputedStyle(b).display)"
+        assert set(driver.execute_script(heads)) == {"contents"}  # as text, which is repeated on each sheet
     finally:
         browser.devtools("Emulation.setEmulatedMedia", media="", features=[])
     paper = base64.b64decode(browser.devtools("Page.printToPDF", preferCSSPageSize=True)["data"])
