@@ -44,8 +44,8 @@ def draw_agreement(agreement: Agreement, *, width: Width = "page") -> Figure:
     scale = colour_scale(float(known.min()), float(known.max()))
     names = short_names(agreement.names, NAME_LENGTH)
     upright = width == "column"
-    side = 2.3 if upright else 2.75
-    figure = new_figure(width, 0.75 + (len(matrices) if upright else 1) * side + 0.9)
+    side = min(2.3 if upright else 2.75, 0.6 + 0.4 * count)
+    figure = new_figure(width, 0.85 + (len(matrices) if upright else 1) * side + 0.9)
     grid = (len(matrices), 1) if upright else (1, len(matrices))
     axes = figure.subplots(*grid, sharex=True, sharey=True, squeeze=False).ravel()
     for panel, (title, matrix) in zip(axes, matrices.items(), strict=True):
@@ -62,7 +62,7 @@ def draw_agreement(agreement: Agreement, *, width: Width = "page") -> Figure:
         panel.set_title(title)
         panel.set_xticks(range(count), names, rotation=90)
         panel.set_yticks(range(count), names)
-    add_key(figure, list(axes), scale, f"{KAPPA}; higher: errors on the same images")
+    add_key(figure, list(axes), scale, f"{KAPPA}\nhigher: errors on the same images")
     return figure
 
 

@@ -70,4 +70,4 @@ def add_key(figure: Figure, axes: Axes | list[Axes], scale: ScalarMappable, labe
         spacing="proportional", fraction=0.03, aspect=40, shrink=0.5, pad=0.02,
     )  # fmt: skip
     key.outline.set_visible(False)
-    key.set_ticks([tick for tick in MaxNLocator(6).tick_values(low, high) if low <= tick <= high])
+    key.set_ticks([tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high])

@@ -20,6 +20,7 @@ from lst_robust.reporting.figures.style import new_figure, styled
 LEVEL = 0.05
 ACROSS = {"column": 2, "page": 6}  # panels side by side
 MOST = {"column": 4, "page": 12}  # networks that get a panel each
+MOST_ROWS = {"column": 4, "page": 6}  # rows that get a panel each, where there are more networks than that
 ROW = 0.155  # inches
 NAME_LENGTH = {1: 40, 2: 16, 3: 22, 4: 20, 5: 17, 6: 14}  # by panels side by side
 BEYOND = 0.6  # of the width that points and intervals over images take: so far those over trainings are shown
@@ -69,14 +70,14 @@ def draw_forest(contrasts: Sequence[Contrast], *, reference: str, width: Width =
     """Rows are metrics and corruptions, networks stand side by side. The marker is filled where p < 0.05. A thinner
     line is the interval over trainings; it ends in an arrow where it goes on beyond the picture.
 
-    Of more than twelve networks (four in a column of a paper) only the first group of rows is shown, such as the
-    metrics: each has a panel then, in which the networks are the rows.
+    Of more than twelve networks (four in a column of a paper) only the first six (four) rows of the first group are
+    shown, such as the metrics: each has a panel then, in which the networks are the rows.
 
     Raises NothingToEvaluateError where there is no difference.
     """
     contrasts = _measured(contrasts)
     whole = len(contrasts) <= MOST[width]
-    panels = _by_network(contrasts) if whole else _by_row(contrasts)
+    panels = _by_network(contrasts) if whole else _by_row(contrasts)[: MOST_ROWS[width]]
     places, headings, total = _positions(_keys(panels))
     columns = min(ACROSS[width], len(panels))
     rows = -(-len(panels) // columns)
@@ -95,7 +96,7 @@ def draw_forest(contrasts: Sequence[Contrast], *, reference: str, width: Width =
             _clear(panel)
     for row_of_panels in axes:
         _label_rows(row_of_panels[0], places, headings, total)
-    figure.supxlabel(f"Difference to {shortened(reference, 30)}, percentage points\n← better     worse →")
+    figure.supxlabel(f"Difference to {shortened(reference, 30)}, percentage points\n← better\u2003worse →")
     _add_legend(figure, contrasts)
     return figure
 

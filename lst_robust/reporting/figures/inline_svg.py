@@ -62,9 +62,10 @@ def inline_svg(figure: Figure, *, description: str, prefix: str) -> str:
     with drawing():
         root = ElementTree.fromstring(saved(figure, "svg"))
     _drop_foreign(root)
+    defined = _within_defs(root)
     for element in root.iter():
         _spread_style(element)
-        _name_colours(element)
+        _name_colours(element, elsewhere=element in defined)
     _place_single_uses(root)
     _number_ids(root, prefix)
     _round(root)
@@ -108,9 +109,14 @@ def _spread_style(element: Element) -> None:
             element.set(name, value.removesuffix("px"))
 
 
-def _name_colours(element: Element) -> None:
+def _within_defs(root: Element) -> set[Element]:
+    """Shapes that are drawn elsewhere, in the colours of that place."""
+    return {child for defs in root.iter(f"{SVG}defs") for child in defs.iter()}
+
+
+def _name_colours(element: Element, *, elsewhere: bool) -> None:
     """Colours of the palette become variables. What states no fill is black: stated here, so that none is the rule."""
-    if element.tag in BLACK and element.get("fill") is None:
+    if not elsewhere and element.tag in BLACK and element.get("fill") is None:
         element.set("fill", "#000")
     for name in ("fill", "stroke"):
         if (value := element.get(name)) is not None:
@@ -163,7 +169,7 @@ def _references(element: Element) -> Iterator[str]:
 
 def _round(root: Element) -> None:
     """Two decimals within markers, which are small, one elsewhere: a tenth of a point is less than a pixel."""
-    small = {child for defs in root.iter(f"{SVG}defs") for child in defs.iter()}
+    small = _within_defs(root)
     for element in root.iter():
         for name in NUMERIC & element.attrib.keys():
             digits = 2 if element in small or name.startswith("stroke") else 1
@@ -207,8 +213,8 @@ def _share(root: Element) -> None:
                 group.set(name, value)
                 for child in children:
                     del child.attrib[name]
-    outside = {child for defs in root.iter(f"{SVG}defs") for child in defs.iter()}
+    defined = _within_defs(root)
     for parent in root.iter():
         for child in parent:
-            if child.get("fill") == "none" and "fill" not in parent.attrib and child not in outside:
+            if child.get("fill") == "none" and "fill" not in parent.attrib and child not in defined:
                 del child.attrib["fill"]

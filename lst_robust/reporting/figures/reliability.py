@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from lst_robust.errors import NothingToEvaluateError
@@ -65,6 +66,7 @@ def draw_reliability(networks: Sequence[Calibrated], *, width: Width = "page") -
     handles, texts = _legend(networks, NAME_LENGTH[width])
     figure = new_figure(width, HEIGHT[width] + legend_height(width, texts, LEGEND))
     axes = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3.4, 1))
+    cast(ConstrainedLayoutEngine, figure.get_layout_engine()).set(wspace=0.07)
     for column, title in enumerate(("Clean", "Corrupted")):
         upper, lower = axes[:, column]
         upper.set_title(title)

@@ -96,13 +96,19 @@ def draw_scatter(scatter: Scatter, *, width: Width = "page") -> Figure:
     axes.margins(0.07)
     axes.autoscale_view()
     _draw_fit(axes, scatter.fit if published else None)
-    handles, texts = _behind(scatter) if published else ([], [])
-    if texts:
-        add_legend(figure, handles, texts)
+    if published:
+        _add_legend(axes, scatter)
     figure.draw_without_rendering()
     if _add_names(figure, axes, points, NAME_LENGTH[width]):
         return figure
-    return _with_legend(figure, points, handles, texts, width)
+    handles = [
+        Line2D([], [], color=look.colour, marker=look.marker, markersize=4.2, linestyle="")
+        for look in looks(len(points))
+    ]
+    names = short_names([point.name for point in points], NAME_LENGTH["column"])
+    figure.set_figheight(HEIGHT[width] + legend_height(width, names))
+    add_legend(figure, handles, names)
+    return figure
 
 
 def describe_scatter(scatter: Scatter) -> str:
@@ -179,30 +185,14 @@ def _draw_fit(axes: Axes, fit: Fit | None) -> None:
         axes.plot(ends, fit.intercept + fit.slope * ends, color=FAINT, linewidth=0.9, scalex=False, scaley=False)
 
 
-def _behind(scatter: Scatter) -> tuple[list[Line2D], list[str]]:
-    """What the grey cloud and the line are, for a legend."""
+def _add_legend(axes: Axes, scatter: Scatter) -> None:
+    """What the grey cloud and the line are. Below a line that rises, there is room."""
     handles = [Line2D([], [], color=REST, **CLOUD)]
     texts = [f"published{_of(scatter.source)}"]
     if (fit := scatter.fit) is not None:
         handles.append(Line2D([], [], color=FAINT, linewidth=0.9))
         texts.append(f"fit to {fit.n} of them, R² {fit.r2:.2f}")
-    return handles, texts
-
-
-def _with_legend(
-    figure: Figure, points: Sequence[_Known], handles: Sequence[Line2D], texts: Sequence[str], width: Width
-) -> Figure:
-    """Names in a legend above, where there is no room for them beside the points."""
-    for legend in list(figure.legends):
-        legend.remove()
-    names = [*texts, *short_names([point.name for point in points], NAME_LENGTH["column"])]
-    marks = [
-        Line2D([], [], color=look.colour, marker=look.marker, markersize=4.2, linestyle="")
-        for look in looks(len(points))
-    ]
-    figure.set_figheight(HEIGHT[width] + legend_height(width, names))
-    add_legend(figure, [*handles, *marks], names)
-    return figure
+    axes.legend(handles, texts, loc="lower right")
 
 
 def _add_names(figure: Figure, axes: Axes, points: Sequence[_Known], longest: int) -> bool:
@@ -215,7 +205,10 @@ def _add_names(figure: Figure, axes: Axes, points: Sequence[_Known], longest: in
     extents = [text.get_window_extent() for text in texts]
     sizes = [(extent.width * 72 / figure.dpi, extent.height * 72 / figure.dpi) for extent in extents]
     frame = Box(*(float(edge) * 72 / figure.dpi for edge in axes.get_window_extent().extents))
-    centres = place_labels(at, sizes, frame, [box for point in points for box in _covered(point, to_points)])
+    covered = [box for point in points for box in _covered(point, to_points)]
+    if legend := axes.get_legend():
+        covered.append(Box(*(float(edge) * 72 / figure.dpi for edge in legend.get_window_extent().extents)))
+    centres = place_labels(at, sizes, frame, covered)
     if not room_for_all(centres, sizes):
         for text in texts:
             text.remove()

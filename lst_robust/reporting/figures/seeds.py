@@ -51,7 +51,7 @@ def draw_seeds(trainings: Sequence[Trainings], *, quantity: str, width: Width = 
     axes.set_ylim(len(trainings) - 0.5, -0.5)
     axes.set_yticks(range(len(trainings)), short_names([network.name for network in trainings], NAME_LENGTH[width]))
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(f"{quantity} , %, lower is better")
+    axes.set_xlabel(f"{quantity}, %, lower is better")
     handles = [
         Line2D([], [], color=FAINT, marker="o", linestyle="", alpha=0.7),
         Line2D([], [], color=INK, marker="|", markersize=6, markeredgewidth=1.2, linewidth=1),
