@@ -71,7 +71,6 @@ def _columns(table: TableGroup) -> tuple[Column, ...]:
                 group=group,
                 decimals=decimals(table, quantity),
                 lower_is_better=lower_is_better(quantity),
-                explanation=metric.title,
             )
         )
     return tuple(found)

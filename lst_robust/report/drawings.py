@@ -71,7 +71,7 @@ class Drawer:
         return Drawing(
             "heatmap",
             f"{quantity} of each corruption",
-            "A row a network, the best one first; a column a corruption. Dark is low, and low is good."
+            "A row a network, the best one first; a column a corruption. Light is low, and low is good."
             + (" CE is in percent of the normaliser's errors." if self.measured.has_ce else ""),
             lambda width: heatmap.draw_heatmap(rows, quantity=quantity, width=width),
             heatmap.describe_heatmap(rows, quantity=quantity),

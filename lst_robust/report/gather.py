@@ -61,7 +61,7 @@ class _Gathering:
         others = of_same_images(self.request.published, measured.suite)
         section = Section(
             title=measured.name,
-            caption=measured.table.caption,
+            caption=measured.suite.description if measured.suite else "",
             board=board(measured, sizes, speeds, keys),
             published=tuple(published_boards(others, self.request)) if others else (),
             pictures=tuple(pictures_of(measured, self.request, self._says("drawing"))) if self.draws else (),

@@ -36,6 +36,7 @@ def network_page(
         key=key,
         name=network.summary.label,
         family=size.family,
+        suite=measured.name,
         caption=measured.table.caption,
         facts=tuple(_facts(network, size)),
         pictures=tuple(pictures),

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from lst_robust.report.drawings import Drawing
 
 logger = logging.getLogger(__name__)
-NAMES = ("heatmap", "curves", "scatter", "forest", "seeds", "reliability", "agreement")
-"""The figures of a protocol, in the order of the page."""
+NAMES = ("heatmap", "scatter", "curves", "forest", "reliability", "agreement", "seeds")
+"""The figures of a protocol, in the order of the page: those of like height stand side by side."""
 WHY_NONE = "This page has no figures, because matplotlib was not installed: pip install 'lst-robust[report]'"
 
 

@@ -212,7 +212,10 @@ class NetworkPage:
     key: str
     name: str
     family: str = ""
+    suite: str = ""
+    """Stands behind its name in the list of all pages, where the report has several sections."""
     caption: str = ""
+    """The protocol in one line."""
     facts: tuple[Fact, ...] = ()
     pictures: tuple[Picture, ...] = ()
     worst_cells: DataTable | None = None
