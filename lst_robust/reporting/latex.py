@@ -170,7 +170,7 @@ def _row(name: str, columns: Sequence[_Column], row: int) -> list[str]:
     if not with_ends:
         return [" & ".join([shown, *cells]) + r" \\"]
     ends = [part for column in columns for part in _ends_of_cell(column, row)]
-    return [" & ".join([shown, *cells]) + r" \\[-3pt]", " & ".join([below, *ends]) + r" \\[1pt]"]
+    return [" & ".join([shown, *cells]) + r" \\[-3pt]", " & ".join([below, *ends]) + rf" \\[{4 if below else 1}pt]"]
 
 
 def _parts_of_cell(column: _Column, row: int) -> list[str]:

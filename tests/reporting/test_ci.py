@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from lst_robust.analysis.gate import Finding, Gate
@@ -45,3 +46,13 @@ def test_annotations_are_escaped_as_the_runner_unescapes_them():
         "::error title=lst-robust missing%3A gone on other::no records",
         "::warning title=lst-robust check::new is not in the baseline: not checked",
     ]
+
+
+def test_a_name_with_control_characters_leaves_the_xml_valid_and_begins_no_command():
+    name = "a\x1b[31m\n::error::b\ufffe"
+    gate = replace(GATE, findings=(Finding(name, name, "missing", f"no records of {name}"),))
+    root = ElementTree.fromstring(junit_xml(gate))
+    (case,) = root.iter("testcase")
+    assert str(case.get("name")).startswith(r"a\x1b[31m\n::error::b\ufffe: mce15")
+    (first, _) = github_annotations(gate)
+    assert "\n" not in first and "\x1b" not in first and first.startswith("::error title=lst-robust missing%3A a")
