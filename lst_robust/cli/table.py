@@ -27,6 +27,9 @@ Rows of different protocols never share a group. The best value of each column i
 Means have their 95 % intervals (bootstrap over images). Where a network was trained with several seeds, its row holds
 the means over them, with ± their standard deviation; `--seeds` shows a row a training.
 
+`--format latex` compiles as it stands, and a paper can `\\input` it. In CSV a text that begins with = + - or @ has an
+apostrophe in front, so that no spreadsheet runs it.
+
 `--published` shows other people's results below one's own: `robustbench`, `testbed` (imagenet-testbed), `paper`
 (Table 4) and `hendrycks` (AlexNet). They are another protocol than any of ours, so nothing is ranked across.
 

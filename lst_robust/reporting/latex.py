@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lst_robust.reporting.columns import label
 from lst_robust.reporting.escaping_latex import latex, printed_length
-from lst_robust.reporting.formatting import LEGEND, MISSING, formatted
+from lst_robust.reporting.formatting import LEGEND, MISSING, formatted, names_of
 from lst_robust.reporting.tables import TableGroup, columns_of
 
 HEAD = r"""% A table of lst-robust.
@@ -91,7 +91,7 @@ def _cell(text: str) -> _Cell:
 
 def _parts(group: TableGroup, columns: Sequence[_Column], after: int) -> list[range]:
     """The rows of each table that fits onto a page. after: lines below the last one."""
-    names = [str(name) for name in group.frame.index]
+    names = names_of(group)
     room = max(LINES - _lines_of(group.notes), LINES // 4)
     lines = [max(-(-printed_length(name) // NAME_WIDTH), 1 + _has_ends(columns, row)) for row, name in enumerate(names)]
     starts, used = [0], 0
@@ -116,7 +116,7 @@ def _has_ends(columns: Sequence[_Column], row: int) -> bool:
 
 
 def _table(group: TableGroup, columns: Sequence[_Column], rows: range, caption: str, notes: Sequence[str]) -> str:
-    names = [str(name) for name in group.frame.index]
+    names = names_of(group)
     specification = "".join("r@{}l" if column.width == 2 else "r" for column in columns)
     body = [line for row in rows for line in _row(names[row], columns, row)]
     return "\n".join(
@@ -176,8 +176,8 @@ def _row(name: str, columns: Sequence[_Column], row: int) -> list[str]:
 def _parts_of_cell(column: _Column, row: int) -> list[str]:
     cell = column.cells[row]
     value, spread = cell.value, rf"\,$\pm$\,{cell.spread}" if cell.spread else ""
-    both = [value, spread] if column.width == 2 else [value]
-    return [rf"\textbf{{{text}}}" if cell.best and text else text for text in both]
+    marked = rf"\textbf{{{value}}}" if cell.best else value
+    return [marked, spread] if column.width == 2 else [marked]
 
 
 def _ends_of_cell(column: _Column, row: int) -> list[str]:

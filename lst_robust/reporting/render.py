@@ -14,7 +14,7 @@ from lst_robust.reporting.escaping import csv_cell, html, markdown
 from lst_robust.reporting.formatting import LEGEND, formatted
 from lst_robust.reporting.latex import latex_tables
 from lst_robust.reporting.protocols import PROTOCOL
-from lst_robust.reporting.tables import columns_of, groups
+from lst_robust.reporting.tables import TRAININGS, columns_of, groups
 from lst_robust.reporting.terminal import TerminalTables
 
 Format = Literal["rich", "csv", "md", "latex", "html"]
@@ -48,6 +48,8 @@ def render(table: pd.DataFrame, format: Format, *, notes: Sequence[str] = ()) ->
 def _csv(table: pd.DataFrame, notes: Sequence[str]) -> str:
     flat = table.round(6)
     flat.columns = pd.Index([csv_cell(name) for name in flat.columns.get_level_values("quantity")])
+    if TRAININGS[1] in flat:
+        flat[TRAININGS[1]] = flat[TRAININGS[1]].astype("Int64")  # a number of trainings is a whole one
     flat = flat.reset_index()
     texts = table.index.names
     flat[texts] = flat[texts].map(csv_cell)

@@ -22,7 +22,7 @@ from lst_robust.analysis.scores import all_corruptions
 from lst_robust.analysis.summary import Summary
 from lst_robust.arguments import items, wrong, yes_or_no
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, label_of
-from lst_robust.errors import UsageError
+from lst_robust.errors import UsageError, one_line
 from lst_robust.published import PRINTED
 from lst_robust.reporting.columns import lower_is_better, metric_of, table_columns
 from lst_robust.reporting.protocols import PROTOCOL, caption, published_protocol, stated_protocol
@@ -219,7 +219,8 @@ def _row(summary: Summary) -> _Row:
         numbers[name] = summary.ce.get(name) if is_ce else _mean_error(errors, measured)
     numbers[TRAININGS[1]] = len(summary.trainings) or None
     severities = [SEVERITIES[index] for index in measured]
-    return _Row(stated_protocol(summary, severities, "ce" if has_ce else "error"), summary.label, numbers)
+    protocol = tuple(map(one_line, stated_protocol(summary, severities, "ce" if has_ce else "error")))
+    return _Row(protocol, one_line(summary.label), numbers)
 
 
 def _published_row(result: PublishedResult) -> _Row:
@@ -287,5 +288,5 @@ def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, *, intervals: bool,
     if spreads:
         notes.append("After ±: the standard deviation over trainings, whose number stands behind the model's name.")
     if intervals:
-        notes.append("Two numbers after a mean: its 95 % interval, bootstrap over the images.")
+        notes.append("Two numbers beside a mean: its 95 % interval, bootstrap over the images.")
     return tuple(notes)

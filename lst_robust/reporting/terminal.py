@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lst_robust.reporting.columns import is_summary, label
+from lst_robust.reporting.escaping import plain, terminal
 from lst_robust.reporting.formatting import LEGEND, formatted
 from lst_robust.reporting.tables import TableGroup, columns_of
 
@@ -36,7 +37,7 @@ class TerminalTables:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for group in self._groups:
             text = formatted(group, "[bold]{}[/bold]", "\n[dim]{:.1f}–{:.1f}[/dim]", spread="±{}")
-            yield Text(group.caption, style="bold")
+            yield terminal(group.caption, style="bold")
             upright = _upright(text)
             if Measurement.get(console, options.update(width=10_000), upright).maximum <= options.max_width:
                 yield upright
@@ -46,10 +47,10 @@ class TerminalTables:
             else:
                 yield from _on_its_side(text, options.max_width)
             for note in group.notes:
-                yield Text(note, style="dim")
+                yield terminal(note, style="dim")
             yield Text()
         for note in self._notes:
-            yield Text(note)
+            yield terminal(note)
         yield Text(LEGEND, style="dim")
 
 
@@ -65,11 +66,11 @@ def _upright(text: pd.DataFrame, *, fold: bool = False) -> Table:
     table.add_column("\nModel", no_wrap=not fold, overflow="fold")
     before = ""
     for part, quantity in columns_of(text):
-        head = f"{part if part != before else ''}\n{label(quantity)}"
+        head = Text(f"{plain(part) if part != before else ''}\n{plain(label(quantity))}")
         table.add_column(head, justify="right", no_wrap=True)
         before = part
     for row, name in enumerate(text.index):
-        table.add_row(Text(str(name)), *(str(value) for value in text.iloc[row]))
+        table.add_row(terminal(name), *(str(value) for value in text.iloc[row]))
     return table
 
 
@@ -77,7 +78,7 @@ def _on_its_side(text: pd.DataFrame, width: int) -> Iterator[Table]:
     """One row a quantity and one column a model, in as many tables as the width asks for."""
     rows = [(part, label(quantity)) for part, quantity in columns_of(text)]
     last_summary = sum(is_summary(quantity) for _, quantity in columns_of(text)) - 1
-    names = [str(name) for name in text.index]
+    names = [plain(name) for name in text.index]
     longest = [max(len(line) for cell in text.iloc[i] for line in _lines(str(cell))) for i in range(len(names))]
     widths = [
         max(shown, min(MAX_NAME, max(MIN_COLUMN, *map(len, name.split()))))
@@ -93,7 +94,7 @@ def _on_its_side(text: pd.DataFrame, width: int) -> Iterator[Table]:
         for row, (part, name) in enumerate(rows):
             begins = row == 0 or rows[row - 1][0] != part
             cells = (str(text.iat[model, row]) for model in models)
-            table.add_row(part if begins else "", name, *cells, end_section=row == last_summary)
+            table.add_row(terminal(part if begins else ""), terminal(name), *cells, end_section=row == last_summary)
         yield table
 
 

@@ -108,7 +108,6 @@ def test_a_markdown_table_shows_each_name_and_has_no_markup(results):
     assert {squeezed(one_line(name)) for name in HOSTILE} <= cells
 
 
-@pytest.mark.xfail(strict=True, reason="reporting/terminal.py does not escape yet")
 def test_a_table_in_a_terminal_shows_each_name(results):
     text = shown_by(results("table", COLUMNS="400"))
     for name in HOSTILE:

@@ -37,7 +37,7 @@ def imagenet(measured):
     ],
 )
 def test_it_is_the_group_whose_protocol_is_the_most_alike(imagenet, suite, protocol):
-    """Those that were measured in memory have no clean errors."""
+    """Those that were measured in memory lack corruptions, and so have no mCE."""
     found = cloud(RESULTS, imagenet(suite), METRICS["mce15"])
     assert found.source.startswith(f"imagenet-testbed, {protocol}, CE against ")
     assert {result.group.protocol for result in found.results} == {protocol}
@@ -50,5 +50,4 @@ def test_networks_on_other_images_are_never_behind(measured, imagenet):
     cifar = imagenet("cifar10-c")
     assert {result.group.suite for result in of_same_images(RESULTS, cifar.suite)} == {"cifar10-c"}
     assert cloud(RESULTS, cifar, METRICS["mce15"]) is None  # no AlexNet, so no mCE
-    behind = cloud(RESULTS, cifar, METRICS["mean_corruption_error"])
-    assert behind.source == "RobustBench, official files" and behind.line.n == len(behind.results) > 20
+    assert cloud(RESULTS, cifar, METRICS["mean_corruption_error"]) is None  # RobustBench has no clean errors of them

@@ -50,7 +50,8 @@ def test_the_reference_is_the_best_one_or_the_one_that_is_named(measured):
 def test_all_others_are_compared_to_it_by_their_common_seeds(measured):
     found, notes = comparisons(measured, measured.networks[0])
     assert [label for label, _ in found] == ["resnet20"]
-    assert len(found[0][1].pairs) == 2 and found[0][1].metrics["mce15"].difference > 0
+    difference = found[0][1].metrics["mce15"]
+    assert difference.difference > 0 and difference.seeds.n == 2
     (note,) = notes  # alexnet states no training seed, lst20 has two
     assert note.startswith("alexnet is not compared to lst20: ") and "\n" not in note
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lst_robust.analysis.collect import collect_summaries
+from lst_robust.analysis.networks import collect_summaries
 from lst_robust.errors import one_line
 from lst_robust.reporting import latex as module
 from lst_robust.reporting import render, robustness_table

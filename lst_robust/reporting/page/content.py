@@ -212,8 +212,6 @@ class NetworkPage:
     key: str
     name: str
     family: str = ""
-    suite: str = ""
-    """Stands behind its name in the list of all pages, where the report has several sections."""
     caption: str = ""
     """The protocol in one line."""
     facts: tuple[Fact, ...] = ()
@@ -222,6 +220,8 @@ class NetworkPage:
     confusions: DataTable | None = None
     commands: tuple[Command, ...] = ()
     notes: tuple[str, ...] = ()
+    suite: str = ""
+    """Stands behind its name in the list of all pages."""
 
 
 @dataclass(frozen=True)
