@@ -62,8 +62,10 @@ def draw_cells(
 
 
 def add_key(figure: Figure, axes: Axes | list[Axes], scale: ScalarMappable, label: str) -> None:
-    """The key of the colours, below."""
+    """The key of the colours, below; none where all numbers are equal."""
     low, high = scale.get_clim()
+    if low == high:
+        return
     steps = np.linspace(low, high, STEPS + 1)
     key = figure.colorbar(
         scale, ax=axes, location="bottom", boundaries=steps, values=(steps[1:] + steps[:-1]) / 2, label=label,

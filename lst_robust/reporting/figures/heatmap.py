@@ -69,8 +69,7 @@ def draw_heatmap(rows: Sequence[HeatRow], *, quantity: str = "CE", width: Width 
     axes.xaxis.set_ticks_position("bottom" if upright else "top")
     axes.set_yticks(range(len(down)), down)
     _mark_groups(axes, corruptions, len(rows), upright)
-    if scale.get_clim()[0] < scale.get_clim()[1]:
-        add_key(figure, axes, scale, f"{quantity}, %, lower is better")
+    add_key(figure, axes, scale, f"{quantity}, %, lower is better")
     return figure
 
 

@@ -31,13 +31,13 @@ def label(corruption: str) -> str:
 
 
 def placed(corruptions: Sequence[str]) -> list[list[str | None]]:
-    """Rows of `COLUMNS` places or fewer. A row holds one group, unless that left over a third of the places empty; a
-    place without a corruption is None. Rows are equally long."""
+    """Rows of `COLUMNS` places or fewer, all equally long; a place without a corruption is None. A row holds one group,
+    unless groups are small or that left over a third of the places empty."""
     by_group = list(grouped(corruptions).values())
     rows = [names[start : start + COLUMNS] for names in by_group for start in range(0, len(names), COLUMNS)]
     columns = max(map(len, rows))
     total = sum(map(len, rows))
-    if len(rows) * columns * 2 > total * 3:
+    if len(rows) > 1 and (columns < 3 or len(rows) * columns * 2 > total * 3):
         flat = [name for names in by_group for name in names]
         columns = min(COLUMNS, total)
         rows = [flat[start : start + columns] for start in range(0, total, columns)]

@@ -24,6 +24,7 @@ HEIGHT = {"column": 2.9, "page": 4.0}  # inches
 NAME_LENGTH = {"column": 20, "page": 28}
 CLOUD: dict[str, Any] = {"marker": "o", "markersize": 2.6, "markeredgewidth": 0, "linestyle": ""}
 LEADER = 7  # points between a network and its name from which on a line joins them
+MOST_NAMED = {"column": 8, "page": 16}  # networks with names beside their points; more get a legend
 NAMED = 3  # networks whose distance from the line is stated in words
 
 
@@ -99,7 +100,7 @@ def draw_scatter(scatter: Scatter, *, width: Width = "page") -> Figure:
     if published:
         _add_legend(axes, scatter)
     figure.draw_without_rendering()
-    if _add_names(figure, axes, points, NAME_LENGTH[width]):
+    if len(points) <= MOST_NAMED[width] and _add_names(figure, axes, points, NAME_LENGTH[width]):
         return figure
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, markersize=4.2, linestyle="")

@@ -8,14 +8,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ParamSpec, get_args
+from typing import ParamSpec
 
 import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lst_robust.arguments import choice
-from lst_robust.reporting.figure_names import Width
+from lst_robust.reporting.figure_names import WIDTHS, Width
 
 INCHES: dict[str, float] = {"column": 3.4, "page": 7.0}
 """The usual widths of a column and of the text of a page in papers with two columns."""
@@ -34,10 +34,11 @@ def drawing() -> Iterator[None]:
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """A function that draws within `drawing`. The figure is laid out there once, which makes all its ticks and labels
-    in the style: it then looks the same wherever it is saved."""
+    in the style: it then looks the same wherever it is saved. UsageError for a `width` that is not one of `WIDTHS`."""
 
     @functools.wraps(draw)
     def within(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        choice("width", kwargs.get("width", "page"), WIDTHS)
         with drawing():
             figure = draw(*args, **kwargs)
             figure.draw_without_rendering()
@@ -47,7 +48,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def new_figure(width: Width, height: float) -> Figure:
-    """An empty figure of that width and of `height` inches. UsageError for another word."""
-    figure = Figure(figsize=(INCHES[choice("width", width, get_args(Width))], height), layout="constrained")
+    """An empty figure of that width and of `height` inches."""
+    figure = Figure(figsize=(INCHES[width], height), layout="constrained")
     FigureCanvasAgg(figure)  # measures texts, so that labels can be placed
     return figure
