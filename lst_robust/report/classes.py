@@ -18,6 +18,7 @@ from lst_robust.report.measured import Measured
 from lst_robust.report.request import ReportRequest
 
 logger = logging.getLogger(__name__)
+ANY_NETWORK = "resnet18"  # a request names one, on which its images do not depend
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def _images(measured: Measured, request: ReportRequest) -> CellImages | None:
     protocol = measured.networks[0].runs[0].run.protocol
     try:
         evaluation = EvalRequest.of(
-            measured.networks[0].summary.model.name,
+            ANY_NETWORK,
             suite,
             data_dir=data_dir,
             limit=protocol.n,

@@ -106,7 +106,7 @@ def test_a_spread_stands_beside_its_mean(result, monkeypatch):
     monkeypatch.setattr(module, "formatted", folded)
     text = render(robustness_table([result("a", 40), result("b", 50)]), "latex")
     assert r"\begin{tabular}{@{}lr@{}lr" in text and r"\multicolumn{3}{c}{mCE}" in text
-    assert r"a & \textbf{97.0} & \textbf{\,$\pm$\,3.4} & \textbf{97.00}" in text and "b & -- &  & 107.00" in text
+    assert r"a & \textbf{97.0} & \,$\pm$\,3.4 & \textbf{97.00}" in text and "b & -- &  & 107.00" in text
 
 
 def test_many_rows_go_on_in_further_tables(result):
