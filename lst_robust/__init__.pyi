@@ -22,6 +22,7 @@ from .evaluation.plan import EvalPlan, plan
 from .evaluation.request import EvalRequest
 from .models import checkpoint_sha256, convert_checkpoint, create_model, describe_models, model_names
 from .records.migration import migrate
+from .report import figure_bytes, write_figure, write_report
 from .reporting import render, robustness_table
 from .suites import Suite, load_suite, suite_names
 from .suites.normaliser import Normaliser, load_normaliser, published_normaliser
@@ -56,6 +57,7 @@ __all__ = [
     "describe_models",
     "evaluate",
     "evaluate_many",
+    "figure_bytes",
     "load_normaliser",
     "load_suite",
     "make_baseline",
@@ -81,4 +83,6 @@ __all__ = [
     "run_requests",
     "suite_names",
     "write_baseline",
+    "write_figure",
+    "write_report",
 ]

@@ -43,8 +43,11 @@ class Browser:
     driver: Any
     folder: Path
 
-    def open(self, page: str = "index.html", *, width: int = 1600, theme: str = "light", scripts: bool = True) -> Any:
-        """A page, laid out anew with this width and the system's colours so; what was logged before is forgotten."""
+    def open(
+        self, page: str | Path = "index.html", *, width: int = 1600, theme: str = "light", scripts: bool = True
+    ) -> Any:
+        """A page of that folder, or one by its whole path, laid out anew with this width and the system's colours so;
+        what was logged before is forgotten."""
         self.devtools("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)
         self.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])

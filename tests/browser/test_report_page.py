@@ -42,6 +42,22 @@ def tab_to(browser: Browser, selector: str, most: int = 60) -> None:
     raise AssertionError(f"{most} presses of the tabulator key do not lead to {selector}")
 
 
+def violations(browser: Browser, axe: str) -> list[str]:
+    """What axe-core finds on the page that is open."""
+    driver = browser.driver
+    driver.execute_script(axe)
+    driver.set_script_timeout(120)
+    found = driver.execute_async_script(
+        "axe.run(document, {...arguments[0], resultTypes: ['violations']}).then(arguments[1])", RULES
+    )
+    assert len(found["passes"]) > 20  # the rules did run
+    return [
+        f"{one['impact']} {one['id']}: {one['help']}: {node['html'][:200]}"
+        for one in found["violations"]
+        for node in one["nodes"][:3]
+    ]
+
+
 def names(browser: Browser) -> list[str]:
     """Of the networks that the first leaderboard shows, from above."""
     return browser.driver.execute_script(NAMES)
@@ -278,18 +294,7 @@ def test_axe_finds_no_violation(browser: Browser, axe: str, page: str, width: in
     driver.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
     for button in driver.find_elements("css selector", "[aria-expanded]")[:2]:
         driver.execute_script("arguments[0].click()", button)
-    driver.execute_script(axe)
-    driver.set_script_timeout(120)
-    found = driver.execute_async_script(
-        "axe.run(document, {...arguments[0], resultTypes: ['violations']}).then(arguments[1])", RULES
-    )
-    told = [
-        f"{one['impact']} {one['id']}: {one['help']}: {node['html'][:200]}"
-        for one in found["violations"]
-        for node in one["nodes"][:3]
-    ]
-    assert told == []
-    assert len(found["passes"]) > 20  # the rules did run
+    assert violations(browser, axe) == []
 
 
 def test_without_scripts_everything_is_there_to_be_read(browser: Browser, report: Report) -> None:
