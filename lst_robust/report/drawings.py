@@ -101,14 +101,14 @@ class Drawer:
                 metric.title,
                 [scatter.Point(result.model, *point(result, metric)) for result in behind.results],
                 behind.source,
-                None if line is None else scatter.Fit(line.slope, line.intercept, line.n, line.r2),
+                None if line is None else scatter.Fit(line.slope, line.intercept, line.n, line.r2, line.low, line.high),
             )
             caption += f" Grey: {len(behind.results)} published networks ({behind.source}), another protocol than ours."
             if line is not None:
                 caption += (
                     f" The line is fitted to them (least squares, R² = {line.r2:.2f}, clean errors of {line.low:.0f} "
                     f"to {line.high:.0f} %). A network below it is effectively robust: its error on corrupted images "
-                    "is lower than its clean error predicts. A network outside of that range is not judged by it."
+                    "is lower than its clean error predicts. No network outside of that range is judged by it."
                 )
         return Drawing(
             "scatter",

@@ -43,12 +43,17 @@ class Point(NamedTuple):
 
 class Fit(NamedTuple):
     """The line value = intercept + slope * clean error through n published networks, in percent; r2: its coefficient
-    of determination."""
+    of determination. low, high: the range of their clean errors: outside of it the line says nothing."""
 
     slope: float
     intercept: float
     n: int
     r2: float
+    low: float
+    high: float
+
+    def holds(self, clean_error: float) -> bool:
+        return self.low <= clean_error <= self.high
 
     def at(self, clean_error: float) -> float:
         return self.intercept + self.slope * clean_error
@@ -129,13 +134,17 @@ def describe_scatter(scatter: Scatter) -> str:
         f" and the line fitted to {fit.n} of them, {quantity} = {fit.intercept:.1f} + {fit.slope:.2f} · clean error "
         f"(R² {fit.r2:.2f})."
     )
-    distances = sorted((point.y - fit.at(point.x), point.name) for point in points)
+    distances = sorted((point.y - fit.at(point.x), point.name) for point in points if fit.holds(point.x))
+    outside = [plain(point.name) for point in points if not fit.holds(point.x)]
+    beyond = f" Beyond the fitted range: {', '.join(outside[: 2 * NAMED])}." if outside else ""
+    if not distances:
+        return text + beyond
     stated = distances if len(distances) <= 2 * NAMED else [*distances[:NAMED], *distances[-NAMED:]]
     parts = [f"{plain(name)} {abs(value):.1f} points {'below' if value < 0 else 'above'}" for value, name in stated]
     whose = "" if len(stated) == len(distances) else f" (lowest {NAMED} and highest {NAMED})"
     return (
         f"{text} Distances from the line{whose}, where below is more robust than the clean error predicts: "
-        f"{'; '.join(parts)}."
+        f"{'; '.join(parts)}.{beyond}"
     )
 
 
@@ -165,7 +174,7 @@ def _of(source: str) -> str:
 
 def _tip(point: _Known, scatter: Scatter) -> str:
     text = f"{point.name}: clean {point.x:.2f} %, {scatter.quantity} {point.y:.2f} %"
-    if scatter.fit is None or not scatter.published:
+    if scatter.fit is None or not scatter.published or not scatter.fit.holds(point.x):
         return tip(text)
     return tip(f"{text}, {point.y - scatter.fit.at(point.x):+.2f} points from the line")
 
@@ -180,9 +189,9 @@ def _draw_point(axes: Axes, point: _Known, look: Look, gid: str) -> None:
 
 
 def _draw_fit(axes: Axes, fit: Fit | None) -> None:
-    """Over the width of the axes, whose limits stay as they are."""
+    """Over the range that it was fitted to. The limits of the axes stay as they are."""
     if fit is not None:
-        ends = np.array(axes.get_xlim())
+        ends = np.array([fit.low, fit.high])
         axes.plot(ends, fit.intercept + fit.slope * ends, color=FAINT, linewidth=0.9, scalex=False, scaley=False)
 
 

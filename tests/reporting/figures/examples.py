@@ -47,7 +47,7 @@ def points(count: int) -> scatter.Scatter:
     ]
     published = [scatter.Point(f"<{i}>", 12.0 + i, 53.0 + 2 * i) for i in range(30)]
     return scatter.Scatter(
-        [*own, scatter.Point("lost", None, 3.0)], "mCE (15)", published, "a & b", scatter.Fit(2, 30, 30, 0.98)
+        [*own, scatter.Point("lost", None, 3.0)], "mCE (15)", published, "a & b", scatter.Fit(2, 30, 30, 0.98, 5, 60)
     )
 
 
