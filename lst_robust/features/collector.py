@@ -36,8 +36,6 @@ class Collector:
         label = self.subject.label
         if not isinstance(features, Tensor) or features.ndim != 4 or len(features) % len(self._cells):
             raise UsageError(f"layer {name} of {label} gives no (N, C, H, W), so that it has no maps: name others")
-        if not torch.isfinite(features).all():
-            raise NonFiniteError(f"layer {name} of {label} gives NaN or infinite features: check its weights")
         shape = tuple(features.shape[1:])
         if self._shapes.setdefault(name, shape) != shape:
             raise UsageError(f"layer {name} of {label} gives maps of changing size: name others")
@@ -46,6 +44,8 @@ class Collector:
         parts = dict(zip(self._cells, features.chunk(len(self._cells)), strict=True))
         clean = parts[self._cells[0]]
         measured = layer_scores(features, bands, self._threshold)
+        if not torch.isfinite(measured["amplitude"]).all():
+            raise NonFiniteError(f"layer {name} of {label} gives NaN or infinite features: check its weights")
         count = len(clean)
         for place, (cell, part) in enumerate(parts.items()):
             found = {key: value[place * count : (place + 1) * count] for key, value in measured.items()}

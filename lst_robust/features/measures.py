@@ -51,10 +51,10 @@ def change_scores(clean: Tensor, corrupted: Tensor) -> dict[str, Tensor]:
 
     Where the clean features are all zero, the cosine is 0, and the distance is 0 if nothing moves, else 1.
     """
-    a, b = clean.flatten(1).double(), corrupted.flatten(1).double()
-    distance, length = (b - a).norm(dim=1), a.norm(dim=1)
+    a, b = clean.flatten(1).float(), corrupted.flatten(1).float()
+    distance, length = (b - a).norm(dim=1).double(), a.norm(dim=1).double()
     return {
-        "cosine": torch.nn.functional.cosine_similarity(a, b),
+        "cosine": torch.nn.functional.cosine_similarity(a, b).double(),
         "distance": torch.where(length == 0, (distance > 0).double(), distance / length),
     }
 

@@ -125,7 +125,8 @@ def _measure(collectors: Sequence[Collector], cells: Sequence[Cell], request: Ev
                     torch.inference_mode(),
                     watched(subject.network, subject.layers, collector.step, collector.receive),
                 ):
-                    subject.network(subject.preprocess(images[id(subject.images)]))
+                    # each channel by itself in memory, as the measures want it
+                    subject.network(subject.preprocess(images[id(subject.images)]).contiguous())
                 collector.end_pass()
                 observer.advance(len(batch), f"{subject.label}, image {batch.stop} of {n}")
     observer.finish()
