@@ -1,10 +1,11 @@
-"""Are an LST-Net's features sparser than a ResNet's? Measures the trained networks of results/cifar10-jpeg, layer by layer.
+"""Are an LST-Net's features sparser than a ResNet's? The trained networks of results/cifar10-jpeg, layer by layer.
 
 python -m benchmarks.features DATA_DIR [--images 1000]
 
-Reads the checkpoints in results/cifar10-jpeg/checkpoints and the test images of the suite. Writes features.csv (means of
-three trainings, 95 % intervals over images) and feature_differences.csv (paired by image and by seed, with intervals over
-images and over trainings) into results/cifar10-jpeg. docs/features.md says what came of it. About half an hour on two cores.
+Reads the checkpoints in results/cifar10-jpeg/checkpoints and the test images of the suite. Writes features.csv (means
+of three trainings, 95 % intervals over images) and feature_differences.csv (paired by image and by seed, with intervals
+over images and over trainings) into results/cifar10-jpeg. docs/features.md says what came of it. About half an hour on
+two cores.
 """
 
 from __future__ import annotations

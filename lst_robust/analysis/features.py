@@ -1,8 +1,8 @@
 """What was measured of the features inside of networks: scores of every image in every layer, and their means.
 
-A score is a number of one image, one layer and one cell, such as the Hoyer sparsity of the layer's output. Means are over
-images, with 95 % intervals over images (see `lst_robust.analysis.statistics`); they know nothing of other trainings. What
-measures the scores is `lst_robust.features`; this module works without torch.
+A score is a number of one image, one layer and one cell, such as the Hoyer sparsity of the layer's output. Means are
+over images, with 95 % intervals over images (see `lst_robust.analysis.statistics`), which know nothing of other
+trainings. The scores are measured by `lst_robust.features`; this module works without torch.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ BAND = "band_v{}_h{}"  # the share of energy in a band of an LST-Net's T_s: vert
 
 
 class Measure(NamedTuple):
-    """scale_free: whether it stays when all values of the layer are multiplied by the same number, which a BN behind the
-    layer undoes, so that such a factor says nothing of the network."""
+    """scale_free: whether it stays when all values of the layer are multiplied by the same number. A BN behind the
+    layer undoes such a factor, so that it says nothing of the network."""
 
     title: str
     scale_free: bool
@@ -38,8 +38,12 @@ class Measure(NamedTuple):
 
 
 MEASURES: dict[str, Measure] = {
-    "hoyer": Measure("Hoyer sparsity", True, "(√n - L1/L2) / (√n - 1) of the layer's n values: 0 equal, 1 a single one"),
-    "hoyer_channels": Measure("Hoyer, by channel", True, "mean of the channels' own, whatever the factor of each channel"),
+    "hoyer": Measure(
+        "Hoyer sparsity", True, "(√n - L1/L2) / (√n - 1) of the layer's n values: 0 equal, 1 a single one"
+    ),
+    "hoyer_channels": Measure(
+        "Hoyer, by channel", True, "mean of the channels' own, whatever the factor of each channel"
+    ),
     "small_relative": Measure("below 10 % of RMS", True, "share of values with |x| <= 0.1 of the layer's RMS"),
     "small": Measure("below threshold", False, "share of values with |x| < threshold (0.1, as the paper clips)"),
     "amplitude": Measure("mean |x|", False, "mean amplitude"),
@@ -48,7 +52,9 @@ MEASURES: dict[str, Measure] = {
     "energy_mid": Measure("energy: middle", True, "share of energy at 1/4 to 1/2 of the Nyquist frequency"),
     "energy_high": Measure("energy: high", True, "share of energy above 1/2 of the Nyquist frequency"),
     "cosine": Measure("cosine to clean", True, "cosine similarity of an image's corrupted to its clean features"),
-    "distance": Measure("distance to clean", True, "L2 distance of corrupted to clean features, over the clean ones' L2"),
+    "distance": Measure(
+        "distance to clean", True, "L2 distance of corrupted to clean features, over the clean ones' L2"
+    ),
 }
 """Name of a measure -> what it is; the shares of an LST-Net's bands, `band_v0_h0` and so on, come after these."""
 SPARSITY = ("hoyer", "hoyer_channels", "small_relative", "small", "amplitude")
@@ -83,7 +89,8 @@ class Picture:
     """16 channels of one layer for one clean image, as the paper's Figure 2 shows them.
 
     columns: float32 (height · width, up to 16), each channel as a vector. Of an LST-Net they are feature-major: the a²
-    bands of one feature stand side by side. bands: a², or 0. rms: of the whole layer. hoyer, small: its scores.
+    bands of one feature stand side by side. bands: a², or 0. rms: of the whole layer. hoyer, small: its scores, the
+    latter with this threshold.
     """
 
     layer: str
@@ -92,6 +99,7 @@ class Picture:
     rms: float
     hoyer: float
     small: float
+    threshold: float
 
 
 @dataclass(frozen=True)
@@ -195,9 +203,10 @@ class FeatureStatistics:
         }
 
     def _rows(self, network: NetworkFeatures, layers: bool) -> Iterator[dict[str, Any]]:
+        found: list[tuple[int, LayerScores | None, str, str, str, np.ndarray]]
         found = [(0, None, *one) for one in grouped(network, self.cells)]
-        for number, layer in enumerate(network.layers if layers else (), start=1):
-            found += [(number, layer, layer.name, *one) for one in _scores_of((layer,), self.cells)]
+        for number, single in enumerate(network.layers if layers else (), start=1):
+            found += [(number, single, single.name, *one) for one in _scores_of((single,), self.cells)]
         ends = _ends(np.stack([one[-1] for one in found], axis=1), intervals)
         for (number, layer, name, cell, measure, scores), (low, high) in zip(found, ends, strict=True):
             yield {

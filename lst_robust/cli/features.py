@@ -20,11 +20,11 @@ from lst_robust.runtime.allocator import keep_memory_mapped
 if TYPE_CHECKING:
     from lst_robust.analysis.features import FeatureStatistics
 
-HELP = """Look at features inside of networks: how sparse they are, in which bands, and how far corruptions move them.
+HELP = """Look at the features inside of networks: how sparse they are, and how far corruptions move them.
 
 Looked at are the spatial transforms of an LST-Net and the 3x3 convolutions of other networks, on IMAGE files or on test
-images of the suite. Each measure has a 95 % interval over the images. `--out` draws the paper's Figure 2: 16 channels of
-the first layer, each as a column; `--by-layer` draws the sparsity of every layer, clean and corrupted.
+images of the suite. Each measure has a 95 % interval over the images. `--out` draws the paper's Figure 2: 16 channels
+of the first layer, each as a column; `--by-layer` draws the sparsity of every layer, clean and corrupted.
 
 A checkpoint is given for each model, in the same order; without any, earlier trainings in the results folder are taken.
 
@@ -189,7 +189,9 @@ def _corruptions(text: str | None) -> tuple[str, ...] | None:
 
 def _write(statistics: FeatureStatistics, outputs: dict[str, Output]) -> None:
     if "--csv" in outputs:
-        outputs["--csv"].write(statistics.table().to_csv(index=False, lineterminator="\n").encode(errors="backslashreplace"))
+        outputs["--csv"].write(
+            statistics.table().to_csv(index=False, lineterminator="\n").encode(errors="backslashreplace")
+        )
     drawn = [option for option in outputs if option != "--csv"]
     if drawn:
         from lst_robust.reporting.figures.export import as_bytes

@@ -17,8 +17,7 @@ COMMANDS = {
     "corrupt": "Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`).",
     "table": "Make the table of all evaluated models, one row a model, grouped as in the paper's Table 4.",
     "compare": "Compare two measured models, image by image: mCE and every CE, with interval and p-value.",
-    "features": "Look at features inside of networks: how sparse they are, in which bands, and how far corruptions move "
-    "them.",
+    "features": "Look at the features inside of networks: how sparse they are, and how far corruptions move them.",
     "check": "Hold the current records against a committed baseline, and fail when a model got worse.",
     "show": "Show what one cell's record holds: the numbers, and how they came about.",
     "models": "List the models with their sizes, or some of them.",

@@ -26,7 +26,7 @@ class Collector:
         self.subject, self.step = subject, step
         self._cells, self._threshold = cells, threshold
         self._layers = {layer.name: layer for layer in subject.layers}
-        self._shapes: dict[str, tuple[int, ...]] = {}  # in the order of the computation
+        self._shapes: dict[str, tuple[int, int, int]] = {}  # in the order of the computation
         self._scores: dict[str, dict[Cell, Scores]] = {}
         self._picture: Picture | None = None
         self._received: set[str] = set()
@@ -36,7 +36,8 @@ class Collector:
         label = self.subject.label
         if not isinstance(features, Tensor) or features.ndim != 4 or len(features) % len(self._cells):
             raise UsageError(f"layer {name} of {label} gives no (N, C, H, W), so that it has no maps: name others")
-        shape = tuple(features.shape[1:])
+        channels, height, width = features.shape[1:]
+        shape = (channels, height, width)
         if self._shapes.setdefault(name, shape) != shape:
             raise UsageError(f"layer {name} of {label} gives maps of changing size: name others")
         self._received.add(name)
@@ -55,9 +56,14 @@ class Collector:
             for key, value in found.items():
                 kept.setdefault(key, []).append(value.cpu())
         if self._picture is None:
-            rms = float(clean[0].float().square().mean().sqrt())
             self._picture = Picture(
-                name, columns(clean[0], bands), bands, rms, float(measured["hoyer"][0]), float(measured["small"][0])
+                layer=name,
+                columns=columns(clean[0], bands),
+                bands=bands,
+                rms=float(clean[0].float().square().mean().sqrt()),
+                hoyer=float(measured["hoyer"][0]),
+                small=float(measured["small"][0]),
+                threshold=self._threshold,
             )
 
     def end_pass(self) -> None:
@@ -73,15 +79,17 @@ class Collector:
         subject = self.subject
         layers = tuple(
             LayerScores(
-                name,
-                *shape,
-                self._bands(self._layers[name]),
-                {
+                name=name,
+                channels=channels,
+                height=height,
+                width=width,
+                bands=self._bands(self._layers[name]),
+                scores={
                     cell: {key: torch.cat(parts).numpy() for key, parts in scores.items()}
                     for cell, scores in self._scores[name].items()
                 },
             )
-            for name, shape in self._shapes.items()
+            for name, (channels, height, width) in self._shapes.items()
         )
         return NetworkFeatures(subject.label, subject.model, subject.seed, subject.trained, layers, self._picture)
 

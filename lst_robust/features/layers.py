@@ -1,8 +1,8 @@
 """Where to look: the layers of a network whose features are measured, and the hooks that hand them over.
 
 In an LST-Net these are the spatial transforms T_s, one a block. In every other network they are the convolutions whose
-kernel is larger than 1 x 1: in a basic block of a ResNet both 3x3 convolutions, in a bottleneck the one in its middle. A
-convolution that reads the image itself (the stem) is left out where there are others, and so is one that puts out a
+kernel is larger than 1 x 1: in a basic block of a ResNet both 3x3 convolutions, in a bottleneck the one in its middle.
+A convolution that reads the image itself (the stem) is left out where there are others, and so is one that puts out a
 single map (the spatial attention of CBAM). LST-20 and ResNet-20 then have 18 layers each, six of each size.
 """
 
@@ -21,8 +21,9 @@ from lst_robust.errors import UsageError
 from lst_robust.models.lst.transforms import SpatialTransform
 
 STEPS = ("input", "output", "bn")
-"""Which features of a layer are meant: what it takes, what it puts out (the paper's Figure 2: "after the T_s transform"),
-or what the BN behind it makes of that. In timm a BN may have the activation in it, whose output is then meant."""
+"""Which features of a layer are meant: what it takes, what it puts out (the paper's Figure 2: "after the T_s
+transform"), or what the BN behind it makes of that. In timm a BN may have the activation in it: then that one's output
+is meant."""
 IMAGE_CHANNELS = 3
 Receive = Callable[[str, Tensor], None]
 
@@ -97,7 +98,7 @@ def watched(network: nn.Module, layers: Sequence[Layer], step: str, receive: Rec
 
 
 class _Watch:
-    """The hooks of one network. Which BN stands behind a layer is known by the tensor that goes from one to the other."""
+    """The hooks of one network. Which BN stands behind a layer is known by the tensor that both share."""
 
     def __init__(self, step: str, receive: Receive) -> None:
         self._step, self._receive = step, receive

@@ -1,8 +1,8 @@
 """Numbers of one layer's features, one of each kind for each image. Their names are those of
 `lst_robust.analysis.features.MEASURES`, where each is explained.
 
-Hoyer sparsity: Hoyer, "Non-negative Matrix Factorization with Sparseness Constraints", JMLR 2004. Independent normal values
-have 1 - sqrt(2/pi) = 0.20, and Laplacian ones 1 - sqrt(1/2) = 0.29, where there are many of them.
+Hoyer sparsity: Hoyer, "Non-negative Matrix Factorization with Sparseness Constraints", JMLR 2004. Independent normal
+values have 1 - sqrt(2/pi) = 0.20, and Laplacian ones 1 - sqrt(1/2) = 0.29, where there are many of them.
 """
 
 from __future__ import annotations

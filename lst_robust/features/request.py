@@ -1,4 +1,4 @@
-"""What is asked of `feature_statistics`, checked as a whole before any work, and as one evaluation request a network."""
+"""What is asked of `feature_statistics`, checked before any work, and as one evaluation request a network."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ def feature_statistics(
 ) -> FeatureStatistics:
     """How sparse the features of networks are, in which frequencies their energy lies, and how a corruption moves them.
 
-    Looked at are the spatial transforms T_s of an LST-Net, and the convolutions larger than 1 x 1 of other networks (see
-    `lst_robust.features.layers`). The networks run in their plain form; those that are passed stay as they are.
+    Looked at are the spatial transforms T_s of an LST-Net, and the convolutions larger than 1 x 1 of other networks
+    (see `lst_robust.features.layers`). The networks run in their plain form; those that are passed stay as they are.
 
     Args:
         models: names, or networks: float32 (n, 3, H, W), normalised -> logits. A name may be there several times, with

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -51,8 +52,8 @@ def subject_of(request: EvalRequest, images: CellImages, words: Sequence[str] | 
         network = copy.deepcopy(unwrapped(found.model)).eval().to(request.device)
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise UsageError(
-            f"{name} cannot be copied to {request.device} ({reason_of(error)}): give it weights, and detach the tensors "
-            "that it keeps"
+            f"{name} cannot be copied to {request.device} ({reason_of(error)}): give it weights, and detach the "
+            "tensors that it keeps"
         ) from error
     pixels = found.pixels or request.suite.pixels
     return Subject(
@@ -71,13 +72,15 @@ def subject_of(request: EvalRequest, images: CellImages, words: Sequence[str] | 
 def as_untrained(subject: Subject) -> Subject:
     """The same structure with initial weights, from the seed of the subject's training, or 0.
 
-    Its BNs have the statistics of the clean images, as in the first step of a training: without them each layer's output
-    would have a scale of its own. UsageError for a network that is not one by name.
+    Its BNs have the statistics of the clean images, as in the first step of a training: without them each layer's
+    output would have a scale of its own. UsageError for a network that is not one by name.
     """
     config = getattr(subject.network, "config", None)
     if not isinstance(config, ModelConfig):
-        raise UsageError(f"{subject.label} cannot be built untrained: give a network of `lst-robust models` by its name")
-    options = {key: value for key, value in config.options.items() if key != "weights"}
+        raise UsageError(
+            f"{subject.label} cannot be built untrained: give a network of `lst-robust models` by its name"
+        )
+    options: dict[str, Any] = {key: value for key, value in config.options.items() if key != "weights"}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(subject.seed or 0)
         network = create_model(config.name, config.num_classes, image_size=config.input_size, **options).eval()
@@ -92,7 +95,7 @@ def as_untrained(subject: Subject) -> Subject:
 
 
 def calibrate(subject: Subject) -> None:
-    """Gives all BNs the statistics of (up to 512 of) the subject's clean images; nothing else of the network changes."""
+    """Gives all BNs the statistics of (up to 512 of) the subject's clean images; nothing else changes."""
     norms = [module for module in subject.network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

@@ -1,4 +1,4 @@
-"""Features inside of networks: 16 channels of one layer as columns (the LST-Net paper's Figure 2), and sparsity by layer."""
+"""Features inside of networks: 16 channels of a layer as columns (the LST-Net paper's Figure 2), sparsity by layer."""
 
 from __future__ import annotations
 
@@ -63,32 +63,37 @@ def lines_of(statistics: FeatureStatistics, measure: str) -> list[LayerLine]:
     for network in statistics.networks:
         own = table[table["network"] == network.label]
         clean, other = own[own["cell"] == CLEAN], own[own["cell"] == corrupted]
-        lines.append(LayerLine(network.label, *(clean[key].tolist() for key in ("mean", "low", "high")), other["mean"].tolist()))
+        low, high = clean["low"].tolist(), clean["high"].tolist()
+        lines.append(LayerLine(network.label, clean["mean"].tolist(), low, high, other["mean"].tolist()))
     return lines
 
 
 @styled
 def draw_columns(networks: Sequence[Columns], *, width: Width = "page") -> Figure:
-    """A column of pixels a channel, a panel a network. Above the amplitudes |x| are clipped at 0.1, as in the paper; below
-    they are over the layer's RMS and clipped at 1, so that a layer's scale plays no part.
+    """A column of pixels a channel, a panel a network. Above the amplitudes |x| are clipped at 0.1, as in the paper;
+    below they are over the layer's RMS and clipped at 1, so that a layer's scale plays no part.
 
-    Of an LST-Net the bands of one feature stand side by side, between white lines. NothingToEvaluateError where there is
-    no network, UsageError for more than a page has room for.
+    Of an LST-Net the bands of one feature stand side by side, between white lines. NothingToEvaluateError where there
+    is no network, UsageError for more than a page has room for.
     """
     _require(networks, MOST_PICTURES[width])
-    figure = new_figure(width, 4.1)
+    figure = new_figure(width, 4.2)
     axes = figure.subplots(2, len(networks), squeeze=False)
-    names = short_names([network.name for network in networks], NAME_LENGTH[width])
+    narrow = len(networks) > MOST_PICTURES[width] // 2
+    names = short_names([network.name for network in networks], 16 if narrow else NAME_LENGTH[width])
     scales = (colour_scale(0, CLIP), colour_scale(0, 1))
     for column, ((name, picture), short) in enumerate(zip(networks, names, strict=True)):
         factors = (1.0, 1 / picture.rms if picture.rms else 1.0)
         for row, (scale, factor) in enumerate(zip(scales, factors, strict=True)):
             gid = tip(f"{name}, {picture.layer}")
             _draw_channels(axes[row, column], picture, np.abs(picture.columns) * factor, scale, gid, labelled=row == 1)
-        axes[0, column].set_title(f"{short}\n{100 * picture.small:.0f} % below 0.1, RMS {picture.rms:.2f}", color=INK)
-        axes[1, column].set_title(f"Hoyer sparsity {picture.hoyer:.2f}", color=INK)
+        below = f"{100 * picture.small:.0f} % < {picture.threshold:g}"
+        axes[0, column].set_title(f"{short}\n{below}{chr(10) if narrow else ', '}RMS {picture.rms:.2f}", color=INK)
+        axes[1, column].set_title(f"Hoyer {picture.hoyer:.2f}", color=INK)
     for row, (scale, label) in enumerate(zip(scales, ("|x|, clipped at 0.1", "|x| / RMS, clipped at 1"), strict=True)):
-        key = figure.colorbar(scale, ax=list(axes[row]), location="right", fraction=0.04, pad=0.01, aspect=24, label=label)
+        key = figure.colorbar(
+            scale, ax=list(axes[row]), location="right", fraction=0.04, pad=0.01, aspect=24, label=label
+        )
         key.outline.set_visible(False)
         axes[row, 0].set_ylabel("position in the map")
     return figure
@@ -98,8 +103,8 @@ def describe_columns(networks: Sequence[Columns]) -> str:
     """What `draw_columns` shows, in words."""
     _require(networks, len(networks))
     parts = [
-        f"{plain(name)}, layer {plain(picture.layer)}: {100 * picture.small:.0f} % of values below the threshold, RMS "
-        f"{picture.rms:.3f}, Hoyer sparsity {picture.hoyer:.3f}"
+        f"{plain(name)}, layer {plain(picture.layer)}: {100 * picture.small:.0f} % of values below "
+        f"{picture.threshold:g}, RMS {picture.rms:.3f}, Hoyer sparsity {picture.hoyer:.3f}"
         for name, picture in networks
     ]
     return f"Amplitudes of up to 16 channels of one layer for one clean image, a column a channel. {'; '.join(parts)}."
@@ -110,9 +115,8 @@ def _draw_channels(
 ) -> None:
     count = amplitudes.shape[1]
     axes.grid(False)
-    image = axes.imshow(
-        amplitudes, aspect="auto", cmap=scale.get_cmap(), norm=scale.norm, interpolation="nearest", rasterized=True
-    )
+    low, high = scale.get_clim()
+    image = axes.imshow(amplitudes, aspect="auto", cmap=scale.get_cmap(), vmin=low, vmax=high)
     image.set_gid(gid)
     axes.set_yticks([])
     for side in axes.spines.values():
@@ -122,7 +126,7 @@ def _draw_channels(
             axes.axvline(edge - 0.5, color="white", linewidth=1.2)
         middles = [start + (picture.bands - 1) / 2 for start in range(0, count, picture.bands)]
         axes.set_xticks(middles, [str(number) for number in range(1, len(middles) + 1)])
-        label = f"feature (its {picture.bands} bands)"
+        label = f"features, {picture.bands} bands"
     else:
         axes.set_xticks([0, count - 1], ["1", str(count)])
         label = "channel"
@@ -133,8 +137,8 @@ def _draw_channels(
 
 @styled
 def draw_layers(panels: Sequence[tuple[str, Sequence[LayerLine]]], *, width: Width = "page") -> Figure:
-    """Scores by layer, a panel a measure: (what is on the axis, lines). A line a network with its band; dashed: the same
-    on corrupted images. Of Hoyer sparsity the value of normal noise is marked.
+    """Scores by layer, a panel a measure: (what is on the axis, lines). A line a network with its band; dashed: the
+    same on corrupted images. Of Hoyer sparsity the value of normal noise is marked.
 
     Raises NothingToEvaluateError where there is no line.
     """
@@ -149,11 +153,14 @@ def draw_layers(panels: Sequence[tuple[str, Sequence[LayerLine]]], *, width: Wid
         for line in found:
             _draw_line(panel, line, look[line.name])
         longest = max(len(line.clean) for line in found)
-        panel.set_xticks(sorted({1, *range(3, longest + 1, 3 if longest < 40 else 10)} if longest > 3 else range(1, longest + 1)))
+        panel.set_xticks(
+            sorted({1, *range(3, longest + 1, 3 if longest < 40 else 10)} if longest > 3 else range(1, longest + 1))
+        )
         panel.set_xlabel("Layer")
         panel.set_ylabel(label)
-        panel.set_ylim(0, None)
-        if label.startswith("Hoyer"):
+        if not label.startswith("Hoyer"):
+            panel.set_ylim(0, None)
+        else:
             panel.axhline(NORMAL, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
             panel.annotate(
                 "normal noise", (1, NORMAL), (0, -2), xycoords=("axes fraction", "data"), textcoords="offset points",
@@ -164,12 +171,13 @@ def draw_layers(panels: Sequence[tuple[str, Sequence[LayerLine]]], *, width: Wid
     if any(line.corrupted for line in lines):
         handles.append(Line2D([], [], color=FAINT, linewidth=0.9, linestyle=(0, (3, 1.5))))
         texts.append("corrupted")
-    figure.legend(handles, texts, loc="outside upper left", ncols=min(len(texts), 6 if width == "page" else 3))
+    rows = math.ceil(len(texts) / (6 if width == "page" else 3))
+    figure.legend(handles, texts, loc="outside upper left", ncols=math.ceil(len(texts) / rows))
     return figure
 
 
 def sparsity_panels(statistics: FeatureStatistics) -> list[tuple[str, list[LayerLine]]]:
-    """What `draw_layers` shows of a measurement: one measure that does not depend on the layers' scale, one that does."""
+    """What `draw_layers` shows of a measurement: a measure that does not depend on the layers' scale, one that does."""
     return [
         ("Hoyer sparsity (scale-free)", lines_of(statistics, "hoyer")),
         (f"Share of |x| < {statistics.threshold:g} (depends on scale)", lines_of(statistics, "small")),

@@ -28,11 +28,13 @@ def features_view(statistics: FeatureStatistics) -> Group:
     corrupted = ", ".join(cell.name for cell in statistics.cells[1:])
     lines = [
         "95 % intervals: bootstrap over the images" if statistics.n > 1 else "one image: no intervals",
-        f"{SCALED} depends on the layers' scale, which says nothing of the network where a BN follows",
+        f"{SCALED} depends on the layers' scale, which means nothing where a BN follows",
     ]
     if len(statistics.cells) > 2:
         lines.append(f"corrupted: mean of {corrupted}")
-    lines.append(f"threshold: {statistics.threshold:g}")
+    counts = [len(network.layers) for network in statistics.networks]
+    each = str(counts[0]) if len(set(counts)) == 1 else ", ".join(map(str, counts))
+    lines.append(f"threshold: {statistics.threshold:g}; layers of each network: {each}")
     return Group(table, Text("\n".join(lines), style="dim"))
 
 
@@ -43,7 +45,9 @@ def _corrupted(statistics: FeatureStatistics) -> str:
 
 def _table(statistics: FeatureStatistics, cells: list[str]) -> Table:
     n = f"n = {statistics.n} image{'s' if statistics.n > 1 else ''}"
-    table = plain_table(title=f"Features on {escape(statistics.suite)}, {n}, {STEP_WORDS[statistics.step]}, mean of layers")
+    table = plain_table(
+        title=f"Features on {escape(statistics.suite)}, {n}, {STEP_WORDS[statistics.step]}, mean of layers"
+    )
     table.add_column("Network", overflow="fold")
     table.add_column("Measure", no_wrap=True)
     for cell in cells:
@@ -53,13 +57,11 @@ def _table(statistics: FeatureStatistics, cells: list[str]) -> Table:
     for network in statistics.networks:
         own = found[found["network"] == network.label]
         values = {(row.measure, row.cell): (row.mean, row.low, row.high) for row in own.itertuples()}
-        count = len(network.layers)
-        head = f"{network.label}\n{count} layer{'s' if count > 1 else ''}"
         for row, measure in enumerate(dict.fromkeys(own["measure"])):
             about = measure_named(str(measure))
             name = about.title + ("" if about.scale_free else f" {SCALED}")
             shown = [_number(values.get((measure, cell))) for cell in cells]
-            table.add_row(Text(head) if row == 0 else "", name, *shown)
+            table.add_row(Text(network.label) if row == 0 else "", name, *shown)
         table.add_section()
     return table
 
