@@ -80,7 +80,7 @@ def draw_columns(networks: Sequence[Columns], *, width: Width = "page") -> Figur
     figure = new_figure(width, 4.2)
     axes = figure.subplots(2, len(networks), squeeze=False)
     narrow = len(networks) > MOST_PICTURES[width] // 2
-    names = short_names([network.name for network in networks], 16 if narrow else NAME_LENGTH[width])
+    names = short_names([network.name for network in networks], 18 if narrow else NAME_LENGTH[width])
     scales = (colour_scale(0, CLIP), colour_scale(0, 1))
     for column, ((name, picture), short) in enumerate(zip(networks, names, strict=True)):
         factors = (1.0, 1 / picture.rms if picture.rms else 1.0)
@@ -116,7 +116,9 @@ def _draw_channels(
     count = amplitudes.shape[1]
     axes.grid(False)
     low, high = scale.get_clim()
-    image = axes.imshow(amplitudes, aspect="auto", cmap=scale.get_cmap(), vmin=low, vmax=high)
+    image = axes.imshow(
+        amplitudes, aspect="auto", cmap=scale.get_cmap(), vmin=low, vmax=high, interpolation="nearest"
+    )
     image.set_gid(gid)
     axes.set_yticks([])
     for side in axes.spines.values():
