@@ -16,7 +16,6 @@ from lst_robust.features.measures import change_scores, layer_scores
 from lst_robust.features.subject import Subject
 
 PICTURE_CHANNELS = 16  # as in the paper's Figure 2
-Scores = dict[str, list[Tensor]]
 
 
 class Collector:
@@ -27,7 +26,9 @@ class Collector:
         self._cells, self._threshold = cells, threshold
         self._layers = {layer.name: layer for layer in subject.layers}
         self._shapes: dict[str, tuple[int, int, int]] = {}  # in the order of the computation
-        self._scores: dict[str, dict[Cell, Scores]] = {}
+        # Arrays of their full size: many small pieces among the features would keep the features' memory from reuse.
+        self._scores: dict[str, dict[Cell, dict[str, np.ndarray]]] = {}
+        self._images, self._done = len(subject.images.clean), 0
         self._picture: Picture | None = None
         self._received: set[str] = set()
 
@@ -54,7 +55,8 @@ class Collector:
                 found |= change_scores(clean, part)
             kept = self._scores.setdefault(name, {}).setdefault(cell, {})
             for key, value in found.items():
-                kept.setdefault(key, []).append(value.cpu())
+                scores = kept.setdefault(key, np.empty(self._images))
+                scores[self._done : self._done + count] = value.cpu().numpy()
         if self._picture is None:
             self._picture = Picture(
                 layer=name,
@@ -66,13 +68,14 @@ class Collector:
                 threshold=self._threshold,
             )
 
-    def end_pass(self) -> None:
-        """UsageError where a layer has handed over nothing."""
+    def end_pass(self, images: int) -> None:
+        """A pass with so many images in each cell is over. UsageError where a layer has handed over nothing."""
         if missing := [name for name in self._layers if name not in self._received]:
             why = "is followed by no BN" if self.step == "bn" else "takes no part in the computation"
             advice = "take --step output, or other layers" if self.step == "bn" else "name others"
             raise UsageError(f"layer {missing[0]} of {self.subject.label} {why}: {advice}")
         self._received = set()
+        self._done += images
 
     def finished(self) -> NetworkFeatures:
         """What has been gathered of all images."""
@@ -84,10 +87,7 @@ class Collector:
                 height=height,
                 width=width,
                 bands=self._bands(self._layers[name]),
-                scores={
-                    cell: {key: torch.cat(parts).numpy() for key, parts in scores.items()}
-                    for cell, scores in self._scores[name].items()
-                },
+                scores=self._scores[name],
             )
             for name, (channels, height, width) in self._shapes.items()
         )

@@ -127,6 +127,6 @@ def _measure(collectors: Sequence[Collector], cells: Sequence[Cell], request: Ev
                 ):
                     # each channel by itself in memory, as the measures want it
                     subject.network(subject.preprocess(images[id(subject.images)]).contiguous())
-                collector.end_pass()
+                collector.end_pass(len(batch))
                 observer.advance(len(batch), f"{subject.label}, image {batch.stop} of {n}")
     observer.finish()
