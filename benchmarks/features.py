@@ -71,7 +71,7 @@ def means(statistics: FeatureStatistics) -> pd.DataFrame:
     single = table["number"].notna()
     kept = whole | (two_cells & ~single) | (two_cells & single & table["measure"].isin(SPARSITY))
     columns = ["network", "number", "layer", "cell", "measure", "scale_free", "mean", "low", "high", "n"]
-    return table.loc[kept, columns].astype({"number": "Int64"})
+    return table.loc[kept, columns]
 
 
 def differences(statistics: FeatureStatistics) -> pd.DataFrame:

@@ -162,7 +162,8 @@ class FeatureStatistics:
         """
         import pandas as pd
 
-        return pd.DataFrame([row for network in self.networks for row in self._rows(network, layers)])
+        rows = [row for network in self.networks for row in self._rows(network, layers)]
+        return pd.DataFrame(rows).astype(dict.fromkeys(("seed", "number", "channels", "height", "width"), "Int64"))
 
     def difference(self, a: str, b: str) -> pd.DataFrame:
         """Of two networks, by their labels: means of a, of b and of a - b, paired by image, with its 95 % interval.
@@ -189,8 +190,9 @@ class FeatureStatistics:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: what was measured, and the table's rows."""
-        found = self.table()
-        rows = found.astype(object).where(found.notna(), None).to_dict("records")
+        rows = [row for network in self.networks for row in self._rows(network, layers=True)]
+        for row in rows:
+            row |= {key: None for key in ("low", "high") if np.isnan(row[key])}
         return {
             "suite": self.suite,
             "step": self.step,
@@ -198,7 +200,7 @@ class FeatureStatistics:
             "n": self.n,
             "images": list(self.ids),
             "cells": [cell.name for cell in self.cells],
-            "scale_free": {name: measure_named(name).scale_free for name in found["measure"].unique()},
+            "scale_free": {row["measure"]: row["scale_free"] for row in rows},
             "rows": rows,
         }
 

@@ -26,21 +26,22 @@ def layer_scores(features: Tensor, bands: int, threshold: float) -> dict[str, Te
     bands: a², where the channels are the k-major bands of a T_s (channel k·c + j is band k of feature j), else 0.
     """
     x = features.float().contiguous()
-    size, values = x.abs().flatten(1), x[0].numel()
-    squares = x.square()
-    energy = squares.flatten(1).sum(1)
-    rms = (energy / values).sqrt()
+    amplitudes, values = x.abs(), x[0].numel()
+    # of each channel, (n, channels): most measures need no more
+    l1, energy = amplitudes.flatten(2).sum(2), x.square().flatten(2).sum(2)
+    total = energy.sum(1)
+    rms = (total / values).sqrt()
     scores = {
-        "hoyer": hoyer(size),
-        "hoyer_channels": hoyer(size.unflatten(1, (x.shape[1], -1))).mean(1),
-        "small_relative": (size <= SMALL * rms[:, None]).float().mean(1),
-        "small": (size < threshold).float().mean(1),
-        "amplitude": size.mean(1),
+        "hoyer": hoyer(l1.sum(1), total, values),
+        "hoyer_channels": hoyer(l1, energy, values // x.shape[1]).mean(1),
+        "small_relative": (amplitudes <= SMALL * rms[:, None, None, None]).float().flatten(1).mean(1),
+        "small": (amplitudes < threshold).float().flatten(1).mean(1),
+        "amplitude": l1.sum(1) / values,
     }
     scores |= frequency_shares(x)
     if bands:
         a = math.isqrt(bands)
-        shares = _shares(squares.flatten(1).unflatten(1, (bands, -1)).sum(2))
+        shares = _shares(energy.unflatten(1, (bands, -1)).sum(2))
         # filter number v + a*h, see `dct_filters`
         scores |= {BAND.format(k % a, k // a): shares[:, k] for k in range(bands)}
     return {name: score.double() for name, score in scores.items()}
@@ -59,17 +60,15 @@ def change_scores(clean: Tensor, corrupted: Tensor) -> dict[str, Tensor]:
     }
 
 
-def hoyer(amplitudes: Tensor) -> Tensor:
-    """Hoyer sparsity over the last axis of |x|: from 0, all alike, to 1, one value alone is not zero.
+def hoyer(l1: Tensor, energy: Tensor, n: int) -> Tensor:
+    """Hoyer sparsity of n values each, from the sums of |x| and of x²: from 0, all alike, to 1, one alone is not zero.
 
     Zeros alone count as 1, because nothing can be sparser, and a single value that is not zero as 0.
     """
-    n = amplitudes.shape[-1]
-    l1, l2 = amplitudes.sum(-1), amplitudes.square().sum(-1).sqrt()
     if n == 1:
-        return (l2 == 0).to(amplitudes.dtype)
-    sparsity = (math.sqrt(n) - l1 / l2) / (math.sqrt(n) - 1)
-    return torch.where(l2 == 0, 1.0, sparsity.clamp(0, 1))
+        return (energy == 0).to(l1.dtype)
+    sparsity = (math.sqrt(n) - l1 / energy.sqrt()) / (math.sqrt(n) - 1)
+    return torch.where(energy == 0, 1.0, sparsity.clamp(0, 1))
 
 
 def frequency_shares(x: Tensor) -> dict[str, Tensor]:

@@ -110,9 +110,12 @@ def test_without_matplotlib_a_figure_is_refused_before_the_work(run, monkeypatch
 
 def test_ctrl_c_ends_it_with_one_line(tmp_path):
     process = command("features", *BOTH, "--images", "500", folder=tmp_path)
+    lines = []
     for line in process.stderr:
+        lines.append(line)
         if line.startswith("features: 0 of"):
             break
+    assert lines and lines[-1].startswith("features: 0 of"), lines
     time.sleep(0.5)
     os.kill(process.pid, signal.SIGINT)
     _, rest = process.communicate(timeout=60)

@@ -189,7 +189,7 @@ def test_missing_files_and_weights(suite, tmp_path) -> None:
     with pytest.raises(DataError, match="no image file"):
         feature_statistics(Small(), suite, images=[tmp_path / "nothing.png"])
     (tmp_path / "broken.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match="broken.png"):
+    with pytest.raises(DataError, match=r"broken\.png"):
         feature_statistics(Small(), suite, images=[tmp_path / "broken.png"])
     with pytest.raises(CheckpointError, match="--checkpoint"):
         feature_statistics("alexnet", "digits-c", limit=4, results_dir=tmp_path)
