@@ -1,31 +1,35 @@
 """Are an LST-Net's features sparser than a ResNet's? The trained networks of results/cifar10-jpeg, layer by layer.
 
-python -m benchmarks.features DATA_DIR [--images 1000]
+    python -m benchmarks.features DATA_DIR               # train/<class>/*.jpg and test/<class>/*.jpg
 
-Reads the checkpoints in results/cifar10-jpeg/checkpoints and the test images of the suite. Writes features.csv (means
+Reads the checkpoints in results/cifar10-jpeg/checkpoints and 1,000 test images of the suite. Writes features.csv (means
 of three trainings, 95 % intervals over images) and feature_differences.csv (paired by image and by seed, with intervals
-over images and over trainings) into results/cifar10-jpeg. docs/features.md says what came of it. About half an hour on
-two cores.
+over images and over trainings) into results/cifar10-jpeg, and two figures into docs/. docs/features.md says what came
+of it. About half an hour on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from lst_robust import FeatureStatistics, feature_statistics
 from lst_robust.analysis.features import ALL_LAYERS, CORRUPTED, SPARSITY
 from lst_robust.analysis.statistics import spread
 from lst_robust.benchmark import CLEAN
 from lst_robust.cli.console import RichObserver
+from lst_robust.reporting.figures.export import as_bytes
+from lst_robust.reporting.figures.features import columns_of, draw_columns, draw_layers, sparsity_panels
 
-SUITE, SEEDS = "cifar10-jpeg", (0, 1, 2)
-RESULTS = Path(__file__).parents[1] / "results" / SUITE
-STEPS = ("output", "bn")
+SUITE, SEEDS, IMAGES = "cifar10-jpeg", (0, 1, 2), 1000
+ROOT = Path(__file__).parents[1]
+RESULTS, DOCS = ROOT / "results" / SUITE, ROOT / "docs"
 PAIRS = (
     ("lst20", "resnet20"),
     ("lst20", "lst20-relu"),
@@ -33,28 +37,32 @@ PAIRS = (
     ("resnet20", "resnet20 untrained"),
     ("lst20 untrained", "resnet20 untrained"),
 )
+SHOWN = ("lst20@seed0", "lst20-relu@seed0", "resnet20@seed0", "lst20@seed0 untrained", "resnet20@seed0 untrained")
+ZERO = 1e-30  # smaller than any float32 of use: what counts are zeros, as soft thresholding makes them
 DIGITS = 5
+WIDTH = 1400
 
 
-def measured(data_dir: Path, step: str, images: int) -> FeatureStatistics:
-    """All networks of the experiment, trained and untrained: but one, as ST at 1e-4 does next to nothing to initial
-    weights, so that LST-20 with ReLU begins as LST-20."""
-    first = _measured(("lst20", "resnet20"), data_dir, step, images, untrained=True)
-    second = _measured(("lst20-relu",), data_dir, step, images, untrained=False)
-    return replace(first, networks=first.networks + second.networks)
+def measured(data_dir: Path) -> dict[str, FeatureStatistics]:
+    """By step. Untrained networks only in the first; LST-20 with ReLU begins as LST-20, to what ST at 1e-4 changes."""
+    output = [
+        _measured([model], data_dir, untrained=model != "lst20-relu") for model in ("lst20", "lst20-relu", "resnet20")
+    ]
+    bn = [_measured([model], data_dir, step="bn") for model in ("lst20", "lst20-relu", "resnet20")]
+    st = _measured(["lst20", "lst20-relu"], data_dir, step="input", threshold=ZERO, corruptions=())
+    return {"output": together(output), "bn": together(bn), "input": st}
 
 
-def _measured(models: Sequence[str], data_dir: Path, step: str, images: int, *, untrained: bool) -> FeatureStatistics:
+def _measured(models: Sequence[str], data_dir: Path, **options: object) -> FeatureStatistics:
     with RichObserver() as observer:
         return feature_statistics(
             [model for model in models for _ in SEEDS],
             SUITE,
             checkpoints=[checkpoint(model, seed) for model in models for seed in SEEDS],
             data_dir=data_dir,
-            limit=images,
-            step=step,  # type: ignore[arg-type]
-            untrained=untrained,
+            limit=IMAGES,
             observer=observer,
+            **options,  # type: ignore[arg-type]
         )
 
 
@@ -63,12 +71,19 @@ def checkpoint(model: str, seed: int) -> Path:
     return found
 
 
+def together(parts: Sequence[FeatureStatistics]) -> FeatureStatistics:
+    """Measurements of other networks on the same images as one."""
+    assert len({part.ids for part in parts}) == 1
+    return replace(parts[0], networks=tuple(network for part in parts for network in part.networks))
+
+
 def means(statistics: FeatureStatistics) -> pd.DataFrame:
     """Of the trainings together: groups of layers in all measures, single layers in those of sparsity."""
     table = statistics.over_seeds().table()
-    whole = table["layer"] == ALL_LAYERS
+    if statistics.step == "input":
+        table = table[table["measure"].isin(SPARSITY)].replace({"measure": {"small": "zeros"}})
+    whole, single = table["layer"] == ALL_LAYERS, table["number"].notna()
     two_cells = table["cell"].isin([CLEAN, CORRUPTED])
-    single = table["number"].notna()
     kept = whole | (two_cells & ~single) | (two_cells & single & table["measure"].isin(SPARSITY))
     columns = ["network", "number", "layer", "cell", "measure", "scale_free", "mean", "low", "high", "n"]
     return table.loc[kept, columns]
@@ -76,19 +91,21 @@ def means(statistics: FeatureStatistics) -> pd.DataFrame:
 
 def differences(statistics: FeatureStatistics) -> pd.DataFrame:
     """Of pairs of networks: the mean over seeds, by seed, and both kinds of intervals."""
-    together = statistics.over_seeds()
+    folded = statistics.over_seeds()
+    labels = {network.label for network in folded.networks}
     parts = []
     for a, b in PAIRS:
-        found = together.difference(a, b)
+        if not {a, b} <= labels:
+            continue
+        found = folded.difference(a, b)
         found = found[found["cell"].isin([CLEAN, CORRUPTED])].reset_index(drop=True)
-        by_seed = [statistics.difference(_of_seed(a, seed), _of_seed(b, seed)) for seed in SEEDS]
         key = ["layer", "cell", "measure"]
-        seeds = [found[key].merge(one, on=key, how="left")["difference"] for one in by_seed]
-        for seed, values in zip(SEEDS, seeds, strict=True):
-            found[f"seed{seed}"] = values
-        spreads = [spread(list(values)) for values in zip(*seeds, strict=True)]
-        found["trainings_low"] = [one.low for one in spreads if one]
-        found["trainings_high"] = [one.high for one in spreads if one]
+        for seed in SEEDS:
+            own = statistics.difference(_of_seed(a, seed), _of_seed(b, seed))
+            found[f"seed{seed}"] = found[key].merge(own, on=key, how="left")["difference"]
+        seeds = found[[f"seed{seed}" for seed in SEEDS]].to_numpy().tolist()
+        spreads = [one for one in map(spread, seeds) if one is not None]
+        found["trainings_low"], found["trainings_high"] = [one.low for one in spreads], [one.high for one in spreads]
         parts.append(found)
     return pd.concat(parts)
 
@@ -98,22 +115,42 @@ def _of_seed(network: str, seed: int) -> str:
     return f"{model}@seed{seed} {rest}".strip()
 
 
+def write(found: Mapping[str, FeatureStatistics]) -> None:
+    """The tables and the figures of the measurements by step."""
+    for name, table in (("features", means), ("feature_differences", differences)):
+        parts = []
+        for step, statistics in found.items():
+            if step != "input" or table is means:
+                made = table(statistics)
+                made.insert(0, "step", step)
+                parts.append(made)
+        path = RESULTS / f"{name}.csv"
+        pd.concat(parts).round(DIGITS).to_csv(path, index=False, lineterminator="\n")
+        print(f"wrote {path}")
+    output = found["output"]
+    columns = {one.name: one for one in columns_of(output)}
+    figures = {
+        "features.png": draw_columns([columns[name]._replace(name=name.replace("@seed0", "")) for name in SHOWN]),
+        "features-layers.png": draw_layers(sparsity_panels(output.over_seeds())),
+    }
+    for name, figure in figures.items():
+        (DOCS / name).write_bytes(small(as_bytes(figure, "png")))
+        print(f"wrote {DOCS / name}")
+
+
+def small(png: bytes) -> bytes:
+    """A picture for a page: 1,400 pixels wide, 128 colours."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    size = (WIDTH, round(picture.height * WIDTH / picture.width))
+    content = io.BytesIO()
+    picture.resize(size, Image.Resampling.LANCZOS).quantize(128).save(content, "PNG", optimize=True)
+    return content.getvalue()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data_dir", type=Path)
-    parser.add_argument("--images", type=int, default=1000)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    given = parser.parse_args()
-    tables: dict[str, list[pd.DataFrame]] = {"features": [], "feature_differences": []}
-    for step in STEPS:
-        statistics = measured(given.data_dir, step, given.images)
-        for name, made in (("features", means(statistics)), ("feature_differences", differences(statistics))):
-            made.insert(0, "step", step)
-            tables[name].append(made)
-    for name, parts in tables.items():
-        path = given.out / f"{name}.csv"
-        pd.concat(parts).round(DIGITS).to_csv(path, index=False, lineterminator="\n")
-        print(f"wrote {path}")
+    write(measured(parser.parse_args().data_dir))
 
 
 if __name__ == "__main__":
