@@ -35,7 +35,9 @@ def features_view(statistics: FeatureStatistics) -> Group:
     counts = [len(network.layers) for network in statistics.networks]
     each = str(counts[0]) if len(set(counts)) == 1 else ", ".join(map(str, counts))
     lines.append(f"threshold: {statistics.threshold:g}; layers of each network: {each}")
-    return Group(table, Text("\n".join(lines), style="dim"))
+    n = f"n = {statistics.n} image{'s' if statistics.n > 1 else ''}"
+    caption = f"Features on {statistics.suite}, {n}: {STEP_WORDS[statistics.step]}, mean of the layers"
+    return Group(Text(caption, style="italic"), table, Text("\n".join(lines), style="dim"))
 
 
 def _corrupted(statistics: FeatureStatistics) -> str:
@@ -44,10 +46,7 @@ def _corrupted(statistics: FeatureStatistics) -> str:
 
 
 def _table(statistics: FeatureStatistics, cells: list[str]) -> Table:
-    n = f"n = {statistics.n} image{'s' if statistics.n > 1 else ''}"
-    table = plain_table(
-        title=f"Features on {escape(statistics.suite)}, {n}, {STEP_WORDS[statistics.step]}, mean of layers"
-    )
+    table = plain_table()
     table.add_column("Network", overflow="fold")
     table.add_column("Measure", no_wrap=True)
     for cell in cells:

@@ -28,7 +28,7 @@ def shown(statistics: FeatureStatistics) -> str:
 
 def test_a_row_a_measure_clean_and_corrupted(statistics) -> None:
     text = shown(statistics)
-    assert "Features on digits-c, n = 3 images, what the layers put out" in text
+    assert "Features on digits-c, n = 3 images: what the layers put out" in text
     assert "0.300 [" in text and "0.550 [" in text and "x@seed0" in text
     cosine = next(line for line in text.splitlines() if "cosine to clean" in line)
     assert cosine.split()[3] == "-" and "0.800" in cosine  # nothing to compare clean images with
