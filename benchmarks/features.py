@@ -38,19 +38,28 @@ PAIRS = (
     ("lst20 untrained", "resnet20 untrained"),
 )
 SHOWN = ("lst20@seed0", "lst20-relu@seed0", "resnet20@seed0", "lst20@seed0 untrained", "resnet20@seed0 untrained")
+RANDOM = "lst20 random"
 ZERO = 1e-30  # smaller than any float32 of use: what counts are zeros, as soft thresholding makes them
 DIGITS = 5
 WIDTH = 1400
 
 
 def measured(data_dir: Path) -> dict[str, FeatureStatistics]:
-    """By step. Untrained networks only in the first; LST-20 with ReLU begins as LST-20, to what ST at 1e-4 changes."""
+    """By step, and those with random initial weights. LST-20 with ReLU begins as LST-20, to what ST at 1e-4 changes, so
+    that it is not measured untrained."""
     output = [
         _measured([model], data_dir, untrained=model != "lst20-relu") for model in ("lst20", "lst20-relu", "resnet20")
     ]
     bn = [_measured([model], data_dir, step="bn") for model in ("lst20", "lst20-relu", "resnet20")]
     st = _measured(["lst20", "lst20-relu"], data_dir, step="input", threshold=ZERO, corruptions=())
-    return {"output": together(output), "bn": together(bn), "input": st}
+    return {"output": together(output), "bn": together(bn), "input": st, RANDOM: randomly_begun(data_dir)}
+
+
+def randomly_begun(data_dir: Path) -> FeatureStatistics:
+    """LST-20 untrained, with random weights where the paper has the DCT: clean images."""
+    found = _measured(["lst20"], data_dir, corruptions=(), untrained=True, model_options={"init": "random"})
+    networks = tuple(replace(one, model=RANDOM) for one in found.networks if not one.trained)
+    return replace(found, networks=networks)
 
 
 def _measured(models: Sequence[str], data_dir: Path, **options: object) -> FeatureStatistics:
@@ -72,9 +81,10 @@ def checkpoint(model: str, seed: int) -> Path:
 
 
 def together(parts: Sequence[FeatureStatistics]) -> FeatureStatistics:
-    """Measurements of other networks on the same images as one."""
+    """Measurements of other networks on the same images as one, the untrained ones at the end."""
     assert len({part.ids for part in parts}) == 1
-    return replace(parts[0], networks=tuple(network for part in parts for network in part.networks))
+    networks = [network for part in parts for network in part.networks]
+    return replace(parts[0], networks=tuple(sorted(networks, key=lambda network: not network.trained)))
 
 
 def means(statistics: FeatureStatistics) -> pd.DataFrame:
@@ -82,6 +92,7 @@ def means(statistics: FeatureStatistics) -> pd.DataFrame:
     table = statistics.over_seeds().table()
     if statistics.step == "input":
         table = table[table["measure"].isin(SPARSITY)].replace({"measure": {"small": "zeros"}})
+        table["scale_free"] |= table["measure"] == "zeros"
     whole, single = table["layer"] == ALL_LAYERS, table["number"].notna()
     two_cells = table["cell"].isin([CLEAN, CORRUPTED])
     kept = whole | (two_cells & ~single) | (two_cells & single & table["measure"].isin(SPARSITY))
@@ -119,10 +130,10 @@ def write(found: Mapping[str, FeatureStatistics]) -> None:
     """The tables and the figures of the measurements by step."""
     for name, table in (("features", means), ("feature_differences", differences)):
         parts = []
-        for step, statistics in found.items():
-            if step != "input" or table is means:
+        for key, statistics in found.items():
+            if key in ("output", "bn") or table is means:
                 made = table(statistics)
-                made.insert(0, "step", step)
+                made.insert(0, "step", statistics.step)
                 parts.append(made)
         path = RESULTS / f"{name}.csv"
         pd.concat(parts).round(DIGITS).to_csv(path, index=False, lineterminator="\n")
@@ -139,11 +150,11 @@ def write(found: Mapping[str, FeatureStatistics]) -> None:
 
 
 def small(png: bytes) -> bytes:
-    """A picture for a page: 1,400 pixels wide, 128 colours."""
+    """A picture for a page: 1,400 pixels wide, 256 colours."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     size = (WIDTH, round(picture.height * WIDTH / picture.width))
     content = io.BytesIO()
-    picture.resize(size, Image.Resampling.LANCZOS).quantize(128).save(content, "PNG", optimize=True)
+    picture.resize(size, Image.Resampling.LANCZOS).quantize(256).save(content, "PNG", optimize=True)
     return content.getvalue()
 
 

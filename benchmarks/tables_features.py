@@ -12,6 +12,7 @@ NAMES = {
     "lst20-relu": "LST-20, ReLU for ST",
     "resnet20": "ResNet-20",
     "lst20 untrained": "LST-20, untrained",
+    "lst20 random untrained": "LST-20, untrained, random for DCT",
     "resnet20 untrained": "ResNet-20, untrained",
 }
 SPARSITY = {
