@@ -191,6 +191,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "leaderboard_clean": ("imagenet-c.md", tables_imagenet.clean),
     "leaderboard_protocols": ("imagenet-c.md", tables_imagenet.protocols),
     "leaderboard_resolution": ("imagenet-c.md", tables_imagenet.resolution),
+    "features_answer": ("features.md", tables_features.answer),
     "features_sparsity": ("features.md", tables_features.sparsity),
     "features_differences": ("features.md", tables_features.sparsity_differences),
     "features_sizes": ("features.md", tables_features.by_size),

@@ -33,6 +33,20 @@ def test_sparser_in_every_training_but_little() -> None:
     assert 0.2 < mean("resnet20", "hoyer") < mean("lst20", "hoyer") < 0.3
 
 
+def test_sparser_behind_the_bn_too() -> None:
+    row, before = difference("lst20", "resnet20", "hoyer", step="bn"), difference("lst20", "resnet20", "hoyer")
+    assert min(row["seed0"], row["seed1"], row["seed2"]) > 0 and row["difference"] > before["difference"]
+    assert mean("lst20", "hoyer", step="bn") < 0.6  # nearer to 0.2 than to 1
+
+
+def test_random_weights_are_the_smallest_and_the_least_sparse_of_lst20() -> None:
+    names = ("lst20", "lst20-relu", "lst20 untrained", "lst20 random untrained")
+    assert max(names, key=lambda name: mean(name, "small")) == names[-1]
+    assert min(names, key=lambda name: mean(name, "hoyer")) == names[-1]
+    dct, random, resnet = (mean(name, "hoyer") for name in (*names[2:], "resnet20 untrained"))
+    assert dct - random > random - resnet > 0
+
+
 def test_amplitudes_differ_by_far() -> None:
     assert mean("lst20", "small") > 3 * mean("resnet20", "small")
     assert mean("resnet20", "amplitude") > 5 * mean("lst20", "amplitude")
