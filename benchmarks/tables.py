@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import tables_imagenet
+from benchmarks import tables_features, tables_imagenet
 from lst_robust.analysis.published import PublishedResult, published_results
 from lst_robust.benchmark import CLEAN
 from lst_robust.published import ALEXNET, GROUPS, PRINTED, SOURCES, pipeline_difference, published_models
@@ -191,6 +191,15 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "leaderboard_clean": ("imagenet-c.md", tables_imagenet.clean),
     "leaderboard_protocols": ("imagenet-c.md", tables_imagenet.protocols),
     "leaderboard_resolution": ("imagenet-c.md", tables_imagenet.resolution),
+    "features_answer": ("features.md", tables_features.answer),
+    "features_sparsity": ("features.md", tables_features.sparsity),
+    "features_differences": ("features.md", tables_features.sparsity_differences),
+    "features_sizes": ("features.md", tables_features.by_size),
+    "features_bn": ("features.md", tables_features.behind_bn),
+    "features_st": ("features.md", tables_features.soft_thresholding),
+    "features_change": ("features.md", tables_features.change),
+    "features_change_differences": ("features.md", tables_features.change_differences),
+    "features_frequencies": ("features.md", tables_features.frequencies),
     "published": ("published.md", published),
     "pipelines": ("published.md", pipelines),
     "corruptions": ("performance.md", corruptions),

@@ -10,6 +10,7 @@ from .analysis.corruption_errors import (
     relative_mce,
 )
 from .analysis.evaluation import Evaluation, Evaluations
+from .analysis.features import FeatureStatistics
 from .analysis.gate import Gate, check
 from .analysis.metrics import Metric, register_metric
 from .analysis.published import PublishedResult, published_results
@@ -20,6 +21,7 @@ from .evaluation.choice import requests_of
 from .evaluation.measure import measure
 from .evaluation.plan import EvalPlan, plan
 from .evaluation.request import EvalRequest
+from .features.statistics import feature_statistics
 from .models import checkpoint_sha256, convert_checkpoint, create_model, describe_models, model_names
 from .records.migration import migrate
 from .report import figure_bytes, write_figure, write_report
@@ -37,6 +39,7 @@ __all__ = [
     "EvalRequest",
     "Evaluation",
     "Evaluations",
+    "FeatureStatistics",
     "Gate",
     "Metric",
     "Normaliser",
@@ -57,6 +60,7 @@ __all__ = [
     "describe_models",
     "evaluate",
     "evaluate_many",
+    "feature_statistics",
     "figure_bytes",
     "load_normaliser",
     "load_suite",

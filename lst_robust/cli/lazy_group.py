@@ -18,6 +18,7 @@ COMMANDS = {
     "table": "Make the table of all evaluated models, one row a model, grouped as in the paper's Table 4.",
     "report": "Make a page of all measured networks: leaderboard, figures, and a page for each network.",
     "compare": "Compare two measured models, image by image: mCE and every CE, with interval and p-value.",
+    "features": "Look at the features inside of networks: how sparse they are, and how far corruptions move them.",
     "check": "Hold the current records against a committed baseline, and fail when a model got worse.",
     "show": "Show what one cell's record holds: the numbers, and how they came about.",
     "models": "List the models with their sizes, or some of them.",
