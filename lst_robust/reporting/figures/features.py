@@ -116,9 +116,7 @@ def _draw_channels(
     count = amplitudes.shape[1]
     axes.grid(False)
     low, high = scale.get_clim()
-    image = axes.imshow(
-        amplitudes, aspect="auto", cmap=scale.get_cmap(), vmin=low, vmax=high, interpolation="nearest"
-    )
+    image = axes.imshow(amplitudes, aspect="auto", cmap=scale.get_cmap(), vmin=low, vmax=high, interpolation="nearest")
     image.set_gid(gid)
     axes.set_yticks([])
     for side in axes.spines.values():
