@@ -17,8 +17,8 @@ from lst_robust.benchmark import CLEAN
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.reporting.figure_names import Width
 from lst_robust.reporting.figures.cells import colour_scale
-from lst_robust.reporting.figures.names import listed, plain, short_names, tip
-from lst_robust.reporting.figures.numbers import array, is_present, present
+from lst_robust.reporting.figures.names import plain, short_names, tip
+from lst_robust.reporting.figures.numbers import array, present
 from lst_robust.reporting.figures.palette import FAINT, INK, Look, looks
 from lst_robust.reporting.figures.style import new_figure, styled
 
@@ -193,7 +193,7 @@ def describe_layers(panels: Sequence[tuple[str, Sequence[LayerLine]]]) -> str:
             + (f" clean and {np.mean(line.corrupted):.3f} corrupted" if line.corrupted else "")
             for line in lines
         ]
-        parts.append(f"{plain(label)}, mean of the layers: {listed(means, len(means))}")
+        parts.append(f"{plain(label)}, mean of the layers: {', '.join(means)}")
     return f"Scores of each layer, a line a network. {'; '.join(parts)}."
 
 
@@ -201,7 +201,7 @@ def _draw_line(axes: Axes, line: LayerLine, look: Look) -> None:
     numbers = np.arange(1, len(line.clean) + 1)
     gid = tip(f"{line.name}: {', '.join(f'{value:.3f}' for value in line.clean)}")
     axes.plot(numbers, line.clean, color=look.colour, marker=look.marker, gid=gid)
-    if line.low and all(map(is_present, (*line.low, *line.high))):
+    if line.low and len(present((*line.low, *line.high))) == len((*line.low, *line.high)):
         axes.fill_between(numbers, array(line.low), array(line.high), color=look.colour, alpha=BAND, linewidth=0)
     if line.corrupted:
         axes.plot(numbers, line.corrupted, color=look.colour, linewidth=0.9, linestyle=(0, (3, 1.5)))

@@ -79,7 +79,7 @@ def test_words_for_the_pictures(statistics) -> None:
     text = describe_columns([Columns("lst20", picture())])
     assert "lst20, layer stages.0.0.t_s: 10 % of values below 0.1, RMS 0.500, Hoyer sparsity 0.310" in text
     text = describe_layers(sparsity_panels(statistics)[:1])
-    assert "x@seed0 0.300 clean and 0.550 corrupted and y@seed0" in text
+    assert "x@seed0 0.300 clean and 0.550 corrupted, y@seed0" in text
 
 
 def test_what_cannot_be_drawn(statistics) -> None:
