@@ -1,6 +1,6 @@
 """Are an LST-Net's features sparser than a ResNet's? The trained networks of results/cifar10-jpeg, layer by layer.
 
-    python -m benchmarks.features DATA_DIR               # train/<class>/*.jpg and test/<class>/*.jpg
+    OMP_NUM_THREADS=1 python -m benchmarks.features DATA_DIR     # train/<class>/*.jpg and test/<class>/*.jpg
 
 Reads the checkpoints in results/cifar10-jpeg/checkpoints and 1,000 test images of the suite. Writes features.csv (means
 of three trainings, 95 % intervals over images) and feature_differences.csv (paired by image and by seed, with intervals
