@@ -1,5 +1,5 @@
 """Names of classes and labels of images, for confusions and examples: from the images where they are there, otherwise
-from what the records say."""
+from checkpoints and records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lst_robust.data import ImageSource
 from lst_robust.errors import LstRobustError, one_line
 from lst_robust.evaluation.cell_images import CellImages, open_cell_images
 from lst_robust.evaluation.request import EvalRequest
-from lst_robust.report.commands import NEEDS_NO_FOLDER
+from lst_robust.report.commands import NEEDS_NO_FOLDER, checkpoint_metadata
 from lst_robust.report.measured import Measured
 from lst_robust.report.request import ReportRequest
 
@@ -42,7 +42,10 @@ def classes_of(measured: Measured, request: ReportRequest) -> Classes:
     images = _images(measured, request)
     if images is not None:
         return Classes(images.clean.classes, images.clean.labels.astype(np.int64), images)
-    return Classes(None, known_labels(run.records for network in measured.networks for run in network.runs))
+    runs = [run for network in measured.networks for run in network.runs]
+    stated = (checkpoint_metadata(run.run, request.results_dir).get("classes") for run in runs)
+    names = next((tuple(names) for names in stated if names), None)
+    return Classes(names, known_labels(run.records for run in runs))
 
 
 def _images(measured: Measured, request: ReportRequest) -> CellImages | None:

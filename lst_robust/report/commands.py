@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lst_robust.analysis.collect import MeasuredRun
 from lst_robust.analysis.networks import MeasuredNetwork
@@ -16,6 +18,14 @@ from lst_robust.runtime.files import file_safe
 from lst_robust.suites import Suite
 
 NEEDS_NO_FOLDER = ("digits",)  # data sets that come with a package
+RECIPE_OPTIONS = {
+    "epochs": "--epochs",
+    "lr": "--lr",
+    "batch_size": "--batch-size",
+    "accumulate": "--accumulate",
+    "keep": "--keep",
+}
+"""What of a recipe `lst-robust train` takes in place of the suite's."""
 DATA, CHECKPOINT = "DATA", "CHECKPOINT"  # what only the reader knows
 
 
@@ -25,13 +35,11 @@ def evaluation_commands(network: MeasuredNetwork, results_dir: Path) -> list[str
     return [_evaluation(measured, results_dir) for measured in network.runs]
 
 
-def training_commands(network: MeasuredNetwork) -> list[str]:
-    """Of the trainings by this tool; empty where the weights come from elsewhere."""
-    return [
-        _joined(["lst-robust", "train", "-m", run.model.name, "-s", run.protocol.suite, *_data(suite, []), *seed])
-        for run, _, suite in network.runs
-        if (seed := _seed(run))
-    ]
+def training_commands(network: MeasuredNetwork, results_dir: Path) -> list[str]:
+    """Of the trainings by this tool whose checkpoints are in the results folder, because these say by which recipe.
+    Empty where the weights come from elsewhere, or a recipe differs in something that no option can say."""
+    commands = [_training(measured, results_dir) for measured in network.runs]
+    return [command for command in commands if command is not None]
 
 
 def table_command(measured: Measured, results_dir: Path) -> str:
@@ -41,7 +49,7 @@ def table_command(measured: Measured, results_dir: Path) -> str:
 def _evaluation(measured: MeasuredRun, results_dir: Path) -> str:
     run, suite = measured.run, measured.suite
     protocol = run.protocol
-    words = ["lst-robust", "eval", "-m", run.model.name, "-s", protocol.suite, *_data(suite, [DATA])]
+    words = ["lst-robust", "eval", "-m", run.model.name, "-s", protocol.suite, *_data(suite)]
     if ":" not in run.model.name or "weights" not in run.model.options:
         words += ["--checkpoint", str(checkpoint_of(run, results_dir) or CHECKPOINT)] if _has_checkpoint(run) else []
     for key, value in run.model.options.items():
@@ -55,6 +63,31 @@ def _evaluation(measured: MeasuredRun, results_dir: Path) -> str:
     if protocol.preprocess == "model" and (suite is None or suite.preprocess != "model"):
         words += ["--preprocess", "model"]
     return _joined([*words, *_cells(measured), *_results(results_dir)])
+
+
+def _training(measured: MeasuredRun, results_dir: Path) -> str | None:
+    run, suite = measured.run, measured.suite
+    metadata = checkpoint_metadata(run, results_dir)
+    recipe = metadata.get("recipe")
+    if recipe is None or run.model.train_seed is None or suite is None or suite.training is None:
+        return None
+    usual = suite.training.model_dump(mode="json")
+    other = {key: value for key, value in recipe.items() if key != "seed" and usual.get(key) != value}
+    other = {key: value for key, value in other.items() if key != "augmentation" or _differs(usual[key], value)}
+    if not set(other) <= set(RECIPE_OPTIONS):
+        return None
+    words = ["lst-robust", "train", "-m", run.model.name, "-s", run.protocol.suite, *_data(suite)]
+    words += ["--seed", str(run.model.train_seed)]
+    for key, value in other.items():
+        words += [RECIPE_OPTIONS[key], str(value)]
+    return _joined([*words, *_results(results_dir)])
+
+
+def _differs(usual: Mapping[str, object], found: Mapping[str, object]) -> bool:
+    """Whether an augmentation is another one; what it does not state is off."""
+    return any(usual.get(key) != value for key, value in found.items()) or any(
+        value for key, value in usual.items() if key not in found
+    )
 
 
 def _cells(measured: MeasuredRun) -> list[str]:
@@ -83,22 +116,31 @@ def _has_checkpoint(run: Run) -> bool:
 
 def checkpoint_of(run: Run, results_dir: Path) -> Path | None:
     """The file of these weights among the checkpoints of the results folder, which the record's hash finds."""
-    from lst_robust.models.checkpoint import checkpoint_sha256
-
     folder = results_dir / run.protocol.suite / "checkpoints"
     for file in sorted(folder.glob(f"{file_safe(run.model.name)}-*.safetensors")):
-        if checkpoint_sha256(file) == run.model.checkpoint_sha256:
+        if _sha256(file) == run.model.checkpoint_sha256:
             return file
     return None
 
 
-def _seed(run: Run) -> list[str]:
-    return [] if run.model.train_seed is None else ["--seed", str(run.model.train_seed)]
+@cache
+def _sha256(file: Path) -> str:
+    from lst_robust.models.checkpoint import checkpoint_sha256
+
+    return checkpoint_sha256(file)
 
 
-def _data(suite: Suite | None, folder: list[str]) -> list[str]:
+def checkpoint_metadata(run: Run, results_dir: Path) -> Mapping[str, Any]:
+    """What that file says of itself; empty where it is not there."""
+    from lst_robust.models.checkpoint import read_metadata
+
+    file = checkpoint_of(run, results_dir)
+    return {} if file is None else read_metadata(file)
+
+
+def _data(suite: Suite | None) -> list[str]:
     bundled = suite is not None and suite.dataset.kind in NEEDS_NO_FOLDER
-    return [] if bundled else ["--data-dir", *(folder or [DATA])]
+    return [] if bundled else ["--data-dir", DATA]
 
 
 def _results(results_dir: Path) -> list[str]:

@@ -18,6 +18,7 @@ from lst_robust.report.measured import Measured, records_of
 from lst_robust.report.sizes import Size
 from lst_robust.reporting.page.content import Command, DataTable, Fact, NetworkPage, Picture
 
+NO_PREDICTIONS = "What it confuses is not known: its records hold no predictions. eval --overwrite measures them anew."
 WORST, MOST_CONFUSED = 12, 12  # rows of the tables
 
 
@@ -43,7 +44,7 @@ def network_page(
         worst_cells=_worst_cells(network),
         confusions=_confusions(network, classes),
         commands=tuple(_commands(network, measured, results_dir)),
-        notes=network.summary.notes,
+        notes=(*network.summary.notes, *([] if classes.labels is not None else [NO_PREDICTIONS])),
     )
 
 
@@ -140,6 +141,6 @@ def _confusions(network: MeasuredNetwork, classes: Classes) -> DataTable | None:
 def _commands(network: MeasuredNetwork, measured: Measured, results_dir: Path) -> list[Command]:
     evaluations = "\n".join(evaluation_commands(network, results_dir))
     commands = [Command("Measure it again (finished cells are kept)", evaluations)]
-    if trainings := training_commands(network):
+    if trainings := training_commands(network, results_dir):
         commands.insert(0, Command("Train it again", "\n".join(trainings)))
     return [*commands, Command("The table that it stands in", table_command(measured, results_dir))]

@@ -102,4 +102,4 @@ def test_a_page_lists_worst_cells_confusions_provenance_and_commands(two, tmp_pa
     assert facts["Run"] == network.runs[0].run.digest and facts["Device"] == "cpu"
     assert facts["Images"] == "digits/test, n = 40" and facts["Hash of pixels"].startswith("not taken")
     commands = [command.text.split()[:2] for command in page.commands]
-    assert commands == [["lst-robust", "train"], ["lst-robust", "eval"], ["lst-robust", "table"]]
+    assert commands == [["lst-robust", "eval"], ["lst-robust", "table"]] and page.notes == network.summary.notes

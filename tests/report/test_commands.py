@@ -15,19 +15,12 @@ from lst_robust.report.commands import evaluation_commands, table_command, train
 from tests.analysis.simulated import with_identity
 
 
-def test_a_command_for_each_training(measured, results, tmp_path):
-    commands = evaluation_commands(measured.networks[0], tmp_path)
-    assert (
-        commands
-        == [f"lst-robust eval -m lst20 -s digits-c --checkpoint CHECKPOINT --limit 40 --results-dir {tmp_path}"] * 2
-    )
-    assert training_commands(measured.networks[0]) == [
-        f"lst-robust train -m lst20 -s digits-c --seed {seed}" for seed in (0, 1)
-    ]
-    assert training_commands(measured.networks[2]) == []
-    assert (
-        table_command(measured, tmp_path / "a b") == f"lst-robust table --suite digits-c --results-dir '{tmp_path}/a b'"
-    )
+def test_a_command_for_each_training(measured, tmp_path):
+    evaluation = f"lst-robust eval -m lst20 -s digits-c --checkpoint CHECKPOINT --limit 40 --results-dir {tmp_path}"
+    assert evaluation_commands(measured.networks[0], tmp_path) == [evaluation] * 2
+    assert training_commands(measured.networks[0], tmp_path) == []  # nobody knows by which recipe
+    table = table_command(measured, tmp_path / "a b")
+    assert table == f"lst-robust table --suite digits-c --results-dir '{tmp_path}/a b'"
 
 
 def test_the_checkpoint_is_found_by_its_hash(measured, tmp_path):
@@ -66,3 +59,20 @@ def test_weights_of_a_library_need_no_checkpoint(measured, tmp_path, name, optio
     (command,) = evaluation_commands(replace(network, runs=(run,)), tmp_path)
     assert ("--checkpoint" in command) == has
     assert ("--set weights=pretrained" in command) == bool(options)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [({}, []), ({"lr": 0.02}, ["--lr", "0.02"]), ({"optimizer": "adam"}, None)]
+)
+def test_the_training_is_that_of_the_checkpoints_recipe(measured, tmp_path, change, words):
+    network = measured.networks[0]
+    recipe = network.runs[0].suite.training.model_dump(mode="json") | {"seed": 1} | change
+    file = tmp_path / "digits-c" / "checkpoints" / "lst20-seed1-1.safetensors"
+    save_checkpoint(create_model("lst20", 10, image_size=32), file, recipe=recipe, train_seed=1)
+    known = with_identity(network.runs[1], checkpoint_sha256=checkpoint_sha256(file))
+    found = training_commands(replace(network, runs=(network.runs[0], known)), tmp_path)
+    if words is None:
+        assert found == []
+    else:
+        expected = ["lst-robust", "train", "-m", "lst20", "-s", "digits-c", "--seed", "1", *words]
+        assert [shlex.split(command) for command in found] == [[*expected, "--results-dir", str(tmp_path)]]
