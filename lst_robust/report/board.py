@@ -29,7 +29,7 @@ def board(
                 name=str(name),
                 cells=cells,
                 family=size.family,
-                source=_source(network.summary.model.name),
+                source=_source(network.summary.model.name, size.family),
                 params=size.params,
                 macs=size.macs,
                 images_per_second=speeds.get(label_),
@@ -126,7 +126,7 @@ def _number(values: Sequence[float], row: int) -> float | None:
     return None if not values or math.isnan(values[row]) else values[row]
 
 
-def _source(name: str) -> str:
-    """The library or hub that a network comes from; empty for one of this package."""
+def _source(name: str, family: str) -> str:
+    """The library or hub that a network comes from; empty for one of this package, and where it is the family too."""
     source, colon, _ = name.partition(":")
-    return source if colon else ""
+    return source if colon and source != family else ""

@@ -4,12 +4,15 @@ from checkpoints and records."""
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from lst_robust.analysis.confusions import known_labels
 from lst_robust.data import ImageSource
+from lst_robust.data.imagenet_names import WNID
 from lst_robust.errors import LstRobustError, one_line
 from lst_robust.evaluation.cell_images import CellImages, open_cell_images
 from lst_robust.evaluation.request import EvalRequest
@@ -32,7 +35,8 @@ class Classes:
 
     def name(self, label: int) -> str:
         if self.names is not None and 0 <= label < len(self.names):
-            return self.names[label]
+            name = self.names[label]
+            return _imagenet_words().get(name, name) if WNID.fullmatch(name) else name
         return f"class {label}"
 
 
@@ -46,6 +50,20 @@ def classes_of(measured: Measured, request: ReportRequest) -> Classes:
     stated = (checkpoint_metadata(run.run, request.results_dir).get("classes") for run in runs)
     names = next((tuple(names) for names in stated if names), None)
     return Classes(names, known_labels(run.records for run in runs))
+
+
+@cache
+def _imagenet_words() -> dict[str, str]:
+    """What ImageNet's classes are called, by their wnids: the first word, and the wnid as well where two classes share
+    it. The words come with timm; empty without it."""
+    try:
+        from timm.data import ImageNetInfo
+    except ImportError:
+        return {}
+    info = ImageNetInfo("imagenet-1k")
+    first = {name: info.label_name_to_description(name).partition(",")[0] for name in info.label_names()}
+    times = Counter(first.values())
+    return {name: word if times[word] == 1 else f"{word} ({name})" for name, word in first.items()}
 
 
 def _images(measured: Measured, request: ReportRequest) -> CellImages | None:

@@ -11,7 +11,7 @@ from PIL import Image
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.corruptions import corrupt
 from lst_robust.records.store import Store
-from lst_robust.report.classes import classes_of
+from lst_robust.report.classes import Classes, classes_of
 from lst_robust.report.examples import EXAMPLES, example_groups
 from lst_robust.report.measured import measured_networks
 from lst_robust.report.network_pages import network_page
@@ -103,3 +103,11 @@ def test_a_page_lists_worst_cells_confusions_provenance_and_commands(two, tmp_pa
     assert facts["Images"] == "digits/test, n = 40" and facts["Hash of pixels"].startswith("not taken")
     commands = [command.text.split()[:2] for command in page.commands]
     assert commands == [["lst-robust", "eval"], ["lst-robust", "table"]] and page.notes == network.summary.notes
+
+
+def test_imagenets_classes_are_called_in_words():
+    pytest.importorskip("timm")
+    classes = Classes(("n02106662", "n02012849", "n03126707", "daisy"), None)
+    assert [classes.name(label) for label in range(4)] == [
+        "German shepherd", "crane (n02012849)", "crane (n03126707)", "daisy",
+    ]  # fmt: skip
