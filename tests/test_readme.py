@@ -57,7 +57,7 @@ def test_command(command, workspace, tiny, monkeypatch):
     if not suite.exists():
         suite.write_text(tiny.read_text())
     monkeypatch.chdir(workspace)
-    if arguments[0] in ("eval", "train", "table", "compare", "baseline", "check"):
+    if arguments[0] in ("eval", "train", "table", "report", "compare", "baseline", "check"):
         monkeypatch.setenv("LST_ROBUST_SUITE", str(suite))
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output

@@ -15,7 +15,7 @@ from typing import TypeVar
 from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.summary import Summary, intervals_of
 from lst_robust.benchmark import Cell
-from lst_robust.records.record import Record
+from lst_robust.records.record import ModelIdentity, Record
 from lst_robust.suites import Normaliser
 
 K = TypeVar("K")
@@ -24,12 +24,13 @@ K = TypeVar("K")
 def trainings_of(summaries: Sequence[Summary]) -> list[list[int]]:
     """The positions of the summaries that are trainings of one network under one protocol, on the same cells: groups of
     two or more, of at least two different training seeds. A seed that occurs with several checkpoints counts as often:
-    they are different trainings."""
+    they are different trainings. Where one checkpoint was measured twice, as after a change of the code, nobody knows
+    which of the two counts, so its network is no group."""
     groups: dict[str, list[int]] = {}
     for index, summary in enumerate(summaries):
         if summary.model.train_seed is not None:
             groups.setdefault(_network(summary), []).append(index)
-    return [group for group in groups.values() if len({summaries[index].model.train_seed for index in group}) > 1]
+    return [group for group in groups.values() if _are_trainings([summaries[index].model for index in group])]
 
 
 def folded(
@@ -58,6 +59,11 @@ def folded(
         intervals=intervals_of(records, normaliser) if intervals else None,
         trainings=tuple(trainings),
     )
+
+
+def _are_trainings(models: Sequence[ModelIdentity]) -> bool:
+    seeds, weights = {model.train_seed for model in models}, {model.checkpoint_sha256 for model in models}
+    return len(seeds) > 1 and len(weights) == len(models)
 
 
 def _means(numbers: Sequence[Mapping[K, float | None]]) -> dict[K, float | None]:

@@ -19,7 +19,7 @@ from lst_robust.analysis.collect import MeasuredRun, shipped_suite
 from lst_robust.analysis.metrics import METRICS, Metric, image_metrics, plain_mean
 from lst_robust.analysis.protocols import protocol_differences
 from lst_robust.analysis.selection import choices, label, matches, model_name
-from lst_robust.arguments import choice, finite_number, instance, names, optional, path
+from lst_robust.arguments import choice, finite_number, instance, names, optional, path, yes_or_no
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.record import other_files
 from lst_robust.records.store import Store
@@ -77,12 +77,14 @@ class Gate:
 
 
 class Question(NamedTuple):
-    """What is asked of every entry. suite: the suite's present state, where the caller gave it."""
+    """What is asked of every entry. suite: the suite's present state, where the caller gave it. refuse_several: whether
+    several present runs for one entry are an error, or one that cannot be compared."""
 
     metric: Metric
     tolerance: float
     models: tuple[str, ...]
     suite: Suite | None
+    refuse_several: bool = True
 
 
 class Expected(NamedTuple):
@@ -122,6 +124,7 @@ def check(
     models: Sequence[str] = (),
     metric: str = "mce15",
     tolerance: float = 0.5,
+    refuse_several: bool = True,
 ) -> Gate:
     """Compares the records in a folder with a baseline.
 
@@ -131,6 +134,7 @@ def check(
         models: look at these only, named as for `compare`; a name with `@` also chooses among several present runs.
         metric: the name of a metric that is a mean over images; by how many percent points it may be worse is
             `tolerance`.
+        refuse_several: False takes an entry that several present runs fit for one that cannot be compared.
 
     Raises:
         UsageError: an unknown metric, one that a suite does not define, a negative tolerance, or several present runs
@@ -146,7 +150,7 @@ def check(
     entries = _entries(baseline, wanted, chosen)
     store = Store(results_dir)
     runs = [MeasuredRun(*run, None) for run in store.scan(wanted.name if wanted else None)]
-    question = Question(METRICS[metric], tolerance, selectors, wanted)
+    question = Question(METRICS[metric], tolerance, selectors, wanted, yes_or_no("refuse_several", refuse_several))
     findings = [_finding(Expected.of(entry, baseline), runs, question) for entry in entries]
     known = {(entry.protocol.suite, entry.model.name) for entry in baseline.entries}
     unknown = sorted({(run.protocol.suite, run.model.name) for run, _, _ in runs} - known) if not chosen else []
@@ -184,6 +188,8 @@ def _finding(expected: Expected, runs: Sequence[MeasuredRun], question: Question
     candidates = [measured for measured in fitting if measured.run.model.train_seed not in expected.other_seeds]
     if not candidates:
         return expected.missing(entry.model.name, f" with training seed {entry.model.train_seed}")
+    if len(candidates) > 1 and not question.refuse_several:
+        return expected.incomparable(f"{len(candidates)} present runs fit this entry, and nobody says which is meant")
     measured = _one(candidates)
     if reason := _other_cells(entry, measured):
         return expected.incomparable(reason)

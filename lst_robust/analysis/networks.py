@@ -132,17 +132,26 @@ def _told_apart(networks: Sequence[MeasuredNetwork]) -> list[MeasuredNetwork]:
             return summary
         return replace(summary, label=_label(summary, with_run=of_training[trained(summary)] > 1))
 
-    return [replace(network, summary=told_apart(network.summary)) for network in networks]
+    named = [replace(network, summary=told_apart(network.summary)) for network in networks]
+    of_label = Counter((model(network.summary), network.summary.label) for network in named)
+    return [
+        replace(network, summary=replace(network.summary, label=_label(network.summary, with_run=True)))
+        if of_label[model(network.summary), network.summary.label] > 1
+        else network
+        for network in named
+    ]
 
 
 def _label(summary: Summary, with_run: bool) -> str:
-    """Such as "lst18 (seed 1, 3fa9c1)"; of several trainings "lst18 (tau=0.1)"."""
+    """Such as "lst18 (seed 1, 3fa9c1)"; of several trainings "lst18 (seeds 0+1)". See `selection.matches`."""
     identity = summary.model
     parts = [f"{name}={value}" for name, value in identity.options.items()]
     if summary.trainings:
-        return f"{identity.name} ({', '.join(parts or [f'{len(summary.trainings)} trainings'])})"
-    parts += [] if identity.train_seed is None else [f"seed {identity.train_seed}"]
-    parts += [identity.checkpoint_sha256[:6], *([summary.run[:6]] if with_run else [])]
+        parts.append(f"seeds {'+'.join(str(training.model.train_seed) for training in summary.trainings)}")
+    else:
+        parts += [] if identity.train_seed is None else [f"seed {identity.train_seed}"]
+        parts.append(identity.checkpoint_sha256[:6])
+    parts += [summary.run[:6]] if with_run else []
     return f"{identity.name} ({', '.join(parts)})"
 
 

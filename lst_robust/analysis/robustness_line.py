@@ -27,10 +27,6 @@ class RobustnessLine(NamedTuple):
     low: float
     high: float
 
-    def effective_robustness(self, clean_error: float, corrupted: float) -> float:
-        """By how many percent points the network is below the line: above 0 it is more robust than predicted."""
-        return self.intercept + self.slope * clean_error - corrupted
-
 
 def robustness_line(points: Sequence[tuple[float, float]]) -> RobustnessLine | None:
     """The line through (clean error, mCE) of several networks; None for fewer than three, or of one clean error."""

@@ -11,6 +11,7 @@ from lst_robust.errors import NothingToEvaluateError
 from lst_robust.records.record import Run
 
 HEX = re.compile(r"[0-9a-f]{4,64}")
+TRAININGS = re.compile(r" \(\d+ trainings\)$")
 
 
 def label(run: Run) -> str:
@@ -27,8 +28,9 @@ def model_name(selector: str) -> str:
 def matches(run: Run, selector: str) -> bool:
     """Whether a run is meant by MODEL[@PART]...; a part is `seed1` (of the training), `n500` (images), `key=value` (a
     model option) or four or more hexadecimal digits that begin the checkpoint's SHA-256 or the run's digest. The names
-    that tables give to such runs, `lst18 (seed 1, 3fa9c1)`, mean the same."""
-    name, bracket, listed = selector.partition(" (")
+    that tables give to such runs, `lst18 (seed 1, 3fa9c1)`, mean the same, and those that they give to several
+    trainings, `lst18 (3 trainings)` and `lst18 (seeds 0+1)`, mean each of these."""
+    name, bracket, listed = TRAININGS.sub("", selector).partition(" (")
     if bracket and listed.endswith(")"):
         parts = listed[:-1].replace("seed ", "seed").split(", ")
     else:
@@ -73,6 +75,8 @@ def _fits(run: Run, part: str) -> bool:
     key, equals, value = part.partition("=")
     if equals:
         return key in run.model.options and str(run.model.options[key]) == value
+    if part.startswith("seeds "):
+        return str(run.model.train_seed) in part.removeprefix("seeds ").split("+")
     if part == f"seed{run.model.train_seed}" or part == f"n{run.protocol.n}":
         return True
     return HEX.fullmatch(part) is not None and (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,10 +73,19 @@ def report_command(
         "data_dir": data_dir,
     }
     if figure is not None:
-        _require_alone("--figure draws", {"--baseline": baseline, "--title": title, "--examples": examples or None})
+        of_others = {
+            "--baseline": baseline,
+            "--title": title,
+            "--examples": examples or None,
+            "--data-dir": data_dir,
+            "--reference": None if figure == "forest" else reference,
+            "--published": None if figure == "scatter" else published,
+            "--match": None if figure == "scatter" else match,
+        }
+        _require_useful(f"the figure {figure} does not show it", of_others)
         _write_figure(out, figure, format_, width or "column", asked)
         return
-    _require_alone("there is no --figure", {"--format": format_, "--width": width})
+    _require_useful("it belongs to --figure", {"--format": format_, "--width": width})
     from lst_robust.report import write_report
 
     with RichObserver() as observer:
@@ -92,11 +102,10 @@ def report_command(
     print_note(f"wrote a page of each network beside it: open {index} in a browser")
 
 
-def _require_alone(why: str, others: dict[str, object]) -> None:
+def _require_useful(why: str, others: Mapping[str, object]) -> None:
     """UsageError for an option that would do nothing."""
     if given := [name for name, value in others.items() if value is not None]:
-        what = "one picture, not a page" if why.startswith("--figure") else "to give it"
-        raise UsageError(f"{given[0]}: {why} {what}: leave it out")
+        raise UsageError(f"{given[0]}: {why}: leave it out")
 
 
 def _write_figure(

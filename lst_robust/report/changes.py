@@ -23,9 +23,9 @@ def changes_since(baseline: Baseline, name: str, request: ReportRequest) -> Chan
         baseline,
         results_dir=request.results_dir,
         suite=request.suite,
-        models=request.models,
         metric=metric.name,
         tolerance=TOLERANCE,
+        refuse_several=False,
     )
     return _changes(gate, name)
 

@@ -32,6 +32,7 @@ class Classes:
     names: tuple[str, ...] | None
     labels: np.ndarray | None
     images: CellImages | None = None
+    why_no_images: str = ""
 
     def name(self, label: int) -> str:
         if self.names is not None and 0 <= label < len(self.names):
@@ -44,12 +45,12 @@ def classes_of(measured: Measured, request: ReportRequest) -> Classes:
     """request.data_dir: where the images are. Data sets that come with a package need none. Images that are not those
     that were measured are named by a warning, and not used."""
     images = _images(measured, request)
-    if images is not None:
+    if not isinstance(images, str):
         return Classes(images.clean.classes, images.clean.labels.astype(np.int64), images)
     runs = [run for network in measured.networks for run in network.runs]
     stated = (checkpoint_metadata(run.run, request.results_dir).get("classes") for run in runs)
     names = next((tuple(names) for names in stated if names), None)
-    return Classes(names, known_labels(run.records for run in runs))
+    return Classes(names, known_labels(run.records for run in runs), why_no_images=images)
 
 
 @cache
@@ -66,10 +67,13 @@ def _imagenet_words() -> dict[str, str]:
     return {name: word if times[word] == 1 else f"{word} ({name})" for name, word in first.items()}
 
 
-def _images(measured: Measured, request: ReportRequest) -> CellImages | None:
+def _images(measured: Measured, request: ReportRequest) -> CellImages | str:
+    """Or why they are not there."""
     suite, data_dir = measured.suite, request.data_dir
-    if suite is None or (data_dir is None and suite.dataset.kind not in NEEDS_NO_FOLDER):
-        return None
+    if suite is None:
+        return "its suite does not ship with the package: give its file with --suite"
+    if data_dir is None and suite.dataset.kind not in NEEDS_NO_FOLDER:
+        return "its images are not there: give them with --data-dir"
     protocol = measured.networks[0].runs[0].run.protocol
     try:
         evaluation = EvalRequest.of(
@@ -82,17 +86,13 @@ def _images(measured: Measured, request: ReportRequest) -> CellImages | None:
             results_dir=request.results_dir,
         )
         images = open_cell_images(evaluation)
+        if _are_those_measured(images.clean, measured):
+            return images
+        reason = f"the images in {images.clean.place} are not those that were measured"
     except LstRobustError as error:
-        logger.warning("the images of %s are not used: %s", suite.name, one_line(str(error)))
-        return None
-    if not _are_those_measured(images.clean, measured):
-        logger.warning(
-            "the images in %s are not those that were measured on %s: names of classes and examples are left out",
-            data_dir,
-            suite.name,
-        )
-        return None
-    return images
+        reason = one_line(str(error))
+    logger.warning("the images of %s are not used: %s", suite.name, reason)
+    return reason
 
 
 def _are_those_measured(clean: ImageSource, measured: Measured) -> bool:

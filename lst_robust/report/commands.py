@@ -10,13 +10,16 @@ from typing import Any
 
 from lst_robust.analysis.collect import MeasuredRun
 from lst_robust.analysis.networks import MeasuredNetwork
+from lst_robust.analysis.normalisers import OF_SUITE
 from lst_robust.benchmark import CLEAN, CORRUPTIONS, SEVERITIES, known_corruptions
 from lst_robust.errors import LstRobustError
 from lst_robust.records.record import Run
 from lst_robust.report.measured import Measured
+from lst_robust.report.request import ReportRequest
 from lst_robust.runtime.files import file_safe
-from lst_robust.suites import Suite
+from lst_robust.suites import Suite, suite_names
 
+AUTOMATIC = "auto"  # a stem that follows from the size of the images
 NEEDS_NO_FOLDER = ("digits",)  # data sets that come with a package
 RECIPE_OPTIONS = {
     "epochs": "--epochs",
@@ -26,7 +29,7 @@ RECIPE_OPTIONS = {
     "keep": "--keep",
 }
 """What of a recipe `lst-robust train` takes in place of the suite's."""
-DATA, CHECKPOINT = "DATA", "CHECKPOINT"  # what only the reader knows
+DATA, CHECKPOINT, SUITE, NORMALISER = "DATA", "CHECKPOINT", "SUITE.yaml", "NORMALISER.yaml"  # what only readers know
 
 
 def evaluation_commands(network: MeasuredNetwork, results_dir: Path) -> list[str]:
@@ -42,14 +45,29 @@ def training_commands(network: MeasuredNetwork, results_dir: Path) -> list[str]:
     return [command for command in commands if command is not None]
 
 
-def table_command(measured: Measured, results_dir: Path) -> str:
-    return _joined(["lst-robust", "table", "--suite", measured.name, *_results(results_dir)])
+def table_command(measured: Measured, request: ReportRequest) -> str:
+    """With the normaliser of the report."""
+    words = ["lst-robust", "table", "--suite", _suite(measured.name)]
+    if request.normaliser is None or request.normaliser != OF_SUITE:
+        words += ["--normaliser", _normaliser(request.normaliser)]
+    return _joined([*words, *_results(request.results_dir)])
+
+
+def _normaliser(choice: object) -> str:
+    if choice is None:
+        return "none"
+    return str(choice) if isinstance(choice, (str, Path)) else NORMALISER
+
+
+def _suite(name: str) -> str:
+    """A suite that does not ship with the package is a file, whose path is not known."""
+    return name if name in suite_names() else SUITE
 
 
 def _evaluation(measured: MeasuredRun, results_dir: Path) -> str:
     run, suite = measured.run, measured.suite
     protocol = run.protocol
-    words = ["lst-robust", "eval", "-m", run.model.name, "-s", protocol.suite, *_data(suite)]
+    words = ["lst-robust", "eval", "-m", run.model.name, "-s", _suite(protocol.suite), *_data(suite)]
     if ":" not in run.model.name or "weights" not in run.model.options:
         words += ["--checkpoint", str(checkpoint_of(run, results_dir) or CHECKPOINT)] if _has_checkpoint(run) else []
     for key, value in run.model.options.items():
@@ -76,11 +94,22 @@ def _training(measured: MeasuredRun, results_dir: Path) -> str | None:
     other = {key: value for key, value in other.items() if key != "augmentation" or _differs(usual[key], value)}
     if not set(other) <= set(RECIPE_OPTIONS):
         return None
-    words = ["lst-robust", "train", "-m", run.model.name, "-s", run.protocol.suite, *_data(suite)]
+    words = ["lst-robust", "train", "-m", run.model.name, "-s", _suite(run.protocol.suite), *_data(suite)]
     words += ["--seed", str(run.model.train_seed)]
     for key, value in other.items():
         words += [RECIPE_OPTIONS[key], str(value)]
+    for key, value in _other_options(run, suite, metadata).items():
+        words += ["--set", f"{key}={value}"]
     return _joined([*words, *_results(results_dir)])
+
+
+def _other_options(run: Run, suite: Suite, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a checkpoint that are not what the suite and the network say."""
+    from lst_robust.models import fitting_options, model_info
+
+    usual = {**(model_info(run.model.name).options or {}), **fitting_options(run.model.name, suite.model_options)}
+    found = metadata.get("options", {})
+    return {key: value for key, value in found.items() if usual.get(key) not in (value, AUTOMATIC)}
 
 
 def _differs(usual: Mapping[str, object], found: Mapping[str, object]) -> bool:

@@ -5,22 +5,31 @@ Each has a function from the networks to what the module of that figure in `lst_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from lst_robust.analysis.agreement import agreement
-from lst_robust.analysis.comparison import Comparison
-from lst_robust.analysis.comparison import Difference as Compared
-from lst_robust.analysis.metrics import METRICS, Metric, headline
+from lst_robust.analysis.metrics import Metric
 from lst_robust.analysis.networks import MeasuredNetwork
-from lst_robust.analysis.reliability import clean_and_corrupted
-from lst_robust.benchmark import SEVERITIES, Cell, group_of, label_of
+from lst_robust.benchmark import CLEAN_CELL, SEVERITIES, label_of
 from lst_robust.errors import NothingToEvaluateError
-from lst_robust.records.confidence import Calibration
 from lst_robust.report.cloud import cloud, point
+from lst_robust.report.inputs import (
+    by_corruption,
+    calibrated,
+    change,
+    differences,
+    kappa_rows,
+    line_of,
+    number,
+    point_of,
+    severity_rows,
+    with_ends,
+)
 from lst_robust.report.measured import Measured, comparisons, reference_of
 from lst_robust.report.request import ReportRequest
+from lst_robust.reporting.columns import corruption_columns
 from lst_robust.reporting.figures import agreement as agreement_figure
 from lst_robust.reporting.figures import curves, forest, heatmap, reliability, scatter, seeds
 
@@ -64,15 +73,19 @@ class Drawer:
 
     def _heatmap(self) -> Drawing:
         quantity = "CE" if self.measured.has_ce else "Error"
-        rows = [heatmap.HeatRow(label, _by_corruption(network, quantity)) for label, network in self._labelled()]
-        corruptions = [name for name in rows[0].values if any(row.values.get(name) is not None for row in rows)]
+        rows = [heatmap.HeatRow(label, by_corruption(network, quantity)) for label, network in self._labelled()]
+        stated = {name for row in rows for name, value in row.values.items() if value is not None}
+        corruptions = [name for _, name in corruption_columns(stated)]
+        measured = {name for _, network in self._labelled() for name in by_corruption(network, "Error")}
+        without = [label_of(name) for _, name in corruption_columns(measured - stated)] if stated else []
         head = ("network", *map(label_of, corruptions))
         data = [(row.name, *(number(row.values.get(name), 1) for name in corruptions)) for row in rows]
         return Drawing(
             "heatmap",
             f"{quantity} of each corruption",
             "A row a network, the best one first; a column a corruption. Light is low, and low is good."
-            + (" CE is in percent of the normaliser's errors." if self.measured.has_ce else ""),
+            + (" CE is in percent of the normaliser's errors." if self.measured.has_ce else "")
+            + (f" Without a CE, and so not here: {', '.join(without)}." if without else ""),
             lambda width: heatmap.draw_heatmap(rows, quantity=quantity, width=width),
             heatmap.describe_heatmap(rows, quantity=quantity),
             (head, *data),
@@ -86,12 +99,16 @@ class Drawer:
             "Top-1 error in percent from severity 1 (weak) to 5 (strong). The bands are 95 % intervals over images.",
             lambda width: curves.draw_curves(lines, width=width),
             curves.describe_curves(lines),
+            (
+                ("network", "corruption", *(f"severity {severity}" for severity in SEVERITIES)),
+                *((line.name, *row) for line in lines for row in severity_rows(line)),
+            ),
         )
 
     def _scatter(self) -> Drawing:
         metric = self._metric()
-        points = [_point(label, network, metric) for label, network in self._labelled()]
-        behind = cloud(self.request.published, self.measured, metric)
+        points = [point_of(self.measured, label, network, metric) for label, network in self._labelled()]
+        behind = cloud(self.request, self.measured, metric)
         found = scatter.Scatter(points, metric.title)
         caption = "Each network with its 95 % intervals over images. Lower left is better."
         if behind is not None:
@@ -104,7 +121,9 @@ class Drawer:
                 None if line is None else scatter.Fit(line.slope, line.intercept, line.n, line.r2, line.low, line.high),
             )
             caption += f" Grey: {len(behind.results)} published networks ({behind.source}), another protocol than ours."
-            if line is not None:
+            if line is None:
+                caption += " There is no line: these cannot be compared by CEs, or are too few."
+            else:
                 caption += (
                     f" The line is fitted to them (least squares, R² = {line.r2:.2f}, clean errors of {line.low:.0f} "
                     f"to {line.high:.0f} %). A network below it is effectively robust: its error on corrupted images "
@@ -116,6 +135,13 @@ class Drawer:
             caption,
             lambda width: scatter.draw_scatter(found, width=width),
             scatter.describe_scatter(found),
+            (
+                ("network", "clean error, %", f"{metric.title}, %"),
+                *(
+                    (p.name, with_ends(p.clean_error, p.clean_low, p.clean_high), with_ends(p.value, p.low, p.high))
+                    for p in points
+                ),
+            ),
         )
 
     def _forest(self) -> Drawing:
@@ -126,13 +152,13 @@ class Drawer:
         compared, notes = comparisons(self.measured, reference)
         if not compared:
             raise NothingToEvaluateError("; ".join(notes) or "one network alone is not compared: measure another one")
-        contrasts = [forest.Contrast(label, _differences(comparison)) for label, comparison in compared]
+        contrasts = [forest.Contrast(label, differences(comparison)) for label, comparison in compared]
         name = reference.summary.label
         head = ("", *(contrast.name for contrast in contrasts))
+        of_each = [{(row.group, row.label): row for row in contrast.rows} for contrast in contrasts]
         data = [
-            (row.label, *(_with_ends(contrast.rows[place]) for contrast in contrasts))
-            for place, row in enumerate(contrasts[0].rows)
-            if all(place < len(c.rows) and c.rows[place].label == row.label for c in contrasts)
+            (key[1], *(change(rows.get(key)) for rows in of_each))
+            for key in dict.fromkeys(key for rows in of_each for key in rows)
         ]
         return Drawing(
             "forest",
@@ -150,7 +176,8 @@ class Drawer:
         rows = []
         for label, network in self._labelled():
             runs = network.summary.trainings or (network.summary,)
-            rows.append(seeds.Trainings(label, [run.metrics[metric.name] for run in runs]))
+            stated = self.measured.value(label, metric) is not None
+            rows.append(seeds.Trainings(label, [run.metrics[metric.name] if stated else None for run in runs]))
         if not any(len(row.values) > 1 for row in rows):
             raise NothingToEvaluateError("no network has several trainings: train one with another --seed, and measure")
         most = max(len(row.values) for row in rows)
@@ -167,16 +194,25 @@ class Drawer:
         )
 
     def _reliability(self) -> Drawing:
-        found = [calibrated(label, network) for label, network in self._labelled()]
+        cells = self.measured.common_cells()
+        found = [calibrated(label, network, cells) for label, network in self._labelled()]
         if not any(network.clean or network.corrupted for network in found):
             raise NothingToEvaluateError("these records have no calibration: measure anew with eval --overwrite")
         return Drawing(
             "reliability",
             "Is a network as often right as it is sure?",
             "Accuracy against confidence in 15 bins, all trainings together, and below the share of images in each "
-            "bin. Below the diagonal a network is too sure. ECE: of all these cells together.",
+            "bin. Below the diagonal a network is too sure. Corrupted: the "
+            f"{len(cells - {CLEAN_CELL})} cells that all networks have, taken together; so is their ECE.",
             lambda width: reliability.draw_reliability(found, width=width),
             reliability.describe_reliability(found),
+            (
+                ("network", "ECE, clean, %", "ECE, corrupted, %"),
+                *(
+                    (network.name, *(number(bins.stated_ece() if bins else None, 2) for bins in network[1:]))
+                    for network in found
+                ),
+            ),
         )
 
     def _agreement(self) -> Drawing:
@@ -193,6 +229,7 @@ class Drawer:
             f"Corrupted: the mean over {found.cells} cells. Of several trainings the mean over their pairs.",
             lambda width: agreement_figure.draw_agreement(shown, width=width),
             agreement_figure.describe_agreement(shown),
+            (("network", "and", "kappa, clean", "kappa, corrupted"), *kappa_rows(shown)),
         )
 
     def _labelled(self) -> list[tuple[str, MeasuredNetwork]]:
@@ -202,75 +239,3 @@ class Drawer:
         if self.measured.metric is None:
             raise NothingToEvaluateError("no metric counts these corruptions, so there is no mean to draw")
         return self.measured.metric
-
-
-def line_of(label: str, network: MeasuredNetwork) -> curves.Line:
-    """A network's errors with their intervals."""
-    ends = network.error_intervals
-    errors = {name: row for name, row in network.summary.errors.items() if any(error is not None for error in row)}
-    low, high = (
-        {name: [_end(ends, Cell(name, severity), side) for severity in SEVERITIES] for name in errors}
-        for side in (0, 1)
-    )
-    return curves.Line(label, errors, low, high)
-
-
-def calibrated(label: str, network: MeasuredNetwork) -> reliability.Calibrated:
-    clean, corrupted = clean_and_corrupted(run.records for run in network.runs)
-    return reliability.Calibrated(label, _bins(clean), _bins(corrupted))
-
-
-def _end(ends: Mapping[Cell, tuple[float, float]], cell: Cell, side: int) -> float | None:
-    return ends[cell][side] if cell in ends else None
-
-
-def _bins(found: Calibration | None) -> reliability.Bins | None:
-    return None if found is None else reliability.Bins(found.count, found.confidence, found.correct)
-
-
-def _by_corruption(network: MeasuredNetwork, quantity: str) -> dict[str, float | None]:
-    summary = network.summary
-    if quantity == "CE":
-        return dict(summary.ce)
-    return {name: _mean(row) for name, row in summary.errors.items()}
-
-
-def _mean(row: Sequence[float | None]) -> float | None:
-    """Over the severities that were measured."""
-    present = [error for error in row if error is not None]
-    return sum(present) / len(present) if present else None
-
-
-def _point(label: str, network: MeasuredNetwork, metric: Metric) -> scatter.Point:
-    summary = network.summary
-    ends = summary.intervals.metrics if summary.intervals else {}
-    clean, own = ends.get("clean_error") or (None, None), ends.get(metric.name) or (None, None)
-    return scatter.Point(label, summary.metrics["clean_error"], summary.metrics[metric.name], *clean, *own)
-
-
-def _differences(comparison: Comparison) -> list[forest.Difference]:
-    """The headline metric, the other means, then the corruptions."""
-    first = headline(comparison.metrics)
-    names = sorted(comparison.metrics, key=lambda name: first is None or name != first.name)
-    rows = [_row(METRICS[name].title, "Means", comparison.metrics[name]) for name in names]
-    quantity = "CE" if comparison.quantity == "ce" else "error"
-    return rows + [
-        _row(label_of(name), f"{group_of(name).capitalize()}, {quantity}", found)
-        for name, found in comparison.corruptions.items()
-    ]
-
-
-def _row(label: str, group: str, found: Compared) -> forest.Difference:
-    over = found.seeds
-    p = found.p_value if found.p_holm is None else found.p_holm
-    ends = (None, None) if over is None else (over.low, over.high)
-    return forest.Difference(label, group, found.difference, found.low, found.high, p, *ends)
-
-
-def _with_ends(row: forest.Difference) -> str:
-    return f"{row.difference:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
-
-
-def number(value: float | None, digits: int) -> str:
-    """As it stands in a table of the numbers behind a figure."""
-    return "–" if value is None else f"{value:.{digits}f}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,13 +11,13 @@ from PIL import Image
 
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.benchmark import CLEAN_CELL, Cell, label_of
+from lst_robust.errors import LstRobustError, one_line
 from lst_robust.records.record import Record
 from lst_robust.report.classes import Classes
 from lst_robust.report.measured import Measured
 from lst_robust.reporting.columns import corruption_columns
 from lst_robust.reporting.page.content import Answer, Example, ExampleGroup
 from lst_robust.reporting.page.thumbnails import FEW_PIXELS
-from lst_robust.runtime.progress import Observer
 
 SEVERITY = 3  # in the middle; where it was not measured, the highest one that was
 EXAMPLES = 4  # of a corruption
@@ -35,27 +35,34 @@ class _Said(NamedTuple):
     flipped: np.ndarray  # right when clean, wrong when corrupted
 
 
-def example_groups(measured: Measured, classes: Classes, observer: Observer) -> list[ExampleGroup]:
+def example_corruptions(measured: Measured) -> list[str]:
+    """Of which there may be examples, in their usual order."""
+    return [name for _, name in corruption_columns({cell.corruption for cell in _cells(measured)})]
+
+
+def example_groups(
+    measured: Measured, classes: Classes, drawn: Callable[[str], None]
+) -> tuple[list[ExampleGroup], list[str]]:
     """A group a corruption, of the images in which the networks were most sure of an error that they make on the
-    corrupted image only. Empty where there are no images or no predictions.
+    corrupted image only; and a line for each corruption that cannot be made here. Empty where there are no images or no
+    predictions. drawn: is told each corruption.
 
     Of a network with several trainings the first one answers.
     """
     if classes.images is None:
-        return []
-    corruptions = [name for _, name in corruption_columns({cell.corruption for cell in _cells(measured)})]
-    observer.start("drawing examples", len(corruptions))
-    groups = []
-    for name in corruptions:
+        return [], []
+    groups, notes = [], []
+    for name in example_corruptions(measured):
+        drawn(label_of(name))
         severities = [cell.severity for cell in _cells(measured) if cell.corruption == name]
         cell = Cell(name, SEVERITY if SEVERITY in severities else max(severities))
         said = [one for network in measured.networks[:MOST_NETWORKS] if (one := _said(network, cell)) is not None]
-        chosen = _worst(said, classes)
-        if chosen:
-            groups.append(_group(cell, chosen, said, classes))
-        observer.advance(status=label_of(name))
-    observer.finish()
-    return groups
+        try:
+            if chosen := _worst(said, classes):
+                groups.append(_group(cell, chosen, said, classes))
+        except LstRobustError as error:  # a corruption from outside that is not registered today
+            notes.append(f"No examples of {name}: {one_line(str(error))}.")
+    return groups, notes
 
 
 def _cells(measured: Measured) -> set[Cell]:

@@ -9,10 +9,8 @@ from typing_extensions import Unpack
 from lst_robust.arguments import choice, path
 from lst_robust.report.measured import measured_networks, only_one
 from lst_robust.report.request import ReportOptions, ReportRequest
-from lst_robust.reporting.figure_names import FIGURES, FORMATS, FigureFormat, Width
+from lst_robust.reporting.figure_names import FIGURES, FORMATS, WIDTHS, FigureFormat, Width
 from lst_robust.runtime.files import check_output, write_output
-
-WIDTHS = ("column", "page")
 
 
 def write_figure(

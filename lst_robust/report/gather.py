@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from lst_robust.report.board import board, published_boards
 from lst_robust.report.classes import Classes, classes_of
 from lst_robust.report.cloud import of_same_images
-from lst_robust.report.examples import example_groups
+from lst_robust.report.examples import example_corruptions, example_groups
 from lst_robust.report.measured import Measured
 from lst_robust.report.network_pages import network_page
 from lst_robust.report.pictures import NAMES, WHY_NONE, can_draw, own_pictures, pictures_of
 from lst_robust.report.request import ReportRequest
 from lst_robust.report.sizes import devices, images_per_second, size_of
 from lst_robust.reporting.page.content import ExampleGroup, NetworkPage, Section
+from lst_robust.reporting.protocols import PROTOCOL
 from lst_robust.runtime.progress import Observer
 
 logger = logging.getLogger(__name__)
+LONGEST = 12  # characters of a protocol's field in a title: a hash is told apart by these
 FLIPS = (
     "Images that the networks classify rightly when they are clean, and wrongly when they are corrupted. Those of "
     "whose wrong classes they are the surest come first."
@@ -33,8 +35,9 @@ def gather(
     if not gathering.draws:
         gathering.notes.append(WHY_NONE)
         logger.warning(WHY_NONE)
-    observer.start("making the report", sum(len(NAMES) + len(one.networks) for one in measured))
-    found = [gathering.section(one, number) for number, one in enumerate(measured)]
+    observer.start("making the report", sum(map(gathering.steps, measured)))
+    titles = titles_of(measured)
+    found = [gathering.section(one, number, titles[number]) for number, one in enumerate(measured)]
     observer.finish()
     sections = [section for section, _ in found]
     shown = [result for one in measured for result in of_same_images(request.published, one.suite)]
@@ -42,6 +45,17 @@ def gather(
         boards = published_boards(others, request)
         sections.append(Section("Published results", "Of other images than those above.", published=tuple(boards)))
     return sections, [page for _, pages in found for page in pages], gathering.notes
+
+
+def titles_of(measured: Sequence[Measured]) -> list[str]:
+    """The suite of each; of several protocols of one suite also what tells them apart, such as "n 400"."""
+    titles = []
+    for one in measured:
+        alike = [other for other in measured if other.name == one.name]
+        different = [field for field in PROTOCOL if len({other.table.protocol[field] for other in alike}) > 1]
+        told = [f"{field} {one.table.protocol[field][:LONGEST] or 'not stated'}" for field in different]
+        titles.append(f"{one.name} ({', '.join(told[:2])})" if told else one.name)
+    return titles
 
 
 @dataclass
@@ -52,24 +66,33 @@ class _Gathering:
     draws: bool
     notes: list[str] = field(default_factory=list)
 
-    def section(self, measured: Measured, number: int) -> tuple[Section, list[NetworkPage]]:
+    def steps(self, measured: Measured) -> int:
+        """Of progress."""
+        drawn = len(NAMES) if self.draws else 0
+        return drawn + len(measured.networks) + (len(example_corruptions(measured)) if self.examples else 0)
+
+    def section(self, measured: Measured, number: int, title: str) -> tuple[Section, list[NetworkPage]]:
         """number: of the protocol, which tells pages of one network under two protocols apart."""
         classes = classes_of(measured, self.request)
         keys = {label: f"{number}/{measured.name}/{label}" for label, _ in measured.labelled()}
         sizes = {label: size_of(network, self.request.results_dir) for label, network in measured.labelled()}
         speeds = {label: images_per_second(network) for label, network in measured.labelled()}
         others = of_same_images(self.request.published, measured.suite)
+        pictures, missing = pictures_of(measured, self.request, self._says("drawing")) if self.draws else ([], [])
+        examples, without = self._examples(measured, classes)
         section = Section(
-            title=measured.name,
+            title=title,
             caption=measured.suite.description if measured.suite else "",
             board=board(measured, sizes, speeds, keys),
             published=tuple(published_boards(others, self.request)) if others else (),
-            pictures=tuple(pictures_of(measured, self.request, self._says("drawing"))) if self.draws else (),
-            examples=tuple(self._examples(measured, classes)),
+            pictures=tuple(pictures),
+            examples=tuple(examples),
             examples_caption=FLIPS,
             notes=(
                 "Images per second: the median over the cells, with decoding and corruption, on "
                 f"{', '.join(devices(measured.networks))}. They are of these measurements, and no benchmark.",
+                *missing,
+                *without,
             ),
         )
         pages = []
@@ -79,10 +102,11 @@ class _Gathering:
                 keys[label],
                 network,
                 measured,
+                title=title,
                 size=sizes[label],
                 pictures=own_pictures(label, network) if self.draws else (),
                 classes=classes,
-                results_dir=self.request.results_dir,
+                request=self.request,
             )
             pages.append(page)
         return section, pages
@@ -93,10 +117,10 @@ class _Gathering:
 
         return says
 
-    def _examples(self, measured: Measured, classes: Classes) -> list[ExampleGroup]:
+    def _examples(self, measured: Measured, classes: Classes) -> tuple[list[ExampleGroup], list[str]]:
+        """And why some are not there."""
         if not self.examples:
-            return []
+            return [], []
         if classes.images is None:
-            self.notes.append(f"No examples of {measured.name}: its images are not there. Give them with --data-dir.")
-            return []
-        return example_groups(measured, classes, self.observer)
+            return [], [f"No examples: {classes.why_no_images}."]
+        return example_groups(measured, classes, self._says("examples of"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,10 +10,11 @@ from lst_robust.analysis.comparison import Comparison, compare_networks
 from lst_robust.analysis.metrics import Metric, headline
 from lst_robust.analysis.networks import MeasuredNetwork, collect_networks
 from lst_robust.analysis.selection import matches
+from lst_robust.benchmark import Cell
 from lst_robust.errors import LstRobustError, NothingToEvaluateError, one_line
 from lst_robust.records.record import Record
 from lst_robust.report.request import ReportRequest
-from lst_robust.reporting.tables import TableGroup, groups, robustness_table
+from lst_robust.reporting.tables import TableGroup, columns_of, groups, robustness_table
 from lst_robust.suites import Suite
 
 
@@ -20,7 +22,8 @@ from lst_robust.suites import Suite
 class Measured:
     """The networks that were measured under one protocol, the best one first.
 
-    table: the same as `lst-robust table` shows it; its rows are in the order of `networks`.
+    table: the same as `lst-robust table` shows it; its rows are in the order of `networks`. A mean over fewer cells
+    than others have is not in it, and is no value of the network here, either.
     metric: the one that counts most, see `headline`; None where only corruptions from outside were measured.
     """
 
@@ -40,6 +43,19 @@ class Measured:
     @property
     def has_ce(self) -> bool:
         return self.table.protocol["measure"] == "ce"
+
+    def value(self, label: str, metric: Metric) -> float | None:
+        """As the table shows it, see there."""
+        names = [name for _, name in columns_of(self.table.frame)]
+        if metric.name not in names:
+            return None
+        row = [name for name, _ in self.labelled()].index(label)
+        found = self.table.frame.iloc[:, names.index(metric.name)].tolist()[row]
+        return None if math.isnan(found) else found
+
+    def common_cells(self) -> set[Cell]:
+        """The cells that all networks have."""
+        return set.intersection(*(set(run.records) for network in self.networks for run in network.runs))
 
     def labelled(self) -> list[tuple[str, MeasuredNetwork]]:
         return [(network.summary.label, network) for network in self.networks]
@@ -89,13 +105,16 @@ def reference_of(measured: Measured, name: str | None) -> MeasuredNetwork | None
 
 
 def comparisons(measured: Measured, reference: MeasuredNetwork) -> tuple[list[tuple[str, Comparison]], list[str]]:
-    """Each other network compared to the reference, and a line for each that cannot be compared."""
+    """Each other network compared to the reference; and lines that say what is left out of this, or why it cannot be
+    done."""
     found, notes = [], []
     for label, network in measured.labelled():
         if network is reference:
             continue
         try:
-            found.append((label, compare_networks(network, reference)))
+            comparison = compare_networks(network, reference)
+            found.append((label, comparison))
+            notes += [f"{label}: {note}" for note in comparison.notes]
         except LstRobustError as error:
             notes.append(f"{label} is not compared to {reference.summary.label}: {one_line(str(error))}")
     return found, notes
@@ -107,14 +126,21 @@ def records_of(network: MeasuredNetwork) -> list[Record]:
 
 
 def _measured(networks: Sequence[MeasuredNetwork]) -> Measured:
-    metric = headline({name for one in networks for name, value in one.summary.metrics.items() if value is not None})
-    if metric is not None:
-        networks = sorted(networks, key=lambda network: _rank(network, metric))
+    unordered = Measured(tuple(networks), _table(networks), None)
+    present = {name for _, name in columns_of(unordered.table.frame)}  # columns without a value are left out
+    metric = headline(present)
+    if metric is None:
+        return unordered
+    ordered = sorted(networks, key=lambda network: _rank(unordered, network, metric))
+    return Measured(tuple(ordered), _table(ordered), metric)
+
+
+def _table(networks: Sequence[MeasuredNetwork]) -> TableGroup:
     (table,) = groups(robustness_table([network.summary for network in networks]))
-    return Measured(tuple(networks), table, metric)
+    return table
 
 
-def _rank(network: MeasuredNetwork, metric: Metric) -> tuple[bool, float, str]:
-    value = network.summary.metrics[metric.name]
+def _rank(measured: Measured, network: MeasuredNetwork, metric: Metric) -> tuple[bool, float, str]:
+    value = measured.value(network.summary.label, metric)
     ordered = 0.0 if value is None else value if metric.lower_is_better else -value
     return value is None, ordered, network.summary.label

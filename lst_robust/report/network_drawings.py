@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lst_robust.analysis.networks import MeasuredNetwork
-from lst_robust.benchmark import SEVERITIES, label_of
-from lst_robust.report.drawings import Drawing, calibrated, line_of, number
+from lst_robust.benchmark import SEVERITIES
+from lst_robust.report.drawings import Drawing
+from lst_robust.report.inputs import calibrated, line_of, severity_rows
 from lst_robust.reporting.figures import network_curves, reliability
 from lst_robust.reporting.figures.curves import Line
 
@@ -23,7 +24,6 @@ def own_drawings(label: str, network: MeasuredNetwork) -> list[Drawing]:
 
 def _curves(line: Line, clean_error: float | None) -> Drawing:
     head = ("corruption", *(f"severity {severity}" for severity in SEVERITIES))
-    rows = [(label_of(name), *(number(error, 1) for error in row)) for name, row in line.errors.items()]
     return Drawing(
         "curves",
         "Error at each severity",
@@ -31,7 +31,7 @@ def _curves(line: Line, clean_error: float | None) -> Drawing:
         "images.",
         lambda width: network_curves.draw_network_curves(line, clean_error=clean_error, width=width),
         network_curves.describe_network_curves(line, clean_error=clean_error),
-        (head, *rows),
+        (head, *severity_rows(line)),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from lst_robust.records.record import Record
 from lst_robust.report.classes import Classes
 from lst_robust.report.commands import evaluation_commands, table_command, training_commands
 from lst_robust.report.measured import Measured, records_of
+from lst_robust.report.request import ReportRequest
 from lst_robust.report.sizes import Size
 from lst_robust.reporting.page.content import Command, DataTable, Fact, NetworkPage, Picture
 
@@ -27,23 +27,24 @@ def network_page(
     network: MeasuredNetwork,
     measured: Measured,
     *,
+    title: str,
     size: Size,
     pictures: Sequence[Picture],
     classes: Classes,
-    results_dir: Path,
+    request: ReportRequest,
 ) -> NetworkPage:
-    """key: unique in the report."""
+    """key: unique in the report. title: of its protocol's section."""
     return NetworkPage(
         key=key,
         name=network.summary.label,
         family=size.family,
-        suite=measured.name,
+        suite=title,
         caption=measured.table.caption,
         facts=tuple(_facts(network, size)),
         pictures=tuple(pictures),
         worst_cells=_worst_cells(network),
         confusions=_confusions(network, classes),
-        commands=tuple(_commands(network, measured, results_dir)),
+        commands=tuple(_commands(network, measured, request)),
         notes=(*network.summary.notes, *([] if classes.labels is not None else [NO_PREDICTIONS])),
     )
 
@@ -138,9 +139,10 @@ def _confusions(network: MeasuredNetwork, classes: Classes) -> DataTable | None:
     return DataTable(head, tuple(rows), "What it confuses most, over all corrupted cells")
 
 
-def _commands(network: MeasuredNetwork, measured: Measured, results_dir: Path) -> list[Command]:
+def _commands(network: MeasuredNetwork, measured: Measured, request: ReportRequest) -> list[Command]:
+    results_dir = request.results_dir
     evaluations = "\n".join(evaluation_commands(network, results_dir))
     commands = [Command("Measure it again (finished cells are kept)", evaluations)]
     if trainings := training_commands(network, results_dir):
         commands.insert(0, Command("Train it again", "\n".join(trainings)))
-    return [*commands, Command("The table that it stands in", table_command(measured, results_dir))]
+    return [*commands, Command("The table that it stands in", table_command(measured, request))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -18,9 +17,9 @@ from lst_robust.reporting.page.content import DataTable, Picture
 if TYPE_CHECKING:
     from lst_robust.report.drawings import Drawing
 
-logger = logging.getLogger(__name__)
 NAMES = ("heatmap", "scatter", "curves", "forest", "reliability", "agreement", "seeds")
 """The figures of a protocol, in the order of the page: those of like height stand side by side."""
+WITHOUT_A_WORD = ("seeds",)  # most networks are trained once
 WHY_NONE = "This page has no figures, because matplotlib was not installed: pip install 'lst-robust[report]'"
 
 
@@ -28,18 +27,22 @@ def can_draw() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def pictures_of(measured: Measured, request: ReportRequest, drawn: Callable[[str], None]) -> list[Picture]:
-    """Those of `NAMES` that have something to show. drawn: is told each name before it is drawn."""
+def pictures_of(
+    measured: Measured, request: ReportRequest, drawn: Callable[[str], None]
+) -> tuple[list[Picture], list[str]]:
+    """Those of `NAMES` that have something to show, and of several networks a line for each other one that says why it
+    is not there. drawn: is told each name before it is drawn."""
     from lst_robust.report.drawings import Drawer
 
-    drawer, found = Drawer(measured, request), []
+    drawer, found, missing = Drawer(measured, request), [], []
     for name in NAMES:
         drawn(name)
         try:
             found.append(_picture(drawer.drawing(name)))
         except NothingToEvaluateError as error:
-            logger.debug("no %s: %s", name, one_line(str(error)))
-    return found
+            if len(measured.networks) > 1 and name not in WITHOUT_A_WORD:
+                missing.append(f"No figure {name}: {one_line(str(error))}.")
+    return found, missing
 
 
 def own_pictures(label: str, network: MeasuredNetwork) -> list[Picture]:

@@ -10,10 +10,9 @@ from typing import TypedDict
 from typing_extensions import Unpack
 
 from lst_robust.analysis.baseline import Baseline, read_baseline
-from lst_robust.analysis.metrics import image_metrics
 from lst_robust.analysis.normalisers import OF_SUITE, Choice, chosen_normaliser
 from lst_robust.analysis.published import PublishedResult, published_results
-from lst_robust.arguments import choice, names, optional, path, text
+from lst_robust.arguments import names, optional, path, text
 from lst_robust.suites import Suite, resolve_suite
 
 
@@ -77,7 +76,3 @@ class ReportRequest:
 def checked_baseline(baseline: str | Path | Baseline | None) -> Baseline | None:
     """A baseline, from its file where it is given by one."""
     return baseline if baseline is None or isinstance(baseline, Baseline) else read_baseline(path("baseline", baseline))
-
-
-def checked_metric(metric: str) -> str:
-    return choice("metric", metric, [known.name for known in image_metrics()])

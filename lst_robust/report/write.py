@@ -66,9 +66,11 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
     title, command = (optional(text, key, options.get(key)) for key in ("title", "command"))
     check_folder(folder)
     measured = measured_networks(request, predictions=True)
+    changes = None if baseline is None else changes_since(baseline, _name_of(options.get("baseline")), request)
     if request.reference is not None and all(reference_of(one, request.reference) is None for one in measured):
         known = ", ".join(label for one in measured for label, _ in one.labelled())
         raise NothingToEvaluateError(f"no network {request.reference!r} to compare to: choose from {known}")
+    make_folder(folder)
     sections, networks, notes = gather(measured, request, examples=examples, observer=observer)
     report = Report(
         title=title or f"Robustness: {', '.join(dict.fromkeys(one.name for one in measured))}",
@@ -77,7 +79,7 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
         command=command or "lst_robust.write_report(...)",
         sections=tuple(sections),
         networks=tuple(networks),
-        changes=None if baseline is None else changes_since(baseline, _name_of(options.get("baseline")), request),
+        changes=changes,
         notes=tuple(notes),
     )
     _write(folder, render_report(report))
@@ -85,11 +87,17 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
 
 
 def check_folder(folder: Path) -> None:
-    """UsageError where a report cannot be written into it, before the work."""
+    """UsageError where a report cannot be written into it. Nothing is made yet."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(
             f"--out {str(folder)!r} is a file: give a folder for the pages, which is made where there is none"
         )
+    if not_folder := [parent for parent in folder.parents if parent.exists() and not parent.is_dir()]:
+        raise UsageError(f"--out {str(folder)!r}: {not_folder[0]} is a file: choose another folder")
+
+
+def make_folder(folder: Path) -> None:
+    """Before the work. UsageError where it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

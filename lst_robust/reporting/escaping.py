@@ -25,6 +25,7 @@ well, are escapes already; the last four are the wide forms, which some spreadsh
 _MARKDOWN = re.compile(r"[\\`*\[\]#!~$|]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside of a word is no emphasis
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _LEADING = re.compile(r"^(?:[-+=]|\d+(?=[.)]))")  # lists, and what underlines a heading
+_EDGES = re.compile(r"^\s+|\s+$")  # before a mark, a space would keep it from closing
 _LINK = re.compile(r"(?i)\b(?:https?|ftp|mailto|xmpp):(?=\S)|\bwww(?=\.)|(?<!\w)@(?=\w)|@(?=[\w-]+\.\w)")
 _BREAK = "<!-- -->"  # nothing to see, and no link or mention across it
 _NOT_XML = re.compile("[\ufffe\uffff]")  # beside the control characters, which are escapes already
@@ -46,9 +47,7 @@ def markdown(text: str) -> str:
     escaped = _MARKDOWN.sub(lambda found: "\\" + found[0], plain(text).translate(_ENTITIES))
     escaped = _LINK.sub(lambda found: found[0] + _BREAK, escaped)
     escaped = _LEADING.sub(lambda found: found[0] + "\\" if found[0].isdigit() else "\\" + found[0], escaped)
-    body = escaped.strip(" ")
-    spaces = len(escaped) - len(escaped.lstrip(" ")) if body else 0
-    return "&#32;" * spaces + body + "&#32;" * (len(escaped) - spaces - len(body))
+    return _EDGES.sub(lambda found: "".join(f"&#{ord(space)};" for space in found[0]), escaped)
 
 
 def csv_cell(text: str) -> str:

@@ -104,3 +104,30 @@ def test_models_are_chosen_by_name_pattern_or_selector(results):
     assert chosen("a@seed1", "b@seed0") == ["a", "b"]
     with pytest.raises(NothingToEvaluateError, match=r"no records of 'c\*': choose from a@seed0"):
         chosen("a", "c*")
+
+
+def test_a_checkpoint_that_was_measured_twice_is_not_two_trainings(tmp_path):
+    """As after a change of the code: nobody knows which of the two runs counts."""
+    store = Store(tmp_path)
+    wrong = simulated(np.random.default_rng(0), 50, dict.fromkeys(ALL_CELLS, 0.3))
+    first = stored(store, measured("a", wrong, weights="0", train_seed=0))
+    stored(store, with_identity(first, structure="other"))
+    stored(store, measured("a", wrong, weights="1", train_seed=1))
+    summaries = collect_summaries(store.results_dir, None, "none", fold_seeds=True)
+    assert len(summaries) == 3 and not any(one.trainings for one in summaries)
+
+
+def test_two_groups_of_trainings_have_labels_of_their_own_that_select_them(tmp_path):
+    store = Store(tmp_path)
+    generator = np.random.default_rng(0)
+    for seed in range(4):
+        cells = ALL_CELLS if seed < 2 else ALL_CELLS[:10]
+        wrong = simulated(generator, 50, dict.fromkeys(cells, 0.3))
+        stored(store, measured("a", wrong, weights=str(seed), train_seed=seed))
+
+    def labels(*models: str) -> list[str]:
+        networks = collect_networks(store.results_dir, None, "none", fold_seeds=True, models=models)
+        return [network.summary.label for network in networks]
+
+    assert labels() == ["a (seeds 0+1)", "a (seeds 2+3)"]
+    assert labels("a (seeds 2+3)") == labels("a (seeds 2+3) (2 trainings)") == ["a"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from lst_robust.report.measured import measured_networks
 from lst_robust.report.network_pages import network_page
 from lst_robust.report.request import ReportRequest
 from lst_robust.report.sizes import Size
-from lst_robust.runtime.progress import Silent
 from tests.report.conftest import store_network
 
 FOG = Cell("fog", 3)
@@ -36,9 +36,10 @@ def test_other_images_than_those_measured_are_not_used(tmp_path, digits, caplog)
     request = ReportRequest.of(results_dir=tmp_path)
     (measured,) = measured_networks(request, predictions=True)
     classes = classes_of(measured, request)
-    assert classes.images is None and "are not those that were measured on digits-c" in caplog.text
+    assert classes.images is None and "are not those that were measured" in caplog.text
+    assert classes.why_no_images.startswith("the images in ")
     assert classes.labels.tolist() == [*[-1] * 3, *digits.labels[3:]] and classes.name(3) == "class 3"
-    assert example_groups(measured, classes, Silent()) == []
+    assert example_groups(measured, classes, print) == ([], [])
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def two(tmp_path, digits):
 
 
 def test_the_worst_flips_come_first_with_what_each_network_said(two, digits):
-    groups = example_groups(*two, Silent())
+    groups = example_groups(*two, print)[0]
     (group,) = groups  # nothing flips in snow
     assert group.title == "Fog, severity 3"
     chosen = [digits.ids.index(example.name) for example in group.examples]
@@ -70,7 +71,7 @@ def test_the_worst_flips_come_first_with_what_each_network_said(two, digits):
 
 
 def test_the_picture_is_the_corrupted_image(two, digits):
-    (group,) = example_groups(*two, Silent())
+    (group,) = example_groups(*two, print)[0]
     shown = np.array(Image.open(io.BytesIO(group.examples[0].image)))
     image = digits.read([39])
     expected = corrupt(image, "fog", 3, preset="cifar", ids=[digits.ids[39]], seed=0)
@@ -80,8 +81,8 @@ def test_the_picture_is_the_corrupted_image(two, digits):
 
 
 def test_each_example_is_of_another_class_and_there_are_few(measured, request_of):
-    groups = example_groups(measured, classes_of(measured, request_of()), Silent())
-    assert len(groups) == 19
+    groups, notes = example_groups(measured, classes_of(measured, request_of()), print)
+    assert len(groups) == 19 and notes == []
     for group in groups:
         labels = [example.label for example in group.examples]
         assert 0 < len(labels) <= EXAMPLES and len(set(labels)) == len(labels)
@@ -91,8 +92,11 @@ def test_a_page_lists_worst_cells_confusions_provenance_and_commands(two, tmp_pa
     measured, classes = two
     network = next(network for label, network in measured.labelled() if label == "a")
     size = Size("LST-Net", 1234567, 89)
-    page = network_page("key", network, measured, size=size, pictures=(), classes=classes, results_dir=tmp_path)
-    assert (page.name, page.family, page.suite) == ("a", "LST-Net", "digits-c")
+    request = ReportRequest.of(results_dir=tmp_path)
+    page = network_page(
+        "key", network, measured, title="digits", size=size, pictures=(), classes=classes, request=request
+    )
+    assert (page.name, page.family, page.suite) == ("a", "LST-Net", "digits")
     assert page.worst_cells.rows[0][:3] == ("Fog", "3", "7.5") and page.worst_cells.rows[0][4] == "+5.0"
     confused = {(row[0], row[1]) for row in page.confusions.rows}
     flipped = {(digits.classes[digits.labels[i]], digits.classes[(digits.labels[i] + 1) % 10]) for i in (37, 38, 39)}
@@ -111,3 +115,16 @@ def test_imagenets_classes_are_called_in_words():
     assert [classes.name(label) for label in range(4)] == [
         "German shepherd", "crane (n02012849)", "crane (n03126707)", "daisy",
     ]  # fmt: skip
+
+
+def test_a_corruption_that_is_not_registered_today_ends_nothing(two):
+    """Its records are there; its images cannot be made."""
+    measured, classes = two
+    unknown = {Cell("zebra", 3): measured.networks[0].runs[0].records[FOG]}
+    networks = [
+        replace(network, runs=tuple(run._replace(records=run.records | unknown) for run in network.runs))
+        for network in measured.networks
+    ]
+    groups, notes = example_groups(replace(measured, networks=tuple(networks)), classes, print)
+    assert [group.title for group in groups] == ["Fog, severity 3"]
+    assert len(notes) == 1 and notes[0].startswith("No examples of zebra: ")

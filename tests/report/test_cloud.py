@@ -7,22 +7,25 @@ from dataclasses import replace
 import pytest
 
 from lst_robust.analysis.metrics import METRICS
-from lst_robust.analysis.published import published_results
 from lst_robust.report.cloud import cloud, of_same_images
+from lst_robust.report.request import ReportRequest
 from lst_robust.suites import load_suite
 
-RESULTS = published_results(["testbed", "robustbench", "paper"])
+ASKED = ReportRequest.of(published=["testbed", "robustbench", "paper"])
+RESULTS = ASKED.published
 
 
 @pytest.fixture
 def imagenet(measured):
     """As if these networks had been measured on a suite of ImageNet."""
 
-    def of(suite: str):
+    def of(suite: str, normaliser: str = ""):
         chosen = load_suite(suite)
         network = measured.networks[0]
         runs = tuple(run._replace(suite=chosen) for run in network.runs)
-        table = measured.table._replace(protocol={**measured.table.protocol, "protocol": chosen.protocol})
+        divisor = chosen.normaliser.name if chosen.normaliser else ""
+        changes = {"protocol": chosen.protocol, "normaliser": normaliser or divisor}
+        table = measured.table._replace(protocol={**measured.table.protocol, **changes})
         return replace(measured, networks=(replace(network, runs=runs),), table=table)
 
     return of
@@ -38,16 +41,35 @@ def imagenet(measured):
 )
 def test_it_is_the_group_whose_protocol_is_the_most_alike(imagenet, suite, protocol):
     """Those that were measured in memory lack corruptions, and so have no mCE."""
-    found = cloud(RESULTS, imagenet(suite), METRICS["mce15"])
-    assert found.source.startswith(f"imagenet-testbed, {protocol}, CE against ")
+    found = cloud(ASKED, imagenet(suite), METRICS["mce15"])
+    divisor = load_suite(suite).normaliser
+    against = divisor.name if divisor else "alexnet-testbed-on-disk"
+    assert found.source == f"imagenet-testbed, {protocol}, CE against {against}"
     assert {result.group.protocol for result in found.results} == {protocol}
-    assert found.line.n == len(found.results) > 50 and found.line.slope > 0
+    assert len(found.results) > 50
+    if divisor is None:  # another divisor than theirs: no distances on one scale
+        assert found.line is None
+    else:
+        assert found.line.n == len(found.results) and found.line.slope > 0
 
 
 def test_networks_on_other_images_are_never_behind(measured, imagenet):
-    assert cloud(RESULTS, measured, METRICS["mce15"]) is None  # digits
+    assert cloud(ASKED, measured, METRICS["mce15"]) is None  # digits
     assert of_same_images(RESULTS, None) == []
     cifar = imagenet("cifar10-c")
     assert {result.group.suite for result in of_same_images(RESULTS, cifar.suite)} == {"cifar10-c"}
-    assert cloud(RESULTS, cifar, METRICS["mce15"]) is None  # no AlexNet, so no mCE
-    assert cloud(RESULTS, cifar, METRICS["mean_corruption_error"]) is None  # RobustBench has no clean errors of them
+    assert cloud(ASKED, cifar, METRICS["mce15"]) is None  # no AlexNet, so no mCE
+    assert cloud(ASKED, cifar, METRICS["mean_corruption_error"]) is None  # RobustBench has no clean errors of them
+
+
+def test_their_ces_are_divided_as_ones_own(imagenet):
+    """ResNet-50 of the testbed has another mCE by each AlexNet, so a distance between two would be one of divisors."""
+
+    def resnet50(normaliser: str) -> float:
+        found = cloud(ASKED, imagenet("imagenet-c", normaliser), METRICS["mce15"])
+        return next(result.metrics["mce15"] for result in found.results if result.model == "resnet50")
+
+    assert resnet50("alexnet-imagenet-c") == pytest.approx(78.2, abs=0.1)
+    assert resnet50("alexnet-testbed-on-disk") == pytest.approx(76.5, abs=0.1)
+    other = cloud(ASKED, imagenet("imagenet-c", "my own"), METRICS["mce15"])
+    assert other.line is None and len(other.results) > 50

@@ -12,6 +12,7 @@ import torch
 from lst_robust.models import checkpoint_sha256, create_model
 from lst_robust.models.checkpoint import save_checkpoint
 from lst_robust.report.commands import evaluation_commands, table_command, training_commands
+from lst_robust.report.request import ReportRequest
 from tests.analysis.simulated import with_identity
 
 
@@ -19,8 +20,11 @@ def test_a_command_for_each_training(measured, tmp_path):
     evaluation = f"lst-robust eval -m lst20 -s digits-c --checkpoint CHECKPOINT --limit 40 --results-dir {tmp_path}"
     assert evaluation_commands(measured.networks[0], tmp_path) == [evaluation] * 2
     assert training_commands(measured.networks[0], tmp_path) == []  # nobody knows by which recipe
-    table = table_command(measured, tmp_path / "a b")
-    assert table == f"lst-robust table --suite digits-c --results-dir '{tmp_path}/a b'"
+    asked = ReportRequest.of(results_dir=tmp_path / "a b")
+    assert table_command(measured, asked) == f"lst-robust table --suite digits-c --results-dir '{tmp_path}/a b'"
+    assert table_command(measured, ReportRequest.of(normaliser=None)) == (
+        "lst-robust table --suite digits-c --normaliser none"
+    )
 
 
 def test_the_checkpoint_is_found_by_its_hash(measured, tmp_path):

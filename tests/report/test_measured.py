@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lst_robust.analysis.metrics import METRICS
+from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.records.store import Store
+from lst_robust.report.drawings import Drawer
+from lst_robust.report.gather import titles_of
+from lst_robust.report.inputs import calibrated, point_of
 from lst_robust.report.measured import comparisons, measured_networks, only_one, reference_of
 from lst_robust.report.request import ReportRequest
 from tests.report.conftest import SOME, store_network
@@ -54,6 +59,39 @@ def test_all_others_are_compared_to_it_by_their_common_seeds(measured):
     assert difference.difference > 0 and difference.seeds.n == 2
     (note,) = notes  # alexnet states no training seed, lst20 has two
     assert note.startswith("alexnet is not compared to lst20: ") and "\n" not in note
+
+
+def test_a_mean_over_fewer_cells_ranks_nothing_and_is_no_point(tmp_path, digits):
+    """One network was measured on an easy corruption only: its mean over these cells would pass for the best one."""
+    store = Store(tmp_path)
+    fog, snow = (Cell(name, 1) for name in ("fog", "snow"))
+    place = np.arange(40)
+    store_network(
+        store, "lst20", 0, {CLEAN_CELL: place < 4, fog: place < 30, snow: place < 20}, digits.labels, "i" * 16
+    )
+    store_network(store, "alexnet", 0, {CLEAN_CELL: place < 8, snow: place < 10}, digits.labels, "i" * 16)
+    (one,) = measured_networks(ReportRequest.of(results_dir=tmp_path, normaliser=None))
+    assert [label for label, _ in one.labelled()] == ["lst20", "alexnet"]
+    mean = METRICS["mean_corruption_error"]
+    assert one.value("lst20", mean) == 62.5 and one.value("alexnet", mean) is None
+    assert one.common_cells() == {CLEAN_CELL, snow}
+    assert point_of(one, "alexnet", one.networks[1], mean)[1:3] == (20.0, None)
+    _, notes = comparisons(one, one.networks[0])
+    assert notes == ["alexnet: only the 2 cells that all runs have are compared, of 3"]
+    drawing = Drawer(one, ReportRequest.of(results_dir=tmp_path, normaliser=None)).drawing("forest")
+    assert notes[0] in drawing.caption
+    assert calibrated("lst20", one.networks[0], one.common_cells()).corrupted.count == tuple(
+        one.networks[0].runs[0].records[snow].calibration.count
+    )
+
+
+def test_several_protocols_of_one_suite_have_titles_that_tell_them_apart(tmp_path, digits):
+    store = Store(tmp_path)
+    for name, cells in (("lst20", SOME), ("resnet20", SOME[:2])):
+        store_network(store, name, 0, {cell: np.arange(40) < 10 for cell in cells}, digits.labels, "i" * 16)
+    both = measured_networks(ReportRequest.of(results_dir=tmp_path))
+    assert titles_of(both) == ["digits-c (severities 1,3)", "digits-c (severities 1)"]
+    assert titles_of(both[:1]) == ["digits-c"]
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_examples_published_rows_and_changes_are_on_the_page(results, tmp_path):
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "&lt;Mine&gt;" in page and "<Mine>" not in page
     assert "data:image/png;base64," in page and "Published results" in page and "ResNet-18" in page
-    assert page.index("passed") < page.index("CE of each corruption")
+    assert page.index('id="changes"') < page.index("CE of each corruption")
 
 
 def test_without_matplotlib_a_page_has_tables_and_says_why(results, tmp_path, monkeypatch, caplog):
@@ -148,7 +148,7 @@ def test_a_folder_that_is_a_file_is_refused_before_the_work(results, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is a file: give a folder"):
         write_report(tmp_path / "file", results_dir=results)
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="file is a file: choose another folder"):
         write_report(tmp_path / "file" / "below", results_dir=results)
 
 

@@ -43,7 +43,7 @@ class Column:
     """A column of a leaderboard. All its bars have one scale."""
 
     name: str
-    """The quantity: "mce15", "clean_error"."""
+    """The quantity, as `lst-robust table --format csv` calls it: "clean_error"."""
     label: str
     group: str = ""
     """What stands above neighbouring columns of the same group."""
