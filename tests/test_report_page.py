@@ -37,6 +37,7 @@ def test_a_command_draws_the_picture_that_the_page_shows(command, tmp_path, monk
     assert np.abs(small[0] - small[1]).mean() < 6
 
 
+@pytest.mark.slow  # tests/report/test_write.py makes the same page
 def test_the_first_command_makes_a_page(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     *arguments, _ = shlex.split(COMMANDS[0])[1:]

@@ -12,7 +12,7 @@ import typer
 
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, print_line, print_note
-from lst_robust.cli.output import Output
+from lst_robust.cli.output import DASH, Output
 from lst_robust.errors import UsageError
 from lst_robust.reporting.figure_names import FORMATS, FigureFormat, FigureName, Width
 
@@ -86,6 +86,8 @@ def report_command(
         _write_figure(out, figure, format_, width or "column", asked)
         return
     _require_useful("it belongs to --figure", {"--format": format_, "--width": width})
+    if out == DASH:
+        raise UsageError(f"--out {DASH}: a report is a folder of pages, and only a --figure goes there: give a folder")
     from lst_robust.report import write_report
 
     with RichObserver() as observer:

@@ -44,9 +44,17 @@ apostrophe in front, so that no spreadsheet runs it.
 """
 
 
+FORMAT_OF: dict[str, Format] = {".csv": "csv", ".md": "md", ".tex": "latex", ".html": "html"}
+
+
 def table_command(
     suite: opt.SuiteOrAll = None,
-    format_: Annotated[Format, typer.Option("--format", "-f", help="rich, csv, md, latex or html.")] = "rich",
+    format_: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", "-f", help="rich, csv, md, latex or html.  [default: as the file of --out is called, or rich]"
+        ),
+    ] = None,
     out_file: Annotated[
         str | None,
         typer.Option("--out", "-o", metavar="FILE", help="Write to a file; - is standard output, as without it."),
@@ -86,7 +94,7 @@ def table_command(
     table = robustness_table(
         summaries, published=sets, match=patterns, normaliser=normaliser, intervals=intervals, calibration=calibration
     )
-    rendered = render(table, format_, notes=seed_notes(summaries) if seeds else ())
+    rendered = render(table, format_ or _format_of(out_file), notes=seed_notes(summaries) if seeds else ())
     if output is None and isinstance(rendered, str):
         typer.echo(rendered, nl=not rendered.endswith("\n"))
     elif output is None:
@@ -98,6 +106,10 @@ def table_command(
             rendered = capture.get()
         output.write(rendered.encode(errors="backslashreplace"))  # a model's path may not be UTF-8
         output.say_written()
+
+
+def _format_of(out_file: str | None) -> Format:
+    return FORMAT_OF.get(Path(out_file or "").suffix.lower(), "rich")
 
 
 def _own(

@@ -12,13 +12,13 @@ from lst_robust.analysis.collect import MeasuredRun
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.analysis.normalisers import OF_SUITE
 from lst_robust.benchmark import CLEAN, CORRUPTIONS, SEVERITIES, known_corruptions
-from lst_robust.errors import LstRobustError
 from lst_robust.records.record import Run
 from lst_robust.report.measured import Measured
 from lst_robust.report.request import ReportRequest
 from lst_robust.runtime.files import file_safe
 from lst_robust.suites import Suite, suite_names
 
+OWN_WEIGHTS = ("hf:", "open_clip:", "timm:hf_hub:", "timm:local-dir:")  # names that mean weights as well
 AUTOMATIC = "auto"  # a stem that follows from the size of the images
 NEEDS_NO_FOLDER = ("digits",)  # data sets that come with a package
 RECIPE_OPTIONS = {
@@ -134,13 +134,8 @@ def _cells(measured: MeasuredRun) -> list[str]:
 
 
 def _has_checkpoint(run: Run) -> bool:
-    """Whether its weights were in a file of their own, and not in a library or a hub."""
-    from lst_robust.models import model_info
-
-    try:
-        return not model_info(run.model.name).own_weights
-    except (LstRobustError, ImportError):
-        return False
+    """Whether its weights were in a file of their own, and not in a library or a hub, which is not asked here."""
+    return not run.model.name.startswith(OWN_WEIGHTS)
 
 
 def checkpoint_of(run: Run, results_dir: Path) -> Path | None:

@@ -10,17 +10,15 @@ from lst_robust.report.board import board, published_boards
 from lst_robust.report.classes import Classes, classes_of
 from lst_robust.report.cloud import of_same_images
 from lst_robust.report.examples import example_corruptions, example_groups
-from lst_robust.report.measured import Measured
+from lst_robust.report.measured import Measured, titles_of
 from lst_robust.report.network_pages import network_page
 from lst_robust.report.pictures import NAMES, WHY_NONE, can_draw, own_pictures, pictures_of
 from lst_robust.report.request import ReportRequest
 from lst_robust.report.sizes import devices, images_per_second, size_of
 from lst_robust.reporting.page.content import ExampleGroup, NetworkPage, Section
-from lst_robust.reporting.protocols import PROTOCOL
 from lst_robust.runtime.progress import Observer
 
 logger = logging.getLogger(__name__)
-LONGEST = 12  # characters of a protocol's field in a title: a hash is told apart by these
 FLIPS = (
     "Images that the networks classify rightly when they are clean, and wrongly when they are corrupted. Those of "
     "whose wrong classes they are the surest come first."
@@ -45,17 +43,6 @@ def gather(
         boards = published_boards(others, request)
         sections.append(Section("Published results", "Of other images than those above.", published=tuple(boards)))
     return sections, [page for _, pages in found for page in pages], gathering.notes
-
-
-def titles_of(measured: Sequence[Measured]) -> list[str]:
-    """The suite of each; of several protocols of one suite also what tells them apart, such as "n 400"."""
-    titles = []
-    for one in measured:
-        alike = [other for other in measured if other.name == one.name]
-        different = [field for field in PROTOCOL if len({other.table.protocol[field] for other in alike}) > 1]
-        told = [f"{field} {one.table.protocol[field][:LONGEST] or 'not stated'}" for field in different]
-        titles.append(f"{one.name} ({', '.join(told[:2])})" if told else one.name)
-    return titles
 
 
 @dataclass
@@ -122,5 +109,6 @@ class _Gathering:
         if not self.examples:
             return [], []
         if classes.images is None:
+            logger.warning("no examples of %s: %s", measured.name, classes.why_no_images)
             return [], [f"No examples: {classes.why_no_images}."]
         return example_groups(measured, classes, self._says("examples of"))

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from lst_robust.analysis.comparison import Comparison, compare_networks
 from lst_robust.analysis.metrics import Metric, headline
 from lst_robust.analysis.networks import MeasuredNetwork, collect_networks
+from lst_robust.analysis.selection import label as selector
 from lst_robust.analysis.selection import matches
 from lst_robust.benchmark import Cell
 from lst_robust.errors import LstRobustError, NothingToEvaluateError, one_line
 from lst_robust.records.record import Record
 from lst_robust.report.request import ReportRequest
+from lst_robust.reporting.protocols import PROTOCOL
 from lst_robust.reporting.tables import TableGroup, columns_of, groups, robustness_table
 from lst_robust.suites import Suite
+
+LONGEST = 12  # characters of a protocol's field in a title: a hash is told apart by these
 
 
 @dataclass(frozen=True)
@@ -83,14 +87,27 @@ def measured_networks(request: ReportRequest, *, predictions: bool = False) -> l
 
 
 def only_one(measured: Sequence[Measured]) -> Measured:
-    """The protocol of a single figure. Raises NothingToEvaluateError, which lists them, where there are several."""
+    """The protocol of a single figure. Raises NothingToEvaluateError, which says how to choose one of several."""
     if len(measured) > 1:
-        listed = "; ".join(one.table.caption for one in measured)
+        titles = titles_of(measured)
+        first = [selector(one.networks[0].runs[0].run) for one in measured]
+        listed = "; ".join(f"{title}: --model {name}" for title, name in zip(titles, first, strict=True))
         raise NothingToEvaluateError(
-            f"a figure shows one protocol, and these records are of {len(measured)}: choose by --suite or --model "
-            f"({listed})"
+            f"a figure shows one protocol, and these records are of {len(measured)}: choose a --suite, or networks of "
+            f"one of them, such as {listed}"
         )
     return measured[0]
+
+
+def titles_of(measured: Sequence[Measured]) -> list[str]:
+    """The suite of each; of several protocols of one suite also what tells them apart, such as "n 400"."""
+    titles = []
+    for one in measured:
+        alike = [other for other in measured if other.name == one.name]
+        different = [field for field in PROTOCOL if len({other.table.protocol[field] for other in alike}) > 1]
+        told = [f"{field} {one.table.protocol[field][:LONGEST] or 'not stated'}" for field in different]
+        titles.append(f"{one.name} ({', '.join(told[:2])})" if told else one.name)
+    return titles
 
 
 def reference_of(measured: Measured, name: str | None) -> MeasuredNetwork | None:

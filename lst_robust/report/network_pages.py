@@ -19,6 +19,7 @@ from lst_robust.report.sizes import Size
 from lst_robust.reporting.page.content import Command, DataTable, Fact, NetworkPage, Picture
 
 NO_PREDICTIONS = "What it confuses is not known: its records hold no predictions. eval --overwrite measures them anew."
+PLACES = "Words in capitals stand for folders and files of yours."
 WORST, MOST_CONFUSED = 12, 12  # rows of the tables
 
 
@@ -142,7 +143,7 @@ def _confusions(network: MeasuredNetwork, classes: Classes) -> DataTable | None:
 def _commands(network: MeasuredNetwork, measured: Measured, request: ReportRequest) -> list[Command]:
     results_dir = request.results_dir
     evaluations = "\n".join(evaluation_commands(network, results_dir))
-    commands = [Command("Measure it again (finished cells are kept)", evaluations)]
+    commands = [Command(f"Measure it again. Finished cells are kept. {PLACES}", evaluations)]
     if trainings := training_commands(network, results_dir):
         commands.insert(0, Command("Train it again", "\n".join(trainings)))
     return [*commands, Command("The table that it stands in", table_command(measured, request))]

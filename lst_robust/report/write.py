@@ -23,6 +23,7 @@ from lst_robust.reporting.page.render import render_report
 from lst_robust.runtime.files import remove, write_output
 from lst_robust.runtime.progress import Observer, Silent, checked_observer
 
+LONGEST = 80  # characters of a path in an error that is about its length
 INDEX, NETWORKS = "index.html", "networks"
 GENERATOR = b'<meta name="generator" content="lst-robust'
 """What tells a page of an earlier report from a file that is somebody's own."""
@@ -68,7 +69,7 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
     measured = measured_networks(request, predictions=True)
     changes = None if baseline is None else changes_since(baseline, _name_of(options.get("baseline")), request)
     if request.reference is not None and all(reference_of(one, request.reference) is None for one in measured):
-        known = ", ".join(label for one in measured for label, _ in one.labelled())
+        known = ", ".join(dict.fromkeys(label for one in measured for label, _ in one.labelled()))
         raise NothingToEvaluateError(f"no network {request.reference!r} to compare to: choose from {known}")
     make_folder(folder)
     sections, networks, notes = gather(measured, request, examples=examples, observer=observer)
@@ -87,13 +88,20 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
 
 
 def check_folder(folder: Path) -> None:
-    """UsageError where a report cannot be written into it. Nothing is made yet."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(
-            f"--out {str(folder)!r} is a file: give a folder for the pages, which is made where there is none"
-        )
-    if not_folder := [parent for parent in folder.parents if parent.exists() and not parent.is_dir()]:
-        raise UsageError(f"--out {str(folder)!r}: {not_folder[0]} is a file: choose another folder")
+    """UsageError where a report cannot be written into it, or would replace a page that is somebody's own. Nothing is
+    made yet."""
+    try:
+        if not_folder := [place for place in (folder, *folder.parents) if place.exists() and not place.is_dir()]:
+            raise UsageError(f"--out {str(folder)!r}: {str(not_folder[0])!r} is a file: give a folder for the pages")
+        index, networks = folder / INDEX, folder / NETWORKS
+        if index.is_dir() or (networks.exists() and not networks.is_dir()):
+            raise UsageError(
+                f"--out {str(folder)!r}: {INDEX} there is no file, or {NETWORKS} no folder: choose another"
+            )
+        if index.exists() and not _is_ours(index):
+            raise UsageError(f"--out {str(folder)!r} holds an {INDEX} that is no report: choose another folder")
+    except OSError as error:
+        raise UsageError(f"--out {str(folder)[:LONGEST]!r}: {error.strerror}: choose another folder") from error
 
 
 def make_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.commands import PUBLISHED
+from tests.report.conftest import digits, results  # noqa: F401 (fixtures)
 
 ALEXNET = ("--model", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
 
@@ -16,6 +17,12 @@ ALEXNET = ("--model", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safete
 def measured(run, tiny):
     assert run("eval", *ALEXNET, "--suite", str(tiny)).exit_code == 0
     return lambda *arguments: run("report", "--suite", str(tiny), *arguments)
+
+
+@pytest.fixture
+def asked(run, results):  # noqa: F811
+    """Of results that are there already."""
+    return lambda *arguments: run("report", "--results-dir", str(results), *arguments)
 
 
 def test_a_page_from_a_measurement(measured):
@@ -27,11 +34,11 @@ def test_a_page_from_a_measurement(measured):
     assert len(list(Path("page/networks").iterdir())) == 1
 
 
-def test_a_figure_to_a_file_and_to_standard_output(measured):
-    result = measured("--figure", "curves", "--out", "a.pdf")
+def test_a_figure_to_a_file_and_to_standard_output(asked):
+    result = asked("--figure", "curves", "--out", "a.pdf")
     assert result.exit_code == 0, result.stderr
     assert result.stdout == "" and Path("a.pdf").read_bytes().startswith(b"%PDF") and "wrote a.pdf" in result.stderr
-    piped = measured("--figure", "heatmap", "--format", "svg", "--width", "page", "--out", "-")
+    piped = asked("--figure", "heatmap", "--format", "svg", "--width", "page", "--out", "-")
     assert piped.exit_code == 0 and piped.stdout.startswith("<?xml")
 
 
@@ -49,6 +56,7 @@ def test_a_figure_to_a_file_and_to_standard_output(measured):
         (("--out", "a.pdf", "--figure", "heatmap", "--published", "paper"), 2, "--published: the figure heatmap"),
         (("--out", "a.pdf", "--figure", "seeds", "--data-dir", "x"), 2, "--data-dir: the figure seeds"),
         (("--out", "page", "--baseline", "none.json"), 3, "none.json"),
+        (("--out", "-"), 2, "a report is a folder of pages"),
         (("--out", "page", "--model", "vgg16"), 5, "no records of 'vgg16'"),
         (("--out", "page", "--reference", "vgg16"), 5, "vgg16"),
         (("--out", "page", "--match", "x"), 2, "match"),
@@ -62,8 +70,9 @@ def test_a_figure_to_a_file_and_to_standard_output(measured):
         ),
     ],
 )
-def test_wrong_input_is_one_line_and_its_code(measured, arguments, code, text):
-    result = measured(*arguments)
+def test_wrong_input_is_one_line_and_its_code(asked, tmp_path, arguments, code, text):
+    (tmp_path / "a-file").write_text("")
+    result = asked(*arguments)
     assert result.exit_code == code, result.output
     line = result.stderr.strip().splitlines()[-1]
     assert text in line and "Traceback" not in result.output

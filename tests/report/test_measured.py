@@ -10,9 +10,8 @@ from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.records.store import Store
 from lst_robust.report.drawings import Drawer
-from lst_robust.report.gather import titles_of
 from lst_robust.report.inputs import calibrated, point_of
-from lst_robust.report.measured import comparisons, measured_networks, only_one, reference_of
+from lst_robust.report.measured import comparisons, measured_networks, only_one, reference_of, titles_of
 from lst_robust.report.request import ReportRequest
 from tests.report.conftest import SOME, store_network
 
@@ -35,7 +34,8 @@ def test_other_cells_are_another_protocol_and_a_figure_shows_one_only(tmp_path, 
     assert [one.networks[0].summary.label for one in both] == ["lst20", "resnet20"]
     assert only_one(both[:1]) is both[0]
     with pytest.raises(
-        NothingToEvaluateError, match=r"these records are of 2: choose by --suite or --model \(digits-c v"
+        NothingToEvaluateError,
+        match=r"records are of 2: choose a --suite, or .* such as digits-c \(severities 1,3\): --model lst20@seed0@",
     ):
         only_one(both)
 

@@ -146,10 +146,28 @@ def test_what_cannot_be_meant_is_one_line(results, tmp_path, options, error, tex
 
 def test_a_folder_that_is_a_file_is_refused_before_the_work(results, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="is a file: give a folder"):
+    with pytest.raises(UsageError, match="is a file: give a folder for the pages"):
         write_report(tmp_path / "file", results_dir=results)
-    with pytest.raises(UsageError, match="file is a file: choose another folder"):
+    with pytest.raises(UsageError, match="is a file: give a folder"):
         write_report(tmp_path / "file" / "below", results_dir=results)
+    with pytest.raises(UsageError, match="choose another folder"):
+        write_report(tmp_path / ("x" * 300), results_dir=results)
+
+
+def test_a_page_that_is_somebodys_own_is_not_replaced(results, tmp_path):
+    (tmp_path / "index.html").write_text("<title>mine</title>")
+    with pytest.raises(UsageError, match=r"holds an index.html that is no report"):
+        write_report(tmp_path, results_dir=results)
+    assert (tmp_path / "index.html").read_text() == "<title>mine</title>"
+    (tmp_path / "other" / "index.html").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"index.html there is no file"):
+        write_report(tmp_path / "other", results_dir=results)
+
+
+def test_a_folder_is_made_only_when_there_is_something_to_write(tmp_path):
+    with pytest.raises(NothingToEvaluateError):
+        write_report(tmp_path / "out", results_dir=tmp_path / "nowhere")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("figure", FIGURES)

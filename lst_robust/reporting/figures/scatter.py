@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from lst_robust.reporting.figures.style import new_figure, styled
 
 HEIGHT = {"column": 2.9, "page": 4.0}  # inches
 NAME_LENGTH = {"column": 20, "page": 28}
+LEGEND_LENGTH: dict[Width, int] = {"column": 34, "page": 90}  # characters of a line
 CLOUD: dict[str, Any] = {"marker": "o", "markersize": 2.6, "markeredgewidth": 0, "linestyle": ""}
 LEADER = 7  # points between a network and its name from which on a line joins them
 MOST_NAMED = {"column": 8, "page": 16}  # networks with names beside their points; more get a legend
@@ -103,7 +105,7 @@ def draw_scatter(scatter: Scatter, *, width: Width = "page") -> Figure:
     axes.autoscale_view()
     _draw_fit(axes, scatter.fit if published else None)
     if published:
-        _add_legend(axes, scatter)
+        _add_legend(axes, scatter, width)
     figure.draw_without_rendering()
     if len(points) <= MOST_NAMED[width] and _add_names(figure, axes, points, NAME_LENGTH[width]):
         return figure
@@ -195,14 +197,14 @@ def _draw_fit(axes: Axes, fit: Fit | None) -> None:
         axes.plot(ends, fit.intercept + fit.slope * ends, color=FAINT, linewidth=0.9, scalex=False, scaley=False)
 
 
-def _add_legend(axes: Axes, scatter: Scatter) -> None:
+def _add_legend(axes: Axes, scatter: Scatter, width: Width) -> None:
     """What the grey cloud and the line are. Below a line that rises, there is room."""
     handles = [Line2D([], [], color=REST, **CLOUD)]
     texts = [f"published{_of(scatter.source)}"]
     if (fit := scatter.fit) is not None:
         handles.append(Line2D([], [], color=FAINT, linewidth=0.9))
         texts.append(f"fit to {fit.n} of them, R² {fit.r2:.2f}")
-    axes.legend(handles, texts, loc="lower right")
+    axes.legend(handles, [fill(text, LEGEND_LENGTH[width]) for text in texts], loc="lower right")
 
 
 def _add_names(figure: Figure, axes: Axes, points: Sequence[_Known], longest: int) -> bool:
