@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import signal
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lst_robust.errors import UsageError
 from tests.fixtures.commands import PUBLISHED, command, parsed
 
 ALEXNET = ("-m", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
@@ -106,6 +108,34 @@ def test_without_matplotlib_a_figure_is_refused_before_the_work(run, monkeypatch
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     result = run("features", *ALEXNET, "--out", "f.png")
     assert result.exit_code == 2 and "pip install 'lst-robust[report]'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (7 * ALEXNET, "--out has room for 6 networks, not for 7: name fewer"),
+        ((*(4 * ALEXNET), "--untrained"), "--out has room for 6 networks, not for 8 (4 models, each also untrained)"),
+    ],
+    ids=["models", "untrained"],
+)
+def test_too_many_networks_for_a_picture_are_refused_before_the_work(run, monkeypatch, arguments, words):
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    monkeypatch.setattr("lst_robust.feature_statistics", lambda *_, **__: pytest.fail("the work has begun"))
+    result = run("features", *arguments, *QUICK, "--out", "f.png", "--json")
+    assert result.exit_code == 2 and result.stdout == "" and words in result.stderr
+
+
+def test_a_picture_that_cannot_be_drawn_loses_no_numbers(run, monkeypatch):
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+
+    def refuse(*_, **__):
+        raise UsageError("no such picture")
+
+    monkeypatch.setattr("lst_robust.reporting.figures.features.draw_columns", refuse)
+    result = run("features", *ALEXNET, *QUICK, "--out", "f.png", "--csv", "t.csv", "--json")
+    assert result.exit_code == 2 and "error: no such picture" in result.stderr
+    assert json.loads(result.stdout)["n"] == 4 and "Hoyer" not in result.stdout
+    assert "wrote t.csv" in result.stderr and Path("t.csv").stat().st_size > 500 and not Path("f.png").exists()
 
 
 def test_ctrl_c_ends_it_with_one_line(tmp_path):
