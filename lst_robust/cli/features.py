@@ -12,7 +12,7 @@ import typer
 import lst_robust  # whose names are imported when they are used: --help does not wait for torch
 from lst_robust.benchmark import checked_corruptions
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, print_json
+from lst_robust.cli.console import RichObserver, print_json, print_note
 from lst_robust.cli.output import DASH, Output, console_beside
 from lst_robust.errors import UsageError
 from lst_robust.runtime.allocator import keep_memory_mapped
@@ -207,9 +207,12 @@ def _require_room(models: int, *, untrained: bool) -> None:
 
 def _write_means(statistics: FeatureStatistics, outputs: dict[str, Output]) -> None:
     if "--csv" in outputs:
-        outputs["--csv"].write(
-            statistics.table().to_csv(index=False, lineterminator="\n").encode(errors="backslashreplace")
-        )
+        from lst_robust.reporting.escaping import csv_cell
+
+        table = statistics.table()
+        texts = ["network", "model", "layer", "cell", "measure"]
+        table[texts] = table[texts].map(csv_cell)
+        outputs["--csv"].write(table.to_csv(index=False, lineterminator="\n").encode())
         outputs["--csv"].say_written()
 
 
@@ -227,14 +230,20 @@ def _draw(statistics: FeatureStatistics, outputs: dict[str, Output]) -> None:
     drawn = [option for option in outputs if option != "--csv"]
     if not drawn:
         return
+    from lst_robust.reporting.figures import features as figures
     from lst_robust.reporting.figures.export import as_bytes
-    from lst_robust.reporting.figures.features import columns_of, draw_columns, draw_layers, sparsity_panels
 
     for option in drawn:
-        figure = draw_columns(columns_of(statistics)) if option == "--out" else draw_layers(sparsity_panels(statistics))
+        if option == "--out":
+            networks = figures.columns_of(statistics)
+            figure, words = figures.draw_columns(networks), figures.describe_columns(networks)
+        else:
+            panels = figures.sparsity_panels(statistics)
+            figure, words = figures.draw_layers(panels), figures.describe_layers(panels)
         suffix: Any = Path(outputs[option].path).suffix.lower()[1:]
         outputs[option].write(as_bytes(figure, suffix))
         outputs[option].say_written()
+        print_note(f"in words, for those who cannot see it: {words}")
 
 
 features_command.__doc__ = HELP

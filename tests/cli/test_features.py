@@ -31,6 +31,9 @@ def test_people_get_a_table_and_files(run):
         assert word in result.stdout
     for file in ("f.png", "l.svg", "t.csv"):
         assert f"wrote {file}" in result.stderr and Path(file).stat().st_size > 500
+    words = [line for line in result.stderr.splitlines() if line.startswith("in words, for those who cannot see it: ")]
+    assert "lst18, layer " in words[0] and ", RMS " in words[0]
+    assert "Hoyer sparsity (scale-free), mean of the layers: lst18 0." in words[1] and len(words) == 2
     assert Image.open("f.png").size[0] == 2100
     rows = list(csv.DictReader(io.StringIO(Path("t.csv").read_text())))
     assert {row["network"] for row in rows} == {"lst18", "alexnet"}

@@ -192,8 +192,9 @@ def describe_layers(panels: Sequence[tuple[str, Sequence[LayerLine]]]) -> str:
             f"{plain(line.name)} {np.mean(line.clean):.3f}"
             + (f" clean and {np.mean(line.corrupted):.3f} corrupted" if line.corrupted else "")
             for line in lines
+            if line.clean
         ]
-        parts.append(f"{plain(label)}, mean of the layers: {', '.join(means)}")
+        parts.append(f"{plain(label)}, mean of the layers: {', '.join(means) or 'none'}")
     return f"Scores of each layer, a line a network. {'; '.join(parts)}."
 
 
