@@ -16,6 +16,7 @@ from lst_robust.cli.console import RichObserver, print_json, print_note
 from lst_robust.cli.output import DASH, Output, console_beside
 from lst_robust.errors import UsageError
 from lst_robust.runtime.allocator import keep_memory_mapped
+from lst_robust.runtime.interruption import STARTS_ANEW, check_interrupted
 
 if TYPE_CHECKING:
     from lst_robust.analysis.features import FeatureStatistics
@@ -35,6 +36,7 @@ A checkpoint is given for each model, in the same order; without any, earlier tr
 - `lst-robust features -m lst20 -m resnet20 -s cifar10-jpeg --data-dir cifar10-jpeg --untrained --csv features.csv`
 - `lst-robust features -m torchvision:resnet50 --set weights=DEFAULT -s imagenet-c-generated photo.jpg --step bn`
 """
+WHEN_INTERRUPTED = STARTS_ANEW
 NONE = "none"
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -166,6 +168,7 @@ def features_command(
             results_dir=results_dir,
             observer=observer,
         )
+    check_interrupted()
     _write_means(statistics, outputs)  # the numbers before the pictures: one that cannot be drawn loses none of them
     _show(statistics, outputs, json=json)
     _draw(statistics, outputs)
@@ -234,6 +237,7 @@ def _draw(statistics: FeatureStatistics, outputs: dict[str, Output]) -> None:
     from lst_robust.reporting.figures.export import as_bytes
 
     for option in drawn:
+        check_interrupted()
         if option == "--out":
             networks = figures.columns_of(statistics)
             figure, words = figures.draw_columns(networks), figures.describe_columns(networks)
