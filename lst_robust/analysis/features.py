@@ -7,8 +7,9 @@ trainings. The scores are measured by `lst_robust.features`; this module works w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,6 @@ import numpy as np
 from lst_robust.analysis.statistics import intervals, paired_intervals
 from lst_robust.arguments import choice
 from lst_robust.benchmark import CLEAN_CELL, Cell
-from lst_robust.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class NetworkFeatures:
-    """One network. seed: of its training; trained: False for the same structure with its initial weights."""
+    """One network. seed: of its training; trained: False for the same structure with its initial weights.
+
+    options: that it was built with; structure: SHA-256 of what it is built of, "" where that is not known. Networks of
+    one model that differ in these are different networks.
+    """
 
     label: str
     model: str
@@ -112,6 +116,8 @@ class NetworkFeatures:
     trained: bool
     layers: tuple[LayerScores, ...]
     picture: Picture | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    structure: str = ""
 
     def groups(self) -> dict[str, tuple[LayerScores, ...]]:
         """The layers together: all, and those whose maps have the same size, by a name for people."""
@@ -148,12 +154,19 @@ class FeatureStatistics:
     def over_seeds(self) -> FeatureStatistics:
         """Networks of one model that differ in the seed of their training only, as one: the mean of an image's scores.
 
-        A model is then called by its name, without a seed. What was not trained stays apart from what was.
+        They have the same options, structure and layers, and seeds that are known and differ. Where a seed is not
+        known, or there twice, nothing says that the networks are trainings of one recipe, and they stay apart. What
+        was not trained stays apart from what was. A model is then called by its name, without a seed; where several of
+        them have that name, each by the labels of the networks in it.
         """
-        alike: dict[tuple[str, bool], list[NetworkFeatures]] = {}
+        alike: dict[tuple[object, ...], list[NetworkFeatures]] = {}
         for network in self.networks:
-            alike.setdefault((network.model, network.trained), []).append(network)
-        return replace(self, networks=tuple(_mean_network(networks) for networks in alike.values()))
+            alike.setdefault(_all_but_seed(network), []).append(network)
+        parts = [part for networks in alike.values() for part in _trainings(networks)]
+        names = Counter((part[0].model, part[0].trained) for part in parts)
+        alone = [names[part[0].model, part[0].trained] == 1 for part in parts]
+        networks = [_mean_network(part, by_name=one) for part, one in zip(parts, alone, strict=True)]
+        return replace(self, networks=tuple(networks))
 
     def table(self, *, layers: bool = True) -> pd.DataFrame:
         """Means over images with 95 % intervals: a row a network, group of layers or layer, cell and measure.
@@ -260,11 +273,27 @@ def _ends(scores: np.ndarray, of: Any) -> list[tuple[float, float]]:
     return [(float(low), float(high)) for low, high in of(scores)]
 
 
-def _mean_network(networks: Sequence[NetworkFeatures]) -> NetworkFeatures:
+def _all_but_seed(network: NetworkFeatures) -> tuple[object, ...]:
+    """What networks have in common that can be taken as one."""
+    layers = tuple((one.name, one.channels, one.height, one.width, one.bands) for one in network.layers)
+    options = tuple(sorted((key, repr(value)) for key, value in network.options.items()))
+    return network.model, network.trained, options, network.structure, layers
+
+
+def _trainings(networks: list[NetworkFeatures]) -> list[list[NetworkFeatures]]:
+    """Networks that are alike but for their seeds: together where the seeds are known and differ, else each alone."""
+    known = [one for one in networks if one.seed is not None]
+    if len({one.seed for one in known}) < len(known):
+        return [[one] for one in networks]
+    return [*([known] if known else []), *([one] for one in networks if one.seed is None)]
+
+
+def _mean_network(networks: Sequence[NetworkFeatures], *, by_name: bool) -> NetworkFeatures:
+    """by_name: whether the model's name tells it from the others."""
     first = networks[0]
     label = first.model + ("" if first.trained else " untrained")
-    if any(len(one.layers) != len(first.layers) for one in networks):
-        raise UsageError(f"networks called {first.model} have other layers each: they cannot be taken as one")
+    if not by_name:
+        label = " + ".join(one.label for one in networks)
     layers = tuple(
         replace(
             layer,

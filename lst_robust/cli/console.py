@@ -54,9 +54,12 @@ out = PipeConsole(emoji=False)  # a name may have :colons:
 err = PipeConsole(emoji=False, stderr=True)
 
 
-def guarded(command: Callable[P, R]) -> Callable[P, R]:
+def guarded(command: Callable[P, R], when_interrupted: str | None = None) -> Callable[P, R]:
     """A command whose expected errors become one red line and their exit code, and which Ctrl-C and SIGTERM end with
-    one line, 130 and 143."""
+    one line, 130 and 143.
+
+    when_interrupted: what that line says of the work, where it is not that the same command goes on.
+    """
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -64,9 +67,11 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         # PIL's, of images that are refused by name and with one line, and of some that are decoded all the same.
         warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit|Palette images with")
         try:
-            with Interruption(), lines_on_stderr():
+            with Interruption(when_interrupted), lines_on_stderr():
                 check_interrupted()  # it may have come while modules were imported
-                return command(*args, **kwargs)
+                result = command(*args, **kwargs)
+                Interruption.work_is_done()
+                return result
         except LstRobustError as error:
             print_error(*str(error).splitlines())
             raise typer.Exit(error.exit_code) from error

@@ -12,10 +12,11 @@ import typer
 import lst_robust  # whose names are imported when they are used: --help does not wait for torch
 from lst_robust.benchmark import checked_corruptions
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, print_json
+from lst_robust.cli.console import RichObserver, print_json, print_note
 from lst_robust.cli.output import DASH, Output, console_beside
 from lst_robust.errors import UsageError
 from lst_robust.runtime.allocator import keep_memory_mapped
+from lst_robust.runtime.interruption import STARTS_ANEW, check_interrupted
 
 if TYPE_CHECKING:
     from lst_robust.analysis.features import FeatureStatistics
@@ -35,6 +36,7 @@ A checkpoint is given for each model, in the same order; without any, earlier tr
 - `lst-robust features -m lst20 -m resnet20 -s cifar10-jpeg --data-dir cifar10-jpeg --untrained --csv features.csv`
 - `lst-robust features -m torchvision:resnet50 --set weights=DEFAULT -s imagenet-c-generated photo.jpg --step bn`
 """
+WHEN_INTERRUPTED = STARTS_ANEW
 NONE = "none"
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -90,7 +92,12 @@ Untrained = Annotated[
 Threshold = Annotated[float, typer.Option("--threshold", help="Of the share of values with smaller amplitudes.")]
 OutFile = Annotated[
     str | None,
-    typer.Option("--out", "-o", metavar="FILE", help="Draw the paper's Figure 2 into a .png, .pdf or .svg file."),
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Draw the paper's Figure 2, of up to 6 networks, into a .png, .pdf or .svg file.",
+    ),
 ]
 ByLayer = Annotated[
     str | None,
@@ -133,6 +140,8 @@ def features_command(
     json: opt.Json = False,
 ) -> None:
     outputs = _outputs({"--out": out_file, "--by-layer": by_layer, "--csv": csv}, json=json)
+    if "--out" in outputs:
+        _require_room(len(model), untrained=untrained)
     keep_memory_mapped()
     with RichObserver() as observer, redirect_stdout(sys.stderr):  # what a network's own code prints is no result
         statistics = lst_robust.feature_statistics(
@@ -159,8 +168,10 @@ def features_command(
             results_dir=results_dir,
             observer=observer,
         )
-    _write(statistics, outputs)
+    check_interrupted()
+    _write_means(statistics, outputs)  # the numbers before the pictures: one that cannot be drawn loses none of them
     _show(statistics, outputs, json=json)
+    _draw(statistics, outputs)
 
 
 def _outputs(files: dict[str, str | None], *, json: bool) -> dict[str, Output]:
@@ -187,25 +198,25 @@ def _corruptions(text: str | None) -> tuple[str, ...] | None:
     return None if names is None else checked_corruptions("corruptions", names)
 
 
-def _write(statistics: FeatureStatistics, outputs: dict[str, Output]) -> None:
-    if "--csv" in outputs:
-        outputs["--csv"].write(
-            statistics.table().to_csv(index=False, lineterminator="\n").encode(errors="backslashreplace")
-        )
-    drawn = [option for option in outputs if option != "--csv"]
-    if drawn:
-        from lst_robust.reporting.figures.export import as_bytes
-        from lst_robust.reporting.figures.features import columns_of, draw_columns, draw_layers, sparsity_panels
+def _require_room(models: int, *, untrained: bool) -> None:
+    """UsageError, before the work, for more networks than --out can draw side by side."""
+    from lst_robust.reporting.figures.features import MOST_PICTURES
 
-        for option in drawn:
-            if option == "--out":
-                figure = draw_columns(columns_of(statistics))
-            else:
-                figure = draw_layers(sparsity_panels(statistics))
-            suffix: Any = Path(outputs[option].path).suffix.lower()[1:]
-            outputs[option].write(as_bytes(figure, suffix))
-    for output in outputs.values():
-        output.say_written()
+    count, most = models * (2 if untrained else 1), MOST_PICTURES["page"]
+    if count > most:
+        twice = f" ({models} models, each also untrained)" if untrained else ""
+        raise UsageError(f"--out has room for {most} networks, not for {count}{twice}: name fewer, or leave out --out")
+
+
+def _write_means(statistics: FeatureStatistics, outputs: dict[str, Output]) -> None:
+    if "--csv" in outputs:
+        from lst_robust.reporting.escaping import csv_cell
+
+        table = statistics.table()
+        texts = ["network", "model", "layer", "cell", "measure"]
+        table[texts] = table[texts].map(csv_cell)
+        outputs["--csv"].write(table.to_csv(index=False, lineterminator="\n").encode())
+        outputs["--csv"].say_written()
 
 
 def _show(statistics: FeatureStatistics, outputs: dict[str, Output], *, json: bool) -> None:
@@ -216,6 +227,27 @@ def _show(statistics: FeatureStatistics, outputs: dict[str, Output], *, json: bo
 
     beside = next((one for one in outputs.values() if one.is_stdout), None)
     console_beside(beside).print(features_view(statistics))
+
+
+def _draw(statistics: FeatureStatistics, outputs: dict[str, Output]) -> None:
+    drawn = [option for option in outputs if option != "--csv"]
+    if not drawn:
+        return
+    from lst_robust.reporting.figures import features as figures
+    from lst_robust.reporting.figures.export import as_bytes
+
+    for option in drawn:
+        check_interrupted()
+        if option == "--out":
+            networks = figures.columns_of(statistics)
+            figure, words = figures.draw_columns(networks), figures.describe_columns(networks)
+        else:
+            panels = figures.sparsity_panels(statistics)
+            figure, words = figures.draw_layers(panels), figures.describe_layers(panels)
+        suffix: Any = Path(outputs[option].path).suffix.lower()[1:]
+        outputs[option].write(as_bytes(figure, suffix))
+        outputs[option].say_written()
+        print_note(f"in words, for those who cannot see it: {words}")
 
 
 features_command.__doc__ = HELP

@@ -69,12 +69,13 @@ class LazyGroup(TyperGroup):
 
 
 def loaded(name: str) -> Any:
-    """The command of that name, from its module: a function `<name>_command`, or a Typer `app` with commands."""
+    """The command of that name, from its module: a function `<name>_command`, or a Typer `app` with commands. A module
+    may say as WHEN_INTERRUPTED what the line after Ctrl-C says of the work, see `guarded`."""
     module = import_module(f"lst_robust.cli.{name}")
     if hasattr(module, "app"):
         return typer.main.get_command(module.app)
     single = typer.Typer(**SETTINGS)
-    single.command(name)(guarded(getattr(module, f"{name}_command")))
+    single.command(name)(guarded(getattr(module, f"{name}_command"), getattr(module, "WHEN_INTERRUPTED", None)))
     return typer.main.get_command(single)
 
 

@@ -15,6 +15,7 @@ from lst_robust.cli.console import RichObserver, print_line, print_note
 from lst_robust.cli.output import DASH, Output
 from lst_robust.errors import UsageError
 from lst_robust.reporting.figure_names import FORMATS, FigureFormat, FigureName, Width
+from lst_robust.runtime.interruption import STARTS_ANEW
 
 HELP = """Make a page of all measured networks: leaderboard, figures, and a page for each network.
 
@@ -29,6 +30,7 @@ With `--figure` one figure is written as a file for a paper, in place of the pag
 - `lst-robust report --suite digits-c --figure curves --out curves.pdf`
 - `lst-robust report --suite digits-c --figure scatter --width page --format svg --out scatter.svg`
 """
+WHEN_INTERRUPTED = STARTS_ANEW
 
 
 def report_command(

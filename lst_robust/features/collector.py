@@ -91,7 +91,16 @@ class Collector:
             )
             for name, (channels, height, width) in self._shapes.items()
         )
-        return NetworkFeatures(subject.label, subject.model, subject.seed, subject.trained, layers, self._picture)
+        return NetworkFeatures(
+            label=subject.label,
+            model=subject.model,
+            seed=subject.seed,
+            trained=subject.trained,
+            layers=layers,
+            picture=self._picture,
+            options=subject.options,
+            structure=subject.structure,
+        )
 
     def _bands(self, layer: Layer) -> int:
         """What a T_s takes has no bands yet."""

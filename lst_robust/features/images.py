@@ -13,16 +13,16 @@ from lst_robust.errors import DataError
 from lst_robust.evaluation.cell_images import CellImages, GeneratedImages, JpegImages, open_cell_images, scaled_squares
 from lst_robust.evaluation.own_geometry import own_geometry
 from lst_robust.evaluation.request import EvalRequest
-from lst_robust.models import model_info
-from lst_robust.models.checkpoint import read_metadata
+from lst_robust.features.classes import classes_of
 from lst_robust.models.preprocess import Load
 
 
 def open_images(request: EvalRequest, files: Sequence[Path] | None) -> CellImages:
     """The clean and corrupted images of a network: the suite's, or these files, resized and cropped as the suite's are.
 
-    A file has no label. Its classes are those of the network, so that any network takes it. Corruptions of a file are
-    made here, also where the suite takes official ones. Raises DataError for a file that is not there.
+    A file has no label. Its classes are those of the network, whose number its checkpoint, its library or its weights
+    say (see `classes_of`). Corruptions of a file are made here, also where the suite takes official ones. Raises
+    DataError for a file that is not there.
     """
     own = own_geometry(request)
     if files is None:
@@ -33,7 +33,8 @@ def open_images(request: EvalRequest, files: Sequence[Path] | None) -> CellImage
     suite = request.suite
     images = [(str(file), name, 0) for file, name in zip(files, _names(files), strict=True)]
     resize = getattr(suite.dataset, "resize", None)
-    source = FileSource("files", Path(), images, _classes(request), suite.image_size, resize)
+    classes = classes_of(request, suite.image_size if own is None else own.size)
+    source = FileSource("files", Path(), images, classes, suite.image_size, resize)
     source.place, source.advice = "the files", "Give images that can be read"
     if own is not None and not suite.keeps_squares:
         source = source.with_geometry(own)  # type: ignore[assignment]
@@ -58,17 +59,3 @@ def _names(files: Sequence[Path]) -> list[str]:
     """The ids of files, which decide the noise: their names, or their paths where two have the same name."""
     names = [readable_name(file.name) for file in files]
     return names if len(set(names)) == len(names) else [readable_name(str(file)) for file in files]
-
-
-def _classes(request: EvalRequest) -> tuple[str, ...]:
-    """Classes that the network of a request has outputs for."""
-    if request.checkpoint is not None:
-        metadata = read_metadata(request.checkpoint)
-        if classes := metadata.get("classes"):
-            return tuple(classes)
-        if count := metadata.get("num_classes"):
-            return tuple(map(str, range(count)))
-    if isinstance(request.model, str):
-        return tuple(map(str, range(model_info(request.model).num_classes)))
-    outputs = getattr(getattr(request.model, "config", None), "num_classes", 1)
-    return tuple(map(str, range(outputs)))

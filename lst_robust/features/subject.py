@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,8 @@ CALIBRATION_IMAGES, CALIBRATION_BATCH = 512, 64
 
 @dataclass(frozen=True)
 class Subject:
-    """A network to look at. seed: of its training, where that is known; sha256: of its weights."""
+    """A network to look at. seed: of its training, where that is known; sha256: of its weights; options, structure: see
+    `NetworkFeatures`."""
 
     label: str
     model: str
@@ -37,6 +38,8 @@ class Subject:
     preprocess: Preprocess
     layers: tuple[Layer, ...]
     images: CellImages
+    options: Mapping[str, object]
+    structure: str
 
     def on(self, images: CellImages) -> Subject:
         """The same network with other images."""
@@ -56,6 +59,8 @@ def subject_of(request: EvalRequest, images: CellImages, words: Sequence[str] | 
             "tensors that it keeps"
         ) from error
     pixels = found.pixels or request.suite.pixels
+    config = getattr(network, "config", None)  # of another's network it may be anything
+    built = config.options if isinstance(config, ModelConfig) else {}
     return Subject(
         label=name,
         model=name,
@@ -66,6 +71,8 @@ def subject_of(request: EvalRequest, images: CellImages, words: Sequence[str] | 
         preprocess=Preprocess(pixels.mean, pixels.std, request.device),
         layers=tuple(chosen_layers(spatial_layers(network, name), words, name)),
         images=images,
+        options={**built, **found.identity.options},
+        structure=found.identity.structure or "",
     )
 
 

@@ -23,6 +23,8 @@ from lst_robust.runtime.rank import is_leader
 GRACE = 3.0  # seconds for the work to come to its next step; schedulers and torchrun kill after ten to thirty
 AGAIN = 1.0  # seconds before a further signal counts: `timeout` and schedulers send the same to process and group
 DEFAULTS: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+GOES_ON = "what was finished is kept, the same command goes on from there"
+STARTS_ANEW = "the same command starts anew"
 SHOW_CURSOR = b"\x1b[?25h\n"  # which a bar has hidden
 
 
@@ -43,6 +45,7 @@ class Interruption:
 
     Where the process is ours (`owns_process`), a thread ends it GRACE seconds later, or at once when a further signal
     comes; and so does leaving this, when a signal has come. Where it is not, a further signal raises KeyboardInterrupt.
+    A signal that comes so late that all work is done (`work_is_done`) changes nothing.
 
     A signal that is ignored or has another handler stays as it is, as within another of these, and in other threads
     than the main one all do.
@@ -50,14 +53,22 @@ class Interruption:
 
     owns_process: ClassVar[bool] = False  # it ends with the command; not where a program or a test calls the command
     signum: ClassVar[int | None] = None
+    advice: ClassVar[str] = GOES_ON
     _said: ClassVar[bool] = False
+    _done: ClassVar[bool] = False
     _active: ClassVar[Interruption | None] = None
+
+    def __init__(self, advice: str | None = None) -> None:
+        """advice: what the command says of its work when it is ended; default: as an outer one, else GOES_ON."""
+        self._advice = advice
 
     def __enter__(self) -> None:
         if Interruption._active is None:
-            Interruption.signum, Interruption._said = None, False
+            Interruption.signum, Interruption._said, Interruption._done = None, False, False
+            Interruption.advice = GOES_ON
         self._ours: list[signal.Signals] = []
         if threading.current_thread() is threading.main_thread():
+            Interruption.advice = self._advice or Interruption.advice
             self._ours = [signum for signum, default in DEFAULTS.items() if signal.getsignal(signum) == default]
         if not self._ours:
             return
@@ -87,7 +98,15 @@ class Interruption:
         Interruption._active = None
 
     @staticmethod
+    def work_is_done() -> None:
+        """To be called when a command has written and said everything: a signal has then come too late to end it."""
+        if threading.current_thread() is threading.main_thread():
+            Interruption._done, Interruption.signum = True, None
+
+    @staticmethod
     def _note(signum: int, frame: FrameType | None) -> None:
+        if Interruption._done:
+            return
         if Interruption.signum is None:
             Interruption.signum = signum
         elif not Interruption.owns_process:  # else the watcher decides, and the work ends undisturbed
@@ -105,7 +124,7 @@ class Interruption:
             return None
         Interruption._said = True
         cause = "ended by SIGTERM" if (signum or Interruption.signum) == signal.SIGTERM else "interrupted"
-        return f"{cause}; what was finished is kept, the same command goes on from there"
+        return f"{cause}; {Interruption.advice}"
 
 
 class _Watcher:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -89,11 +91,40 @@ def test_trainings_together(statistics) -> None:
     assert together.network("x").layers[0].scores[CLEAN_CELL]["hoyer"] == pytest.approx([0.25, 0.2, 0.3])
 
 
-def test_trainings_with_other_layers_are_not_taken_together(statistics) -> None:
-    short = NetworkFeatures("x@seed2", "x", 2, True, statistics.networks[0].layers[:1])
-    odd = FeatureStatistics("s", "output", 0.1, ("i", "j", "k"), statistics.cells, (statistics.networks[0], short))
-    with pytest.raises(UsageError, match="networks called x have other layers each"):
-        odd.over_seeds()
+def folded(*networks: NetworkFeatures) -> list[tuple[str, int | None]]:
+    found = FeatureStatistics("s", "output", 0.1, ("i", "j", "k"), (CLEAN_CELL, FOG, SNOW), networks).over_seeds()
+    return [(one.label, one.seed) for one in found.networks]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"options": {"threshold": 0.1}}, {"structure": "abc"}, {"layers": network("x", 0).layers[:1]}],
+    ids=["options", "structure", "layers"],
+)
+def test_trainings_of_other_networks_under_the_same_name_stay_apart(other) -> None:
+    networks = [network("x", 0), network("x", 1), replace(network("x", 2), **other), replace(network("x", 3), **other)]
+    assert folded(*networks) == [("x@seed0 + x@seed1", None), ("x@seed2 + x@seed3", None)]
+    assert folded(networks[0], networks[2], network("y", 0)) == [("x@seed0", 0), ("x@seed2", 2), ("y", 0)]
+
+
+def test_networks_whose_seeds_are_not_known_or_equal_are_not_taken_together() -> None:
+    """Two networks of the class Net are not trainings of one recipe."""
+    nets = [replace(network("Net", 0), label=f"Net@{digits}", seed=None) for digits in ("aaaaaa", "bbbbbb")]
+    assert folded(*nets) == [("Net@aaaaaa", None), ("Net@bbbbbb", None)]
+    assert folded(nets[0], network("Net", 0), network("Net", 1)) == [
+        ("Net@seed0 + Net@seed1", None), ("Net@aaaaaa", None),
+    ]  # fmt: skip
+    twice = [replace(network("x", seed), label=label) for seed, label in ((0, "x@a"), (0, "x@b"), (1, "x@c"))]
+    assert folded(*twice) == [("x@a", 0), ("x@b", 0), ("x@c", 1)]
+
+
+def test_labels_of_taken_together_networks_find_their_rows() -> None:
+    networks = (network("x", 0), network("x", 1, 0.3), replace(network("x", 2, 0.6), structure="abc"))
+    found = FeatureStatistics("s", "output", 0.1, ("i", "j", "k"), (CLEAN_CELL, FOG, SNOW), networks).over_seeds()
+    assert found.network("x@seed0 + x@seed1").layers[0].scores[CLEAN_CELL]["hoyer"][0] == pytest.approx(0.25)
+    difference = found.difference("x@seed2", "x@seed0 + x@seed1")
+    row = value(difference, layer=ALL_LAYERS, cell="clean", measure="hoyer")
+    assert row["difference"] == pytest.approx(0.15)
 
 
 def test_one_corrupted_cell_has_no_mean_of_its_own(statistics) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import signal
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lst_robust.errors import UsageError
 from tests.fixtures.commands import PUBLISHED, command, parsed
 
 ALEXNET = ("-m", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
@@ -29,6 +31,9 @@ def test_people_get_a_table_and_files(run):
         assert word in result.stdout
     for file in ("f.png", "l.svg", "t.csv"):
         assert f"wrote {file}" in result.stderr and Path(file).stat().st_size > 500
+    words = [line for line in result.stderr.splitlines() if line.startswith("in words, for those who cannot see it: ")]
+    assert "lst18, layer " in words[0] and ", RMS " in words[0]
+    assert "Hoyer sparsity (scale-free), mean of the layers: lst18 0." in words[1] and len(words) == 2
     assert Image.open("f.png").size[0] == 2100
     rows = list(csv.DictReader(io.StringIO(Path("t.csv").read_text())))
     assert {row["network"] for row in rows} == {"lst18", "alexnet"}
@@ -108,6 +113,34 @@ def test_without_matplotlib_a_figure_is_refused_before_the_work(run, monkeypatch
     assert result.exit_code == 2 and "pip install 'lst-robust[report]'" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (7 * ALEXNET, "--out has room for 6 networks, not for 7: name fewer"),
+        ((*(4 * ALEXNET), "--untrained"), "--out has room for 6 networks, not for 8 (4 models, each also untrained)"),
+    ],
+    ids=["models", "untrained"],
+)
+def test_too_many_networks_for_a_picture_are_refused_before_the_work(run, monkeypatch, arguments, words):
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    monkeypatch.setattr("lst_robust.feature_statistics", lambda *_, **__: pytest.fail("the work has begun"))
+    result = run("features", *arguments, *QUICK, "--out", "f.png", "--json")
+    assert result.exit_code == 2 and result.stdout == "" and words in result.stderr
+
+
+def test_a_picture_that_cannot_be_drawn_loses_no_numbers(run, monkeypatch):
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+
+    def refuse(*_, **__):
+        raise UsageError("no such picture")
+
+    monkeypatch.setattr("lst_robust.reporting.figures.features.draw_columns", refuse)
+    result = run("features", *ALEXNET, *QUICK, "--out", "f.png", "--csv", "t.csv", "--json")
+    assert result.exit_code == 2 and "error: no such picture" in result.stderr
+    assert json.loads(result.stdout)["n"] == 4 and "Hoyer" not in result.stdout
+    assert "wrote t.csv" in result.stderr and Path("t.csv").stat().st_size > 500 and not Path("f.png").exists()
+
+
 def test_ctrl_c_ends_it_with_one_line(tmp_path):
     process = command("features", *BOTH, "--images", "500", folder=tmp_path)
     lines = []
@@ -119,4 +152,5 @@ def test_ctrl_c_ends_it_with_one_line(tmp_path):
     time.sleep(0.5)
     os.kill(process.pid, signal.SIGINT)
     _, rest = process.communicate(timeout=60)
-    assert process.returncode == 130 and "error: interrupted" in rest and "Traceback" not in rest
+    assert process.returncode == 130 and rest.endswith("error: interrupted; the same command starts anew\n")
+    assert "Traceback" not in rest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import functools
 import io
 import re
@@ -13,15 +14,18 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
+from lst_robust.analysis.features import FeatureStatistics
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import one_line
 from lst_robust.records.store import Store
 from lst_robust.reporting.escaping import FORMULA
 from tests.analysis.simulated import measured, stored
+from tests.analysis.test_features import FOG, SNOW, network
 from tests.fixtures.commands import parsed
 from tests.reporting.hostile import HOSTILE
 
 CELLS = (CLEAN_CELL, *(Cell("fog", severity) for severity in (1, 2, 3, 4, 5)))
+FEATURE_CELLS = (CLEAN_CELL, FOG, SNOW)
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]")  # all but the line breaks of the output itself
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 FEW = tuple(name for name in HOSTILE if re.match(r"[<=\[\x1b:%|]|two|\$|many", name))
@@ -162,3 +166,62 @@ def test_compare_and_show_print_the_name_as_text(results, name, folder):
 
 def test_json_holds_the_names_as_they_are(results):
     assert {row["model"] for row in parsed(results("table", "--json"))} == set(HOSTILE)
+
+
+LAYERS = """
+from torch import nn
+
+def build(num_classes, image_size):
+    network = nn.Sequential()
+    network.add_module("=SUM(A1)", nn.Conv2d(3, 8, 3, stride=2))
+    network.add_module("[red]\x1b[31m", nn.Conv2d(8, 8, 3, stride=2))
+    network.add_module("pool", nn.AdaptiveAvgPool2d(1))
+    network.add_module("flat", nn.Flatten())
+    network.add_module("fc", nn.Linear(8, num_classes))
+    return network
+"""
+
+
+@pytest.fixture
+def features(run, tiny, tmp_path):
+    """`features` of a network whose file and layers have such names, trained as the suite says."""
+    (tmp_path / "=net.py").write_text(LAYERS)
+    asked = ("-s", str(tiny), "--train", "--images", "4", "--corruptions", "none", "--csv", "t.csv")
+    return functools.partial(run, "features", "-m", "=net.py:build", *asked)
+
+
+def test_features_of_a_network_of_such_names(features, tmp_path):
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    text = shown_by(features("--out", "f.svg", "--by-layer", "l.svg", "--layer", "*", COLUMNS="200"))
+    assert "=net.py:build" in text
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "t.csv").read_text())))
+    assert not any(value.startswith(FORMULA) for row in rows for value in row.values() if not number(value))
+    assert {(row["network"], row["model"]) for row in rows} == {("'=net.py:build", "'=net.py:build")}
+    assert {one_line("[red]\x1b[31m")} < {row["layer"] for row in rows}
+    for file in ("f.svg", "l.svg"):
+        ElementTree.parse(tmp_path / file)
+
+
+def number(text: str) -> bool:
+    return re.fullmatch(r"-?\d[\d.e-]*", text) is not None
+
+
+def test_features_writes_each_name_as_text(run, monkeypatch, tmp_path):
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    one = network("x", 0)
+    networks = []
+    for name in HOSTILE:
+        layers = tuple(dataclasses.replace(layer, name=name + layer.name) for layer in one.layers)
+        networks.append(dataclasses.replace(one, label=name, model=name, layers=layers))
+    found = FeatureStatistics("digits-c", "output", 0.1, ("i", "j", "k"), FEATURE_CELLS, tuple(networks))
+    monkeypatch.setattr("lst_robust.feature_statistics", lambda *_, **__: found)
+    asked = ("features", "-m", "lst18", "--csv", "t.csv")
+    text = squeezed(shown_by(run(*asked, "--by-layer", "l.svg", COLUMNS="2000")))
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "t.csv").read_text())))
+    for name in HOSTILE:
+        assert squeezed(one_line(name)) in text, name
+        written = ("'" if name.startswith(FORMULA) else "") + one_line(name)
+        own = [row for row in rows if row["network"] == written]
+        assert {row["model"] for row in own} == {written} and {written + "a", written + "b"} < {r["layer"] for r in own}
+    ElementTree.parse(tmp_path / "l.svg")
+    assert {row["network"] for row in parsed(run(*asked, "--json"))["rows"]} == set(HOSTILE)

@@ -21,6 +21,7 @@ from tests.faults.conftest import refused
 from tests.faults.tally import Snapshot, lost
 from tests.fixtures.commands import parsed
 from tests.fixtures.processes import (
+    ALEXNET,
     CORRUPT,
     EVAL,
     KEPT,
@@ -211,6 +212,41 @@ def test_ctrl_c_in_a_destructor_which_drops_errors_stops_the_work_at_its_next_st
     assert len(finished) == 8, "clean, contrast, and pixelate at severities 1 and 2"
     assert parsed(run(*EVAL, "stopped")) == whole
     assert not lost(finished)
+
+
+ANEW = {
+    "features": (("features", *ALEXNET, "--images", "4", "--csv", "t.csv", "--json"), "lst_robust.feature_statistics"),
+    "report": (("report", "-s", "tiny.yaml", "--out", "page"), "lst_robust.report.write_report"),
+}
+
+
+@pytest.mark.parametrize("signum", SIGNALS, ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("name", ANEW)
+def test_a_command_that_starts_anew_says_so(run, tiny, monkeypatch, name, signum):
+    asked, work = ANEW[name]
+
+    def ended_in_its_work(*_, **__):
+        os.kill(os.getpid(), signum)
+        interruption.check_interrupted()
+
+    monkeypatch.setattr(work, ended_in_its_work)
+    code, said = SIGNALS[signum]
+    assert ended(own_process(monkeypatch, 600, *asked)) == code
+    assert Path("stderr").read_text() == f"error: {said}; the same command starts anew\n"
+    assert not Path("t.csv").exists()
+
+
+@pytest.mark.parametrize("signum", SIGNALS, ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("name", ANEW)
+def test_a_signal_after_the_last_step_comes_too_late(run, tiny, monkeypatch, name, signum):
+    asked, _ = ANEW[name]
+    if name == "report":
+        monkeypatch.setattr("lst_robust.report.write_report", lambda *_, **__: Path("page/index.html"))
+    last = "lst_robust.cli.features._draw" if name == "features" else "lst_robust.cli.report.print_note"
+    monkeypatch.setattr(last, lambda *_: os.kill(os.getpid(), signum))
+    assert ended(own_process(monkeypatch, 600, *asked)) == 0, Path("stderr").read_text()
+    assert "error" not in Path("stderr").read_text()
+    assert name == "report" or Path("t.csv").stat().st_size > 500
 
 
 WHILE_IT_IMPORTS = """

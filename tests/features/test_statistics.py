@@ -118,6 +118,22 @@ def test_trainings_of_one_network_are_told_apart_and_taken_together(checkpoints,
     assert not np.allclose(scores[0], scores[1]) and not np.allclose(scores[2], scores[3])
 
 
+def test_networks_of_one_class_or_with_other_options_are_not_taken_together(suite, tmp_path) -> None:
+    with torch.random.fork_rng(devices=[]):
+        first, second = Small(), Small(scale=2.0)
+    found = feature_statistics([first, second], suite, limit=4, corruptions=[])
+    assert [one.label for one in found.over_seeds().networks] == [one.label for one in found.networks]
+    paths = [
+        save_checkpoint(
+            create_model("lst20", 10, image_size=32, **options), tmp_path / f"{seed}.safetensors", train_seed=seed
+        )
+        for seed, options in enumerate(({}, {}, {"init": "random"}, {"tau": 0.01}))
+    ]
+    found = feature_statistics(["lst20"] * 4, suite, checkpoints=paths, limit=4, layers=["1"], corruptions=[])
+    labels = [one.label for one in found.over_seeds().networks]
+    assert labels == ["lst20@seed0 + lst20@seed1", "lst20@seed2", "lst20@seed3"]
+
+
 def test_untrained_networks_have_outputs_of_the_scale_of_a_first_step(checkpoints, suite) -> None:
     """Behind each BN the mean square is about 1, because its statistics are those of the images."""
     found = feature_statistics(

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from lst_robust.runtime.interruption import Interruption, check_interrupted, interrupted
+from lst_robust.runtime.interruption import STARTS_ANEW, Interruption, check_interrupted, interrupted
 
 
 def test_the_first_signal_is_only_noted_and_the_work_looks_at_it():
@@ -60,6 +60,41 @@ def test_the_line_is_said_once():
         said = Interruption.line()
         assert said == "ended by SIGTERM; what was finished is kept, the same command goes on from there"
         assert Interruption.line() is None
+
+
+def test_a_command_says_what_is_true_of_its_own_work():
+    with Interruption():
+        with Interruption(STARTS_ANEW):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert Interruption.line() == "interrupted; the same command starts anew"
+    with Interruption(), Interruption():
+        os.kill(os.getpid(), signal.SIGINT)
+        assert Interruption.line().endswith("the same command goes on from there")
+
+
+def test_a_signal_after_the_work_is_too_late():
+    with Interruption():
+        os.kill(os.getpid(), signal.SIGINT)
+        Interruption.work_is_done()
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        check_interrupted()
+    with pytest.raises(KeyboardInterrupt), Interruption():  # the next command can be ended
+        os.kill(os.getpid(), signal.SIGINT)
+        check_interrupted()
+
+
+def test_a_command_in_another_thread_decides_nothing_for_this_one():
+    def work() -> None:
+        with Interruption(STARTS_ANEW):
+            Interruption.work_is_done()
+
+    with Interruption():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupted() and Interruption.line().endswith("the same command goes on from there")
 
 
 def test_the_inner_of_two_changes_nothing():

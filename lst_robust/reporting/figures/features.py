@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -169,7 +169,9 @@ def draw_layers(panels: Sequence[tuple[str, Sequence[LayerLine]]], *, width: Wid
     handles = [Line2D([], [], color=one.colour, marker=one.marker, markersize=3) for one in look.values()]
     texts = short_names(names, NAME_LENGTH[width])
     if any(line.corrupted for line in lines):
-        handles.append(Line2D([], [], color=FAINT, linewidth=0.9, linestyle=(0, (3, 1.5))))
+        hollow: dict[str, Any] = {"marker": "o", "markersize": 3, "markerfacecolor": "none"}
+        single = hollow if all(len(line.clean) == 1 for line in lines) else {}
+        handles.append(Line2D([], [], color=FAINT, linewidth=0.9, linestyle=(0, (3, 1.5)), **single))
         texts.append("corrupted")
     rows = math.ceil(len(texts) / (6 if width == "page" else 3))
     figure.legend(handles, texts, loc="outside upper left", ncols=math.ceil(len(texts) / rows))
@@ -192,8 +194,9 @@ def describe_layers(panels: Sequence[tuple[str, Sequence[LayerLine]]]) -> str:
             f"{plain(line.name)} {np.mean(line.clean):.3f}"
             + (f" clean and {np.mean(line.corrupted):.3f} corrupted" if line.corrupted else "")
             for line in lines
+            if line.clean
         ]
-        parts.append(f"{plain(label)}, mean of the layers: {', '.join(means)}")
+        parts.append(f"{plain(label)}, mean of the layers: {', '.join(means) or 'none'}")
     return f"Scores of each layer, a line a network. {'; '.join(parts)}."
 
 
@@ -204,7 +207,8 @@ def _draw_line(axes: Axes, line: LayerLine, look: Look) -> None:
     if line.low and len(present((*line.low, *line.high))) == len((*line.low, *line.high)):
         axes.fill_between(numbers, array(line.low), array(line.high), color=look.colour, alpha=BAND, linewidth=0)
     if line.corrupted:
-        axes.plot(numbers, line.corrupted, color=look.colour, linewidth=0.9, linestyle=(0, (3, 1.5)))
+        alone: dict[str, Any] = {"marker": look.marker, "markerfacecolor": "none"} if len(numbers) == 1 else {}
+        axes.plot(numbers, line.corrupted, color=look.colour, linewidth=0.9, linestyle=(0, (3, 1.5)), **alone)
 
 
 def _require(networks: Sequence[Columns], most: int) -> None:

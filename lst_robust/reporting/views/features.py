@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from lst_robust.analysis.features import ALL_LAYERS, CORRUPTED, FeatureStatistics, measure_named
 from lst_robust.benchmark import CLEAN
+from lst_robust.reporting.escaping import plain, terminal
 from lst_robust.reporting.views.layout import plain_table
 
 STEP_WORDS = {
@@ -31,13 +31,13 @@ def features_view(statistics: FeatureStatistics) -> Group:
         f"{SCALED} depends on the layers' scale, which means nothing where a BN follows",
     ]
     if len(statistics.cells) > 2:
-        lines.append(f"corrupted: mean of {corrupted}")
+        lines.append(f"corrupted: mean of {plain(corrupted)}")
     counts = [len(network.layers) for network in statistics.networks]
     each = str(counts[0]) if len(set(counts)) == 1 else ", ".join(map(str, counts))
     lines.append(f"threshold: {statistics.threshold:g}; layers of each network: {each}")
     n = f"n = {statistics.n} image{'s' if statistics.n > 1 else ''}"
     caption = f"Features on {statistics.suite}, {n}: {STEP_WORDS[statistics.step]}, mean of the layers"
-    return Group(Text(caption, style="italic"), table, Text("\n".join(lines), style="dim"))
+    return Group(terminal(caption, style="italic"), table, Text("\n".join(lines), style="dim"))
 
 
 def _corrupted(statistics: FeatureStatistics) -> str:
@@ -50,7 +50,7 @@ def _table(statistics: FeatureStatistics, cells: list[str]) -> Table:
     table.add_column("Network", overflow="fold")
     table.add_column("Measure", no_wrap=True)
     for cell in cells:
-        table.add_column(escape(cell), justify="right", no_wrap=True)
+        table.add_column(terminal(cell), justify="right", no_wrap=True)
     found = statistics.table(layers=False)
     found = found[found["layer"] == ALL_LAYERS]
     for network in statistics.networks:
@@ -60,7 +60,7 @@ def _table(statistics: FeatureStatistics, cells: list[str]) -> Table:
             about = measure_named(str(measure))
             name = about.title + ("" if about.scale_free else f" {SCALED}")
             shown = [_number(values.get((measure, cell))) for cell in cells]
-            table.add_row(Text(network.label) if row == 0 else "", name, *shown)
+            table.add_row(terminal(network.label) if row == 0 else "", name, *shown)
         table.add_section()
     return table
 

@@ -75,6 +75,14 @@ def test_lines_by_layer(statistics) -> None:
     assert texts == ["x@seed0", "y@seed0", "corrupted"]
 
 
+def test_a_single_layer_shows_its_corrupted_score_as_a_hollow_mark() -> None:
+    figure = draw_layers([("Hoyer", [LayerLine("x", [0.2], corrupted=[0.3])])])
+    clean, corrupted = figure.axes[0].lines[:2]
+    assert list(corrupted.get_ydata()) == [0.3] and corrupted.get_marker() == clean.get_marker() != "None"
+    assert corrupted.get_markerfacecolor() == "none" != clean.get_markerfacecolor()
+    assert figure.legends[0].get_lines()[-1].get_markerfacecolor() == "none"
+
+
 def test_words_for_the_pictures(statistics) -> None:
     text = describe_columns([Columns("lst20", picture())])
     assert "lst20, layer stages.0.0.t_s: 10 % of values below 0.1, RMS 0.500, Hoyer sparsity 0.310" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,12 @@ from rich.console import Console
 
 from lst_robust.analysis.features import FeatureStatistics
 from lst_robust.benchmark import CLEAN_CELL, Cell
+from lst_robust.errors import one_line
 from lst_robust.reporting.views.features import features_view
 from tests.analysis.test_features import network
+from tests.reporting.hostile import HOSTILE
+
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]")  # all but the line breaks of the view itself
 
 
 @pytest.fixture
@@ -19,8 +24,8 @@ def statistics() -> FeatureStatistics:
     return FeatureStatistics("digits-c", "output", 0.1, ("i", "j", "k"), cells, (network("x", 0), network("y", 0, 0.1)))
 
 
-def shown(statistics: FeatureStatistics) -> str:
-    console = Console(width=80, record=True, file=None, quiet=False)
+def shown(statistics: FeatureStatistics, width: int = 80) -> str:
+    console = Console(width=width, record=True, file=None, quiet=False)
     with console.capture() as capture:
         console.print(features_view(statistics))
     return capture.get()
@@ -43,3 +48,12 @@ def test_a_single_cell_is_called_by_its_name(statistics) -> None:
 def test_names_are_data(statistics) -> None:
     named = replace(statistics, networks=(replace(statistics.networks[0], label="[bold]x[/]"),))
     assert "[bold]x[/]" in shown(named)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_command_no_terminal(statistics, name) -> None:
+    """Also that of a suite, which a person's YAML file gives."""
+    networks = (replace(statistics.networks[0], label=name),)
+    text = shown(replace(statistics, suite=name, networks=networks), width=2000)
+    assert not CONTROL.search(text)
+    assert text.startswith(f"Features on {one_line(name)}, n = 3") and text.count(one_line(name)) >= 2
