@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -139,7 +141,11 @@ def features_command(
     csv: Csv = None,
     json: opt.Json = False,
 ) -> None:
-    outputs = _outputs({"--out": out_file, "--by-layer": by_layer, "--csv": csv}, json=json)
+    files = {"--out": out_file, "--by-layer": by_layer, "--csv": csv}
+    outputs = _outputs(files, json=json)
+    _require_other_files(files, [*(images or []), *(checkpoint or [])])
+    if images and skip_unreadable:
+        raise UsageError("--skip-unreadable is for the images of a suite: leave out the files that cannot be read")
     if "--out" in outputs:
         _require_room(len(model), untrained=untrained)
     keep_memory_mapped()
@@ -188,6 +194,17 @@ def _outputs(files: dict[str, str | None], *, json: bool) -> dict[str, Output]:
     if [file for file in files.values()].count(DASH) > 1 or sum(one.is_stdout for one in found.values()) > 1:
         raise UsageError("standard output can take one document: give files for the others")
     return found
+
+
+def _require_other_files(outputs: dict[str, str | None], inputs: Sequence[Path]) -> None:
+    """UsageError where a document would be written over what it is made of, or over another one."""
+    taken = {os.path.realpath(file): f"{file} is read" for file in inputs}
+    for option, file in outputs.items():
+        if file is None or file == DASH:
+            continue
+        if (reason := taken.get(os.path.realpath(file))) is not None:
+            raise UsageError(f"{option} {file!r}: {reason} by the same call: choose another file")
+        taken[os.path.realpath(file)] = f"{option} of that name is written"
 
 
 def _corruptions(text: str | None) -> tuple[str, ...] | None:

@@ -154,3 +154,23 @@ def test_ctrl_c_ends_it_with_one_line(tmp_path):
     _, rest = process.communicate(timeout=60)
     assert process.returncode == 130 and rest.endswith("error: interrupted; the same command starts anew\n")
     assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("in.png", "--out", "in.png"), "--out 'in.png': in.png is read by the same call"),
+        (("in.png", "--csv", "./in.png"), "--csv './in.png': in.png is read by the same call"),
+        (("in.png", "--csv", "my.safetensors"), "my.safetensors is read by the same call"),
+        (("in.png", "--out", "a.png", "--by-layer", "a.png"), "--by-layer 'a.png': --out of that name is written"),
+        (("in.png", "--skip-unreadable"), "--skip-unreadable is for the images of a suite"),
+    ],
+)
+def test_no_document_is_written_over_what_it_is_made_of(run, arguments, words):
+    Image.new("RGB", (40, 40), (200, 10, 10)).save("in.png")
+    Path("my.safetensors").write_bytes((PUBLISHED / "alexnet.safetensors").read_bytes())
+    before = {name: Path(name).read_bytes() for name in ("in.png", "my.safetensors")}
+    result = run("features", "-m", "alexnet", "--checkpoint", "my.safetensors", "--corruptions", "none", *arguments)
+    assert result.exit_code == 2, result.output
+    assert words in result.stderr and len(result.stderr.strip().splitlines()) == 1
+    assert {name: Path(name).read_bytes() for name in before} == before

@@ -60,14 +60,7 @@ def test_a_figure_to_a_file_and_to_standard_output(asked):
         (("--out", "page", "--model", "vgg16"), 5, "no records of 'vgg16'"),
         (("--out", "page", "--reference", "vgg16"), 5, "vgg16"),
         (("--out", "page", "--match", "x"), 2, "match"),
-        (
-            (
-                "--out",
-                "tiny.yaml",
-            ),
-            2,
-            "is a file",
-        ),
+        (("--out", "a-file"), 2, "is a file"),
     ],
 )
 def test_wrong_input_is_one_line_and_its_code(asked, tmp_path, arguments, code, text):
