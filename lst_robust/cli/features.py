@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -146,8 +146,7 @@ def features_command(
     _require_other_files(files, [*(images or []), *(checkpoint or [])])
     if images and skip_unreadable:
         raise UsageError("--skip-unreadable is for the images of a suite: leave out the files that cannot be read")
-    if "--out" in outputs:
-        _require_room(len(model), untrained=untrained)
+    _require_room(outputs, len(model), untrained=untrained)
     keep_memory_mapped()
     with RichObserver() as observer, redirect_stdout(sys.stderr):  # what a network's own code prints is no result
         statistics = lst_robust.feature_statistics(
@@ -215,8 +214,10 @@ def _corruptions(text: str | None) -> tuple[str, ...] | None:
     return None if names is None else checked_corruptions("corruptions", names)
 
 
-def _require_room(models: int, *, untrained: bool) -> None:
+def _require_room(outputs: Mapping[str, Output], models: int, *, untrained: bool) -> None:
     """UsageError, before the work, for more networks than --out can draw side by side."""
+    if "--out" not in outputs:
+        return
     from lst_robust.reporting.figures.features import MOST_PICTURES
 
     count, most = models * (2 if untrained else 1), MOST_PICTURES["page"]

@@ -33,33 +33,42 @@ With `--figure` one figure is written as a file for a paper, in place of the pag
 WHEN_INTERRUPTED = STARTS_ANEW
 
 
+Out = Annotated[
+    str, typer.Option("--out", "-o", metavar="PATH", help="Folder for the pages; with --figure a file, or -.")
+]
+Reference = Annotated[
+    str | None,
+    typer.Option("--reference", metavar="MODEL", help="To which the others are compared.  [default: the best one]"),
+]
+BaselineFile = Annotated[
+    Path | None, typer.Option("--baseline", metavar="FILE", help="Show first what changed since this baseline.")
+]
+Examples = Annotated[
+    bool, typer.Option("--examples/--no-examples", help="Show images that flip, with what each network said.")
+]
+Title = Annotated[str | None, typer.Option("--title", help="Of the page.")]
+Figure = Annotated[FigureName | None, typer.Option("--figure", help="Write this one figure instead.")]
+Format = Annotated[
+    FigureFormat | None, typer.Option("--format", "-f", help="Of the figure.  [default: as the file is called]")
+]
+FigureWidth = Annotated[
+    Width | None, typer.Option("--width", help="Of the figure: a paper's column, or its page.  [default: column]")
+]
+
+
 def report_command(
-    out: Annotated[
-        str,
-        typer.Option("--out", "-o", metavar="PATH", help="Folder for the pages; with --figure a file, or -."),
-    ],
+    out: Out,
     suite: opt.SuiteOrAll = None,
     models: opt.Models = None,
-    reference: Annotated[
-        str | None,
-        typer.Option("--reference", metavar="MODEL", help="To which the others are compared.  [default: the best one]"),
-    ] = None,
-    baseline: Annotated[
-        Path | None, typer.Option("--baseline", metavar="FILE", help="Show first what changed since this baseline.")
-    ] = None,
+    reference: Reference = None,
+    baseline: BaselineFile = None,
     published: opt.Published = None,
     match: opt.Match = None,
-    examples: Annotated[
-        bool, typer.Option("--examples/--no-examples", help="Show images that flip, with what each network said.")
-    ] = False,
-    title: Annotated[str | None, typer.Option("--title", help="Of the page.")] = None,
-    figure: Annotated[FigureName | None, typer.Option("--figure", help="Write this one figure instead.")] = None,
-    format_: Annotated[
-        FigureFormat | None, typer.Option("--format", "-f", help="Of the figure.  [default: as the file is called]")
-    ] = None,
-    width: Annotated[
-        Width | None, typer.Option("--width", help="Of the figure: a paper's column, or its page.  [default: column]")
-    ] = None,
+    examples: Examples = False,
+    title: Title = None,
+    figure: Figure = None,
+    format_: Format = None,
+    width: FigureWidth = None,
     data_dir: opt.DataDir = None,
     normaliser: opt.Normaliser = "suite",
     results_dir: opt.ResultsDir = Path("results"),
