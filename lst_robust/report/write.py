@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,8 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
     observer = optional(checked_observer, "observer", options.get("observer")) or Silent()
     title, command = (optional(text, key, options.get(key)) for key in ("title", "command"))
     check_folder(folder)
-    measured = measured_networks(request, predictions=True)
+    with collected_warnings() as warnings:
+        measured = measured_networks(request, predictions=True)
     changes = None if baseline is None else changes_since(baseline, _name_of(options.get("baseline")), request)
     if request.reference is not None and all(reference_of(one, request.reference) is None for one in measured):
         known = ", ".join(dict.fromkeys(label for one in measured for label, _ in one.labelled()))
@@ -81,7 +84,7 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
         sections=tuple(sections),
         networks=tuple(networks),
         changes=changes,
-        notes=tuple(notes),
+        notes=(*(f"Not all records are shown: {warning}" for warning in warnings), *notes),
     )
     _write(folder, render_report(report))
     return folder / INDEX
@@ -114,6 +117,28 @@ def make_folder(folder: Path) -> None:
         raise UsageError(
             f"--out {str(folder)!r}: cannot be written ({error.strerror}): choose another folder"
         ) from error
+
+
+class _Collector(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage())
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """The warnings that the library logs within it, such as of damaged records, each once. They are logged as well."""
+    lines: list[str] = []
+    logger, handler = logging.getLogger("lst_robust"), _Collector(lines)
+    logger.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+        lines[:] = dict.fromkeys(lines)
 
 
 def _name_of(baseline: object) -> str:

@@ -7,14 +7,17 @@ import io
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import lst_robust
 from lst_robust.analysis.networks import collect_summaries
 from lst_robust.errors import NothingToEvaluateError, UsageError
+from lst_robust.records.store import Store
 from lst_robust.report import figure_bytes, write_figure, write_report
 from lst_robust.reporting import render, robustness_table
 from lst_robust.reporting.figure_names import FIGURES
+from tests.report.conftest import SOME, store_network
 
 TITLES = (
     "CE of each corruption", "Clean error and robustness", "Error at each severity", "Differences to",
@@ -162,6 +165,16 @@ def test_a_page_that_is_somebodys_own_is_not_replaced(results, tmp_path):
     (tmp_path / "other" / "index.html").mkdir(parents=True)
     with pytest.raises(UsageError, match=r"index.html there is no file"):
         write_report(tmp_path / "other", results_dir=results)
+
+
+def test_records_that_cannot_be_trusted_are_named_on_the_page(tmp_path, digits):
+    store = Store(tmp_path / "results")
+    for name in ("lst20", "alexnet"):
+        run = store_network(store, name, 0, {cell: np.arange(40) < 9 for cell in SOME}, digits.labels, "i" * 16)
+    cut = next(store.run_folder(run).glob("fog-1.json"))
+    cut.write_bytes(cut.read_bytes()[:50])
+    page = write_report(tmp_path / "out", results_dir=tmp_path / "results").read_text(encoding="utf-8")
+    assert "Not all records are shown: " in page and "fog-1.json" in page
 
 
 def test_a_folder_is_made_only_when_there_is_something_to_write(tmp_path):

@@ -18,6 +18,8 @@ STEP_WORDS = {
     "output": "what the layers put out",
     "bn": "what the BNs behind the layers put out",
 }
+FEW = 20  # images: a bootstrap of fewer knows too little of how images differ
+NO_BREAK = "\N{NO-BREAK SPACE}"
 SCALED = "*"
 
 
@@ -27,7 +29,7 @@ def features_view(statistics: FeatureStatistics) -> Group:
     table = _table(statistics, cells)
     corrupted = ", ".join(cell.name for cell in statistics.cells[1:])
     lines = [
-        "95 % intervals: bootstrap over the images" if statistics.n > 1 else "one image: no intervals",
+        _of_intervals(statistics.n),
         f"{SCALED} depends on the layers' scale, which means nothing where a BN follows",
     ]
     if len(statistics.cells) > 2:
@@ -40,6 +42,13 @@ def features_view(statistics: FeatureStatistics) -> Group:
     return Group(terminal(caption, style="italic"), table, Text("\n".join(lines), style="dim"))
 
 
+def _of_intervals(n: int) -> str:
+    if n == 1:
+        return "one image: no intervals"
+    few = f": of {n} images they are too narrow" if n < FEW else ""
+    return f"95 % intervals: bootstrap over the images{few}"
+
+
 def _corrupted(statistics: FeatureStatistics) -> str:
     """The name of the cell that stands for all corrupted ones."""
     return CORRUPTED if len(statistics.cells) > 2 else statistics.cells[1].name
@@ -48,9 +57,9 @@ def _corrupted(statistics: FeatureStatistics) -> str:
 def _table(statistics: FeatureStatistics, cells: list[str]) -> Table:
     table = plain_table()
     table.add_column("Network", overflow="fold")
-    table.add_column("Measure", no_wrap=True)
+    table.add_column("Measure")
     for cell in cells:
-        table.add_column(terminal(cell), justify="right", no_wrap=True)
+        table.add_column(terminal(cell), justify="right")  # in a narrow terminal the interval stands below the mean
     found = statistics.table(layers=False)
     found = found[found["layer"] == ALL_LAYERS]
     for network in statistics.networks:
@@ -70,4 +79,4 @@ def _number(value: tuple[float, float, float] | None) -> Text:
     if value is None:
         return Text("-")
     mean, low, high = value
-    return Text(f"{mean:.3f}" + ("" if math.isnan(low) else f" [{low:.3f}, {high:.3f}]"))
+    return Text(f"{mean:.3f}" + ("" if math.isnan(low) else f" [{low:.3f},{NO_BREAK}{high:.3f}]"))
