@@ -18,6 +18,7 @@ from lst_robust.reporting.figures.palette import REST, on_cell
 
 COLOURS = "viridis"
 """Perceptually uniform, also for colour-blind readers, and from light to dark in grey print."""
+KEY_HEIGHT, KEY_WIDTH = 0.06, 0.4  # of the key of the colours: inches; a share of the figure's width
 STEPS = 24  # of the colour key: a quarter of a percent of the range is not to be read from it
 HATCH = "////"  # of a cell without a number
 
@@ -67,9 +68,11 @@ def add_key(figure: Figure, axes: Axes | list[Axes], scale: ScalarMappable, labe
     if low == high:
         return
     steps = np.linspace(low, high, STEPS + 1)
+    across, upward = figure.get_size_inches()  # the key has one size, whatever that of the matrix
     key = figure.colorbar(
         scale, ax=axes, location="bottom", boundaries=steps, values=(steps[1:] + steps[:-1]) / 2, label=label,
-        spacing="proportional", fraction=0.03, aspect=40, shrink=0.5, pad=0.02,
+        spacing="proportional", fraction=KEY_HEIGHT / upward, aspect=KEY_WIDTH * across / KEY_HEIGHT, shrink=0.5,
+        pad=0.02,
     )  # fmt: skip
     key.outline.set_visible(False)
     key.set_ticks([tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high])
