@@ -5,6 +5,7 @@ Each has a function from the networks to what the module of that figure in `lst_
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from lst_robust.reporting.figures.style import Width
+
+
+logger = logging.getLogger(__name__)
 
 
 class Drawing(NamedTuple):
@@ -111,6 +115,10 @@ class Drawer:
         behind = cloud(self.request, self.measured, metric)
         found = scatter.Scatter(points, metric.title)
         caption = "Each network with its 95 % intervals over images. Lower left is better."
+        if behind is None and self.request.published:
+            nothing = f"none of the published networks has a clean error and {metric.title} on these images"
+            logger.warning("%s: %s", self.measured.name, nothing)
+            caption += f" N{nothing[1:]}."
         if behind is not None:
             line = behind.line
             found = scatter.Scatter(

@@ -8,6 +8,7 @@ import pytest
 
 from lst_robust.analysis.metrics import METRICS
 from lst_robust.report.cloud import cloud, of_same_images
+from lst_robust.report.drawings import Drawer
 from lst_robust.report.request import ReportRequest
 from lst_robust.suites import load_suite
 
@@ -73,3 +74,11 @@ def test_their_ces_are_divided_as_ones_own(imagenet):
     assert resnet50("alexnet-testbed-on-disk") == pytest.approx(76.5, abs=0.1)
     other = cloud(ASKED, imagenet("imagenet-c", "my own"), METRICS["mce15"])
     assert other.line is None and len(other.results) > 50
+
+
+def test_published_networks_of_other_images_are_not_left_out_silently(measured, caplog):
+    drawing = Drawer(measured, ASKED).drawing("scatter")
+    assert "None of the published networks has a clean error and mCE (15 standard) on these images." in drawing.caption
+    assert caplog.messages == [
+        "digits-c: none of the published networks has a clean error and mCE (15 standard) on these images"
+    ]
