@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from lst_robust.report.board import board, published_boards
 from lst_robust.report.classes import Classes, classes_of
 from lst_robust.report.cloud import of_same_images
-from lst_robust.report.examples import example_corruptions, example_groups
+from lst_robust.report.examples import MOST_NETWORKS, example_corruptions, example_groups
 from lst_robust.report.measured import Measured, titles_of
 from lst_robust.report.network_pages import network_page
 from lst_robust.report.pictures import NAMES, WHY_NONE, can_draw, own_pictures, pictures_of
@@ -45,6 +45,13 @@ def gather(
     return sections, [page for _, pages in found for page in pages], gathering.notes
 
 
+def _of_examples(measured: Measured) -> str:
+    """What is shown, and who is asked."""
+    count, trained_again = len(measured.networks), any(len(network.runs) > 1 for network in measured.networks)
+    few = f" Of the {count} networks the best {MOST_NETWORKS} answer." if count > MOST_NETWORKS else ""
+    return FLIPS + few + (" Of several trainings of a network the first answers." if trained_again else "")
+
+
 @dataclass
 class _Gathering:
     request: ReportRequest
@@ -74,7 +81,7 @@ class _Gathering:
             published=tuple(published_boards(others, self.request)) if others else (),
             pictures=tuple(pictures),
             examples=tuple(examples),
-            examples_caption=FLIPS,
+            examples_caption=_of_examples(measured),
             notes=(
                 "Images per second: the median over the cells, with decoding and corruption, on "
                 f"{', '.join(devices(measured.networks))}. They are of these measurements, and no benchmark.",

@@ -84,7 +84,7 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
         sections=tuple(sections),
         networks=tuple(networks),
         changes=changes,
-        notes=(*(f"Not all records are shown: {warning}" for warning in warnings), *notes),
+        notes=(*(f"Warning: {warning}" for warning in warnings), *notes),
     )
     _write(folder, render_report(report))
     return folder / INDEX

@@ -15,6 +15,7 @@ from lst_robust.analysis.networks import collect_summaries
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.records.store import Store
 from lst_robust.report import figure_bytes, write_figure, write_report
+from lst_robust.report.pictures import NAMES
 from lst_robust.reporting import render, robustness_table
 from lst_robust.reporting.figure_names import FIGURES
 from tests.report.conftest import SOME, store_network
@@ -117,6 +118,7 @@ def test_examples_published_rows_and_changes_are_on_the_page(results, tmp_path):
     )
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "&lt;Mine&gt;" in page and "<Mine>" not in page
+    assert "Of several trainings of a network the first answers." in page
     assert "data:image/png;base64," in page and "Published results" in page and "ResNet-18" in page
     assert page.index('id="changes"') < page.index("CE of each corruption")
 
@@ -174,13 +176,17 @@ def test_records_that_cannot_be_trusted_are_named_on_the_page(tmp_path, digits):
     cut = next(store.run_folder(run).glob("fog-1.json"))
     cut.write_bytes(cut.read_bytes()[:50])
     page = write_report(tmp_path / "out", results_dir=tmp_path / "results").read_text(encoding="utf-8")
-    assert "Not all records are shown: " in page and "fog-1.json" in page
+    assert "Warning: " in page and "fog-1.json" in page
 
 
 def test_a_folder_is_made_only_when_there_is_something_to_write(tmp_path):
     with pytest.raises(NothingToEvaluateError):
         write_report(tmp_path / "out", results_dir=tmp_path / "nowhere")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_page_has_every_figure_that_can_be_asked_for():
+    assert sorted(NAMES) == sorted(FIGURES)
 
 
 @pytest.mark.parametrize("figure", FIGURES)
