@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,12 @@ class Browser:
         self.driver.get("about:blank")
         for kind in ("browser", "performance"):
             self.driver.get_log(kind)
-        self.driver.get((self.folder / page).as_uri())
+        address = (self.folder / page).as_uri()
+        self.driver.get(address)
+        deadline = time.monotonic() + 30
+        while self.driver.current_url != address or not self.driver.find_elements("css selector", "footer"):
+            assert time.monotonic() < deadline, f"{page} was not loaded in 30 seconds"  # a loaded machine may take long
+            time.sleep(0.05)
         return self.driver
 
     def devtools(self, command: str, **arguments: Any) -> Any:

@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from lst_robust.reporting.figures.names import tip
-from lst_robust.reporting.figures.palette import REST, on_cell
+from lst_robust.reporting.palette import REST, on_cell
 
 COLOURS = "viridis"
 """Perceptually uniform, also for colour-blind readers, and from light to dark in grey print."""

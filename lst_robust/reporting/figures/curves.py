@@ -17,9 +17,9 @@ from lst_robust.reporting.figure_names import Width
 from lst_robust.reporting.figures.legends import TOLD_APART, add_legend, legend_height, line_handle, rest_handle
 from lst_robust.reporting.figures.names import counted, plain, short_names, tip
 from lst_robust.reporting.figures.numbers import array, mean, present
-from lst_robust.reporting.figures.palette import FAINT, REST, Look, looks
 from lst_robust.reporting.figures.panels import in_order, label, placed
 from lst_robust.reporting.figures.style import new_figure, styled
+from lst_robust.reporting.palette import FAINT, REST, Look, looks
 
 Errors = Mapping[str, Sequence[float | None]]
 NONE: Errors = MappingProxyType({})

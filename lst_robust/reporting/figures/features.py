@@ -19,8 +19,8 @@ from lst_robust.reporting.figure_names import Width
 from lst_robust.reporting.figures.cells import colour_scale
 from lst_robust.reporting.figures.names import plain, short_names, tip
 from lst_robust.reporting.figures.numbers import array, present
-from lst_robust.reporting.figures.palette import FAINT, INK, Look, looks
 from lst_robust.reporting.figures.style import new_figure, styled
+from lst_robust.reporting.palette import FAINT, INK, Look, looks
 
 CLIP = 0.1  # of the amplitude, in the paper's figure
 MOST_PICTURES = {"column": 3, "page": 6}

@@ -14,8 +14,8 @@ from lst_robust.errors import NothingToEvaluateError
 from lst_robust.reporting.figure_names import Width
 from lst_robust.reporting.figures.names import plain, short_names, shortened, tip
 from lst_robust.reporting.figures.numbers import both, present
-from lst_robust.reporting.figures.palette import FAINT, INK, PAPER, SERIES
 from lst_robust.reporting.figures.style import new_figure, styled
+from lst_robust.reporting.palette import FAINT, INK, PAPER, SERIES
 
 LEVEL = 0.05
 ACROSS = {"column": 2, "page": 6}  # panels side by side

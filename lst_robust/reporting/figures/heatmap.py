@@ -14,9 +14,9 @@ from lst_robust.reporting.figure_names import Width
 from lst_robust.reporting.figures.cells import add_key, colour_scale, draw_cells
 from lst_robust.reporting.figures.names import counted, plain, short_names
 from lst_robust.reporting.figures.numbers import array, mean, present
-from lst_robust.reporting.figures.palette import FAINT
 from lst_robust.reporting.figures.panels import grouped, in_order, label
 from lst_robust.reporting.figures.style import new_figure, styled
+from lst_robust.reporting.palette import FAINT
 
 NAME_LENGTH = 24
 MOST_WITH_NUMBERS = 8  # networks side by side in a column of a paper; more leave no room for numbers

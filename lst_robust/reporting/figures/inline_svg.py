@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from lst_robust.errors import UsageError
 from lst_robust.reporting.figures.export import saved
 from lst_robust.reporting.figures.names import TIP, plain
-from lst_robust.reporting.figures.palette import LIGHT
 from lst_robust.reporting.figures.style import drawing
+from lst_robust.reporting.palette import LIGHT
 
 Element = ElementTree.Element
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lst_robust.reporting.figure_names import Width
-from lst_robust.reporting.figures.palette import FAINT, REST, Look
 from lst_robust.reporting.figures.style import INCHES
+from lst_robust.reporting.palette import FAINT, REST, Look
 
 TOLD_APART = 8  # lines in one panel that a reader can tell apart; further ones are grey
 LETTER, HANDLE, ROW = (

@@ -11,9 +11,9 @@ from lst_robust.reporting.figures.curves import Line, draw_line, measured, set_l
 from lst_robust.reporting.figures.labels import spread_apart
 from lst_robust.reporting.figures.names import counted, plain, tip
 from lst_robust.reporting.figures.numbers import array, mean, present
-from lst_robust.reporting.figures.palette import FAINT, looks
 from lst_robust.reporting.figures.panels import grouped, in_order, label
 from lst_robust.reporting.figures.style import new_figure, styled
+from lst_robust.reporting.palette import FAINT, looks
 
 COLUMNS = {"column": 2, "page": 3}
 PANEL = {"column": 1.35, "page": 1.6}  # inches of height

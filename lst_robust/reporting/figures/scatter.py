@@ -18,8 +18,8 @@ from lst_robust.reporting.figures.labels import Box, place_labels, room_for_all
 from lst_robust.reporting.figures.legends import add_legend, legend_height
 from lst_robust.reporting.figures.names import counted, plain, short_names, tip
 from lst_robust.reporting.figures.numbers import both
-from lst_robust.reporting.figures.palette import FAINT, INK, REST, Look, looks
 from lst_robust.reporting.figures.style import new_figure, styled
+from lst_robust.reporting.palette import FAINT, INK, REST, Look, looks
 
 HEIGHT = {"column": 2.9, "page": 4.0}  # inches
 NAME_LENGTH = {"column": 20, "page": 28}

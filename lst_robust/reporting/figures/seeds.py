@@ -15,8 +15,8 @@ from lst_robust.errors import NothingToEvaluateError
 from lst_robust.reporting.figure_names import Width
 from lst_robust.reporting.figures.names import counted, plain, short_names, tip
 from lst_robust.reporting.figures.numbers import present
-from lst_robust.reporting.figures.palette import FAINT, INK, Look, looks
 from lst_robust.reporting.figures.style import new_figure, styled
+from lst_robust.reporting.palette import FAINT, INK, Look, looks
 
 ROW = 0.27  # inches
 NAME_LENGTH = {"column": 18, "page": 36}

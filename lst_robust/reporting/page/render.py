@@ -21,6 +21,7 @@ from lst_robust.reporting.page.addresses import unique_slugs
 from lst_robust.reporting.page.content import Column, NetworkPage, Report
 from lst_robust.reporting.page.glossary import glossary
 from lst_robust.reporting.page.svg import embedded
+from lst_robust.reporting.palette import DARK, LIGHT
 
 PACKAGE = "lst_robust.reporting.page"
 UNPRINTABLE = re.compile(
@@ -61,6 +62,12 @@ def content_security_policy(style: str, script: str) -> str:
     )
 
 
+def colour_variables() -> str:
+    """The colours of figures as CSS variables, which the page's own style uses as well."""
+    rules = (f"--{name}: light-dark({colour}, {DARK[name]});" for name, colour in LIGHT.items())
+    return f":root {{ {' '.join(rules)} }}\n"
+
+
 def printable(value: object) -> object:
     """What a page writes for a value: characters without a shape become escapes that one can read, such as \\x1b."""
     if isinstance(value, Markup) or not isinstance(value, str):
@@ -83,7 +90,7 @@ def _html(environment: Environment, template: str, report: Report, network: Netw
 
 
 def _environment() -> Environment:
-    style, script = _resource("page.css"), _resource("page.js")
+    style, script = colour_variables() + _resource("page.css"), _resource("page.js")
     environment = Environment(
         loader=PackageLoader(PACKAGE),
         autoescape=True,

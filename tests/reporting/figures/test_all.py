@@ -14,7 +14,7 @@ import pytest
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.reporting.figures.export import FIGURES, as_bytes
 from lst_robust.reporting.figures.inline_svg import inline_svg
-from lst_robust.reporting.figures.palette import DARK, LIGHT, SERIES
+from lst_robust.reporting.palette import DARK, LIGHT, SERIES
 from tests.reporting.figures.examples import EXAMPLES, HARD, lines
 
 EVERY = pytest.mark.parametrize("name", EXAMPLES)
@@ -168,7 +168,7 @@ def test_without_matplotlib_one_line_says_what_to_install() -> None:
 
 
 def test_series_colours_stand_out_from_the_paper() -> None:
-    from lst_robust.reporting.figures.palette import relative_luminance
+    from lst_robust.reporting.palette import relative_luminance
 
     def contrast(one: str, other: str) -> float:
         light = sorted(

@@ -10,8 +10,8 @@ from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.reporting.figures import agreement, curves, forest, heatmap, network_curves, reliability, scatter, seeds
 from lst_robust.reporting.figures.labels import Box, place_labels, spread_apart
 from lst_robust.reporting.figures.names import plain, short_names, shortened
-from lst_robust.reporting.figures.palette import looks
 from lst_robust.reporting.figures.panels import placed
+from lst_robust.reporting.palette import looks
 from tests.reporting.figures.examples import (
     EXAMPLES,
     calibrated,

@@ -7,7 +7,9 @@ from importlib.resources import files
 
 import pytest
 
-STYLE = (files("lst_robust.reporting.page") / "page.css").read_text(encoding="utf-8")
+from lst_robust.reporting.page.render import colour_variables
+
+STYLE = colour_variables() + (files("lst_robust.reporting.page") / "page.css").read_text(encoding="utf-8")
 PAIR = re.compile(r"--([a-z0-9-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)")
 COLOURS = {name: (light, dark) for name, light, dark in PAIR.findall(STYLE)}
 TEXTS = ("ink", "faint", "link", "good", "bad")  # 4.5:1

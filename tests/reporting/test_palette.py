@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from lst_robust.reporting.figures.palette import DARK, LIGHT
+from lst_robust.reporting.palette import DARK, LIGHT
 
 # Linear RGB as seen without one kind of cones: Machado, Oliveira, Fernandes, "A Physiologically-based Model for
 # Simulation of Color Vision Deficiency", IEEE TVCG 2009, table 1, severity 1.0.
