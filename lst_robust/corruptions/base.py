@@ -3,7 +3,8 @@
 `draw` and `apply` are apart so that `apply` can be checked level for level: feed it the numbers that a
 reference drew, and it must give the reference's pixels. Together they are the readable definition of a
 corruption. A `kernel` is the same thing compiled: `kernel(images, streams, c)` equals `apply(images,
-draw(streams, height, width, c), c)` byte for byte, and tests say so.
+draw(streams, height, width, c), c)` byte for byte, and tests say so. `torch` is the same for a batch that lies on a
+device; docs/gpu.md says how near it comes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +20,18 @@ from lst_robust import benchmark
 from lst_robust.corruptions.streams import Streams
 from lst_robust.errors import UsageError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lst_robust.torch_engine.streams import TensorStreams
+
 Draws = Mapping[str, np.ndarray]
 """All the randomness of N images: arrays whose leading axis is N; empty for a deterministic corruption."""
 
 Draw = Callable[[Streams, int, int, Any], Draws]
 Apply = Callable[[np.ndarray, Draws, Any], np.ndarray]
 Kernel = Callable[[np.ndarray, Streams, Any], np.ndarray]
+TorchFunction = Callable[["Tensor", "TensorStreams", Any], "Tensor"]
 
 
 def no_draws(streams: Streams, height: int, width: int, c: Any) -> Draws:
@@ -41,6 +48,7 @@ class Corruption:
     apply(images, draws, c) -> uint8 (N, H, W, 3) from uint8 (N, H, W, 3); pure, leaves its input alone.
     draw(streams, height, width, c) -> Draws for len(streams) images.
     kernel(images, streams, c) -> the same bytes as apply with draw's numbers, faster; None where there is none.
+    torch(images, streams, c) -> uint8 (N, H, W, 3) on the device of the images, tensors all; None where there is none.
     imagecorruptions: the five records of that style (preset `imagenet`), where they differ.
     """
 
@@ -49,6 +57,7 @@ class Corruption:
     apply: Apply
     draw: Draw = no_draws
     kernel: Kernel | None = None
+    torch: TorchFunction | None = None
     imagecorruptions: Sequence[Any] | None = None
 
     @property
@@ -88,3 +97,12 @@ def compiled(module: str, name: str) -> Kernel:
         return getattr(import_module(f"lst_robust.corruptions.kernels.{module}"), name)(images, streams, c)
 
     return kernel
+
+
+def batched(module: str, name: str) -> TorchFunction:
+    """The function `name` of `lst_robust.torch_engine.<module>`, imported (and with it torch) on its first call only."""
+
+    def function(images: Tensor, streams: TensorStreams, c: Any) -> Tensor:
+        return getattr(import_module(f"lst_robust.torch_engine.{module}"), name)(images, streams, c)
+
+    return function

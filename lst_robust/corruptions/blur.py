@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lst_robust.corruptions.base import Corruption, Draws, compiled, to_uint8, to_unit
+from lst_robust.corruptions.base import Corruption, Draws, batched, compiled, to_uint8, to_unit
 from lst_robust.corruptions.filters import (
     axis_zoom,
     correlate_disk,
@@ -154,6 +154,7 @@ CORRUPTIONS = (
         },
         apply=apply_gaussian_blur,
         kernel=compiled("blur", "gaussian_blur"),
+        torch=batched("blur", "gaussian_blur"),
     ),
     Corruption(
         name="defocus_blur",
@@ -164,6 +165,7 @@ CORRUPTIONS = (
         },
         apply=apply_defocus_blur,
         kernel=compiled("defocus", "defocus_blur"),
+        torch=batched("blur", "defocus_blur"),
     ),
     Corruption(
         name="glass_blur",
@@ -177,6 +179,7 @@ CORRUPTIONS = (
         draw=draw_glass_blur,
         apply=apply_glass_blur,
         kernel=compiled("blur", "glass_blur"),
+        torch=batched("blur", "glass_blur"),
     ),
     Corruption(
         name="motion_blur",
@@ -189,6 +192,7 @@ CORRUPTIONS = (
         draw=draw_motion_blur,
         apply=apply_motion_blur,
         kernel=compiled("blur", "motion_blur"),
+        torch=batched("blur", "motion_blur"),
     ),
     Corruption(
         name="zoom_blur",
@@ -202,5 +206,6 @@ CORRUPTIONS = (
         },
         apply=apply_zoom_blur,
         kernel=compiled("blur", "zoom_blur"),
+        torch=batched("blur", "zoom_blur"),
     ),
 )

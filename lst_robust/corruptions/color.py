@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from skimage.color import hsv2rgb, rgb2hsv
 
-from lst_robust.corruptions.base import Corruption, Draws, compiled, to_uint8, to_unit
+from lst_robust.corruptions.base import Corruption, Draws, batched, compiled, to_uint8, to_unit
 
 
 class Shift(NamedTuple):
@@ -59,6 +59,7 @@ CORRUPTIONS = (
         },
         apply=apply_brightness,
         kernel=compiled("color", "brightness"),
+        torch=batched("color", "brightness"),
     ),
     Corruption(
         name="contrast",
@@ -69,6 +70,7 @@ CORRUPTIONS = (
         },
         apply=apply_contrast,
         kernel=compiled("color", "contrast"),
+        torch=batched("color", "contrast"),
     ),
     Corruption(
         name="saturate",
@@ -79,5 +81,6 @@ CORRUPTIONS = (
         },
         apply=apply_saturate,
         kernel=compiled("color", "saturate"),
+        torch=batched("color", "saturate"),
     ),
 )

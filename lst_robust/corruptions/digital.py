@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from lst_robust.corruptions.base import Corruption, Draws, compiled
+from lst_robust.corruptions.base import Corruption, Draws, batched, compiled
 
 
 class Pixelate(NamedTuple):
@@ -61,6 +61,7 @@ CORRUPTIONS = (
         imagecorruptions=tuple(Pixelate(c, "nearest") for c in _PIXELATE_IMAGENET),
         apply=apply_pixelate,
         kernel=compiled("digital", "pixelate"),
+        torch=batched("digital", "pixelate"),
     ),
     Corruption(
         name="jpeg_compression",
@@ -71,5 +72,6 @@ CORRUPTIONS = (
         },
         apply=apply_jpeg_compression,
         kernel=compiled("jpeg", "jpeg_compression"),
+        torch=batched("jpeg", "jpeg_compression"),
     ),
 )

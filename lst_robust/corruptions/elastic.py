@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from lst_robust.corruptions.base import Corruption, Draws, compiled, to_uint8
+from lst_robust.corruptions.base import Corruption, Draws, batched, compiled, to_uint8
 from lst_robust.corruptions.streams import Streams
 
 
@@ -164,5 +164,6 @@ CORRUPTIONS = (
         draw=draw_elastic_transform,
         apply=apply_elastic_transform,
         kernel=compiled("elastic", "elastic_transform"),
+        torch=batched("elastic", "elastic_transform"),
     ),
 )

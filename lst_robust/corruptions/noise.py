@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lst_robust.corruptions.base import Corruption, Draws, compiled, to_uint8, to_unit
+from lst_robust.corruptions.base import Corruption, Draws, batched, compiled, to_uint8, to_unit
 from lst_robust.corruptions.streams import Streams
 
 WORD = 2**32
@@ -118,6 +118,7 @@ CORRUPTIONS = (
         draw=draw_gaussian_noise,
         apply=apply_gaussian_noise,
         kernel=compiled("noise", "gaussian_noise"),
+        torch=batched("noise", "gaussian_noise"),
     ),
     Corruption(
         name="shot_noise",
@@ -129,6 +130,7 @@ CORRUPTIONS = (
         draw=draw_shot_noise,
         apply=apply_shot_noise,
         kernel=compiled("noise", "shot_noise"),
+        torch=batched("noise", "shot_noise"),
     ),
     Corruption(
         name="impulse_noise",
@@ -140,6 +142,7 @@ CORRUPTIONS = (
         draw=draw_impulse_noise,
         apply=apply_impulse_noise,
         kernel=compiled("noise", "impulse_noise"),
+        torch=batched("noise", "impulse_noise"),
     ),
     Corruption(
         name="speckle_noise",
@@ -151,5 +154,6 @@ CORRUPTIONS = (
         draw=draw_gaussian_noise,
         apply=apply_speckle_noise,
         kernel=compiled("noise", "speckle_noise"),
+        torch=batched("noise", "speckle_noise"),
     ),
 )

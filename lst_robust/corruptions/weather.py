@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lst_robust.corruptions.base import Corruption, Draws, compiled, to_uint8, to_unit
+from lst_robust.corruptions.base import Corruption, Draws, batched, compiled, to_uint8, to_unit
 from lst_robust.corruptions.filters import axis_zoom, gaussian, motion_blur, motion_taps, round_16_bit, zoom
 from lst_robust.corruptions.plasma import plasma
 from lst_robust.corruptions.splashes import splashes
@@ -205,6 +205,7 @@ CORRUPTIONS = (
         draw=draw_snow,
         apply=apply_snow,
         kernel=compiled("weather", "snow"),
+        torch=batched("weather", "snow"),
     ),
     Corruption(
         name="frost",
@@ -219,6 +220,7 @@ CORRUPTIONS = (
         draw=draw_frost,
         apply=apply_frost,
         kernel=compiled("weather", "frost"),
+        torch=batched("weather", "frost"),
     ),
     Corruption(
         name="fog",
@@ -231,6 +233,7 @@ CORRUPTIONS = (
         draw=draw_fog,
         apply=apply_fog,
         kernel=compiled("weather", "fog"),
+        torch=batched("weather", "fog"),
     ),
     Corruption(
         name="spatter",
@@ -255,5 +258,6 @@ CORRUPTIONS = (
         draw=draw_spatter,
         apply=apply_spatter,
         kernel=compiled("spatter", "spatter"),
+        torch=batched("spatter", "spatter"),
     ),
 )
