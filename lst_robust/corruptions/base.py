@@ -100,7 +100,7 @@ def compiled(module: str, name: str) -> Kernel:
 
 
 def batched(module: str, name: str) -> TorchFunction:
-    """The function `name` of `lst_robust.torch_engine.<module>`, imported (and with it torch) on its first call only."""
+    """The function `name` of `lst_robust.torch_engine.<module>`, imported (and with it torch) on its first call."""
 
     def function(images: Tensor, streams: TensorStreams, c: Any) -> Tensor:
         return getattr(import_module(f"lst_robust.torch_engine.{module}"), name)(images, streams, c)

@@ -1,5 +1,7 @@
-"""The corruptions on a device: all 19 in torch, on whole batches, with the draws of the CPU's engine. What is in here is
-imported when it is first used: __init__.pyi says what there is."""
+"""The corruptions on a device: all 19 in torch, on whole batches, with the draws of the CPU's engine.
+
+What is in here is imported when it is first used: __init__.pyi says what there is.
+"""
 
 import lazy_loader
 
