@@ -1,4 +1,4 @@
-"""What the tests of the corruptions share: golden outputs and images of every size."""
+"""What the tests of the corruptions share: golden outputs."""
 
 from __future__ import annotations
 
@@ -52,21 +52,3 @@ def golden_differences(golden, golden_digests) -> Callable[..., np.ndarray]:
         return np.abs(ours.astype(int) - stored[name][severity - 1])
 
     return differences
-
-
-@pytest.fixture(scope="session")
-def any_images() -> Callable[..., np.ndarray]:
-    """any_images(count, height, width) -> uint8 images of smooth colour with noise, flat patches and extremes."""
-
-    def make(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
-        generator = np.random.default_rng(seed)
-        y, x = np.mgrid[:height, :width] / max(height, width)
-        phase = generator.uniform(0, 6, (count, 1, 1, 3))
-        waves = 127 + 120 * np.sin(7 * y[None, ..., None] + 5 * x[None, ..., None] + phase)
-        images = np.clip(waves + generator.normal(0, 20, waves.shape), 0, 255).astype(np.uint8)
-        images[:, : height // 4, : width // 4] = generator.integers(0, 256, (count, 1, 1, 1))  # grey
-        images[:, : height // 8, width // 2 :] = 0
-        images[:, -height // 8 :, width // 2 :] = 255
-        return images
-
-    return make
