@@ -1,9 +1,11 @@
 # make eval   a virtual environment, the package, and the main job on bundled images
 # make test   the same environment and the tests
 # make gate   measure the published LST-Net-18 and hold it against the published baseline
+# make gpu    is everything right on a GPU, and how fast is it? docs/gpu.md; ARGS="--device cpu --quick" tries it without
 # make lint   ruff, mypy, and the layers of the package (import-linter)
 # make mutants   do the tests notice a wrong engine? takes an hour or more; see docs/mutants.md
-# Only python3 (3.10 or newer), make and pip are needed; ARGS="..." goes to lst-robust, pytest or tools/mutants.py.
+# Only python3 (3.10 or newer), make and pip are needed; ARGS="..." goes to lst-robust, pytest,
+# benchmarks.gpu or tools/mutants.py.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +14,7 @@ ARGS ?=
 PUBLISHED := results/published/digits-c
 GATE := build/gate
 
-.PHONY: eval test gate lint mutants clean
+.PHONY: eval test gate gpu lint mutants clean
 
 eval: $(VENV)/.installed
 	$(BIN)/lst-robust eval --model lst18 $(ARGS)
@@ -29,6 +31,9 @@ gate: $(VENV)/.installed
 		--junit $(GATE)/check.xml $(ARGS)
 	$(BIN)/lst-robust check --baseline $(PUBLISHED)/baseline.json --suite digits-c --results-dir $(GATE) \
 		--metric mean_corruption_error --tolerance 0.2 $(ARGS)
+
+gpu: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import tables_features, tables_imagenet
+from benchmarks import tables_features, tables_gpu, tables_imagenet
 from lst_robust.analysis.published import PublishedResult, published_results
 from lst_robust.benchmark import CLEAN
 from lst_robust.published import ALEXNET, GROUPS, PRINTED, SOURCES, pipeline_difference, published_models
@@ -204,6 +204,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "pipelines": ("published.md", pipelines),
     "corruptions": ("performance.md", corruptions),
     "jpeg": ("performance.md", jpeg),
+    "torch_engine": ("gpu.md", tables_gpu.fidelity),
 }
 """Name of a block -> the file in docs/, and what makes its text."""
 
