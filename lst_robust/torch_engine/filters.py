@@ -1,0 +1,168 @@
+"""corruptions/filters.py on a device: the same sums in the same order, so the same bits.
+
+All work on a batch: axis 0 is the image, axes 1 and 2 are height and width. An operation on a device goes once through
+the memory, so results are written in place where that saves a way.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lst_robust.corruptions import filters as plain
+
+
+def gaussian(x: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur over height, then width, the edge pixel repeated outside. x: float (N, H, W, ...); same dtype out.
+
+    Sums are float64; a float32 input is rounded to float32 after each axis.
+    """
+    weights = plain.gaussian_weights(sigma)
+    return blur_axis(blur_axis(x, weights, axis=1), weights, axis=2)
+
+
+def blur_axis(x: Tensor, weights: NDArray[np.float64], axis: int) -> Tensor:
+    """Sums of the pairs of taps along one axis, from the outside in. weights: of half the filter, centre first."""
+    radius, length = len(weights) - 1, x.shape[axis]
+    first, last = x.narrow(axis, 0, 1), x.narrow(axis, length - 1, 1)
+    edge = [radius if i == axis else -1 for i in range(x.ndim)]
+    padded = torch.cat([first.expand(edge), x, last.expand(edge)], axis).double()
+    return sum_of_pairs(padded, weights, axis).to(x.dtype)
+
+
+def sum_of_pairs(padded: Tensor, weights: NDArray[np.float64], axis: int) -> Tensor:
+    """A symmetric filter of float64 that is longer by the filter's radius at both ends of `axis`."""
+    half = [float(weight) for weight in weights]
+    radius = len(half) - 1
+    length = padded.shape[axis] - 2 * radius
+    total = padded.narrow(axis, radius, length) * half[0]
+    pair = torch.empty_like(total)
+    for k in range(radius, 0, -1):
+        torch.add(padded.narrow(axis, radius - k, length), padded.narrow(axis, radius + k, length), out=pair)
+        total.add_(pair.mul_(half[k]))
+    return total
+
+
+class MotionTaps(NamedTuple):
+    """One-sided Gaussian taps along a line for N images: weights float64 (T,), dy and dx int64 (N, T) in pixels."""
+
+    weights: Tensor
+    dy: Tensor
+    dx: Tensor
+
+
+def motion_taps(angles: Tensor, radius: int, sigma: float) -> MotionTaps:
+    """2 * radius + 1 taps of a motion blur towards `angles`, degrees, float64 (N,), with a falloff of `sigma` pixels.
+
+    Sine and cosine may differ by their last bit from device to device. A tap moves only where its place is within that
+    bit of the middle between two pixels, and no tap of an angle that the streams can draw is that near: the angles are
+    odd multiples of 45 / 2^32 degrees.
+    """
+    width = 2 * radius + 1
+    step, weights = motion_tables(radius, float(sigma), angles.device)
+    radians = angles * (math.pi / 180)
+    y, x = radians.sin().mul_(width), radians.cos().mul_(width)
+    length = torch.hypot(y, x)[:, None]
+    dy, dx = (((step * component[:, None]).div_(length) - 0.5).ceil_().long() for component in (y, x))
+    return MotionTaps(weights, dy, dx)
+
+
+@lru_cache(maxsize=64)
+def motion_tables(radius: int, sigma: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The numbers of the taps and their weights: float64 (T,) each."""
+    step = np.arange(2 * radius + 1)
+    weights = plain.motion_taps(np.zeros(1), radius, sigma).weights
+    return torch.from_numpy(step.astype(np.float64)).to(device), torch.from_numpy(weights).to(device)
+
+
+def motion_blur(x: Tensor, taps: MotionTaps, *, stop_outside: bool) -> Tensor:
+    """Sums of the taps, the edge pixel repeated outside. x: uint8 or float (N, H, W, ...) -> float64, same shape.
+
+    stop_outside: end the sum at the first tap whose offset reaches the image's side, as imagecorruptions does.
+    """
+    height, width = x.shape[1:3]
+    weights = taps.weights.expand(len(x), -1)
+    if stop_outside:
+        inside = (taps.dy.abs() < height) & (taps.dx.abs() < width)
+        weights = weights * inside.int().cumprod(1)  # a tap of weight 0 adds nothing
+    image = torch.arange(len(x), device=x.device)[:, None, None] * height
+    rows, columns = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
+    blurred = torch.zeros(x.shape, dtype=torch.float64, device=x.device)
+    for t in range(weights.shape[1]):
+        row = (rows + taps.dy[:, t, None]).clamp_(0, height - 1)[:, :, None] + image
+        column = (columns + taps.dx[:, t, None]).clamp_(0, width - 1)[:, None, :]
+        tap = pixels_at(x, short(row * width, x) + short(column, x)).double()
+        blurred.add_(tap.mul_(weights[:, t].reshape(-1, *[1] * (x.ndim - 1))))
+    return blurred
+
+
+def short(place: Tensor, x: Tensor) -> Tensor:
+    """Indices into the pixels of x, in half the memory where that can hold them."""
+    return place.to(torch.int32 if x.numel() < 2**31 else torch.int64)
+
+
+def pixels_at(x: Tensor, places: Tensor) -> Tensor:
+    """The pixels of x (N, H, W, ...) at `places` (N, H', W'), each (n * H + y) * W + x: (N, H', W', ...), same dtype."""
+    rest = x.shape[3:]
+    return x.reshape(-1, *rest).index_select(0, places.reshape(-1)).reshape(*places.shape, *rest)
+
+
+def round_16_bit(levels: Tensor) -> Tensor:
+    """Levels 0..255, float64, as they come out of ImageMagick: in place. See the plain definition."""
+    return levels.add_(0.5 / 257).floor_()
+
+
+class AxisZoom(NamedTuple):
+    """Linear zoom of one axis: output i is `low[i] * in[first[i]] + high[i] * in[following[i]]`.
+
+    first, following: int64 (size,); low, high: float64 (size,). `begin` and `end` are what of the input it needs.
+    """
+
+    first: Tensor
+    following: Tensor
+    low: Tensor
+    high: Tensor
+    begin: int
+    end: int
+
+
+@lru_cache(maxsize=512)
+def axis_zoom(
+    length: int, factor: float, device: torch.device, *, cropped: bool = False, kept: tuple[int, int] | None = None
+) -> AxisZoom:
+    """The plain definition's axis_zoom(length, factor) on a device.
+
+    cropped: for an input that is the crop alone. kept: only the outputs from kept[0] to kept[1] - 1, all by default.
+    """
+    whole = plain.axis_zoom(length, factor)
+    whole = whole.cropped() if cropped else whole
+    part = slice(*kept) if kept else slice(None)
+    first, low, high = whole.first[part], whole.low[part], whole.high[part]
+    following = np.minimum(first + 1, whole.stop - 1)
+
+    def table(values: NDArray) -> Tensor:
+        return torch.from_numpy(values.copy()).to(device)
+
+    begin, end = int(first.min()), int(following.max()) + 1
+    return AxisZoom(table(first), table(following), table(low), table(high), begin, end)
+
+
+def zoom(x: Tensor, rows: AxisZoom, columns: AxisZoom) -> Tensor:
+    """Bilinear zoom. x: float (N, H, W, ...) -> float64 (N, H', W', ...); columns first, then rows."""
+    needed = x.narrow(1, rows.begin, rows.end - rows.begin)
+    wide = zoom_axis(needed, columns, axis=2, skipped=0)
+    return zoom_axis(wide, rows, axis=1, skipped=rows.begin)
+
+
+def zoom_axis(x: Tensor, zoom: AxisZoom, axis: int, skipped: int) -> Tensor:
+    """One axis of `zoom`. skipped: how many of the axis's pixels are missing at the start of x."""
+    shape = [-1 if i == axis else 1 for i in range(x.ndim)]
+    low = x.index_select(axis, zoom.first - skipped).double().mul_(zoom.low.reshape(shape))
+    high = x.index_select(axis, zoom.following - skipped).double().mul_(zoom.high.reshape(shape))
+    return low.add_(high)
