@@ -49,6 +49,21 @@ def sum_of_pairs(padded: Tensor, weights: NDArray[np.float64], axis: int) -> Ten
     return total
 
 
+def extended(x: Tensor, reach: int, axis: int, *, repeat: bool = False) -> Tensor:
+    """x with `reach` pixels more at both ends of `axis`, mirrored. repeat: the border pixel is its own neighbour."""
+    if not reach:
+        return x
+    return x.index_select(axis, mirrored_places(x.shape[axis], reach, x.device, repeat=repeat))
+
+
+@lru_cache(maxsize=256)
+def mirrored_places(length: int, reach: int, device: torch.device, *, repeat: bool) -> Tensor:
+    """Where the pixels -reach .. length + reach - 1 of an axis lie in it: int64 (length + 2 * reach,)."""
+    period = 2 * length - 2 + 2 * repeat
+    places = np.arange(-reach, length + reach) % period
+    return torch.from_numpy(np.minimum(places, period - repeat - places)).to(device)
+
+
 class MotionTaps(NamedTuple):
     """One-sided Gaussian taps along a line for N images: weights float64 (T,), dy and dx int64 (N, T) in pixels."""
 
@@ -108,7 +123,7 @@ def short(place: Tensor, x: Tensor) -> Tensor:
 
 
 def pixels_at(x: Tensor, places: Tensor) -> Tensor:
-    """The pixels of x (N, H, W, ...) at `places` (N, H', W'), each (n * H + y) * W + x: (N, H', W', ...), same dtype."""
+    """The pixels of x (N, H, W, ...) at `places`, each (n * H + y) * W + x. places: int32 or int64 of any shape."""
     rest = x.shape[3:]
     return x.reshape(-1, *rest).index_select(0, places.reshape(-1)).reshape(*places.shape, *rest)
 
