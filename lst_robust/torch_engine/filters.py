@@ -106,14 +106,16 @@ def motion_blur(x: Tensor, taps: MotionTaps, *, stop_outside: bool) -> Tensor:
     if stop_outside:
         inside = (taps.dy.abs() < height) & (taps.dx.abs() < width)
         weights = weights * inside.int().cumprod(1)  # a tap of weight 0 adds nothing
+    row, column = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
     image = torch.arange(len(x), device=x.device)[:, None, None] * height
-    rows, columns = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
+    # of each image and tap, where each row starts, and each column in it
+    rows = short(((row + taps.dy[..., None]).clamp_(0, height - 1) + image) * width, x)
+    columns = short((column + taps.dx[..., None]).clamp_(0, width - 1), x)
+    weights = weights.reshape(*weights.shape, *[1] * (x.ndim - 1))
     blurred = torch.zeros(x.shape, dtype=torch.float64, device=x.device)
     for t in range(weights.shape[1]):
-        row = (rows + taps.dy[:, t, None]).clamp_(0, height - 1)[:, :, None] + image
-        column = (columns + taps.dx[:, t, None]).clamp_(0, width - 1)[:, None, :]
-        tap = pixels_at(x, short(row * width, x) + short(column, x)).double()
-        blurred.add_(tap.mul_(weights[:, t].reshape(-1, *[1] * (x.ndim - 1))))
+        tap = pixels_at(x, rows[:, t, :, None] + columns[:, t, None, :]).double()
+        blurred.add_(tap.mul_(weights[:, t]))
     return blurred
 
 

@@ -41,7 +41,7 @@ def test_few_taps_are_scipys(size, sigma):
 @pytest.mark.parametrize("sigma", [(19.5, 19.5), (170.8, 170.8), (10, 2)])
 @pytest.mark.parametrize("size", [(16, 20), (64, 48)])
 def test_many_taps_are_near_scipys(size, sigma, reach):
-    """The last half of float64's bits is lost at most; float32, which displacements are in, is 1000 times coarser."""
+    """Displacements are rounded to float32, which is far coarser."""
     x = fields(2, *size, reach)
     made = smooth(torch.from_numpy(x), sigma, reach).numpy()
     np.testing.assert_allclose(made, scipys(x, sigma), rtol=0, atol=1e-13 * reach)
