@@ -2,9 +2,9 @@
 
 Up to PLAIN_PAIRS pairs of taps, the fields are smoothed in the definition's order, and so with its bits. Wider filters
 (sigma above 8 pixels) are products of matrices, in `smoothing.py`: the same on every device and in every batch, and
-nearly the definition's fields. About 2 in 100 000 of their displacements differ, by the last bit of float32. That changed
-none of 67 million levels that were compared (severities 1 and 2 of imagenet, 2 of tiny-imagenet), and could change one
-by 1.
+nearly the definition's fields. About 2 in 100 000 of their displacements differ, by the last bit of float32. That could
+change a level by 1, and changed none of 67 million that were compared (severities 1 and 2 of imagenet, 2 of
+tiny-imagenet).
 """
 
 from __future__ import annotations
