@@ -113,6 +113,8 @@ class TensorStreams:
     def _planes(self, stream: int, groups: int, lanes: int = GROUP) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Four int32 (N, groups, lanes): each block's first words, its second words, and so on, as philox has them."""
         device = self.keys.device
+        if not len(self):
+            return (torch.empty((0, groups, lanes), dtype=torch.int32, device=device),) * 4
         first = torch.arange(groups, device=device)[None, :, None] * GROUP + torch.arange(lanes, device=device)
         return philox(first, stream, self.keys[:, None, None])
 

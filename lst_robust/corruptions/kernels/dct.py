@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from lst_robust.corruptions.jpeg_steps import quantiser_steps
 from lst_robust.corruptions.kernels.compiling import inlined, jit
 
 U, I32, F = np.uint64, np.int32, np.float32
@@ -23,17 +24,6 @@ BLOCKS = 32
 """Blocks that are transformed together: their 64 coefficients, as int32, fill 8 KiB of the first cache."""
 TOO_LARGE = 1 + 2**-18
 
-# fmt: off
-LUMA = (  # ITU-T T.81, tables K.1 and K.2, row by row
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
-    14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-)
-CHROMA = (
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99,
-    47, 66, 99, 99, 99, 99, 99, 99, *(99,) * 32,
-)
-# fmt: on
 C0_298, C0_390, C0_541, C0_765, C0_899, C1_175 = I32(2446), I32(3196), I32(4433), I32(6270), I32(7373), I32(9633)
 C1_501, C1_847, C1_961, C2_053, C2_562, C3_072 = I32(12299), I32(15137), I32(16069), I32(16819), I32(20995), I32(25172)
 """0.298631336 and so on, times 2^13 (jfdctint.c)."""
@@ -47,9 +37,7 @@ def quantiser(quality: int) -> np.ndarray:
     The inverse is TOO_LARGE times too large. So a coefficient half way between two multiples, which libjpeg rounds away
     from zero, lies beyond the middle, and no other one (below 2^18) gets as far as the middle.
     """
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    steps = np.clip((np.array([LUMA, CHROMA]) * scale + 50) // 100, 1, 255)
-    steps = steps.reshape(2, 8, 8).swapaxes(1, 2).reshape(2, 64)
+    steps = quantiser_steps(quality).swapaxes(1, 2).reshape(2, 64)
     return np.stack([steps, TOO_LARGE / (8 * steps)], axis=1).astype(np.float32)
 
 
