@@ -32,13 +32,17 @@ SIGN = -(1 << 31)
 """The first bit of an int32."""
 
 
-def product(centred: Tensor, multiplier: int) -> tuple[Tensor, Tensor]:
+def product_offset(multiplier: int, device: torch.device) -> Tensor:
+    """What `product` adds: int64 (1,)."""
+    return torch.full((1,), (multiplier << 31) - (1 << 63), dtype=torch.int64, device=device)
+
+
+def product(centred: Tensor, multiplier: int, offset: Tensor) -> tuple[Tensor, Tensor]:
     """word * multiplier in 64 bits, as two int32 views: its high half centred, its low half raw.
 
     One pass: (word - 2^31) * multiplier + 2^31 * multiplier - 2^63 is the product with another first bit, and fits into
     an int64. Integers are exact, so `alpha=` is as good as two operations.
     """
-    offset = torch.full((1,), (multiplier << 31) - (1 << 63), dtype=torch.int64, device=centred.device)
     halves = torch.add(offset, centred, alpha=multiplier).view(torch.int32)
     return halves[..., 1::2], halves[..., 0::2]
 
@@ -53,9 +57,10 @@ def philox(first: Tensor, stream: int, keys: Tensor) -> tuple[Tensor, Tensor, Te
     keys0, keys1 = ((keys[..., i] + rounds * WEYL[i]).to(torch.int32).unbind() for i in (0, 1))
     c0 = (first + SIGN).to(torch.int32)
     c1, c2, c3 = (torch.full((1,) * first.ndim, x, dtype=torch.int32, device=first.device) for x in (stream, SIGN, 0))
+    offset0, offset1 = (product_offset(multiplier, first.device) for multiplier in MULTIPLIERS)
     for k0, k1 in zip(keys0, keys1, strict=True):
-        high0, low0 = product(c0, MULTIPLIERS[0])
-        high1, low1 = product(c2, MULTIPLIERS[1])
+        high0, low0 = product(c0, MULTIPLIERS[0], offset0)
+        high1, low1 = product(c2, MULTIPLIERS[1], offset1)
         c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
     return c0, c1, c2, c3
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lst_robust.corruptions.streams import GROUP, GROUP_WORDS, Streams
 from lst_robust.corruptions.streams import normals_from_words as normals_on_the_host
 from lst_robust.torch_engine.arithmetic import square_root
-from lst_robust.torch_engine.streams import TensorStreams, normals_from_words, philox, product
+from lst_robust.torch_engine.streams import TensorStreams, normals_from_words, philox, product, product_offset
 
 COUNTS = [1, 2, GROUP - 1, GROUP, GROUP + 1, GROUP_WORDS - 1, GROUP_WORDS, GROUP_WORDS + 1, 3 * GROUP_WORDS + 77]
 RANDOM_KEYS = np.random.default_rng(0).integers(0, 2**32, (4, 2), dtype=np.uint32)
@@ -83,7 +83,9 @@ def test_normals_of_the_rarest_words():
 
 @given(word=st.integers(0, 2**32 - 1), multiplier=st.integers(0, 2**32 - 1))
 def test_a_product_in_two_halves(word, multiplier):
-    high, low = product(torch.tensor([word - 2**31], dtype=torch.int32), multiplier)
+    high, low = product(
+        torch.tensor([word - 2**31], dtype=torch.int32), multiplier, product_offset(multiplier, torch.device("cpu"))
+    )
     assert int(high[0]) + 2**31 == word * multiplier >> 32
     assert int(low[0]) % 2**32 == word * multiplier % 2**32
 
@@ -99,6 +101,12 @@ def test_square_roots_are_rounded_correctly():
     x = np.random.default_rng(0).uniform(0, 23, 200_000).astype(np.float32)
     x[:4] = 0, 1, np.finfo(np.float32).tiny, 22.180708
     assert_same_bits(square_root(torch.from_numpy(x)), np.sqrt(x))
+
+
+def test_no_images():
+    streams = both(RANDOM_KEYS)[1][2:2]
+    assert streams.normal(0, (17, 23, 3)).shape == (0, 17, 23, 3) and streams.words(0, 9).shape == (0, 9)
+    assert streams.uniform(0, 2000).shape == (0, 2000) and streams.integers(0, (2, 3), 0, 5).shape == (0, 2, 3)
 
 
 def test_nothing_is_read_from_the_device():
