@@ -8,8 +8,8 @@ where the order is the definition's. torch keeps to that but for four things, wh
   integers only;
 - sums, means, products of matrices and convolutions add in an order of their own: add in the definition's order, or
   add integers, whose sum is the same in any order;
-- on the CPU Intel's MKL rounds square roots wrongly, one in six of float32 and one in eighty of float64, by one unit in
-  the last place: `square_root` rounds them correctly.
+- on the CPU some square roots are one unit in the last place off (torch 2.14 with AVX-512: one in six of float32, one
+  in eighty of float64): `square_root` rounds them correctly.
 """
 
 from __future__ import annotations
