@@ -79,6 +79,21 @@ def has_bf16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
+def asynchronous(device: torch.device) -> bool:
+    """Whether work on the device runs on while the host goes on, so that each look at a result costs time."""
+    return device.type != "cpu"
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes of a CUDA device's memory that nobody uses; 0 for other devices, where nobody knows."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
+def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor of the host on the device; to CUDA it goes without waiting for what is under way there."""
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
+
+
 @lru_cache(maxsize=64)  # once for each device
 def _say_that_bf16_is_missing(device: torch.device) -> None:
     logger.warning("%s is too old for bf16: fp16 is used", device)
