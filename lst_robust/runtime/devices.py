@@ -118,7 +118,7 @@ def device_errors(device: torch.device, kept: str = "what is finished is kept") 
                 f"this build of torch has no code for {device}: install one that supports the card, or use --device cpu"
             ) from error
         raise LstRobustError(
-            f"{device} does not answer any more ({_first_line(error)}): {kept}; start the command again to go on"
+            f"{device} does not answer any more ({first_line(error)}): {kept}; start the command again to go on"
         ) from error
 
 
@@ -127,6 +127,6 @@ def not_enough_memory(error: BaseException) -> bool:
     return isinstance(error, torch.cuda.OutOfMemoryError) or str(error).startswith(FULL)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error, without torch's advice for programmers that follows it."""
     return message_of(Exception(str(error).strip().partition("\n")[0].rstrip(".")))

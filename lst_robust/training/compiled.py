@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from lst_robust.errors import LstRobustError, message_of
+from lst_robust.errors import LstRobustError
+from lst_robust.runtime.devices import first_line
 
 COMPILER = ("torch._dynamo", "torch._inductor", "triton")  # where the errors of torch's compiler are defined
 CUDA_GRAPHS = ("reduce-overhead", "max-autotune")
@@ -42,6 +43,6 @@ def compiler_errors() -> Iterator[None]:
         if not any(kind.__module__.startswith(COMPILER) for kind in type(error).__mro__):
             raise
         raise LstRobustError(
-            f"the network cannot be compiled here ({message_of(error, 160)}): install a C++ compiler such as g++, or "
+            f"the network cannot be compiled here ({first_line(error)}): install a C++ compiler such as g++, or "
             "use --compile no"
         ) from error

@@ -6,12 +6,12 @@ of the values). Other files, and unusual JPEG files, are decoded by PIL.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
@@ -19,6 +19,12 @@ from lst_robust.data import ImageSource
 from lst_robust.data.decode import opened, scaled_size
 from lst_robust.geometry import Geometry
 from lst_robust.training.augmentation import random_box
+
+try:
+    from torchvision.io import ImageReadMode, decode_jpeg
+except ImportError:  # torchvision says since 0.29 that a later release will be without: then PIL decodes
+    decode_jpeg = None
+warnings.filterwarnings("ignore", message="The image decoding and encoding capabilities of TorchVision are deprecated")
 
 SCALED_BY_TORCHVISION = ("bilinear", "bicubic")
 
@@ -58,7 +64,7 @@ def whole_image(source: ImageSource, index: int) -> torch.Tensor:
 
 def _jpeg(stored: Path | bytes | None) -> torch.Tensor | None:
     """uint8 RGB (3, H, W) of a JPEG file; None for anything else. PIL says what is wrong with a damaged file."""
-    if stored is None:
+    if stored is None or decode_jpeg is None:
         return None
     try:
         with opened(stored) as image:  # reads the header, and refuses too many pixels

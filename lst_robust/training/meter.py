@@ -92,7 +92,7 @@ class SlowMeter(Meter):
         self._read_at = now
         self.losses, self.wrong, self.seen, self.steps = losses, int(wrong), self._images, self._batches
         pace /= self._ranks.world
-        self._next = self.steps + max(1, min(MOST_STEPS, int(1 / pace) if pace else 1))
+        self._next = self.steps + max(1, min(MOST_STEPS, round(1 / pace) if pace else 1))
 
     def _values(self, sums: torch.Tensor) -> list[float]:
         """The only place of an epoch where the host waits for the device."""
