@@ -73,7 +73,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 def resize_and_crop(image: Image.Image, geometry: Geometry) -> np.ndarray:
     """uint8 (S, S, 3): an image scaled and cut as `geometry` says."""
-    size = _scaled_size(image.size, geometry)
+    size = scaled_size(image.size, geometry)
     refuse_too_large(size)
     if size != image.size:
         image = image.resize(size, Image.Resampling[(geometry.interpolation or "bilinear").upper()])
@@ -81,7 +81,7 @@ def resize_and_crop(image: Image.Image, geometry: Geometry) -> np.ndarray:
     return np.asarray(image.crop((left, top, left + geometry.size, top + geometry.size)))
 
 
-def _scaled_size(size: tuple[int, int], geometry: Geometry) -> tuple[int, int]:
+def scaled_size(size: tuple[int, int], geometry: Geometry) -> tuple[int, int]:
     """(width, height) before the crop, rounded down as torchvision does."""
     if geometry.resize is None:
         return size

@@ -46,6 +46,9 @@ class EncodedSource(ImageSource):
         """The file of an image, or its bytes. May be called from several threads, and may raise anything on damaged
         data."""
 
+    def stored(self, index: int) -> Path | bytes:
+        return self.encoded(index)
+
     @property
     def geometry(self) -> Geometry:
         return self._geometry

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -95,6 +96,11 @@ class ImageSource(ABC):
         cannot be read."""
         return self.read([index])[0]
 
+    def stored(self, index: int) -> Path | bytes | None:
+        """The file that one image is decoded from, or its bytes; None for a source that has pixels. May raise anything
+        on damaged data."""
+        return None
+
     def check(self, workers: int = 1) -> list[Unreadable]:
         """Decode every image once, and list those that fail."""
         failed = []
@@ -154,6 +160,9 @@ class View(ImageSource):
     def geometry(self) -> Geometry:
         return self._source.geometry
 
+    def stored(self, index: int) -> Path | bytes | None:
+        return self._source.stored(index)
+
     def digest_of(self, indices: np.ndarray, workers: int) -> str:
         return self._source.digest_of(indices, workers)
 
@@ -170,6 +179,9 @@ class Selection(View):
 
     def digest_of(self, indices: np.ndarray, workers: int) -> str:
         return self._source.digest_of(self._indices[indices], workers)
+
+    def stored(self, index: int) -> Path | bytes | None:
+        return self._source.stored(int(self._indices[index]))
 
     def whole(self, index: int) -> np.ndarray:
         return self._source.whole(int(self._indices[index]))

@@ -41,6 +41,11 @@ class Draws(NamedTuple):
         corner = None if self.corner is None else self.corner[:, rank::world]
         return Draws(corner, None if self.flip is None else self.flip[rank::world])
 
+    def part(self, images: slice) -> Draws:
+        """The draws of some images."""
+        corner = None if self.corner is None else self.corner[:, images]
+        return Draws(corner, None if self.flip is None else self.flip[images])
+
 
 def augment(images: torch.Tensor, draws: Draws, crop_padding: int) -> torch.Tensor:
     """Crop after zero padding, then horizontal flip; uint8 (n, 3, H, W) -> the same shape and dtype."""
@@ -60,6 +65,31 @@ def _cropped(images: torch.Tensor, padding: int, corner: torch.Tensor) -> torch.
     rows = (top[:, None] + torch.arange(height))[:, None, :, None]
     columns = (left[:, None] + torch.arange(width))[:, None, None, :]
     return padded[torch.arange(n)[:, None, None, None], torch.arange(3)[None, :, None, None], rows, columns]
+
+
+def augmented_on_device(
+    images: torch.Tensor, indices: torch.Tensor | None, draws: Draws, crop_padding: int
+) -> torch.Tensor:
+    """The images at `indices` (None: all) with crop and flip, all on one device; the pixels that `augment` gives.
+
+    images: uint8 (n, S, S, 3) -> uint8 (b, S, S, 3). Each pixel is fetched from where it comes from, in one pass.
+    """
+    corner, flip = draws
+    if corner is None and flip is None:
+        return images if indices is None else images.index_select(0, indices)
+    (n, size), device = images.shape[:2], images.device
+    chosen = torch.arange(n, device=device) if indices is None else indices
+    rows = columns = torch.arange(size, device=device)[None]
+    if flip is not None:
+        columns = torch.where(flip[:, None], size - 1 - columns, columns)
+    inside = None
+    if corner is not None:  # which lies in the padded image
+        top, left = corner - crop_padding
+        rows, columns = rows + top[:, None], columns + left[:, None]
+        inside = ((rows >= 0) & (rows < size))[:, :, None] & ((columns >= 0) & (columns < size))[:, None, :]
+        rows, columns = rows.clamp(0, size - 1), columns.clamp(0, size - 1)
+    fetched = images[chosen[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return fetched if inside is None else fetched.mul_(inside[..., None])
 
 
 def random_parts(source: ImageSource, indices: Sequence[int], smallest: float, seed: int, epoch: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.runtime.files import write_output
 from lst_robust.suites.recipe import Recipe
 
+HOW_IT_COMPUTES = ("fused", "foreach", "capturable")  # an optimizer's settings that belong to the machine
 LOG_FIELDS = ("epoch", "loss", "train_error", "learning_rate", "images_per_second", "seconds")
 
 
@@ -41,18 +42,23 @@ class TrainingState:
 
     @classmethod
     def create(
-        cls, model: nn.Module, recipe: Recipe, steps_per_epoch: int, total_steps: int, device: torch.device
+        cls,
+        model: nn.Module,
+        recipe: Recipe,
+        steps_per_epoch: int,
+        total_steps: int,
+        device: torch.device,
+        dtype: torch.dtype | None = None,
     ) -> TrainingState:
-        """The state before the first step."""
-        optimizer = _optimizer(model, recipe)
+        """The state before the first step. dtype: of autocast, None for full precision."""
+        optimizer = _optimizer(model, recipe, device)
         scheduler: LRScheduler
         if recipe.schedule == "one_cycle":
             scheduler = OneCycleLR(optimizer, max_lr=recipe.lr, total_steps=total_steps, cycle_momentum=False)
         else:
             milestones = [epoch * steps_per_epoch for epoch in recipe.milestones]
             scheduler = MultiStepLR(optimizer, milestones, gamma=recipe.gamma)
-        # float16 needs loss scaling; it is used on CUDA only.
-        scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+        scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)  # bf16 has the range of float32
         return cls(model, optimizer, scheduler, scaler)
 
     def backward(self, loss: torch.Tensor) -> None:
@@ -77,8 +83,11 @@ class TrainingState:
         """Reads what `save` wrote. Raises CheckpointError when the file is damaged or of another model."""
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
+            for group, own in zip(saved["optimizer"]["param_groups"], self.optimizer.param_groups, strict=True):
+                group.update({key: own[key] for key in HOW_IT_COMPUTES if key in own})
             for name, part in self._parts().items():
-                part.load_state_dict(saved[name])
+                if name != "scaler" or saved[name]:  # a training in bf16 or full precision has left none
+                    part.load_state_dict(saved[name])
             self.log, self.best = saved["log"], saved.get("best")
         except Exception as error:  # torch raises many kinds for a damaged file
             raise CheckpointError(
@@ -104,10 +113,18 @@ class TrainingState:
         }
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         raise UsageError("the network has no weights to train: give another model")
+    fused = True if one_kernel(device) else None
+    decay = recipe.weight_decay
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
-    return torch.optim.SGD(parameters, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+        return torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=decay, fused=fused)
+    return torch.optim.SGD(parameters, lr=recipe.lr, momentum=recipe.momentum, weight_decay=decay, fused=fused)
+
+
+def one_kernel(device: torch.device) -> bool:
+    """Whether the optimizer updates all weights in one kernel. It also takes loss scaling's word, that a step is to be
+    left out, on the device; other optimizers wait for it on the host."""
+    return device.type == "cuda"

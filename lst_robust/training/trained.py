@@ -18,6 +18,7 @@ from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.models import create_model, fitting_options, model_info, without_image_size
 from lst_robust.models.checkpoint import save_checkpoint
 from lst_robust.runtime.cores import available_cores
+from lst_robust.runtime.devices import amp_dtype
 from lst_robust.runtime.file_lock import file_lock
 from lst_robust.runtime.files import file_safe, remove, write_output
 from lst_robust.runtime.process_group import process_group
@@ -192,14 +193,16 @@ def run_training(
             ranks=ranks,
         )
         if ranks.leader:
+            dtype = amp_dtype(resources.amp, resources.device)
+            facts = {} if dtype is None else {"train_precision": str(dtype).removeprefix("torch.")}
             write_output(checkpoint.with_suffix(".csv"), fitted.log.encode())
             if fitted.best is None:
-                _save(training, model, checkpoint, half)
+                _save(training, model, checkpoint, half, **facts)
             else:
-                _save(training, model, checkpoint.with_suffix(".last.safetensors"), half)
+                _save(training, model, checkpoint.with_suffix(".last.safetensors"), half, **facts)
                 model.float().load_state_dict(fitted.best["model"])
                 chosen = {"epoch": fitted.best["epoch"], "test_error": fitted.best["test_error"]}
-                _save(training, model, checkpoint, half, chosen_by_test_error=chosen)
+                _save(training, model, checkpoint, half, **facts, chosen_by_test_error=chosen)
             remove(resume_file)
         ranks.wait()  # the checkpoint is there for everybody
     return checkpoint

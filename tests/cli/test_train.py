@@ -136,3 +136,27 @@ def test_train_takes_its_own_settings(run, tiny):
     measured = run("eval", "-m", "alexnet", "-s", str(tiny), "--checkpoint", path, "--severities", "1")
     assert measured.exit_code == 0, measured.stderr
     assert run("train", "-m", "alexnet", "-s", str(tiny), "--lr", "-1").exit_code == 2
+
+
+def test_train_in_half_precision_says_so_in_the_checkpoint(run, tiny):
+    asked = ("train", "-m", "alexnet", "-s", str(tiny), "--epochs", "1")
+    found = {}
+    for amp in ("auto", "no", "bf16"):
+        result = run(*asked, "--amp", amp, "--out", f"{amp}.safetensors")
+        assert result.exit_code == 0, result.stderr
+        found[amp] = read_checkpoint(f"{amp}.safetensors")[1].get("train_precision")
+    assert found == {"auto": None, "no": None, "bf16": "bfloat16"}
+    assert Path("auto.safetensors").read_bytes() == Path("no.safetensors").read_bytes()
+    refused = run(*asked, "--amp", "int8")
+    assert refused.exit_code == 2 and "bf16" in refused.stderr
+
+
+def test_a_network_is_compiled_where_that_is_asked_for(run, tiny, monkeypatch):
+    modes = []
+    monkeypatch.setattr(torch, "compile", lambda network, **options: modes.append(options["mode"]) or network)
+    asked = ("train", "-m", "alexnet", "-s", str(tiny), "--epochs", "1", "--json")
+    plain = parsed(run(*asked, "--out", "a.safetensors"))
+    assert not modes
+    compiled = parsed(run(*asked, "--out", "b.safetensors", "--compile", "max-autotune"))
+    assert modes == ["max-autotune"] and compiled["sha256"] == plain["sha256"]
+    assert run(*asked, "--compile", "fast").exit_code == 2

@@ -8,15 +8,16 @@ from torch import nn
 
 from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.suites import Augmentation, Recipe
+from lst_robust.training import state as state_module
 from lst_robust.training.state import TrainingState
 
 RECIPE = Recipe(epochs=2, batch_size=4, optimizer="adamw", lr=0.1, weight_decay=0.01, augmentation=Augmentation())
 CPU = torch.device("cpu")
 
 
-def begun(seed: int, recipe: Recipe = RECIPE) -> TrainingState:
+def begun(seed: int, recipe: Recipe = RECIPE, dtype: torch.dtype | None = None) -> TrainingState:
     torch.manual_seed(seed)
-    return TrainingState.create(nn.Linear(3, 2), recipe, steps_per_epoch=2, total_steps=4, device=CPU)
+    return TrainingState.create(nn.Linear(3, 2), recipe, steps_per_epoch=2, total_steps=4, device=CPU, dtype=dtype)
 
 
 def step(state: TrainingState) -> None:
@@ -67,3 +68,66 @@ def test_the_log_has_a_column_of_test_errors_where_there_are_some():
     assert state.log_csv() == f"{head}\n1,0.333333,50,0.1,9,2\n2,0.333333,50,0.1,9,2\n"
     state.log[1]["test_error"] = 25.0
     assert state.log_csv() == f"{head},test_error\n1,0.333333,50,0.1,9,2,\n2,0.333333,50,0.1,9,2,25\n"
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16, torch.float16])
+def test_fp16_alone_scales_the_loss(dtype):
+    assert begun(0, dtype=dtype).scaler.is_enabled() == (dtype is torch.float16)
+
+
+@pytest.mark.parametrize("before", [None, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("after", [None, torch.bfloat16, torch.float16])
+def test_a_training_may_go_on_in_another_precision(tmp_path, before, after):
+    state, other = begun(0, dtype=before), begun(1, dtype=after)
+    step(state)
+    if before is torch.float16:
+        state.scaler.update(1024.0)
+    state.save(tmp_path / "resume")
+    other.restore(tmp_path / "resume")
+    assert torch.equal(other.model.weight, state.model.weight)
+    if after is torch.float16:
+        assert other.scaler.get_scale() == (1024.0 if before is torch.float16 else 2.0**16)
+    step(other)
+
+
+@pytest.fixture
+def fused(monkeypatch):
+    """fused(yes): whether states that are created from now on update all weights in one kernel, as on CUDA."""
+    return lambda yes: monkeypatch.setattr(state_module, "one_kernel", lambda device: yes)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_training_may_go_on_on_another_kind_of_device(tmp_path, fused, optimizer, before):
+    recipe = RECIPE.changed({"optimizer": optimizer})
+    fused(before)
+    state = begun(0, recipe)
+    step(state)
+    state.save(tmp_path / "resume")
+    fused(not before)
+    other = begun(1, recipe)
+    other.restore(tmp_path / "resume")
+    assert other.optimizer.param_groups[0]["fused"] is (None if before else True)
+    for one in (state, other):
+        step(one)
+    torch.testing.assert_close(other.model.weight, state.model.weight)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_step_that_overflows_is_left_out_without_asking_the_host(monkeypatch, fused, optimizer):
+    """The optimizers of one kernel take the word of the loss scaling on the device."""
+    fused(True)
+    state = begun(0, RECIPE.changed({"optimizer": optimizer}), torch.float16)
+    step(state)
+    before, scale = state.model.weight.clone(), state.scaler.get_scale()
+    state.backward(state.model(torch.full((1, 3), 1e38)).square().sum())
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.Tensor, "item", None)
+        state.step()
+    assert torch.equal(state.model.weight, before) and state.scaler.get_scale() == scale / 2
+    assert state.model.weight.isfinite().all()
+
+
+def test_the_cpu_updates_weights_as_before():
+    assert state_module.one_kernel(torch.device("cuda")) and not state_module.one_kernel(CPU)
+    assert begun(0).optimizer.param_groups[0]["fused"] is None
