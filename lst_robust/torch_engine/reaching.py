@@ -75,8 +75,8 @@ def complete_trees(labels: Tensor, numbers: Tensor, edges: Tensor, most: int) ->
     In each round every tree becomes a child of the tree with the least number among its neighbours. If b is the child
     of a, and c is the child of b, then a is not greater than c, for c is a neighbour of b, too. So the only circles are
     two trees that are each other's children. The lesser of the two is the least of all that lead to it, and becomes
-    the root. After k rounds, a tree that is not complete has at least 2^k of the first trees, and its component has at
-    least twice as many: that is the last time at k = log2(most) - 1. And no more than most / 2^k trees are joined.
+    the root. After k rounds, a tree that is not complete consists of at least 2^k of the first trees, and so does some
+    neighbour of it. Hence all are complete after log2(most) rounds, and round k joins at most most / 2^k trees.
     """
     nodes, stride = numbers.numel(), numbers.shape[2]
     margin = stride + 1

@@ -26,8 +26,7 @@ def splashes(liquid: Tensor) -> Tensor:
 
     All 0 in an image where no drop is strong enough to be seen.
     """
-    distances = box_sums(edge_distances(canny(liquid)))
-    relief = equalised(distances.double().mul_(UNIT * (1 / 9)).float().int())  # OpenCV's mean is float64, then float32
+    relief = equalised(mean_levels(edge_distances(canny(liquid))))
     relief = box_sums(embossed(relief)).add_(4).div_(9, rounding_mode="floor")  # rounded: 9 is odd
     drops = relief.mul_(liquid)
     strongest = drops.amax((1, 2), keepdim=True).clamp_(min=1)
@@ -94,6 +93,14 @@ def box_sums(x: Tensor) -> Tensor:
     x = framed(x)
     x = (x[:, :-2] + x[:, 1:-1]).add_(x[:, 2:])
     return (x[..., :-2] + x[..., 1:-1]).add_(x[..., 2:])
+
+
+def mean_levels(distances: Tensor) -> Tensor:
+    """cv2.blur(distances, (3, 3)), truncated to whole pixels. int32 (N, H, W), in UNIT -> int32, 0 .. REACH.
+
+    OpenCV's means are float64, and are rounded to float32 before they are truncated.
+    """
+    return box_sums(distances).double().mul_(UNIT * (1 / 9)).float().int()
 
 
 def embossed(x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from lst_robust.torch_engine.splashes import (
     edge_distances,
     embossed,
     equalised,
+    mean_levels,
     splashes,
 )
 from tests.torch_engine.liquids import FIELDS, SIZES, hard_images, smooth_fields
@@ -45,14 +46,30 @@ def test_of_large_images():
 
 @pytest.mark.parametrize("share", [0, 0.0005, 0.003, 0.02, 0.2, 1])
 @pytest.mark.parametrize("size", [*SIZES, (16, 130), (130, 16)])
-def test_distances_and_their_mean(size, share):
+def test_distances_and_their_means(size, share):
     edges = np.random.default_rng(2).random((6, *size)) < share
     wanted = np.stack([cv2.distanceTransform(np.where(e, 0, 255).astype(np.uint8), cv2.DIST_L2, 5) for e in edges])
     wanted = np.minimum(wanted, REACH)
     distances = edge_distances(torch.from_numpy(edges))
     np.testing.assert_array_equal(distances.numpy() * UNIT, wanted)
-    means = box_sums(distances).double().mul_(UNIT * (1 / 9)).float().numpy()
-    np.testing.assert_array_equal(means, np.stack([cv2.blur(one, (3, 3)) for one in wanted]))
+    assert_same_means(wanted)
+
+
+def assert_same_means(distances: np.ndarray) -> None:
+    made = mean_levels(torch.from_numpy((distances / UNIT).astype(np.int32)))
+    np.testing.assert_array_equal(made.numpy(), np.stack([cv2.blur(one, (3, 3)).astype(np.uint8) for one in distances]))
+
+
+def test_means_next_to_a_whole_number():
+    """Some are rounded up to it, because float32 has no number between."""
+    random = np.random.default_rng(5)
+    whole = np.repeat(np.arange(2, REACH + 1, dtype=np.float32), 50)[:, None, None]
+    ulps = random.integers(0, 2, (len(whole), 16, 16)) * (random.random((len(whole), 1, 1)) < 0.7)
+    distances = np.where(ulps > 0, np.nextafter(whole, np.float32(0)), whole)
+    means = np.stack([cv2.blur(one, (3, 3)) for one in distances])
+    exact = np.stack([cv2.blur(one.astype(np.float64), (3, 3)) for one in distances])
+    assert ((means == whole) & (exact < whole)).any() and (means < whole).any()
+    assert_same_means(distances)
 
 
 @pytest.fixture
@@ -68,7 +85,7 @@ def without_ipp(monkeypatch):
 
 
 def test_distances_where_opencv_has_no_ipp(without_ipp):
-    test_distances_and_their_mean((48, 33), 0.003)
+    test_distances_and_their_means((48, 33), 0.003)
     assert_same_drops(smooth_fields((48, 33), *FIELDS[0]))
 
 
