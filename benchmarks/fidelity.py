@@ -42,6 +42,8 @@ KINDS = (
 )
 PHOTOGRAPHS = {224: 6, 64: 32, 32: 64}
 """Of each size; and half as many of the others together."""
+MORE = {"contrast": 40}
+"""Times as many images where differences are known to be rare."""
 
 
 def test_images(size: int, photographs: int) -> np.ndarray:
@@ -80,10 +82,13 @@ def differences(kind: Kind, name: str, severity: int, images: np.ndarray, device
 def measured(kinds: Sequence[Kind], severities: Sequence[int], device: torch.device, share: float) -> Iterator[dict]:
     """The rows of all cells. share: of the usual number of images."""
     for kind in kinds:
-        images = test_images(kind.size, max(1, round(PHOTOGRAPHS[kind.size] * share)))
+        few = test_images(kind.size, max(1, round(PHOTOGRAPHS[kind.size] * share)))
         for name in corruption_names():
             if kind.style != "hendrycks" and corruption_named(name).imagecorruptions is None:
                 continue  # the same constants as before
+            images = few
+            if name in MORE:
+                images = test_images(kind.size, max(1, round(PHOTOGRAPHS[kind.size] * share * MORE[name])))
             for severity in severities:
                 yield differences(kind, name, severity, images, device)
 

@@ -10,6 +10,8 @@ where the order is the definition's. torch keeps to that but for four things, wh
   add integers, whose sum is the same in any order;
 - on the CPU some square roots are one unit in the last place off (torch 2.14 with AVX-512: one in six of float32, one
   in eighty of float64): `square_root` rounds them correctly.
+
+A Python number in `torch.where` would be copied to the device while the host waits: `masked_fill` takes numbers.
 """
 
 from __future__ import annotations

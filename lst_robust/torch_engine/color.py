@@ -70,7 +70,7 @@ def _between(
     blue_is_high, green_is_high = blue == high, green == high
     first = torch.where(blue_is_high, red, torch.where(green_is_high, blue, green))
     second = torch.where(blue_is_high, green, torch.where(green_is_high, red, blue))
-    base = torch.where(blue_is_high, 4, green_is_high.to(torch.uint8).mul_(2))
+    base = green_is_high.to(torch.uint8).mul_(2).masked_fill_(blue_is_high, 4)
     hue = divide(to_unit(first).sub_(to_unit(second)).div_(delta).add_(base), 6.0)
     hue = hue.add_(hue < 0).mul_(6)  # modulo 1, times 6
     fraction = hue.sub_(hue.floor())

@@ -117,7 +117,7 @@ def mirrored_place(place: Tensor, length: int, far: float) -> Tensor:
     if far >= length:
         turns = divide(place, period).trunc_().mul_(period)
         place = torch.where((place < -period) | (place > length - 1), place - turns, place)
-    below = torch.where(place > -1e-15, 1e-15, -place).sub_(1)
+    below = place.neg().masked_fill_(place > -1e-15, 1e-15).sub_(1)
     if far >= length:
         below = torch.where(place < -length, place + period, below)
     above = torch.where(place >= length, period - place - 1, place)

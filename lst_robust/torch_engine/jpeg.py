@@ -103,10 +103,7 @@ def _compressed(sheet: Tensor, quality: int) -> Tensor:
     """All blocks to coefficients, these to the nearest multiples of their steps, and back to samples: uint8."""
     first, second, last = transforms(sheet.device)
     inverse_divisors, steps = quantiser(quality, sheet.shape[1] // 24, sheet.device)
-    rows, columns = (
-        (-1, 8),
-        (-1, 8, sheet.shape[2]),
-    )  # blocks' rows as they lie, and blocks' columns beneath the sheet's
+    rows, columns = (-1, 8), (-1, 8, sheet.shape[2])  # the rows of blocks, and their columns, each in one view
     x = (sheet.view(rows) @ first.T).add_(0.5).floor_()
     x = (second @ x.view(columns)).add_(0.5).floor_()
     blocks = x.view(len(sheet), -1, 8, sheet.shape[2] // 8, 8)
