@@ -16,6 +16,8 @@ from lst_robust.suites import Suite
 from lst_robust.torch_engine import ENGINE, ENGINE_VERSION, TensorCorruptor
 from lst_robust.torch_engine.engine import checked_tensor
 
+MOST = 2**31  # images at a time: all, as long as there is memory for their corruption
+
 Make = Callable[[Tensor, range], Tensor]
 """uint8 (n, S, S, 3) on the device, and the positions of these images -> the same, corrupted."""
 
@@ -31,6 +33,7 @@ class DeviceCorruption:
     def __init__(self, suite: Suite, seed: int, device: torch.device, quality: int | None = None) -> None:
         self.device = device
         self._suite, self._seed, self._quality = suite, seed, quality
+        self._portions = Portions(device, MOST)
 
     def can_make(self, cell: Cell) -> bool:
         """False for a corruption from outside that only the host can make."""
@@ -41,11 +44,10 @@ class DeviceCorruption:
         to the device now."""
         corruptor = self._corruptor(cell)
         streams = corruptor.streams(ids, self.device)
-        portions = Portions(self.device, max(1, len(ids)))
 
         def make(squares: Tensor, positions: range) -> Tensor:
             squares, own = checked_tensor(squares), streams[positions.start : positions.stop]
-            parts = portions.of(lambda some: self._saved(corruptor(squares[some], own[some])), len(squares))
+            parts = self._portions.of(lambda some: self._saved(corruptor(squares[some], own[some])), len(squares))
             return parts[0] if len(parts) == 1 else torch.cat(parts)
 
         return make
