@@ -19,6 +19,11 @@ import torch
 from torch import Tensor
 
 
+def has_streams(device: torch.device) -> bool:
+    """Whether work on the device runs on while the host goes on."""
+    return device.type == "cuda"
+
+
 @lru_cache(maxsize=64)  # one a device: each stream has a store of memory of its own
 def side_stream(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)
@@ -30,7 +35,7 @@ def ahead(batches: Iterable[Tensor], device: torch.device) -> Generator[Tensor, 
     A batch is valid until the next one is asked for. Close the generator (contextlib.closing) where it may be left
     before its end.
     """
-    if device.type == "cuda":
+    if has_streams(device):
         yield from _ahead_on_cuda(batches, device)
     else:
         for batch in batches:
@@ -72,7 +77,7 @@ def _at_least(buffer: Tensor | None, images: Tensor, device: torch.device) -> Te
 def sent(arrays: Iterable[np.ndarray], device: torch.device) -> Iterator[Tensor]:
     """Arrays of the host on the device. On CUDA they go through two pinned buffers, so that nobody waits for the copy
     that was begun last; the host waits for the one before it, which must be done before its buffer is written again."""
-    if device.type != "cuda":
+    if not has_streams(device):
         for array in arrays:
             yield torch.from_numpy(array).to(device)
         return
@@ -84,12 +89,17 @@ def sent(arrays: Iterable[np.ndarray], device: torch.device) -> Iterator[Tensor]
             begun.synchronize()
         buffer = buffers[place]
         if buffer is None or len(buffer) < len(images):
-            buffer = torch.empty(images.shape, dtype=images.dtype, pin_memory=True)
+            buffer = pinned(images)
         buffers[place] = buffer
         buffer[: len(images)].copy_(images)
         on_device = buffer[: len(images)].to(device, non_blocking=True)
         copied[place] = torch.cuda.current_stream(device).record_event()
         yield on_device
+
+
+def pinned(like: Tensor) -> Tensor:
+    """Memory of the host that a device can read on its own, for as many images."""
+    return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
 
 
 class Stopwatch:
@@ -101,7 +111,7 @@ class Stopwatch:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        if self._device.type != "cuda":
+        if not has_streams(self._device):
             begun = perf_counter()
             yield
             self._seconds += perf_counter() - begun
@@ -130,8 +140,8 @@ class Done:
 
     def after_this(self, steps: float) -> None:
         """So many steps are done when the device has done all it was given until now."""
-        on_cuda = self._device.type == "cuda"
-        self._begun.append((torch.cuda.current_stream(self._device).record_event() if on_cuda else None, steps))
+        event = torch.cuda.current_stream(self._device).record_event() if has_streams(self._device) else None
+        self._begun.append((event, steps))
         while self._begun and (self._begun[0][0] is None or self._begun[0][0].query()):
             self._advance(self._begun.popleft()[1])
 
