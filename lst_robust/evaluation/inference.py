@@ -14,12 +14,13 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from lst_robust.errors import NonFiniteError, UsageError
-from lst_robust.evaluation.compiling import NOT_COMPILED, CompiledNetwork
+from lst_robust.evaluation.compiling import CompiledNetwork
 from lst_robust.evaluation.identity.probe import full_precision
 from lst_robust.evaluation.outcome_tensors import NOT_FINITE, OutcomeTensors, outcomes_of
 from lst_robust.models.optimize import images_a_thread
 from lst_robust.models.preprocess import Load, Preprocess
 from lst_robust.records.confidence import Outcomes
+from lst_robust.runtime.compiler import NOT_COMPILED
 from lst_robust.runtime.devices import amp_dtype
 from lst_robust.runtime.portions import Portions
 from lst_robust.runtime.prefetch import prefetch

@@ -32,8 +32,8 @@ from lst_robust.arguments import (
 from lst_robust.benchmark import CLEAN_CELL, Cell, checked_corruptions, checked_severities
 from lst_robust.data.registry import dataset_subset
 from lst_robust.errors import UsageError
-from lst_robust.evaluation.compiling import COMPILE_MODES, NOT_COMPILED
 from lst_robust.models import canonical_options, fitting_options, model_info, require_no_checkpoint, require_options
+from lst_robust.runtime.compiler import COMPILE_MODES, NOT_COMPILED
 from lst_robust.runtime.cores import worker_count
 from lst_robust.runtime.devices import checked_amp, resolve_device
 from lst_robust.runtime.progress import Observer, Silent, checked_observer

@@ -12,7 +12,7 @@ from torch import Tensor
 from lst_robust.data import ImageSource
 from lst_robust.data.source import CACHE_BYTES
 from lst_robust.evaluation.feeding import sent
-from lst_robust.runtime.devices import not_enough_memory
+from lst_robust.runtime.devices import free_memory, not_enough_memory
 from lst_robust.runtime.prefetch import prefetch
 
 logger = logging.getLogger(__name__)
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 LOADED_BYTES = 2**25  # of the images that a thread decodes at a time: 222 images of 224 pixels
 
 
-def free_memory(device: torch.device) -> int:
-    """How many bytes of a CUDA device nobody uses. On a CPU: twice what a source keeps there, so that a large set stays
-    on the disk."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 2 * CACHE_BYTES
+def room_for_images(device: torch.device) -> int:
+    """Bytes of half of the free memory. On a CPU, where nobody knows: what a source keeps there itself, so that a large
+    set stays on the disk."""
+    return free_memory(device) // 2 if device.type == "cuda" else CACHE_BYTES
 
 
 class CleanImages:
@@ -40,7 +40,7 @@ class CleanImages:
         if self._asked:
             return
         n, size = len(self._source), self._source.image_size
-        if n * size**2 * 3 <= free_memory(self._device) // 2:
+        if n * size**2 * 3 <= room_for_images(self._device):
             try:
                 self._resident = self._loaded(n, size)
             except RuntimeError as error:  # what is free may be in pieces
@@ -48,8 +48,7 @@ class CleanImages:
                     raise
         if self._resident is None:
             logger.info(
-                "the %d clean images (%.1f GB) do not fit into half of the free memory of %s: they are sent there "
-                "batch by batch",
+                "the %d clean images (%.1f GB) are too many to stay in the memory of %s: they are sent there in batches",
                 *(n, n * size**2 * 3 / 1e9, self._device),
             )
         self._asked = True

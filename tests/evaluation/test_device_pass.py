@@ -73,7 +73,7 @@ def test_images_stay_on_the_device_where_half_of_the_free_memory_holds_them(eval
         return read(work, parts, workers)
 
     monkeypatch.setattr(resident, "prefetch", counted)
-    monkeypatch.setattr(resident, "free_memory", lambda device: free)
+    monkeypatch.setattr(resident, "room_for_images", lambda device: free)
     found, said = evaluate(classifier(nn.ReLU()), "torch", batch_size=16, workers=2, **NOISE)
     alone, _ = evaluate(classifier(nn.ReLU()), "cpu", batch_size=16, workers=2, **NOISE | {"engine": "cpu"})
     for cell in CELLS:
@@ -82,7 +82,14 @@ def test_images_stay_on_the_device_where_half_of_the_free_memory_holds_them(eval
         assert reads == [2] and said == [], "once for three cells"
     else:
         assert reads == [3, 3, 3] and len(said) == 1
-        assert said[0].startswith("the 40 clean images (0.0 GB) do not fit into half of the free memory of cpu")
+        assert said[0].startswith(
+            "the 40 clean images (0.0 GB) are too many to stay in the memory of cpu: they are sent"
+        )
+
+
+def test_images_may_take_half_of_what_is_free_on_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))
+    assert resident.room_for_images(torch.device("cuda")) == 500
 
 
 def test_where_the_memory_is_in_pieces_the_images_are_streamed(evaluate, model, monkeypatch):
@@ -91,7 +98,7 @@ def test_where_the_memory_is_in_pieces_the_images_are_streamed(evaluate, model, 
 
     monkeypatch.setattr(resident.CleanImages, "_loaded", full)
     found, said = evaluate(model, **NOISE)
-    assert len(found.records) == 3 and "batch by batch" in said[0]
+    assert len(found.records) == 3 and "in batches" in said[0]
 
 
 def test_several_networks_take_each_chunk_in_turn(many, in_pieces, monkeypatch):
@@ -151,7 +158,7 @@ def test_a_cell_goes_through_a_device_that_gives_nothing_back(suite, tmp_path, m
     monkeypatch.setattr("lst_robust.evaluation.request.resolve_device", lambda name: torch.device("meta"))
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     monkeypatch.setattr("lst_robust.evaluation.plan.probe_answers", lambda *_: np.zeros((4, 10), np.float32))
-    monkeypatch.setattr(resident, "free_memory", lambda device: 10**9)
+    monkeypatch.setattr(resident, "room_for_images", lambda device: 10**9)
     asked, read = [], OutcomeTensors.read
 
     def values_at_last(self):
