@@ -19,6 +19,7 @@ from lst_robust.evaluation.inference import InferenceRunner
 from lst_robust.evaluation.outcome_tensors import OutcomeTensors
 from lst_robust.evaluation.turns import Turns
 from lst_robust.records.confidence import Outcomes
+from lst_robust.runtime.interruption import check_interrupted
 
 Network = TypeVar("Network")
 Breaking = Callable[[Network, Cell, dict[Network, "CellOfNetwork"]], AbstractContextManager[None]]
@@ -77,6 +78,7 @@ class DevicePass(Generic[Network]):
         done = Done(device, self._advance)
         with closing(self._feed.batches(cell, parts, shared=len(runners) > 1)) as loaded:
             for positions, images in zip(parts, loaded, strict=True):
+                check_interrupted()
                 for network in list(working):
                     with self._breaking(network, cell, working), self._turns.turn(runners[network]):
                         working[network].take(images, positions)

@@ -21,9 +21,12 @@ LOADED_BYTES = 2**25  # of the images that a thread decodes at a time: 222 image
 
 
 def room_for_images(device: torch.device) -> int:
-    """Bytes of half of the free memory. On a CPU, where nobody knows: what a source keeps there itself, so that a large
-    set stays on the disk."""
-    return free_memory(device) // 2 if device.type == "cuda" else CACHE_BYTES
+    """Bytes of half of the free memory, that which torch keeps for later included. On a CPU, where nobody knows: what a
+    source keeps there itself, so that a large set stays on the disk."""
+    if device.type != "cuda":
+        return CACHE_BYTES
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return (free_memory(device) + kept) // 2
 
 
 class CleanImages:
@@ -48,7 +51,7 @@ class CleanImages:
                     raise
         if self._resident is None:
             logger.info(
-                "the %d clean images (%.1f GB) are too many to stay in the memory of %s: they are sent there in batches",
+                "the %d clean images (%.1f GB) are too many to stay in the memory of %s: they go there in batches",
                 *(n, n * size**2 * 3 / 1e9, self._device),
             )
         self._asked = True
