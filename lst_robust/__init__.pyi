@@ -28,6 +28,7 @@ from .report import figure_bytes, write_figure, write_report
 from .reporting import render, robustness_table
 from .suites import Suite, load_suite, suite_names
 from .suites.normaliser import Normaliser, load_normaliser, published_normaliser
+from .torch_engine import corrupt_tensor
 from .workflow import evaluate, evaluate_many, run_request, run_requests
 
 __version__: str
@@ -53,6 +54,7 @@ __all__ = [
     "compare",
     "convert_checkpoint",
     "corrupt",
+    "corrupt_tensor",
     "corruption_error",
     "corruption_errors",
     "corruption_names",

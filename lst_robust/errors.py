@@ -46,6 +46,10 @@ class NonFiniteError(LstRobustError):
     """A network's output or loss that is NaN or infinite."""
 
 
+class DeviceError(LstRobustError):
+    """A device that does not answer any more: nothing else can be done on it in this process."""
+
+
 class NothingToEvaluateError(LstRobustError):
     """The request is well formed but selects nothing: no image, no cell, no record."""
 

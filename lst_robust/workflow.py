@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 
 from lst_robust.analysis.evaluation import Evaluation, Evaluations, FailedNetwork
 from lst_robust.data import ImageSource
-from lst_robust.errors import CheckpointError, DataError, NothingToEvaluateError, UsageError, reason_of
+from lst_robust.errors import CheckpointError, DataError, DeviceError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.evaluation.cell_images import open_cell_images
 from lst_robust.evaluation.choice import requests_of
 from lst_robust.evaluation.group import NetworkGroup
@@ -91,7 +91,7 @@ def run_requests(requests: Sequence[EvalRequest]) -> Evaluations:
                 request = waiting.popleft()
                 try:
                     _plan_in(group, request, found, ranks)
-                except (DataError, NothingToEvaluateError):  # of the images, which all networks share
+                except (DataError, NothingToEvaluateError, DeviceError):  # of images and device, which all share
                     raise
                 except Exception as error:  # a network's own code: anything can happen in it
                     if not going_on:

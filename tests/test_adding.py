@@ -41,7 +41,7 @@ def test_every_file_and_folder_that_architecture_names_is_there():
 
 
 def test_a_corruption_is_added_as_its_page_says(tmp_path):
-    (script,) = blocks("corruption.md", "python")
+    script = blocks("corruption.md", "python")[0]
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "published").symlink_to(ROOT / "results" / "published")
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -49,6 +49,12 @@ def test_a_corruption_is_added_as_its_page_says(tmp_path):
     errors, table = done.stdout.split("\n", 1)
     assert len(re.findall(r"\d+\.\d", errors)) == 5
     assert "Own<br>Poster" in table
+
+
+def test_a_corruption_for_a_device_is_added_as_its_page_says(tmp_path):
+    script = blocks("corruption.md", "python")[1]
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
 @pytest.fixture

@@ -14,8 +14,10 @@ from lst_robust.cli.console import RichObserver, print_json, print_line, print_n
 from lst_robust.cli.output import Output
 from lst_robust.errors import UsageError
 from lst_robust.generation import (
+    KEEP,
     Generated,
     Settings,
+    engine_for_sets,
     generate,
     open_images,
     open_suite_images,
@@ -31,7 +33,7 @@ HELP = """Write a corrupted copy of an image set, in the layout of ImageNet-C (`
 
 SRC is a folder with `<class>/*`, or with `test/<class>/*` or `val/<class>/*`; with `--suite` the suite's test images
 are taken instead. An interrupted call goes on where it was. The bytes are the same for any number of workers, and under
-`torchrun` for any number of ranks.
+`torchrun` for any number of ranks. `--engine torch` corrupts on `--device`, and the set's MANIFEST.json says so.
 
 **Examples**
 
@@ -39,6 +41,7 @@ are taken instead. An interrupted call goes on where it was. The bytes are the s
 - `lst-robust corrupt my-images my-images-c --size keep --image-format png --corruptions noise,fog --severities 1,3,5`
 - `lst-robust corrupt cifar10 CIFAR-10-C --format npy --preset cifar`
 - `lst-robust corrupt --suite digits-c digits-c --format npy`
+- `lst-robust corrupt imagenet/val ImageNet-C --engine torch --device cuda`
 - `lst-robust corrupt --verify CIFAR-10-C`
 - `lst-robust corrupt --sheet sheet.png photograph.jpg`
 """
@@ -101,6 +104,8 @@ def corrupt_command(
     seed: opt.NoiseSeed = None,
     size: Size = None,
     workers: opt.Workers = None,
+    engine: opt.Engine = "auto",
+    device: opt.Device = "auto",
     skip_unreadable: opt.SkipUnreadable = False,
     verify_only: VerifyOnly = False,
     sheet: Sheet = None,
@@ -139,8 +144,10 @@ def corrupt_command(
         resolved = load_suite(suite)
         settings = wanted.settings_of_suite(resolved)
         source = open_suite_images(resolved, data_dir, skip_unreadable=skip_unreadable, workers=workers)
+    pixels = None if settings.size == KEEP else int(settings.size)
+    chosen_engine = engine_for_sets(engine, device, pixels, settings.preset)
     with RichObserver() as observer:
-        made = generate(source, folder, settings, workers=workers, observer=observer)
+        made = generate(source, folder, settings, workers=workers, observer=observer, engine=chosen_engine)
     if made.leader:  # under torchrun one process speaks for all
         _show(made, json)
 

@@ -46,6 +46,7 @@ options of the model. Paths in it are relative to the folder of the @FILE.
 - `lst-robust eval -m 'timm:resnet*' --set weights=pretrained -s imagenet-c-generated --data-dir imagenet`
 - `lst-robust eval -m mine.py:net --set weights=best -s imagenet-c --data-dir imagenet --subset robustbench-5k`
 - `lst-robust eval -m hf:microsoft/resnet-50 -s imagenet-c --data-dir imagenet`
+- `lst-robust eval -m resnet18 --device cuda --engine torch --amp auto --compile reduce-overhead`
 - `torchrun --nproc-per-node 4 -m lst_robust eval -m lst18`
 """
 
@@ -117,6 +118,7 @@ def eval_command(
     batch_size: BatchSize = None,
     workers: opt.Workers = None,
     device: opt.Device = "auto",
+    engine: opt.Engine = "auto",
     seed: opt.NoiseSeed = None,
     train: Train = True,
     train_seed: TrainSeed = None,
@@ -124,7 +126,8 @@ def eval_command(
     normaliser: opt.Normaliser = "suite",
     write_normaliser: WriteNormaliser = None,
     skip_unreadable: opt.SkipUnreadable = False,
-    amp: opt.Amp = False,
+    amp: opt.Amp = "no",
+    compile_: opt.Compile = "no",
     results_dir: opt.ResultsDir = Path("results"),
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
@@ -149,7 +152,9 @@ def eval_command(
             batch_size=batch_size,
             workers=workers,
             device=device,
+            engine=engine,
             amp=amp,
+            compile=compile_,
             train=train,
             train_seed=train_seed,
             skip_unreadable=skip_unreadable,

@@ -154,10 +154,42 @@ SkipUnreadable = Annotated[
         help="Leave out images that cannot be decoded, and say so, instead of refusing.",
     ),
 ]
-Amp = Annotated[
-    bool,
+Engine = Annotated[
+    Literal["auto", "cpu", "torch"],
     typer.Option(
-        "--amp/--no-amp", envvar="LST_ROBUST_AMP", help="Mixed precision: faster on CUDA, rounds differently."
+        "--engine",
+        envvar="LST_ROBUST_ENGINE",
+        help="What corrupts the images: the CPU's engine, or torch's on the device. auto: torch's where `lst-robust "
+        "engines` has measured that it is faster.",
+    ),
+]
+AMP_WORDS = {"1": "yes", "true": "yes", "on": "yes", "0": "no", "false": "no", "off": "no"}
+
+
+def _amp(text: str) -> str:
+    """Also the words of a switch, for LST_ROBUST_AMP=1."""
+    word = AMP_WORDS.get(text.lower(), text.lower())
+    if word not in ("auto", "bf16", "fp16", "yes", "no"):
+        raise typer.BadParameter(f"it is {text!r}: choose auto, bf16, fp16 or no")
+    return word
+
+
+Amp = Annotated[
+    str,
+    typer.Option(
+        "--amp",
+        metavar="[auto|bf16|fp16|no]",
+        parser=_amp,
+        envvar="LST_ROBUST_AMP",
+        help="Mixed precision: faster on CUDA, rounds differently. auto: bf16 on CUDA where the card has it.",
+    ),
+]
+Compile = Annotated[
+    Literal["no", "default", "reduce-overhead", "max-autotune"],
+    typer.Option(
+        "--compile",
+        envvar="LST_ROBUST_COMPILE",
+        help="Compile the network for the cells, by this mode of torch.compile; reduce-overhead records CUDA graphs.",
     ),
 ]
 

@@ -23,7 +23,7 @@ import numpy as np
 from lst_robust import arguments
 from lst_robust.arguments import wrong
 from lst_robust.benchmark import CORRUPTIONS, OWN_GROUP, SEVERITIES, add_corruption, default_label, load_plugins
-from lst_robust.corruptions.base import Apply, Corruption, Draw, Draws, Kernel, checked_result
+from lst_robust.corruptions.base import Apply, Corruption, Draw, Draws, Kernel, TorchFunction, checked_result
 from lst_robust.corruptions.presets import PRESETS
 from lst_robust.corruptions.streams import Streams
 from lst_robust.errors import LstRobustError, UsageError, message_of, unknown_name
@@ -54,6 +54,7 @@ def register_corruption(
     version: int = 1,
     draw: Draw | None = None,
     kernel: Kernel | None = None,
+    torch: TorchFunction | None = None,
 ) -> Callable[[F], F]:
     """Makes the decorated function a corruption of that name. The function itself stays as it is.
 
@@ -64,6 +65,10 @@ def register_corruption(
     With `draw` it is called for a batch: `f(images, draws, c)`, with images uint8 (N, H, W, 3) and draws what
     `draw(streams, height, width, c)` returned, see `lst_robust.corruptions.Corruption`; `no_draws` draws nothing. A
     `kernel(images, streams, c)` gives the same bytes faster. Several threads may call all of them at once.
+
+    `torch(images, streams, c)` is the same for torch's engine: images is a uint8 tensor (N, H, W, 3) on any device, and
+    streams gives draws there, see `lst_robust.torch_engine.TensorStreams`. It returns uint8 (N, H, W, 3) on the same
+    device, and gives each image the same result in any batch. Without it the host makes the images of that engine, too.
 
     group, label: where the tables show it, and under which head. constants: five values, one a severity (default: the
     severity itself), or five for each preset; numbers, texts, and tuples of them. version: raise it when the pixels
@@ -76,6 +81,7 @@ def register_corruption(
     by_preset = _by_preset(name, constants)
     arguments.optional(arguments.function, "draw", draw)
     arguments.optional(arguments.function, "kernel", kernel)
+    arguments.optional(arguments.function, "torch", torch)
     if kernel is not None and draw is None:
         raise UsageError(f"the kernel of {name} has no plain definition to equal: give draw, and a function of a batch")
 
@@ -84,8 +90,8 @@ def register_corruption(
         _refuse_taken_name(name, function)
         add_corruption(name, group, default_label(str(name)) if label is None else label)
         apply: Apply = OneByOne(name, function) if draw is None else function
-        corruption = Corruption(name, by_preset, apply, draw or _draw_keys, kernel)
-        code = tuple(part for part in (function, draw, kernel) if part is not None)
+        corruption = Corruption(name, by_preset, apply, draw or _draw_keys, kernel, torch)
+        code = tuple(part for part in (function, draw, kernel, torch) if part is not None)
         _registered[name] = Registered(corruption, version, code)
         return function
 
@@ -136,14 +142,19 @@ def guarded(name: str, work: Callable[[np.ndarray, Streams], Any]) -> Callable[[
         except (LstRobustError, MemoryError):
             raise
         except Exception as error:  # the user's own code: anything can happen in it
-            reason, (height, width) = message_of(error, MAX_REASON), images.shape[1:3]
-            raise UsageError(
-                f"corruption {name} failed on images of {width}x{height} pixels ({type(error).__name__}: {reason}): "
-                "correct its code"
-            ) from error
+            raise failure(name, error, images.shape) from error
         return checked_result(name, result, images.shape)
 
     return checked
+
+
+def failure(name: str, error: Exception, shape: Sequence[int]) -> UsageError:
+    """What went wrong in the code of a corruption from outside. shape: of the images, (N, H, W, 3)."""
+    reason, (height, width) = message_of(error, MAX_REASON), shape[1:3]
+    return UsageError(
+        f"corruption {name} failed on images of {width}x{height} pixels ({type(error).__name__}: {reason}): "
+        "correct its code"
+    )
 
 
 def _draw_keys(streams: Streams, height: int, width: int, c: Any) -> Draws:

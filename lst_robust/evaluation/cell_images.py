@@ -1,6 +1,7 @@
 """The images of each cell: the clean ones, and their corruptions, made on the fly or read from official files.
 
-Made on the fly they may go through JPEG as the official files did (the protocol `generated-jpeg`).
+Made on the fly they may go through JPEG as the official files did (the protocol `generated-jpeg`). The CPU's engine
+makes them, or torch's on a device.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from lst_robust import corruptions as engine
@@ -20,6 +22,7 @@ from lst_robust.data.decode import resize_and_crop
 from lst_robust.data.registry import dataset_subset
 from lst_robust.data.source import View, without_unreadable
 from lst_robust.errors import DataError
+from lst_robust.evaluation.device_corruption import DeviceCorruption, Make
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.geometry import Geometry
 from lst_robust.models.preprocess import Load
@@ -42,6 +45,11 @@ class CellImages(ABC):
     @abstractmethod
     def corrupted(self, cell: Cell) -> Load: ...
 
+    def squares_on_device(self, cell: Cell) -> tuple[ImageSource, Make | None] | None:
+        """How a cell is made of images that lie on the device: of which, and by what (None: they stay as they are).
+        None where `loader` is the only way."""
+        return None
+
     @abstractmethod
     def pixels_digest(self, cell: Cell, workers: int) -> str | None:
         """A hash of the official files that a cell is read from, or of the code of a corruption that is the user's own;
@@ -49,26 +57,49 @@ class CellImages(ABC):
 
 
 class GeneratedImages(CellImages):
-    """Corrupted on the fly; each clean image is decoded once for all cells, and kept in `folder` if it is large."""
+    """Corrupted on the fly; each clean image is decoded once for all cells, and kept in `folder` if it is large.
 
-    def __init__(self, suite: Suite, clean: ImageSource, seed: int, folder: Path) -> None:
+    device: where torch's engine corrupts them; None for the CPU's engine.
+    """
+
+    quality: int | None = None
+    """Of the JPEG that corrupted images go through."""
+
+    def __init__(
+        self, suite: Suite, clean: ImageSource, seed: int, folder: Path, device: torch.device | None = None
+    ) -> None:
         self.clean, self.seed, self._suite = decoded_once(clean, folder), seed, suite
-        self.engine = f"{engine.ENGINE} {engine.ENGINE_VERSION}"
+        self._squares = self.clean
+        self._on_device = None if device is None else DeviceCorruption(suite, seed, device, self.quality)
+        self.engine = f"{engine.ENGINE} {engine.ENGINE_VERSION}" if self._on_device is None else self._on_device.name
         self.transform = f"{clean.geometry.described()}, then corruption"
 
     def corrupted(self, cell: Cell) -> Load:
-        return lambda indices: self._corrupted(self.clean, indices, cell)
+        return lambda indices: self._corrupted(indices, cell)
 
-    def _corrupted(self, source: ImageSource, indices: Sequence[int], cell: Cell) -> np.ndarray:
-        return engine.corrupt(
-            source.read(indices),
+    def _corrupted(self, indices: Sequence[int], cell: Cell) -> np.ndarray:
+        squares, ids = self._squares.read(indices), [self._squares.ids[i] for i in indices]
+        if self._on_device is not None:
+            return self._on_device.corrupted(squares, cell, ids)
+        made = engine.corrupt(
+            squares,
             cell.corruption,
             cell.severity,
             preset=self._suite.preset,
             style=self._suite.style,
             seed=self.seed,
-            ids=[source.ids[i] for i in indices],
+            ids=ids,
         )
+        return made if self.quality is None else as_official_files(made)
+
+    def squares_on_device(self, cell: Cell) -> tuple[ImageSource, Make | None] | None:
+        if self._on_device is None:
+            return None
+        if cell == CLEAN_CELL:
+            return self.clean, None
+        if not self._on_device.can_make(cell):
+            return None
+        return self._squares, self._on_device.maker(cell, self._squares.ids)
 
     def pixels_digest(self, cell: Cell, workers: int) -> str | None:
         return None if cell == CLEAN_CELL else engine.corruption_digest(cell.corruption)
@@ -79,23 +110,36 @@ class JpegImages(GeneratedImages):
     images don't go through it, for those of the official sets did not.
 
     clean: cut as the official files were; scaled: what a network of another input size makes of these squares, the
-    clean and the corrupted ones alike.
+    clean and the corrupted ones alike. Pillow scales them, so they leave the device for it.
     """
 
-    def __init__(self, suite: Suite, clean: ImageSource, seed: int, folder: Path, scaled: Geometry | None) -> None:
-        super().__init__(suite, clean, seed, folder)
-        self._squares, self._scaled = self.clean, scaled
-        self.transform += f", then JPEG of quality {OFFICIAL_QUALITY} (4:2:0) of the corrupted ones, in memory"
+    quality = OFFICIAL_QUALITY
+
+    def __init__(
+        self,
+        suite: Suite,
+        clean: ImageSource,
+        seed: int,
+        folder: Path,
+        scaled: Geometry | None,
+        device: torch.device | None = None,
+    ) -> None:
+        super().__init__(suite, clean, seed, folder, device)
+        self._scaled = scaled
+        self.transform += f", then JPEG of quality {self.quality} (4:2:0) of the corrupted ones, in memory"
         if scaled:
             self.clean = Scaled(self._squares, scaled)
             self.transform += f"; both {scaled.described()}"
 
     def corrupted(self, cell: Cell) -> Load:
         def load(indices: Sequence[int]) -> np.ndarray:
-            squares = as_official_files(self._corrupted(self._squares, indices, cell))
+            squares = self._corrupted(indices, cell)
             return squares if self._scaled is None else scale(squares, self._scaled)
 
         return load
+
+    def squares_on_device(self, cell: Cell) -> tuple[ImageSource, Make | None] | None:
+        return None if self._scaled else super().squares_on_device(cell)
 
 
 class OfficialImages(CellImages):
@@ -184,11 +228,12 @@ def open_cell_images(request: EvalRequest, own_geometry: Geometry | None = None)
     if limit is not None:
         clean = clean.subset(limit)
     seed = suite.seed if request.seed is None else request.seed
+    device = request.device if request.engine == "torch" else None
     if suite.protocol == "generated":
-        return GeneratedImages(suite, clean, seed, request.results_dir)
+        return GeneratedImages(suite, clean, seed, request.results_dir, device)
     scaled = None if own_geometry is None else scaled_squares(own_geometry, suite.image_size)
     if suite.protocol == "generated-jpeg":
-        return JpegImages(suite, clean, seed, request.results_dir, scaled)
+        return JpegImages(suite, clean, seed, request.results_dir, scaled, device)
     folder = request.data_dir if request.corrupted_dir is None else request.corrupted_dir
     corrupted = open_official_set(suite, folder, request.cells())
     return OfficialImages(corrupted, clean, whole, scaled)

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from threading import Semaphore
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
-from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
+from lst_robust.errors import NonFiniteError, UsageError
+from lst_robust.evaluation.compiling import CompiledNetwork
 from lst_robust.evaluation.identity.probe import full_precision
+from lst_robust.evaluation.outcome_tensors import NOT_FINITE, OutcomeTensors, outcomes_of
 from lst_robust.models.optimize import images_a_thread
 from lst_robust.models.preprocess import Load, Preprocess
 from lst_robust.records.confidence import Outcomes
+from lst_robust.runtime.compiler import NOT_COMPILED
+from lst_robust.runtime.devices import amp_dtype
+from lst_robust.runtime.portions import Portions
 from lst_robust.runtime.prefetch import prefetch
 from lst_robust.suites import PixelStatistics
 
-logger = logging.getLogger(__name__)
-Result = TypeVar("Result")
-
-TOP = 5
 CPU_MEMORY = "DefaultCPUAllocator"  # what torch's error names that has no class of its own
+AMP_NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16"}
 # What a thread of its own takes at a time: fewer are slow, more gain nothing and keep Ctrl-C waiting.
 MIN_IMAGES, MAX_IMAGES, MAX_PIXELS = 8, 64, 2**19
 STATELESS_PACKAGES = ("lst_robust.models.", "torch.nn.modules.", "torchvision.models.", "torchvision.ops.")
@@ -40,13 +41,31 @@ NORMALISERS = (
 class InferenceSettings:
     """How fast the result comes, not what it is (amp: to rounding).
 
-    batch_size: images in the network at a time, at most; workers: threads that load and corrupt.
+    batch_size: images in the network at a time, at most; workers: threads that load and corrupt. amp: see `amp_dtype`;
+    engine: "cpu" or "torch", of the corruptions; compiled: one of COMPILE_MODES. The last three are for cells only.
     """
 
     device: torch.device
     batch_size: int
     workers: int
-    amp: bool = False
+    amp: str | bool = "no"
+    engine: str = "cpu"
+    compiled: str = NOT_COMPILED
+
+    @property
+    def on_device(self) -> bool:
+        """Whether images and outcomes of a cell stay on the device until all of it is done."""
+        return self.device.type != "cpu" or self.engine == "torch"
+
+    @property
+    def notes(self) -> list[str]:
+        """What the record of a cell says besides the device's name."""
+        dtype = amp_dtype(self.amp, self.device)
+        return [
+            *(["corruptions on it"] if self.engine == "torch" else []),
+            *([f"amp {AMP_NAMES[dtype]}"] if dtype is not None else []),
+            *([f"compiled ({self.compiled})"] if self.compiled != NOT_COMPILED else []),
+        ]
 
 
 class Sizes(NamedTuple):
@@ -67,11 +86,13 @@ class Sizes(NamedTuple):
 
         On a CPU each of torch's threads computes alone, with images of its own, where the network allows that and the
         batch holds enough for all. This is faster than one batch on all of them, which wait for each other after every
-        layer, and so for each one whose core a loader has.
+        layer, and so for each one whose core a loader has. A compiled network, and one whose images lie on its device
+        already, has all threads.
         """
         on_cpu = settings.device.type == "cpu"
+        apart = not settings.on_device and settings.compiled == NOT_COMPILED
         share = min(settings.batch_size // threads, MAX_IMAGES, max(MIN_IMAGES, MAX_PIXELS // image_size**2))
-        shared = on_cpu and 1 < threads <= settings.workers and share >= MIN_IMAGES and keeps_no_state(network)
+        shared = apart and 1 < threads <= settings.workers and share >= MIN_IMAGES and keeps_no_state(network)
         loaded = share if shared else settings.batch_size
         best = images_a_thread(network) if on_cpu else None
         at_once = loaded if best is None else min(loaded, best * (1 if shared else threads))
@@ -95,9 +116,12 @@ class InferenceRunner:
         self.network, self.classes, self.settings = network, classes, settings
         self.preprocess = Preprocess(pixels.mean, pixels.std, settings.device)
         self.sizes = Sizes.of(network, settings, image_size, torch.get_num_threads())
-        self._at_once = self.sizes.at_once  # less once the device's memory has run out
+        self._amp = amp_dtype(settings.amp, settings.device)
+        compiled = settings.compiled != NOT_COMPILED
+        self._compiled = CompiledNetwork(network, settings.compiled) if compiled else None
         self.make_room: Callable[[], bool] = lambda: False
         """Called when the device's memory has run out: frees what others hold there, and says whether that was any."""
+        self._portions = Portions(settings.device, self.sizes.at_once)
 
     def outcomes(
         self, load: Load, labels: np.ndarray, batches: Sequence[range] | None = None
@@ -119,7 +143,20 @@ class InferenceRunner:
     def logits(self, images: np.ndarray) -> np.ndarray:
         """float32 (n, classes) of images uint8 (n, S, S, 3), always in full precision."""
         with full_precision(self.settings.device):
-            return np.concatenate(self._in_parts(lambda some: self._logits(images[some]).cpu().numpy(), len(images)))
+            parts = self._portions.of(
+                lambda some: self._logits(images[some]).cpu().numpy(), len(images), self.make_room
+            )
+            return np.concatenate(parts)
+
+    def classify(self, images: torch.Tensor, labels: torch.Tensor, start: int, into: OutcomeTensors) -> None:
+        """Writes what the network makes of a cell's images, uint8 (n, S, S, 3) on the device, that stand at positions
+        from `start` on. labels: int64, of all images, on the device. On CUDA nothing waits for the result."""
+
+        def work(some: slice) -> None:
+            first, last = start + some.start, start + some.stop
+            into.write(first, self._logits(images[some], of_cell=True), labels[first:last])
+
+        self._portions.of(work, len(images), self.make_room)
 
     def _on_each_thread(
         self, load: Load, labels: np.ndarray, batches: Sequence[range]
@@ -141,19 +178,23 @@ class InferenceRunner:
 
     def _classified(self, images: np.ndarray, labels: np.ndarray) -> Outcomes:
         def outcomes(some: slice) -> Outcomes:
-            logits = self._logits(images[some], amp=self.settings.amp)
+            logits = self._logits(images[some], of_cell=True)
             if not torch.isfinite(logits).all():
-                raise NonFiniteError("the network returned NaN or infinite logits")
+                raise NonFiniteError(NOT_FINITE)
             return outcomes_of(logits, torch.from_numpy(labels[some]).to(logits.device))
 
-        return Outcomes.concatenated(self._in_parts(outcomes, len(images)))
+        return Outcomes.concatenated(self._portions.of(outcomes, len(images), self.make_room))
 
     @torch.inference_mode()
-    def _logits(self, images: np.ndarray, *, amp: bool = False) -> torch.Tensor:
-        """float32 (n, classes) on the device. UsageError when the network does not return one logit for each class."""
+    def _logits(self, images: np.ndarray | torch.Tensor, *, of_cell: bool = False) -> torch.Tensor:
+        """float32 (n, classes) on the device. of_cell: with amp and compiled, where that is asked for.
+
+        UsageError when the network does not return one logit for each class.
+        """
         batch = self.preprocess(images).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.settings.device.type, enabled=amp):
-            logits = self._answer(batch)
+        amp = self._amp if of_cell else None
+        with torch.autocast(self.settings.device.type, dtype=amp, enabled=amp is not None):
+            logits = self._answer(batch, of_cell)
         shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else f"a {type(logits).__name__}"
         if shape != (len(images), self.classes):
             raise UsageError(
@@ -162,10 +203,12 @@ class InferenceRunner:
             )
         return logits.float()
 
-    def _answer(self, batch: torch.Tensor) -> Any:
+    def _answer(self, batch: torch.Tensor, of_cell: bool) -> Any:
         """What the network returns. MemoryError, as of Python, where torch finds no memory on the CPU; UsageError where
         the network's code ends the program."""
         try:
+            if self._compiled is not None and of_cell:
+                return self._compiled(batch, self._portions.at_once)
             return self.network(batch)
         except SystemExit as error:
             raise UsageError(f"the network's code ended the program (SystemExit: {error}): correct its code") from error
@@ -173,51 +216,6 @@ class InferenceRunner:
             if CPU_MEMORY in str(error):
                 raise MemoryError from error
             raise
-
-    def _in_parts(self, work: Callable[[slice], Result], n: int) -> list[Result]:
-        """What `work` makes of n images, in as many parts as the memory needs."""
-        parts: list[Result] = []
-        done = 0
-        while done < n:
-            some = slice(done, min(done + self._at_once, n))
-            try:
-                parts.append(work(some))
-            except torch.cuda.OutOfMemoryError as error:
-                if not self.make_room():
-                    self._halve(some.stop - done, error)
-                continue
-            done = some.stop
-        return parts
-
-    def _halve(self, tried: int, error: Exception) -> None:
-        device = self.settings.device
-        if tried == 1:
-            raise LstRobustError(
-                f"{device} has not enough memory for one image: free some, or take --device cpu"
-            ) from error
-        self._at_once = tried // 2
-        logger.warning("%s has not enough memory for %d images at a time: going on with half", device, tried)
-        torch.cuda.empty_cache()
-
-
-@torch.inference_mode()
-def outcomes_of(logits: torch.Tensor, labels: torch.Tensor) -> Outcomes:
-    """logits: (n, classes); labels: int64 (n,), on the same device."""
-    predicted = logits.argmax(dim=1)
-    correct = predicted == labels
-    in_top5 = None
-    if logits.shape[1] > TOP:
-        in_top5 = (logits.topk(TOP, dim=1).indices == labels[:, None]).any(dim=1) | correct
-    p = logits.double().softmax(dim=1)
-    own = p.gather(1, labels[:, None])[:, 0]
-    brier = p.square().sum(dim=1) - 2 * own + 1
-    return Outcomes(
-        correct.cpu().numpy(),
-        None if in_top5 is None else in_top5.cpu().numpy(),
-        p.amax(dim=1).cpu().numpy(),
-        brier.clamp(min=0).cpu().numpy(),
-        predicted.cpu().numpy(),
-    )
 
 
 def keeps_no_state(network: nn.Module) -> bool:

@@ -28,6 +28,7 @@ from lst_robust.records.record import Protocol, Record, Run
 from lst_robust.records.run_file import RunFile
 from lst_robust.records.runs import settle_run
 from lst_robust.records.store import Store
+from lst_robust.runtime.devices import device_errors
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.progress import Silent
 
@@ -116,7 +117,9 @@ def prepare(
     images = open_cell_images(request, own_geometry(request)) if opened is None else opened
     note_other_geometry(request, images.clean.geometry)
     found = model_under_test(request, images.clean)
-    settings = InferenceSettings(request.device, request.batch_size, request.workers, request.amp)
+    settings = InferenceSettings(
+        request.device, request.batch_size, request.workers, request.amp, request.engine, request.compile
+    )
     pixels = found.pixels or suite.pixels
     size = images.clean.image_size
     runner = InferenceRunner(_ready(found, request.device), pixels, len(images.clean.classes), settings, size)
@@ -134,7 +137,8 @@ def probe_answers(runner: InferenceRunner, name: str, image_size: int) -> np.nda
     """
     images = probe_images(image_size)
     try:
-        answers, again = runner.logits(images), runner.logits(images)
+        with device_errors(runner.settings.device):
+            answers, again = runner.logits(images), runner.logits(images)
     except (LstRobustError, MemoryError):
         raise
     except Exception as error:  # the network's own code: anything can happen in it
@@ -217,7 +221,8 @@ def _ready(found: ModelUnderTest, device: torch.device) -> nn.Module:
     be copied or moved."""
     try:
         copied = optimize_for_inference(found.model) if device.type == "cpu" else copy.deepcopy(found.model).eval()
-        return copied.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with device_errors(device):
+            return copied.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     except torch.cuda.OutOfMemoryError:
         raise
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:

@@ -33,11 +33,13 @@ from lst_robust.benchmark import CLEAN_CELL, Cell, checked_corruptions, checked_
 from lst_robust.data.registry import dataset_subset
 from lst_robust.errors import UsageError
 from lst_robust.models import canonical_options, fitting_options, model_info, require_no_checkpoint, require_options
+from lst_robust.runtime.compiler import COMPILE_MODES, NOT_COMPILED
 from lst_robust.runtime.cores import worker_count
-from lst_robust.runtime.devices import resolve_device
+from lst_robust.runtime.devices import checked_amp, resolve_device
 from lst_robust.runtime.progress import Observer, Silent, checked_observer
 from lst_robust.suites import Normaliser, Preprocessing, Suite, resolve_suite
 from lst_robust.suites.config import read_yaml
+from lst_robust.torch_engine.choice import ENGINES, resolve_engine
 
 Options = Mapping[str, str | int | float | bool]
 MAX_NAME = 100  # characters of a network's name, which names a folder
@@ -63,7 +65,11 @@ class EvalOptions(TypedDict, total=False):
     seed: decides the corruptions' noise, together with corruption, severity and image id.
     normaliser: a `Normaliser`, "suite", None or "none" for none, another name (see NAMED in
         lst_robust.suites.normaliser), or a YAML file.
-    batch_size, workers, device, amp: decide how fast the result comes, not what it is (amp: to rounding).
+    engine: what corrupts the images: "cpu", "torch" (on the device), or "auto": torch's where `lst-robust engines` has
+        measured that it is faster on this machine's CUDA device, else the CPU's. It is a part of the protocol.
+    batch_size, workers, device, amp, compile: decide how fast the result comes, not what it is (amp, compile: to
+        rounding). amp: "no", "bf16", "fp16", "auto" (what the device is made for), True or False. compile: "no", or a
+        mode of torch.compile: "default", "reduce-overhead" (with CUDA graphs) or "max-autotune".
     train, train_seed: train a model that has no checkpoint for the suite; the recipe's seed, if another is wanted.
     skip_unreadable: leave out images that cannot be decoded, instead of refusing.
     results_dir: where records and trained checkpoints are kept and found again.
@@ -86,7 +92,9 @@ class EvalOptions(TypedDict, total=False):
     batch_size: int | None
     workers: int | None
     device: str | torch.device
-    amp: bool
+    engine: Literal["auto", "cpu", "torch"]
+    amp: bool | str
+    compile: Literal["no", "default", "reduce-overhead", "max-autotune"]
     train: bool
     train_seed: int | None
     skip_unreadable: bool
@@ -98,7 +106,9 @@ class EvalOptions(TypedDict, total=False):
 DEFAULTS: dict[str, Any] = {
     "normaliser": "suite",
     "device": "auto",
-    "amp": False,
+    "engine": "auto",
+    "amp": "no",
+    "compile": NOT_COMPILED,
     "train": True,
     "skip_unreadable": False,
     "results_dir": "results",
@@ -129,7 +139,9 @@ class EvalRequest:
     batch_size: int
     workers: int
     device: torch.device
-    amp: bool
+    engine: Literal["cpu", "torch"]
+    amp: str
+    compile: str
     train: bool
     train_seed: int | None
     skip_unreadable: bool
@@ -205,7 +217,7 @@ class EvalRequest:
 
 def _checked(given: Mapping[str, Any], suite: Suite) -> dict[str, Any]:
     """Each option as a plain value; UsageError for the first that cannot be meant."""
-    get = given.get
+    get, device = given.get, resolve_device(given["device"])
     return {
         "checkpoint": optional(path, "checkpoint", get("checkpoint")),
         "model_options": optional(checked_options, "model_options", get("model_options")),
@@ -221,8 +233,10 @@ def _checked(given: Mapping[str, Any], suite: Suite) -> dict[str, Any]:
         "normaliser": resolve_normaliser(given["normaliser"], suite),
         "batch_size": optional(whole_number, "batch_size", get("batch_size"), least=1) or suite.batch_size,
         "workers": worker_count(get("workers")),
-        "device": resolve_device(given["device"]),
-        "amp": yes_or_no("amp", given["amp"]),
+        "device": device,
+        "engine": _engine(given["engine"], suite, device),
+        "amp": checked_amp(given["amp"]),
+        "compile": choice("compile", given["compile"], COMPILE_MODES),
         "train": yes_or_no("train", given["train"]),
         "train_seed": optional(whole_number, "train_seed", get("train_seed"), least=0, most=MOST_TRAIN_SEED),
         "skip_unreadable": yes_or_no("skip_unreadable", given["skip_unreadable"]),
@@ -272,6 +286,16 @@ def _model(value: object) -> str | nn.Module:
     if source in OF_FOLDERS and Path(place).is_dir():
         return f"{source}:{Path(place)}"  # hf:folder/ is hf:folder
     return plain(value)
+
+
+def _engine(value: object, suite: Suite, device: torch.device) -> Literal["cpu", "torch"]:
+    """Which engine corrupts the images. Official files need none."""
+    name = choice("engine", value, ENGINES)
+    if suite.protocol != "official":
+        return resolve_engine(name, device, suite.image_size, suite.preset)
+    if name == "torch":
+        raise wrong("engine", name, f"leave it out, for suite {suite.name!r} takes official files, which nothing makes")
+    return "cpu"
 
 
 def _preprocess(value: object, suite: Suite) -> Preprocessing:

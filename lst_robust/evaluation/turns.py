@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import torch
 
@@ -23,6 +23,7 @@ class Turns:
     def __init__(self) -> None:
         self._runners: WeakSet[InferenceRunner] = WeakSet()
         self._current: InferenceRunner | None = None
+        self._fetched: ref[InferenceRunner] | None = None  # the last one, which nobody has moved since
         self._crowded = False
 
     def add(self, runner: InferenceRunner) -> None:
@@ -36,11 +37,13 @@ class Turns:
         """Within it the network is on its device."""
         self._current = runner
         try:
-            self._fetch(runner)
+            if self._fetched is None or self._fetched() is not runner:
+                self._fetch(runner)
             yield
         finally:
             self._current = None
             if self._crowded:
+                self._fetched = None
                 runner.network.to("cpu")
 
     def make_room(self) -> bool:
@@ -48,6 +51,7 @@ class Turns:
         waiting = [runner for runner in self._runners if runner is not self._current and _is_elsewhere(runner)]
         for runner in waiting:
             runner.network.to("cpu")
+        self._fetched = None
         if waiting:
             torch.cuda.empty_cache()
         if waiting and not self._crowded:
@@ -66,6 +70,7 @@ class Turns:
             if not self.make_room():
                 raise
             runner.network.to(device)
+        self._fetched = ref(runner)
 
 
 def _is_elsewhere(runner: InferenceRunner) -> bool:

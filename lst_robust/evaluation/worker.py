@@ -9,16 +9,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import Any
 
 from lst_robust.benchmark import CLEAN_CELL, Cell
-from lst_robust.errors import DataError, NonFiniteError, reason_of
+from lst_robust.errors import DataError, DeviceError, LstRobustError, NonFiniteError, reason_of
 from lst_robust.evaluation.chunks import CHUNK_BYTES, common_chunks, loaded_chunks
+from lst_robust.evaluation.device_feed import DeviceFeed
+from lst_robust.evaluation.device_pass import DevicePass
 from lst_robust.evaluation.plan import EvalPlan, Prepared
 from lst_robust.evaluation.provenance import provenance
 from lst_robust.evaluation.turns import Turns
 from lst_robust.records.confidence import Outcomes
 from lst_robust.records.record import Record, make_record
 from lst_robust.records.store import Store
+from lst_robust.runtime.devices import device_errors, not_enough_memory
 from lst_robust.runtime.process_group import Ranks
 from lst_robust.runtime.progress import Observer
 
@@ -63,6 +67,9 @@ class Worker:
         self.networks, self.turns, self.store, self.observer = networks, turns, store, observer
         self._going_on = going_on
         self.images, self.workers = networks[0].prepared.images, networks[0].plan.request.workers
+        settings = networks[0].prepared.runner.settings
+        self._device, self._on_device = settings.device, settings.on_device
+        self._feed = DeviceFeed(self.images, settings.device, self.workers)  # with the clean images, for all cells
         self._clean_is_sure = False  # that the clean images are those that were hashed
 
     def measure_share(self, ranks: Ranks) -> None:
@@ -111,18 +118,31 @@ class Worker:
     def _measure(self, cell: Cell, networks: Sequence[MeasuredNetwork]) -> None:
         """Classifies all images of a cell, compares with their labels, and writes the records.
 
-        Raises DataError when the files have changed since they were hashed.
+        Raises DataError when the files have changed since they were hashed, DeviceError when the device has vanished.
         """
         pixels = self.images.pixels_digest(cell, self.workers)
-        found = self._outcomes_together(cell, networks) if self._going_on else self._outcomes_alone(cell, networks[0])
+        with device_errors(self._device), self._room_for_images():
+            found = self._outcomes(cell, networks)
         self._require_unchanged(cell, pixels)
         for network, (outcomes, seconds) in found.items():
-            how = provenance(network.plan.request.device, network.prepared.transform, seconds, len(outcomes.correct))
+            how = provenance(
+                network.prepared.runner.settings, network.prepared.transform, seconds, len(outcomes.correct)
+            )
             record = make_record(network.plan.run, cell, outcomes, how, pixels)
             self.store.write(record)
             network.records[cell] = record
             network.measured += 1
             self._show(network)
+
+    def _outcomes(
+        self, cell: Cell, networks: Sequence[MeasuredNetwork]
+    ) -> dict[MeasuredNetwork, tuple[Outcomes, float]]:
+        if self._on_device:
+            runners, clean = {network: network.prepared.runner for network in networks}, self.images.clean
+            breaking = self._failing_alone if self._going_on else self._failing_cell
+            device_pass = DevicePass(self._feed, self.turns, breaking, self.observer.advance)
+            return device_pass.outcomes(cell, runners, clean.labels, clean.image_size)
+        return self._outcomes_together(cell, networks) if self._going_on else self._outcomes_alone(cell, networks[0])
 
     def _outcomes_alone(self, cell: Cell, network: MeasuredNetwork) -> dict[MeasuredNetwork, tuple[Outcomes, float]]:
         """Of a network that was asked for alone: its images are corrupted by the threads that classify them. {} where
@@ -151,8 +171,7 @@ class Worker:
         chunks = common_chunks(list(batches.values()), CHUNK_BYTES // (size**2 * 3))
         parts: dict[MeasuredNetwork, list[Outcomes]] = {network: [] for network in networks}
         seconds = dict.fromkeys(networks, 0.0)
-        ahead = networks[0].plan.request.device.type != "cpu"
-        with closing(loaded_chunks(self.images.loader(cell), chunks, size, self.workers, ahead=ahead)) as loaded:
+        with closing(loaded_chunks(self.images.loader(cell), chunks, size, self.workers, ahead=False)) as loaded:
             for chunk in loaded:
                 for network in list(parts):
                     started, runner = time.perf_counter(), network.prepared.runner
@@ -168,13 +187,15 @@ class Worker:
         return {network: (Outcomes.concatenated(found), seconds[network] + loading) for network, found in parts.items()}
 
     @contextmanager
-    def _failing_alone(
-        self, network: MeasuredNetwork, cell: Cell, parts: dict[MeasuredNetwork, list[Outcomes]]
-    ) -> Iterator[None]:
+    def _failing_alone(self, network: MeasuredNetwork, cell: Cell, parts: dict[MeasuredNetwork, Any]) -> Iterator[None]:
         """Whatever goes wrong in a network's code, within it, costs that network's cell, and the others go on. After
-        anything but an output that is not finite the network takes no further part."""
+        anything but an output that is not finite the network takes no further part. A device that has vanished has for
+        all."""
         try:
-            yield
+            with device_errors(self._device):
+                yield
+        except DeviceError:
+            raise
         except Exception as error:  # the network's own code: anything can happen in it
             del parts[network]
             if isinstance(error, NonFiniteError):
@@ -182,6 +203,28 @@ class Worker:
                 return
             network.stopped = reason_of(error)
             logger.warning("%s: %s; it is left out, and the others go on", network.name, network.stopped)
+
+    @contextmanager
+    def _failing_cell(self, network: MeasuredNetwork, cell: Cell, parts: dict[MeasuredNetwork, Any]) -> Iterator[None]:
+        """Of a network that was asked for alone: only an output that is not finite costs no more than the cell."""
+        try:
+            yield
+        except NonFiniteError as error:
+            del parts[network]
+            self._fail(network, cell, error)
+
+    @contextmanager
+    def _room_for_images(self) -> Iterator[None]:
+        """What a device has no room for is one line; what a network needs has been halved before."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not not_enough_memory(error):
+                raise
+            raise LstRobustError(
+                f"{self._device} has not enough memory for the images of a batch: give a smaller --batch-size, free "
+                "some, or take --device cpu"
+            ) from error
 
     def _fail(self, network: MeasuredNetwork, cell: Cell, error: NonFiniteError) -> None:
         """Other cells of the network may be fine."""

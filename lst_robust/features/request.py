@@ -95,6 +95,7 @@ def requests_for(
         "train": False,
         **options,
         "normaliser": None,
+        "engine": "cpu",
         "limit": DEFAULT_IMAGES if limit is None else limit,
         "corruptions": list(dict.fromkeys(cell.corruption for cell in cells)) or None,
         "severities": list(dict.fromkeys(cell.severity for cell in cells)) or None,

@@ -16,10 +16,10 @@ from threading import Event, Lock
 import numpy as np
 
 from lst_robust.arguments import instance, optional, path, whole_number
-from lst_robust.corruptions import corrupt
 from lst_robust.data import ImageSource
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.generation import manifest
+from lst_robust.generation.engines import CorruptImages, SetEngine
 from lst_robust.generation.inputs import image_shapes, require_outside
 from lst_robust.generation.layout import Layout
 from lst_robust.generation.manifest import Settings
@@ -27,7 +27,6 @@ from lst_robust.runtime.interruption import check_interrupted, interrupted
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.progress import Observer, Silent, checked_observer
 
-CHUNK_BYTES = 2**20  # of decoded images a worker holds at once; at least one image
 CHUNK_IMAGES = 128
 
 
@@ -63,11 +62,14 @@ def generate(
     *,
     workers: int = 1,
     observer: Observer | None = None,
+    engine: SetEngine | None = None,
 ) -> Generated:
     """Writes the corrupted set of `source` into `folder`, or what is missing of it, and its MANIFEST.json.
 
     The bytes depend on images, ids and settings only: not on workers (threads), ranks (under torchrun), interruptions.
     Memory does not grow with the number of images.
+
+    engine: what corrupts them, see `engine_for_sets`; default: the CPU's.
 
     Raises:
         UsageError: the folder holds something else, or a corruption cannot take images of this size.
@@ -79,6 +81,7 @@ def generate(
     instance("settings", settings, Settings, "make them with settings_for")
     folder, workers = path("folder", folder), whole_number("workers", workers, least=1)
     optional(checked_observer, "observer", observer)
+    engine = SetEngine() if engine is None else instance("engine", engine, SetEngine, "make one with engine_for_sets")
     if not len(source):
         raise NothingToEvaluateError(f"{source.place} has no images: nothing to corrupt")
     require_outside(folder, source)
@@ -86,7 +89,7 @@ def generate(
     if settings.format == "npy":
         _require_one_size(source, shapes)
     started = time.perf_counter()
-    plan = manifest.planned(source, settings, workers)
+    plan = manifest.planned(source, settings, workers, engine.name, engine.versions)
     files = plan.files(folder)
     with process_group() as ranks:
         was_complete = False
@@ -95,8 +98,8 @@ def generate(
             files.prepare(source.labels, (int(shapes[0, 0]), int(shapes[0, 1])))
         ranks.total([0])  # nobody writes before everything is prepared
         watcher = observer if observer is not None and ranks.rank == 0 else Silent()
-        work = _Work(source, files, settings, watcher)
-        work.run(list(_chunks(shapes)), workers, ranks)
+        work = _Work(source, files, engine.corrupted(settings), watcher)
+        work.run(list(_chunks(shapes, engine.chunk_bytes)), workers, ranks)
         written, kept = ranks.total([work.written, work.kept])
         if ranks.rank == 0:
             files.finish()
@@ -112,8 +115,8 @@ def generate(
 class _Work:
     """The chunks of one process, done by its threads; counts what they write and find."""
 
-    def __init__(self, source: ImageSource, files: Layout, settings: Settings, observer: Observer) -> None:
-        self.source, self.files, self.settings, self.observer = source, files, settings, observer
+    def __init__(self, source: ImageSource, files: Layout, corrupted: CorruptImages, observer: Observer) -> None:
+        self.source, self.files, self.corrupted, self.observer = source, files, corrupted, observer
         self.written = self.kept = 0
         self._lock, self._stop = Lock(), Event()
         self._started = 0.0
@@ -146,15 +149,7 @@ class _Work:
                 batch = np.stack([images[row] for row in part.tolist()])
                 ids = [self.source.ids[row] for row in part]
                 try:
-                    corrupted = corrupt(
-                        batch,
-                        cell.corruption,
-                        cell.severity,
-                        preset=self.settings.preset,
-                        style=self.settings.style,
-                        seed=self.settings.seed,
-                        ids=ids,
-                    )
+                    corrupted = self.corrupted(batch, cell, ids)
                 except UsageError as error:  # the one thing not checked before: a size that a corruption cannot take
                     raise UsageError(f"{ids[0]}: {error}") from error
                 self.files.write(cell, part, corrupted)
@@ -169,11 +164,11 @@ class _Work:
             self.observer.advance(written + kept, f"{rate:,.0f} images/s")
 
 
-def _chunks(shapes: np.ndarray) -> Iterator[np.ndarray]:
+def _chunks(shapes: np.ndarray, most_bytes: int) -> Iterator[np.ndarray]:
     """Rows of images that are decoded and corrupted together: neighbours, few enough for a worker's memory."""
     start, held = 0, 0
     for row, size in enumerate((shapes.prod(axis=1) * 3).tolist()):
-        if row > start and (held + size > CHUNK_BYTES or row - start == CHUNK_IMAGES):
+        if row > start and (held + size > most_bytes or row - start == CHUNK_IMAGES):
             yield np.arange(start, row)
             start, held = row, 0
         held += size

@@ -127,8 +127,17 @@ def settings_for(
     )
 
 
-def planned(source: ImageSource, settings: Settings, workers: int = 1) -> Manifest:
-    """The manifest of a set that is about to be made. Every image file is read once, by `workers` threads."""
+def planned(
+    source: ImageSource,
+    settings: Settings,
+    workers: int = 1,
+    engine: str = f"{ENGINE} {ENGINE_VERSION}",
+    versions: Mapping[str, str] | None = None,
+) -> Manifest:
+    """The manifest of a set that is about to be made. Every image file is read once, by `workers` threads.
+
+    versions: of packages that take part besides those of the CPU's engine.
+    """
     if settings.format == "npy":
         severities = ", ".join(map(str, settings.severities))
         layout = f"<corruption>.npy, labels.npy: severities {severities} one after the other, the same images in each"
@@ -140,12 +149,13 @@ def planned(source: ImageSource, settings: Settings, workers: int = 1) -> Manife
         names = tree_names(source, image_format)
     return Manifest(
         layout=layout,
-        engine=f"{ENGINE} {ENGINE_VERSION}",
+        engine=engine,
         versions={
             "lst_robust": __version__,
             "numpy": np.__version__,
             "pillow": PIL.__version__,
             "opencv": cv2.__version__,
+            **(versions or {}),
         },
         settings=settings,
         own={name: digest for name in settings.corruptions if (digest := corruption_digest(name))} or None,

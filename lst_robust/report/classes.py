@@ -83,6 +83,7 @@ def _images(measured: Measured, request: ReportRequest) -> CellImages | str:
             limit=protocol.n,
             seed=None if protocol.protocol == "official" else protocol.seed,
             subset=protocol.subset,
+            engine="torch" if protocol.engine.startswith("lst-robust-torch ") else "cpu",
             results_dir=request.results_dir,
         )
         images = open_cell_images(evaluation)

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import distributed
 
 from lst_robust.arguments import plain, wrong
-from lst_robust.errors import LstRobustError, UsageError, message_of
+from lst_robust.errors import DeviceError, UsageError, message_of
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,15 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(f"device {name!r} is not here ({torch.cuda.device_count()} CUDA devices): use --device auto")
     return device
+
+
+def checked_amp(value: object) -> str:
+    """A choice that `amp_dtype` knows, as a text: True is "yes", False "no". UsageError for what cannot be meant."""
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, str) and value in (*AMP_CHOICES, "yes"):
+        return plain(value)
+    raise wrong("amp", value, f"choose {', '.join(AMP_CHOICES[:-1])} or {AMP_CHOICES[-1]}")
 
 
 def amp_dtype(choice: str | bool, device: torch.device) -> torch.dtype | None:
@@ -101,7 +111,7 @@ def _say_that_bf16_is_missing(device: torch.device) -> None:
 
 @contextmanager
 def device_errors(device: torch.device, kept: str = "what is finished is kept") -> Iterator[None]:
-    """Turns the errors of a device that has stopped working into an LstRobustError of one line.
+    """Turns the errors of a device that has stopped working into a DeviceError of one line.
 
     kept: says in the message what is not lost. Lack of memory is raised as it is (see `not_enough_memory`), because a
     caller may know of a smaller batch. The error of a group of processes is raised as it is, too: `process_group` knows
@@ -114,10 +124,10 @@ def device_errors(device: torch.device, kept: str = "what is finished is kept") 
         if isinstance(error, GROUP_ERRORS) or not_enough_memory(error) or not text.startswith(LOST):
             raise
         if NO_CODE in text:
-            raise LstRobustError(
+            raise DeviceError(
                 f"this build of torch has no code for {device}: install one that supports the card, or use --device cpu"
             ) from error
-        raise LstRobustError(
+        raise DeviceError(
             f"{device} does not answer any more ({first_line(error)}): {kept}; start the command again to go on"
         ) from error
 

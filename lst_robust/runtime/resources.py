@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 import torch
 
 from lst_robust.arguments import choice
+from lst_robust.runtime.compiler import COMPILE_MODES, NOT_COMPILED
 from lst_robust.runtime.cores import worker_count
 from lst_robust.runtime.devices import amp_dtype, resolve_device
 from lst_robust.runtime.progress import Observer, Silent
-
-COMPILE_MODES = ("no", "default", "reduce-overhead", "max-autotune")
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Resources:
     workers: int
     observer: Observer = field(default_factory=Silent)
     amp: str = "auto"
-    compile_mode: str = "no"
+    compile_mode: str = NOT_COMPILED
 
     @classmethod
     def of(
@@ -34,7 +33,7 @@ class Resources:
         workers: int | None,
         observer: Observer,
         amp: str = "auto",
-        compile_mode: str = "no",
+        compile_mode: str = NOT_COMPILED,
     ) -> Resources:
         """As a person names them: device "auto", workers None for one a core. UsageError for what cannot be meant."""
         chosen = cls(resolve_device(device), worker_count(workers), observer, amp, compile_mode)

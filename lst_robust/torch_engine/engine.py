@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from lst_robust.arguments import whole_number
+from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.corruptions.engine import ENGINE_VERSION as DRAWS_VERSION
 from lst_robust.corruptions.engine import MIN_SIDE, checked_ids, corrupt
+from lst_robust.corruptions.own import failure
 from lst_robust.corruptions.registry import constants, corruption_named
 from lst_robust.corruptions.streams import Streams
-from lst_robust.errors import UsageError
+from lst_robust.errors import LstRobustError, UsageError
+from lst_robust.runtime.devices import device_errors, not_enough_memory
 from lst_robust.torch_engine.streams import TensorStreams
 
 ENGINE = "lst-robust-torch"
@@ -51,15 +54,34 @@ class TensorCorruptor:
         return TensorStreams.on(Streams.for_images(DRAWS_VERSION, self.seed, name, self.severity, ids), device)
 
     def __call__(self, images: Tensor, streams: TensorStreams) -> Tensor:
-        """uint8 (N, H, W, 3) on the device of the images, which stay as they are. Only where `on_device`."""
+        """uint8 (N, H, W, 3) on the device of the images, which stay as they are. Only where `on_device`.
+
+        Raises UsageError where the code of a corruption from outside fails.
+        """
         assert self.corruption.torch is not None
         per_chunk = max(1, CHUNK_BYTES // max(1, images[:1].nbytes))
         with torch.inference_mode():
             parts = [
-                self.corruption.torch(images[start : start + per_chunk], streams[start : start + per_chunk], self.c)
+                self._made(images[start : start + per_chunk], streams[start : start + per_chunk])
                 for start in range(0, len(images), per_chunk)
             ]
             return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _made(self, images: Tensor, streams: TensorStreams) -> Tensor:
+        assert self.corruption.torch is not None
+        name = self.corruption.name
+        if name in CORRUPTIONS:
+            return self.corruption.torch(images, streams, self.c)
+        try:
+            with device_errors(images.device):
+                result: object = self.corruption.torch(images.clone(), streams, self.c)
+        except (LstRobustError, MemoryError):
+            raise
+        except Exception as error:  # the user's own code: anything can happen in it
+            if not_enough_memory(error):
+                raise
+            raise failure(name, error, images.shape) from error
+        return checked_tensor_result(name, result, images)
 
     def on_host(self, images: Tensor, ids: Sequence[int | str]) -> Tensor:
         """The same for a corruption from outside that only the host can make: the images go there and back."""
@@ -97,6 +119,18 @@ def corrupt_tensor(
     else:
         made = corruptor.on_host(batch, names)
     return made.reshape(images.shape)
+
+
+def checked_tensor_result(name: str, result: object, images: Tensor) -> Tensor:
+    """What a corruption from outside returned, if it is as the images are; UsageError for anything else."""
+    wanted = f"return a uint8 tensor of shape {tuple(images.shape)} on {images.device}"
+    if not isinstance(result, Tensor):
+        raise UsageError(f"corruption {name} returned {type(result).__name__}: {wanted}")
+    if (result.dtype, result.shape, result.device) != (images.dtype, images.shape, images.device):
+        raise UsageError(
+            f"corruption {name} returned {result.dtype} {tuple(result.shape)} on {result.device}: {wanted}"
+        )
+    return result.contiguous()
 
 
 def checked_tensor(images: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lst_robust.errors import LstRobustError
+from lst_robust.runtime.compiler import compiler_errors
 from lst_robust.runtime.devices import device_errors, not_enough_memory
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites.recipe import Recipe
-from lst_robust.training.compiled import compiler_errors
 
 
 @contextmanager

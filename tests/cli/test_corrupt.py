@@ -149,3 +149,14 @@ def test_what_cannot_be_done_is_one_line_and_its_code(run, photo, arguments, cod
     assert done.exit_code == code and words in done.stderr
     assert [line for line in done.stderr.splitlines() if "error" in line] == done.stderr.splitlines()
     assert not Path("out").exists()
+
+
+def test_the_engine_is_chosen_by_a_flag_or_the_environment(run, tiny):
+    asked = ("corrupt", "--suite", str(tiny), "--severities", "2", "--corruptions", "gaussian_noise", "--format", "npy")
+    assert run(*asked, "torch", "--engine", "torch", "--device", "cpu").exit_code == 0
+    assert run(*asked, "cpu", LST_ROBUST_ENGINE="cpu").exit_code == 0
+    engines = [json.loads(Path(name, "MANIFEST.json").read_text())["engine"] for name in ("torch", "cpu")]
+    assert engines == ["lst-robust-torch 1", "lst-robust 1"]
+    refused = run(*asked, "cpu", LST_ROBUST_ENGINE="torch", LST_ROBUST_DEVICE="cpu")
+    assert refused.exit_code == 2 and "engine lst-robust 1, not lst-robust-torch 1" in refused.stderr
+    assert run(*asked, "out", "--engine", "gpu").exit_code == 2

@@ -183,6 +183,7 @@ def unchanged(image, c, rng):
         ({"draw": 3}, "draw is 3: give a function"),
         ({"draw": no_draws, "kernel": 3}, "kernel is 3: give a function"),
         ({"kernel": no_draws}, "the kernel of mine has no plain definition"),
+        ({"torch": 3}, "torch is 3: give a function"),
         ({"function": 3}, "what is registered as mine is 3: give a function"),
     ],
 )

@@ -6,11 +6,12 @@ import torch
 
 import lst_robust
 from lst_robust.benchmark import CLEAN_CELL
+from lst_robust.evaluation.inference import InferenceSettings
 from lst_robust.evaluation.provenance import provenance
 
 
 def test_it_says_on_what_and_how_fast_it_was_measured():
-    found = provenance(torch.device("cpu"), "as it is", 2.0, 50)
+    found = provenance(InferenceSettings(torch.device("cpu"), 8, 1), "as it is", 2.0, 50)
     assert found.versions["lst_robust"] == lst_robust.__version__
     assert set(found.versions) == {"lst_robust", "torch", "numpy", "python"}
     assert found.device.startswith("cpu (")

@@ -116,7 +116,7 @@ def test_each_option_becomes_a_plain_value(suite, model):
         preprocess=None,
     )
     assert (type(request.name), type(request.limit), request.severities) == (str, int, (2,))
-    assert (request.results_dir, request.device, request.amp) == (Path("here"), torch.device("cpu"), True)
+    assert (request.results_dir, request.device, request.amp) == (Path("here"), torch.device("cpu"), "yes")
     assert (request.preprocess, request.batch_size) == (suite.preprocess, suite.batch_size), "the suite decides"
     assert isinstance(request.observer, Silent)
 

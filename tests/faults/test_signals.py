@@ -66,7 +66,7 @@ INTERRUPTED = {
 def test_ctrl_c_and_sigterm_say_how_to_go_on_and_lose_nothing(run, tiny, net, monkeypatch, name, signum):
     asked, finished = INTERRUPTED[name]
     with monkeypatch.context() as patched:
-        patched.setattr("lst_robust.generation.generator.corrupt", slowly(engine.corrupt, 0.1))
+        patched.setattr("lst_robust.generation.engines.corrupt", slowly(engine.corrupt, 0.1))
         patched.setattr("lst_robust.corruptions.corrupt", slowly(engine.corrupt, 0.1))
         patched.setattr(TrainingState, "step", slowly(TrainingState.step, 0.02))
         pid = process(lambda: said(run, *asked))

@@ -35,9 +35,10 @@ def pets(tmp_path: Path, photographs: np.ndarray) -> Path:
 def make(pets: Path) -> Callable[..., generator.Generated]:
     """make(folder, size=..., workers=..., any setting) of three cheap corruptions at severities 1 and 4."""
 
-    def call(folder, *, root=pets, size=32, workers=1, skip_unreadable=False, observer=None, **chosen):
+    def call(folder, *, root=pets, size=32, workers=1, skip_unreadable=False, observer=None, engine=None, **chosen):
         chosen = {"corruptions": CHEAP, "severities": (1, 4), "preset": "cifar"} | chosen
         source = open_images(root, size, skip_unreadable=skip_unreadable)
-        return generate(source, folder, settings_for(size=size, **chosen), workers=workers, observer=observer)
+        settings = settings_for(size=size, **chosen)
+        return generate(source, folder, settings, workers=workers, observer=observer, engine=engine)
 
     return call

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from PIL import Image
 
 from lst_robust.errors import UsageError
+from lst_robust.generation import engine_for_sets, manifest
 from tests.fixtures.files import contents
 from tests.generation.pets import StopsAfter
 
@@ -51,3 +53,52 @@ def test_a_size_that_a_corruption_cannot_take_names_the_image(make, pets, tmp_pa
     Image.fromarray(photographs[0, :12, :12]).save(pets / "dog" / "tiny.png")
     with pytest.raises(UsageError, match=r"^dog/tiny\.png: images of 12x12 pixels are too small"):
         make(tmp_path / "out", size=None)
+
+
+@pytest.mark.parametrize("format", ["tree", "npy"])
+def test_torchs_engine_writes_its_own_set_of_the_same_bytes(pets, make, tmp_path, format):
+    """Of gaussian_noise, whose bytes are the definition's on every device."""
+    chosen = {"format": format, "corruptions": ("gaussian_noise",)}
+    by_torch = engine_for_sets("torch", "cpu", 32, "cifar")
+    made = make(tmp_path / "torch", engine=by_torch, workers=2, **chosen)
+    make(tmp_path / "cpu", **chosen)
+    manifests = [manifest.read(tmp_path / name) for name in ("torch", "cpu")]
+    assert manifests[0].cells == manifests[1].cells and made.written == 12
+    assert [one.engine for one in manifests] == ["lst-robust-torch 1", "lst-robust 1"]
+    assert "torch" in manifests[0].versions and "torch" not in manifests[1].versions
+    assert make(tmp_path / "torch", engine=by_torch, **chosen).kept == 12
+    assert manifest.verify(tmp_path / "torch").engine == "lst-robust-torch 1"
+    with pytest.raises(UsageError, match="engine lst-robust-torch 1, not lst-robust 1"):
+        make(tmp_path / "torch", **chosen)
+
+
+def test_out_of_memory_of_the_device_halves_what_is_made_at_once(make, tmp_path, monkeypatch):
+    from lst_robust.torch_engine import TensorCorruptor
+
+    whole, sizes = TensorCorruptor.__call__, []
+
+    def crowded(self, images, streams):
+        sizes.append(len(images))
+        if len(images) > 1:
+            raise torch.cuda.OutOfMemoryError("out of memory")
+        return whole(self, images, streams)
+
+    monkeypatch.setattr(TensorCorruptor, "__call__", crowded)
+    engine = engine_for_sets("torch", "cpu", 32, "cifar")
+    assert make(tmp_path / "out", engine=engine, corruptions=("gaussian_noise",)).written == 12
+    assert sizes[0] == 2 and len(sizes) == 13 and sizes.count(1) == 12
+
+
+def test_auto_is_the_cpus_engine_and_asks_no_device_where_nothing_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setenv("LST_ROBUST_CACHE_DIR", str(tmp_path))
+    assert engine_for_sets("auto", "cuda:7", 224, "imagenet").name == "lst-robust 1"
+    (tmp_path / "engines").mkdir()
+    (tmp_path / "engines" / "a.json").touch()
+    assert engine_for_sets("auto", "cpu", 224, "imagenet").name == "lst-robust 1"
+    assert engine_for_sets("auto", "cuda:7", None, "imagenet").name == "lst-robust 1"
+    assert engine_for_sets("cpu", "cuda:7", 224, "imagenet").name == "lst-robust 1"
+    for name in ("gpu", "", None):
+        with pytest.raises(UsageError, match="engine"):
+            engine_for_sets(name, "cpu", 224, "imagenet")
+    with pytest.raises(UsageError, match="'cuda:7' is not here"):
+        engine_for_sets("torch", "cuda:7", 224, "imagenet")

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from lst_robust.errors import LstRobustError
-from lst_robust.training.compiled import compiled, compiler_errors, keep_gradients
+from lst_robust.runtime.compiler import compiler_errors
+from lst_robust.training.compiled import compiled, keep_gradients
 from tests.training.conftest import RECIPE, same_weights, small_network, trained
 
 

@@ -1,0 +1,46 @@
+"""Work in portions, which become smaller when the memory runs out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lst_robust.errors import LstRobustError
+from lst_robust.runtime.portions import Portions
+
+
+def crowded(room: int, tried: list[slice]):
+    """Work that has room for so many images."""
+
+    def work(some: slice) -> list[int]:
+        tried.append(some.stop - some.start)
+        if tried[-1] > room:
+            raise torch.cuda.OutOfMemoryError("out of memory")
+        return list(range(some.start, some.stop))
+
+    return work
+
+
+def test_what_is_done_is_kept_and_the_size_for_later_work():
+    portions, tried = Portions(torch.device("cpu"), 10**6), []
+    parts = portions.of(crowded(3, tried), 9)
+    assert [place for part in parts for place in part] == list(range(9)) and tried == [9, 4, 2, 2, 2, 2, 1]
+    assert portions.at_once == 2
+    assert portions.of(crowded(3, tried), 0) == []
+
+
+def test_room_is_made_before_a_portion_is_halved():
+    portions, tried, others = Portions(torch.device("cpu"), 8), [], ["one"]
+    assert len(portions.of(crowded(4, tried), 8, lambda: bool(others) and bool(others.pop()))) == 2
+    assert tried == [8, 8, 4, 4]
+
+
+def test_no_room_for_one_image_and_other_errors():
+    with pytest.raises(LstRobustError, match="cpu has not enough memory for one image: free some, or take --device"):
+        Portions(torch.device("cpu"), 4).of(crowded(0, []), 4)
+
+    def broken(some: slice) -> None:
+        raise RuntimeError("no kernel")
+
+    with pytest.raises(RuntimeError, match="no kernel"):
+        Portions(torch.device("cpu"), 4).of(broken, 4)
