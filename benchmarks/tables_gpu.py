@@ -16,24 +16,32 @@ COLUMNS = {
 
 
 def fidelity() -> str:
-    """Of each corruption and preset, over the five severities: what share of the values differ, and by how many levels
-    at most."""
+    """Of each corruption and preset whether all severities are equal, or which of them differ: in what share of their
+    values, and by how many levels at most."""
     rows = pd.read_csv(PUBLISHED / "torch_engine.csv")
-    cells = rows.groupby(["corruption", "preset", "style"], sort=False).agg(
-        values=("values", "sum"), different=("different", "sum"), most=("most_levels", "max")
-    )
     columns = {}
     for (preset, style), label in COLUMNS.items():
-        own = cells.xs((preset, style), level=("preset", "style"))
-        columns[label] = {name: _class(*numbers) for name, *numbers in own.itertuples(name=None)}
+        own = rows[(rows["preset"] == preset) & (rows["style"] == style)]
+        columns[label] = {name: _class(cells) for name, cells in own.groupby("corruption", sort=False)}
     table = pd.DataFrame(columns).fillna("as imagenet").rename_axis("corruption").reset_index()
-    counts = rows.groupby(["preset", "style"])["images"].first()
-    n = ", ".join(f"{counts[key]} ({label})" for key, label in COLUMNS.items())
+    usual = rows[rows["corruption"] != "contrast"].groupby("size")["images"].first()
+    more = rows[rows["corruption"] == "contrast"].groupby("size")["images"].first()
+    sizes = (f"{images} of {size} pixels (contrast: {more[size]:,})" for size, images in usual.items())
     return (
         f"{table.to_markdown(index=False, disable_numparse=True)}\n\n"
-        f"Images a cell: {n}; {len(rows)} cells, {rows['values'].sum() / 1e6:,.0f} million values in all."
+        f"All five severities each: {len(rows)} cells, {rows['values'].sum() / 1e6:,.0f} million values. Images a cell:\n"
+        f"{', '.join(sizes)}."
     )
 
 
-def _class(different: int, values: int, most: int) -> str:
-    return "equal" if different == 0 else f"{different / values:.1g} by {most} at most"
+def _class(cells: pd.DataFrame) -> str:
+    """Of the five severities of one corruption."""
+    other = cells[cells["different"] > 0]
+    if other.empty:
+        return "equal"
+    return "; ".join(
+        f"severity {severity}: {different / values:.1g} by {most} at most"
+        for severity, different, values, most in zip(
+            other["severity"], other["different"], other["values"], other["most_levels"], strict=True
+        )
+    )

@@ -58,7 +58,7 @@ def corruptions(rows: list[dict[str, Any]]) -> str:
         {
             "device": 1 / grouped["device_seconds"].mean(),
             "host": grouped["host_images_per_second"].first(),
-            "peak GiB": grouped["peak_bytes"].max().astype(float) / GIB,
+            "peak GiB": grouped["peak_bytes"].max().map(_gib),
         }
     )
     wide["ratio"] = wide["device"] / wide["host"]
