@@ -29,7 +29,7 @@ def fidelity() -> str:
     sizes = (f"{images} of {size} pixels (contrast: {more[size]:,})" for size, images in usual.items())
     return (
         f"{table.to_markdown(index=False, disable_numparse=True)}\n\n"
-        f"All five severities each: {len(rows)} cells, {rows['values'].sum() / 1e6:,.0f} million values. Images a cell:\n"
+        f"All five severities: {len(rows)} cells, {rows['values'].sum() / 1e6:,.0f} million values. Images a cell:\n"
         f"{', '.join(sizes)}."
     )
 

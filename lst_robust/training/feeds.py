@@ -16,6 +16,7 @@ import torch
 
 from lst_robust.data import ImageSource
 from lst_robust.models.preprocess import Preprocess
+from lst_robust.models.resident import on_device, resident_images
 from lst_robust.runtime.devices import asynchronous, sent
 from lst_robust.runtime.interruption import check_interrupted
 from lst_robust.runtime.prefetch import prefetch
@@ -24,7 +25,6 @@ from lst_robust.suites.recipe import Recipe
 from lst_robust.training.augmentation import Draws, augment, augmented_on_device, random_parts
 from lst_robust.training.batches import Plan
 from lst_robust.training.decoding import decoded_parts, decoded_squares
-from lst_robust.training.resident import on_device, resident_images
 
 
 class Batch(NamedTuple):

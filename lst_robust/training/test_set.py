@@ -10,11 +10,11 @@ from torch import nn
 
 from lst_robust.data import ImageSource
 from lst_robust.models.preprocess import Preprocess
+from lst_robust.models.resident import on_device, read_into, resident_images
 from lst_robust.runtime.devices import asynchronous, sent
 from lst_robust.runtime.interruption import check_interrupted
 from lst_robust.runtime.prefetch import prefetch
 from lst_robust.runtime.process_group import Ranks
-from lst_robust.training.resident import on_device, read_into, resident_images
 
 BATCH = 64
 

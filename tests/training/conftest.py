@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from lst_robust.data import ImageSource, open_source
+from lst_robust.models import resident
 from lst_robust.runtime.progress import Silent
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Augmentation, PixelStatistics, Recipe
-from lst_robust.training import feeds, meter, resident, test_set
+from lst_robust.training import feeds, meter, test_set
 from lst_robust.training.loop import Fitted, TrainingImages, fit
 
 PIXELS = PixelStatistics(mean=(0.3,) * 3, std=(0.25,) * 3)
@@ -38,7 +39,7 @@ def as_device(monkeypatch):
     def pretend(free: int = 2**30) -> None:
         for module in (feeds, meter, test_set):
             monkeypatch.setattr(module, "asynchronous", lambda device: True)
-        monkeypatch.setattr(resident, "free_memory", lambda device: free)
+        monkeypatch.setattr(resident, "room_for_images", lambda device: free // resident.SHARE)
 
     return pretend
 

@@ -11,9 +11,10 @@ from PIL import Image
 
 from lst_robust.data import open_source
 from lst_robust.errors import DataError
+from lst_robust.models import resident
 from lst_robust.models.preprocess import Preprocess
 from lst_robust.runtime.process_group import Ranks
-from lst_robust.training import feeds, resident
+from lst_robust.training import feeds
 from lst_robust.training.batches import Plan
 from lst_robust.training.feeds import DeviceFeed, Feed, HostFeed, feed_of
 from tests.training.conftest import PIXELS, RECIPE

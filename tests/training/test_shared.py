@@ -19,7 +19,8 @@ from lst_robust.data import open_source
 from lst_robust.runtime.process_group import process_group
 from lst_robust.runtime.progress import Silent
 from lst_robust.runtime.resources import Resources
-from lst_robust.training import feeds, meter, resident, test_set
+from lst_robust.models import resident
+from lst_robust.training import feeds, meter, test_set
 from lst_robust.training.loop import TrainingImages, fit
 from tests.training.conftest import PIXELS
 from tests.training.test_shared import SHARED, network
@@ -28,7 +29,7 @@ for module in (feeds, meter, test_set):
     module.asynchronous = lambda device: True
 torch.set_num_threads(1)
 with process_group() as ranks:
-    resident.free_memory = lambda device: 2**30 * (1 - ranks.rank)  # the second process has its images sent
+    resident.room_for_images = lambda device: 2**30 * (1 - ranks.rank)  # the second process has its images sent
     source = open_source({"kind": "digits"}, "train", image_size=16).subset(70)
     model = network()
     images, resources = TrainingImages(source, source), Resources(torch.device("cpu"), 1, Silent())

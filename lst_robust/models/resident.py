@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 import torch
 
 from lst_robust.data import ImageSource
+from lst_robust.data.source import CACHE_BYTES
 from lst_robust.runtime.devices import free_memory, not_enough_memory
 from lst_robust.runtime.prefetch import prefetch
 
-logger = logging.getLogger(__name__)
 
 SHARE = 2  # one part in two of the free memory may be images: the network, its gradients and features need the rest
-CHUNK = 256  # images that go to the device at a time, once
+LOADED_BYTES = 2**25  # of the images that a thread reads at a time, once: 222 images of 224 pixels
 
 Fill = Callable[[Sequence[int], np.ndarray], None]
 """Writes the images at some indices into an array, uint8 (n, S, S, 3)."""
 
 
+def room_for_images(device: torch.device) -> int:
+    """Bytes of half of the free memory, that which torch keeps for later included. On a CPU, where nobody knows: what a
+    source keeps there itself, so that a large set stays on the disk."""
+    if device.type != "cuda":
+        return CACHE_BYTES
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return (free_memory(device) + kept) // SHARE
+
+
 def resident_images(source: ImageSource, device: torch.device, workers: int) -> torch.Tensor | None:
     """All images of a source on the device, uint8 (n, S, S, 3); None where they don't fit into half of its free
     memory. DataError for images that cannot be read."""
-    shape = (len(source), source.image_size, source.image_size, 3)
-    if len(source) * source.image_size**2 * 3 > free_memory(device) // SHARE:
+    n, size = len(source), source.image_size
+    if n * size**2 * 3 > room_for_images(device):
         return None
     try:
-        images = torch.empty(shape, dtype=torch.uint8, device=device)
+        images = torch.empty((n, size, size, 3), dtype=torch.uint8, device=device)
     except RuntimeError as error:
         if not not_enough_memory(error):
             raise
-        return None  # another program has taken it meanwhile
-    chunks = [list(range(start, min(start + CHUNK, len(source)))) for start in range(0, len(source), CHUNK)]
-    first = 0
-    for chunk in on_device(read_into(source), chunks, source.image_size, device, workers):
-        images[first : first + len(chunk)] = chunk
-        first += len(chunk)
-    logger.info("%d images of %s stay in the memory of %s", len(source), source.name, device)
+        return None  # what is free may be in pieces, or another program has taken it meanwhile
+    at_a_time = max(1, min(LOADED_BYTES // (size**2 * 3), -(-n // workers)))
+    chunks = [range(start, min(start + at_a_time, n)) for start in range(0, n, at_a_time)]
+    for chunk, loaded in zip(chunks, on_device(read_into(source), chunks, size, device, workers), strict=True):
+        images[chunk.start : chunk.stop] = loaded
     return images
 
 
