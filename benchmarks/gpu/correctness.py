@@ -14,7 +14,7 @@ import torch
 import lst_robust
 from benchmarks.fidelity import KINDS, measured
 from benchmarks.gpu.scale import Scale
-from lst_robust.benchmark import SEVERITIES, Cell
+from lst_robust.benchmark import Cell
 from lst_robust.records.record import Record
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "digits-c"
@@ -24,7 +24,7 @@ CORRUPTIONS = ("gaussian_noise", "fog", "contrast", "jpeg_compression")
 
 def fidelity(device: torch.device, scale: Scale) -> list[dict[str, Any]]:
     """Each corruption on the device against the plain definition on the CPU: a row a corruption and preset."""
-    rows = pd.DataFrame(measured(KINDS, SEVERITIES, device, scale.fidelity_share))
+    rows = pd.DataFrame(measured(KINDS, scale.fidelity_severities, device, scale.fidelity_share))
     rows["product"] = rows["mean_levels"] * rows["values"]
     sums = rows.groupby(["preset", "style", "corruption"], sort=False).agg(
         values=("values", "sum"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corruption_names
 
 
@@ -11,13 +12,15 @@ from lst_robust.corruptions import corruption_names
 class Scale:
     """at_least: seconds that one speed is measured for.
 
-    fidelity_share: of the usual images of benchmarks/fidelity.py. records: images of each cell that is compared.
+    fidelity_share: of the usual images of benchmarks/fidelity.py, at fidelity_severities. records: images of each cell
+    that is compared.
     host, device: images that the two engines corrupt at once, by side. evaluated: images of a measured cell at 224
     pixels. trained: images of an epoch, by side. corruptions: those at which a whole evaluation is measured.
     """
 
     at_least: float
     fidelity_share: float
+    fidelity_severities: tuple[int, ...]
     records: int
     host: dict[int, int]
     device: dict[int, int]
@@ -32,6 +35,7 @@ class Scale:
 FULL = Scale(
     at_least=0.15,
     fidelity_share=1.0,
+    fidelity_severities=SEVERITIES,
     records=600,
     host={32: 8192, 224: 256},
     device={32: 16384, 224: 512},
@@ -44,7 +48,8 @@ FULL = Scale(
 )
 QUICK = Scale(
     at_least=0.0,
-    fidelity_share=0.2,
+    fidelity_share=0.1,
+    fidelity_severities=(3,),
     records=40,
     host={32: 32, 224: 2},
     device={32: 32, 224: 2},

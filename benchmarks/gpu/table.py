@@ -121,4 +121,4 @@ def _markdown(table: pd.DataFrame, **formats: Any) -> str:
     shown = table.copy()
     for column, how in formats.items():
         shown[column] = shown[column].map(how)
-    return shown.to_markdown(index=False, disable_numparse=True, missingval="")
+    return shown.astype(object).fillna("").to_markdown(index=False, disable_numparse=True)

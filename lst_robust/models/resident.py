@@ -12,7 +12,6 @@ from lst_robust.data.source import CACHE_BYTES
 from lst_robust.runtime.devices import free_memory, not_enough_memory
 from lst_robust.runtime.prefetch import prefetch
 
-
 SHARE = 2  # one part in two of the free memory may be images: the network, its gradients and features need the rest
 LOADED_BYTES = 2**25  # of the images that a thread reads at a time, once: 222 images of 224 pixels
 

@@ -1,0 +1,83 @@
+"""The arithmetic of `make gpu`, and its tables. .ci/run runs the program itself, on a CPU and with few images."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmarks.gpu import table, timing
+from benchmarks.gpu.evaluation_speed import whole_imagenet_c
+from benchmarks.gpu.images import CLASSES, Crops
+from benchmarks.gpu.training_speed import cifar_minutes
+
+
+def evaluated(network: str, amp: str, cell: str, seconds: float) -> dict[str, object]:
+    return {
+        "network": network, "amp": amp, "cell": cell, "images": 1000, "batch_size": 250, "seconds": seconds,
+        "forward_seconds": 2.0, "peak_bytes": 3 * 2**29,
+    }  # fmt: skip
+
+
+EVALUATIONS = [
+    evaluated("resnet50", amp, cell, seconds)
+    for amp, scale in (("no", 1.0), ("auto", 0.5))
+    for cell, seconds in (("clean", 2.0 * scale), ("fog-3", 2.2 * scale), ("snow-3", 2.6 * scale))
+]
+TRAININGS = [
+    {"side": side, "network": network, "batch_size": 8, "images_per_second": speed, "peak_bytes": None}
+    for side, network, speed in ((32, "lst20", 8000.0), (32, "resnet20", 10000.0), (224, "lst18", 900.0))
+]
+
+
+def test_all_of_imagenet_c_is_the_clean_cell_and_95_of_the_mean():
+    """50 times as many images: 100 s for the clean cell, and 110 and 130 s for the corrupted ones."""
+    whole = whole_imagenet_c(EVALUATIONS, "no")
+    assert whole["clean_seconds"] == pytest.approx(100)
+    assert whole["mean_corrupted_cell_seconds"] == pytest.approx(120) and whole["corruptions"] == 2
+    assert whole["minutes"] == pytest.approx((100 + 95 * 120) / 60)
+    assert whole_imagenet_c(EVALUATIONS, "auto")["minutes"] == pytest.approx(whole["minutes"] / 2)
+
+
+def test_lst20s_epochs_at_the_measured_speed():
+    assert cifar_minutes(TRAININGS) == pytest.approx(160 * 50_000 / 8000 / 60)
+
+
+def test_the_tables_hold_ratios_and_say_what_is_equal():
+    fidelity = [
+        {"corruption": name, "preset": "cifar", "style": "hendrycks", "values": 1000, "different": different,
+         "most_levels": min(different, 1), "share": different / 1000, "mean_levels": different / 1000}
+        for name, different in (("fog", 0), ("contrast", 3))
+    ]  # fmt: skip
+    speeds = [
+        {"side": 32, "corruption": name, "severity": severity, "device_images_per_second": speed,
+         "host_images_per_second": 100.0, "host_cores": 2, "peak_bytes": None}
+        for name, speed in (("fog", 400.0), ("snow", 900.0)) for severity in (1, 3)
+    ]  # fmt: skip
+    where = {"device": "card", "host_cores": 2, "torch": "2", "lst_robust": "1", "date": "today", "quick": False}
+    text = table.text(
+        {"environment": where, "fidelity": fidelity, "corruptions": speeds, "evaluations": EVALUATIONS,
+         "trainings": TRAININGS}
+    )  # fmt: skip
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    assert "Equal to the last byte in all cells: fog." in text
+    assert ["contrast", "cifar", "hendrycks", "0.003", "1", "0.003"] in cells
+    assert ["32", "fog", "400", "100", "4.00", ""] in cells
+    assert ["32", "geometric mean", "600", "100", "6.00", ""] in cells
+    assert ["resnet50", "no", "500", "1.00", "1.20", "2", "1.50"] in cells
+    assert ["32", "lst20", "8", "8,000", "0.80", ""] in cells
+    assert "= 191.7 minutes (extrapolated)" in text
+
+
+def test_the_images_have_names_of_their_own_and_are_always_the_same():
+    images = Crops(32, 300)
+    assert len(set(images.ids)) == 300 and set(images.labels) == set(range(CLASSES))
+    assert (images.read([0, 256])[0] == images.read([0, 256])[1]).all(), "256 different crops, then they repeat"
+    assert (images.read(range(5)) == Crops(32, 5).read(range(5))).all()
+
+
+def test_a_speed_is_the_median_after_calls_that_do_not_count(monkeypatch):
+    clock = iter([0.0, 5.0, 10.0, 11.0, 20.0, 22.0])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    calls = []
+    assert timing.seconds_of(lambda: calls.append(1), torch.device("cpu"), at_least=1.0) == 2.0
+    assert len(calls) == 5
