@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -51,6 +52,25 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
     return device
 
 
+def indexed(device: torch.device) -> torch.device:
+    """The device with its number: for "cuda" alone, the current CUDA device of the calling thread.
+
+    torch keeps a current CUDA device for each thread. So whoever hands a device to other threads numbers it first, in
+    the thread in which `process_group` has chosen one; in the others "cuda" would be the first card.
+    """
+    if device.type == "cuda" and device.index is None:
+        return torch.device(device.type, torch.cuda.current_device())
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    """What the device is called: the card's name, or the kind of processor."""
+    if device.type != "cuda":
+        return f"{device.type} ({platform.machine()})"
+    with torch.cuda.device(device):
+        return torch.cuda.get_device_name()
+
+
 def checked_amp(value: object) -> str:
     """A choice that `amp_dtype` knows, as a text: True is "yes", False "no". UsageError for what cannot be meant."""
     if isinstance(value, (bool, np.bool_)):
@@ -96,7 +116,10 @@ def asynchronous(device: torch.device) -> bool:
 
 def free_memory(device: torch.device) -> int:
     """Bytes of a CUDA device's memory that nobody uses; 0 for other devices, where nobody knows."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+    if device.type != "cuda":
+        return 0
+    with torch.cuda.device(device):  # torch 2.4's mem_get_info refuses a device without a number
+        return torch.cuda.mem_get_info()[0]
 
 
 def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
