@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lst_robust.runtime.compiler import compiler_errors
+from lst_robust.runtime.compiler import compiled_network, compiler_errors
 
 
 class CompiledNetwork:
@@ -15,7 +15,7 @@ class CompiledNetwork:
     up with its first image, and what the network says of that is left out."""
 
     def __init__(self, network: nn.Module, mode: str) -> None:
-        self._compiled = torch.compile(network, mode=mode, dynamic=False)
+        self._compiled = compiled_network(network, mode)
         self._mode, self._size = mode, 0
 
     def __call__(self, batch: Tensor, at_once: int) -> Any:

@@ -144,7 +144,7 @@ def device_errors(device: torch.device, kept: str = "what is finished is kept") 
         yield
     except RuntimeError as error:
         text = message_of(error)
-        if isinstance(error, GROUP_ERRORS) or not_enough_memory(error) or not text.startswith(LOST):
+        if isinstance(error, GROUP_ERRORS) or not is_lost(error):
             raise
         if NO_CODE in text:
             raise DeviceError(
@@ -158,6 +158,11 @@ def device_errors(device: torch.device, kept: str = "what is finished is kept") 
 def not_enough_memory(error: BaseException) -> bool:
     """Whether torch's error means that the memory of a CUDA device is used up."""
     return isinstance(error, torch.cuda.OutOfMemoryError) or str(error).startswith(FULL)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether torch's error means that a device does not answer any more."""
+    return isinstance(error, RuntimeError) and not not_enough_memory(error) and message_of(error).startswith(LOST)
 
 
 def first_line(error: BaseException) -> str:

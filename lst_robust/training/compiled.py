@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
-from lst_robust.runtime.compiler import NOT_COMPILED
+from lst_robust.runtime.compiler import NOT_COMPILED, compiled_network
 
 CUDA_GRAPHS = ("reduce-overhead", "max-autotune")
 
@@ -17,7 +16,7 @@ def compiled(network: nn.Module, mode: str) -> nn.Module:
     """
     if mode == NOT_COMPILED:
         return network
-    return torch.compile(network, mode=mode, dynamic=False)  # type: ignore[return-value]
+    return compiled_network(network, mode)
 
 
 def keep_gradients(model: nn.Module, mode: str) -> None:

@@ -158,3 +158,48 @@ def test_lack_of_memory_is_known_by_its_kind_or_its_text():
     assert devices.not_enough_memory(torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."))
     assert devices.not_enough_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"))
     assert not devices.not_enough_memory(RuntimeError(LAUNCH))
+
+
+@pytest.fixture
+def second_of_two(gpus, monkeypatch):
+    """Two cards, of which the second is this thread's current one, in a torch that refuses a device without a number
+    (2.4 does)."""
+    gpus(2)
+    current = [1]
+
+    class Current:
+        def __init__(self, device: torch.device) -> None:
+            self.number = current[0] if device.index is None else device.index
+
+        def __enter__(self) -> None:
+            self.before, current[0] = current[0], self.number
+
+        def __exit__(self, *args: object) -> None:
+            current[0] = self.before
+
+    def of(device: torch.device | None) -> int:
+        if device is None:
+            return current[0]
+        if device.index is None:
+            raise ValueError("Expected a torch.device with a specified index")
+        return device.index
+
+    monkeypatch.setattr(torch.cuda, "device", Current)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: current[0])
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (1000 + of(device), 5000))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device=None: f"Card {of(device)}")
+
+
+@pytest.mark.parametrize(("name", "number"), [("cuda", 1), ("cuda:0", 0), ("cuda:1", 1)])
+def test_a_device_without_a_number_is_the_current_one(second_of_two, name, number):
+    device = torch.device(name)
+    assert devices.indexed(device) == torch.device("cuda", number)
+    assert devices.free_memory(device) == 1000 + number
+    assert devices.device_name(device) == f"Card {number}"
+    assert torch.cuda.current_device() == 1
+
+
+def test_other_devices_have_no_numbers(second_of_two):
+    for device in (torch.device("cpu"), torch.device("meta")):
+        assert devices.indexed(device) is device and devices.free_memory(device) == 0
+    assert devices.device_name(torch.device("cpu")).startswith("cpu (")
