@@ -66,7 +66,7 @@ class DeviceCorruption:
             return images
         from lst_robust.torch_engine.jpeg import jpeg_round_trip
 
-        with torch.inference_mode():
+        with torch.no_grad():
             return jpeg_round_trip(images, self._quality)
 
     def _corruptor(self, cell: Cell) -> TensorCorruptor:

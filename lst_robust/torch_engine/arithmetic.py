@@ -11,7 +11,8 @@ where the order is the definition's. torch keeps to that but for four things, wh
 - on the CPU some square roots are one unit in the last place off (torch 2.14 with AVX-512: one in six of float32, one
   in eighty of float64): `square_root` rounds them correctly.
 
-A Python number in `torch.where` would be copied to the device while the host waits: `masked_fill` takes numbers.
+`torch.where` with a Python number first fills a tensor with it on the device (aten::scalar_tensor). The host does not
+wait for that, but it is one more operation: `masked_fill` takes the number itself.
 """
 
 from __future__ import annotations

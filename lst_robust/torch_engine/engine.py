@@ -27,12 +27,16 @@ CHUNK_BYTES = 8 << 20
 """Images (as uint8) that are worked on at once. Small enough that several float64 tensors of them stay in a device's
 cache, large enough that starting an operation costs little beside it."""
 
+CALL_BYTES = 32 << 20
+"""Images (as uint8) that an evaluation hands over at once, and that `lst-robust engines` measures with."""
+
 
 class TensorCorruptor:
     """One corruption at one severity, for many batches.
 
     Batches may come in any order and from several threads. A call waits for nothing: on CUDA it returns before the
-    device has done the work.
+    device has done the work. Use it on one CUDA stream at a time: the tables that calls share lie in memory of
+    the stream that made them, and a table that is given up for another must not be in use on a second stream.
     """
 
     def __init__(self, corruption: str, severity: int, *, preset: str, style: str = "hendrycks", seed: int = 0) -> None:
@@ -59,8 +63,10 @@ class TensorCorruptor:
         Raises UsageError where the code of a corruption from outside fails.
         """
         assert self.corruption.torch is not None
-        per_chunk = max(1, CHUNK_BYTES // max(1, images[:1].nbytes))
-        with torch.inference_mode():
+        most = max(1, CHUNK_BYTES // max(1, images[:1].nbytes))
+        chunks = max(1, -(-len(images) // most))
+        per_chunk = max(1, -(-len(images) // chunks))  # all alike: few images in the last one would take as long
+        with torch.no_grad():  # inference_mode would make a tensor that callers cannot use in a graph
             parts = [
                 self._made(images[start : start + per_chunk], streams[start : start + per_chunk])
                 for start in range(0, len(images), per_chunk)

@@ -46,9 +46,14 @@ other one gets as far."""
 
 @lru_cache(maxsize=8)
 def transforms(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """`TRANSFORM` with the shifts of the three kinds of passes, 11, 15 and 18 bits: float64 (8, 8), exact."""
-    matrix = torch.tensor(TRANSFORM, dtype=torch.float64, device=device)
-    return matrix * 2.0**-11, matrix * 2.0**-15, matrix * 2.0**-18
+    """`TRANSFORM` with the shifts of the three kinds of passes, 11, 15 and 18 bits: float64 (8, 8), exact.
+
+    They are computed on the host, and the copy to the device waits until they are there: other CUDA streams may use
+    what is kept here at once.
+    """
+    matrix = np.array(TRANSFORM, dtype=np.float64)
+    first, second, last = (torch.from_numpy(matrix * 2.0**-bits).to(device) for bits in (11, 15, 18))
+    return first, second, last
 
 
 @lru_cache(maxsize=64)

@@ -140,3 +140,31 @@ def test_names_severities_and_ids_are_checked_as_on_the_host():
         corrupt_tensor(images, "fogg", 1, preset="cifar")
     with pytest.raises(UsageError, match="3 ids for 2 images"):
         corrupt_tensor(images, "fog", 1, preset="cifar", ids=[1, 2, 3])
+
+
+@pytest.mark.parametrize("name", ["fog", "pixelate", "jpeg_compression", "contrast"])
+@pytest.mark.parametrize("images", [1, 4])
+def test_the_result_can_be_written_to_and_used_in_a_graph(monkeypatch, name, images):
+    """In one chunk and in several."""
+    monkeypatch.setattr(engine, "CHUNK_BYTES", 2 * 32 * 32 * 3)
+    result = corrupt_tensor(torch.full((images, 32, 32, 3), 100, dtype=torch.uint8), name, 1, preset="cifar")
+    assert not result.is_inference()
+    result[0] = 7
+    weight = torch.ones(3, requires_grad=True)
+    (result.float() * weight).sum().backward()
+    assert torch.equal(weight.grad, result.float().sum((0, 1, 2)))
+
+
+@pytest.mark.parametrize(("images", "chunks"), [(1, [1]), (5, [5]), (6, [3, 3]), (11, [4, 4, 3])])
+def test_the_chunks_are_alike(monkeypatch, images, chunks):
+    monkeypatch.setattr(engine, "CHUNK_BYTES", 5 * 32 * 32 * 3)
+    corruptor, made, sizes = TensorCorruptor("fog", 1, preset="cifar"), TensorCorruptor._made, []
+
+    def counted(self, images, streams):
+        sizes.append(len(images))
+        return made(self, images, streams)
+
+    monkeypatch.setattr(TensorCorruptor, "_made", counted)
+    batch = torch.zeros((images, 32, 32, 3), dtype=torch.uint8)
+    assert corruptor(batch, corruptor.streams(range(images), batch.device)).shape == batch.shape
+    assert sizes == chunks
