@@ -20,21 +20,24 @@ CorruptImages = Callable[[np.ndarray, Cell, Sequence[int | str]], np.ndarray]
 """uint8 (N, H, W, 3), a cell, and an id an image -> the corrupted images. Threads may call it."""
 
 CHUNK_BYTES = 2**20  # of decoded images that a worker holds at once; at least one image
-DEVICE_CHUNK_BYTES = 2**23  # the same where they go to a device: it is slow with few images
+CHUNK_IMAGES = 128  # of them, at most
+DEVICE_CHUNK_BYTES = 2**23  # the same where they go to a device: it is slow with few images, whatever their size
 
 
 class SetEngine:
     """An engine for a set on disk.
 
     name: with its version, for the manifest; versions: of packages that take part besides those of the CPU's engine;
-    chunk_bytes: of the images that are handed over at once, at most.
+    chunk_bytes: of the images that are handed over at once, at most; chunk_images: their number, None for any.
     """
 
     def __init__(self, engine: EngineName = "cpu", device: torch.device | None = None) -> None:
         """device: of torch's engine, which has one."""
         self.versions: dict[str, str] = {}
+        self.chunk_images: int | None = None
         if engine == "cpu":
-            self._device, self.name, self.chunk_bytes = None, f"{ENGINE} {ENGINE_VERSION}", CHUNK_BYTES
+            self._device, self.name = None, f"{ENGINE} {ENGINE_VERSION}"
+            self.chunk_bytes, self.chunk_images = CHUNK_BYTES, CHUNK_IMAGES
             return
         import torch
 
@@ -45,10 +48,14 @@ class SetEngine:
         self.versions["torch"] = torch.__version__
 
     def corrupted(self, settings: Settings) -> CorruptImages:
+        """The work on a chunk, for any thread. Under torchrun, call it inside of `process_group`: "cuda" is then the
+        card of this rank."""
         how: dict[str, Any] = {"preset": settings.preset, "style": settings.style, "seed": settings.seed}
         if self._device is None:
             return lambda images, cell, ids: corrupt(images, cell.corruption, cell.severity, ids=ids, **how)
-        return _on_device(self._device, how)
+        from lst_robust.runtime.devices import indexed
+
+        return _on_device(indexed(self._device), how)
 
 
 def _on_device(device: torch.device, how: dict[str, Any]) -> CorruptImages:

@@ -27,8 +27,6 @@ from lst_robust.runtime.interruption import check_interrupted, interrupted
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.progress import Observer, Silent, checked_observer
 
-CHUNK_IMAGES = 128
-
 
 @dataclass(frozen=True)
 class Generated:
@@ -99,7 +97,7 @@ def generate(
         ranks.total([0])  # nobody writes before everything is prepared
         watcher = observer if observer is not None and ranks.rank == 0 else Silent()
         work = _Work(source, files, engine.corrupted(settings), watcher)
-        work.run(list(_chunks(shapes, engine.chunk_bytes)), workers, ranks)
+        work.run(list(_chunks(shapes, engine.chunk_bytes, engine.chunk_images)), workers, ranks)
         written, kept = ranks.total([work.written, work.kept])
         if ranks.rank == 0:
             files.finish()
@@ -164,11 +162,11 @@ class _Work:
             self.observer.advance(written + kept, f"{rate:,.0f} images/s")
 
 
-def _chunks(shapes: np.ndarray, most_bytes: int) -> Iterator[np.ndarray]:
+def _chunks(shapes: np.ndarray, most_bytes: int, most_images: int | None) -> Iterator[np.ndarray]:
     """Rows of images that are decoded and corrupted together: neighbours, few enough for a worker's memory."""
     start, held = 0, 0
     for row, size in enumerate((shapes.prod(axis=1) * 3).tolist()):
-        if row > start and (held + size > most_bytes or row - start == CHUNK_IMAGES):
+        if row > start and (held + size > most_bytes or row - start == most_images):
             yield np.arange(start, row)
             start, held = row, 0
         held += size

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lst_robust.generation import generate, generator, open_images, settings_for
+from lst_robust.generation import Generated, engines, generate, open_images, settings_for
 from tests.generation.pets import CHEAP
 
 
@@ -17,7 +17,7 @@ from tests.generation.pets import CHEAP
 def plain_kernels_and_small_chunks(monkeypatch):
     """Nothing is compiled, and six images are three chunks."""
     monkeypatch.setenv("LST_ROBUST_CORRUPTION_KERNELS", "plain")
-    monkeypatch.setattr(generator, "CHUNK_IMAGES", 2)
+    monkeypatch.setattr(engines, "CHUNK_IMAGES", 2)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def pets(tmp_path: Path, photographs: np.ndarray) -> Path:
 
 
 @pytest.fixture
-def make(pets: Path) -> Callable[..., generator.Generated]:
+def make(pets: Path) -> Callable[..., Generated]:
     """make(folder, size=..., workers=..., any setting) of three cheap corruptions at severities 1 and 4."""
 
     def call(folder, *, root=pets, size=32, workers=1, skip_unreadable=False, observer=None, engine=None, **chosen):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from lst_robust.errors import UsageError
-from lst_robust.generation import engine_for_sets, manifest
+from lst_robust.generation import engine_for_sets, engines, manifest
 from tests.fixtures.files import contents
 from tests.generation.pets import StopsAfter
 
@@ -16,7 +19,7 @@ from tests.generation.pets import StopsAfter
 def test_workers_and_chunks_change_no_byte(make, tmp_path, monkeypatch, format):
     make(tmp_path / "one", format=format)
     make(tmp_path / "three", format=format, workers=3)
-    monkeypatch.setattr("lst_robust.generation.generator.CHUNK_IMAGES", 5)
+    monkeypatch.setattr("lst_robust.generation.engines.CHUNK_IMAGES", 5)
     make(tmp_path / "chunks", format=format)
     assert contents(tmp_path / "one") == contents(tmp_path / "three") == contents(tmp_path / "chunks")
     assert not (tmp_path / "one" / ".unfinished").exists()
@@ -86,7 +89,7 @@ def test_out_of_memory_of_the_device_halves_what_is_made_at_once(make, tmp_path,
     monkeypatch.setattr(TensorCorruptor, "__call__", crowded)
     engine = engine_for_sets("torch", "cpu", 32, "cifar")
     assert make(tmp_path / "out", engine=engine, corruptions=("gaussian_noise",)).written == 12
-    assert sizes[0] == 2 and len(sizes) == 13 and sizes.count(1) == 12
+    assert sizes[:2] == [6, 3] and len(sizes) == 14 and sizes.count(1) == 12
 
 
 def test_auto_is_the_cpus_engine_and_asks_no_device_where_nothing_is_measured(tmp_path, monkeypatch):
@@ -102,3 +105,33 @@ def test_auto_is_the_cpus_engine_and_asks_no_device_where_nothing_is_measured(tm
             engine_for_sets(name, "cpu", 224, "imagenet")
     with pytest.raises(UsageError, match="'cuda:7' is not here"):
         engine_for_sets("torch", "cuda:7", 224, "imagenet")
+
+
+def test_a_device_gets_as_many_small_images_as_fill_its_chunk():
+    from lst_robust.generation.engines import DEVICE_CHUNK_BYTES, SetEngine
+    from lst_robust.generation.generator import _chunks
+
+    def lengths(engine: SetEngine) -> list[int]:
+        return list(map(len, _chunks(np.full((3000, 2), 32), engine.chunk_bytes, engine.chunk_images)))
+
+    most = DEVICE_CHUNK_BYTES // 3072
+    assert lengths(SetEngine("torch")) == [most, 3000 - most] and most > 2000
+    assert set(lengths(SetEngine())) == {2}, "of the fixture"
+
+
+def test_threads_get_the_card_that_is_current_in_the_thread_that_starts_them(make, tmp_path, monkeypatch):
+    """torch keeps a current CUDA device for each thread; under torchrun `process_group` chooses it in this one."""
+    current = threading.local()
+    current.number = 3
+    seen = []
+
+    def on_device(device: torch.device, how: dict) -> engines.CorruptImages:
+        seen.append(device)
+        return lambda images, cell, ids: images
+
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: getattr(current, "number", 0))
+    monkeypatch.setattr(engines, "_on_device", on_device)
+    for name in ("cuda", "cuda:1", "cpu"):
+        engine = engines.SetEngine("torch", torch.device(name))
+        make(tmp_path / name.replace(":", "-"), engine=engine, corruptions=("gaussian_noise",), workers=2)
+    assert list(map(str, seen)) == ["cuda:3", "cuda:1", "cpu"]
