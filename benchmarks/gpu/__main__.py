@@ -1,6 +1,6 @@
 """What the tool does on a GPU: is it right, and how fast is it?
 
-    python -m benchmarks.gpu                                  # everything on one card, in less than 8 minutes
+    python -m benchmarks.gpu                                  # everything; made for 8 minutes on one card, not measured
     python -m benchmarks.gpu --device cpu --quick             # a little of everything, where there is no GPU
 
 Correctness comes first: each corruption of the torch engine against the plain definition, and the records of two
@@ -31,7 +31,7 @@ from benchmarks.gpu.scale import FULL, QUICK, Scale
 from lst_robust._version import __version__
 from lst_robust.corruptions import ENGINE_VERSION
 from lst_robust.runtime.cores import available_cores
-from lst_robust.runtime.devices import resolve_device
+from lst_robust.runtime.devices import device_name, resolve_device
 from lst_robust.torch_engine import ENGINE_VERSION as TORCH_ENGINE_VERSION
 
 PARTS: dict[str, Callable[[torch.device, Scale], Any]] = {
@@ -57,10 +57,6 @@ def environment(device: torch.device, quick: bool) -> dict[str, Any]:
         "cuda": torch.version.cuda,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
-
-
-def device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
 
 
 def main() -> None:

@@ -13,12 +13,11 @@ import torch
 from lst_robust._version import __version__
 from lst_robust.evaluation.inference import InferenceSettings
 from lst_robust.records.record import Provenance, utc_now
+from lst_robust.runtime.devices import device_name
 
 
 def provenance(settings: InferenceSettings, transform: str, seconds: float, n: int) -> Provenance:
     """transform: from an image file to the network's input, in words; seconds: for the n images of a cell."""
-    device = settings.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
     return Provenance(
         versions={
             "lst_robust": __version__,
@@ -27,7 +26,7 @@ def provenance(settings: InferenceSettings, transform: str, seconds: float, n: i
             "python": platform.python_version(),
         },
         git_revision=_git_revision(),
-        device=", ".join([name, *settings.notes]),
+        device=", ".join([device_name(settings.device), *settings.notes]),
         transform=transform,
         seconds=round(seconds, 4),
         images_per_second=round(n / seconds, 1),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import platform
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -53,6 +52,7 @@ class Machine(_Strict):
         import torch
 
         from lst_robust.corruptions import ENGINE_VERSION as CPU_VERSION
+        from lst_robust.runtime.devices import device_name
         from lst_robust.torch_engine.engine import ENGINE_VERSION
 
         return cls(
@@ -94,12 +94,6 @@ class Measurement(_Strict):
     def faster(self) -> EngineName:
         """The engine that needs less time for all corruptions."""
         return "torch" if self.milliseconds("torch") < self.milliseconds("cpu") else "cpu"
-
-
-def device_name(device: Device) -> str:
-    import torch
-
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
 
 
 def keep(measurement: Measurement) -> None:
@@ -146,12 +140,15 @@ def resolve_engine(name: str, device: Device, size: int, preset: str) -> EngineN
     if found is None:
         _say_once(
             f"the CPU's engine corrupts the images: {command} has not measured yet whether {machine.device} is faster "
-            "(--engine torch takes it unmeasured)"
+            "(--engine torch takes it unmeasured; --engine cpu stays with the CPU's, after a measurement, too)"
         )
         return "cpu"
     which = "torch's engine" if found.faster == "torch" else "the CPU's engine"
     times = f"{found.milliseconds('torch'):.3g} ms on {machine.device}, {found.milliseconds('cpu'):.3g} ms on the CPU"
-    _say_once(f"{which} corrupts the images: {command} has measured {times}, for one image of each corruption")
+    _say_once(
+        f"{which} corrupts the images: {command} has measured {times}, for one image of each corruption (--engine cpu "
+        "stays with the CPU's, and --engine torch with torch's)"
+    )
     return found.faster
 
 

@@ -14,11 +14,10 @@ from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.interruption import check_interrupted
 from lst_robust.runtime.progress import Observer, Silent
 from lst_robust.torch_engine.choice import Machine, Measurement
-from lst_robust.torch_engine.engine import corrupt_tensor
+from lst_robust.torch_engine.engine import CALL_BYTES, corrupt_tensor
 
 SEVERITY = 3
 SECONDS = 0.4  # that each engine works on each corruption, at least
-MOST_BYTES = 2**25  # of the images of one call: 222 of 224 pixels, 10,922 of 32
 GROWTH = 8  # of the images of a call, at most, from one try to the next
 
 
@@ -32,12 +31,14 @@ def measure_engines(
     """Both engines on squares of `size` pixels at severity 3: the CPU's with all cores, torch's on `device`.
 
     It takes about a second a corruption, more where an image takes more, and half a minute longer where the CPU's
-    kernels have not been compiled yet. The images of torch's engine lie on the device already.
+    kernels have not been compiled yet. The images of torch's engine lie on the device already. A call has at most
+    `CALL_BYTES` of images, as those of evaluations have: 222 of 224 pixels, 10,922 of 32.
     """
     observer, cores = observer or Silent(), available_cores()
     machine = Machine.here(device, size, preset)
-    images = synthetic_images(max(cores, MOST_BYTES // (size**2 * 3)), size)
-    on_device = torch.from_numpy(images).to(device)
+    of_a_call = max(1, CALL_BYTES // (size**2 * 3))
+    images = synthetic_images(max(cores, of_a_call), size)  # at least one for each core
+    on_device = torch.from_numpy(images[:of_a_call]).to(device)
     cpu, torch_ = dict[str, float](), dict[str, float]()
     observer.start(f"measuring the engines at {size} px on {machine.device} and {cores} cores", len(corruptions))
     for name in corruptions:
@@ -52,7 +53,7 @@ def measure_engines(
 
         cpu[name] = images_a_second(on_cpu, cores, len(images))
         observer.advance(0.5, f"{name}: {cpu[name]:,.0f} images/s on the CPU")
-        torch_[name] = images_a_second(by_torch, 1, len(images))
+        torch_[name] = images_a_second(by_torch, 1, of_a_call)
         observer.advance(0.5, f"{name}: {torch_[name]:,.0f} images/s by torch")
     observer.finish()
     return Measurement(machine=machine, cpu=cpu, torch=torch_)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from lst_robust.errors import DataError
+from lst_robust.runtime import devices
 from lst_robust.torch_engine import choice
 from lst_robust.torch_engine.choice import Machine, Measurement, is_any_kept, keep, kept, resolve_engine
 
@@ -20,7 +21,7 @@ CUDA = torch.device("cuda")
 def card(monkeypatch, tmp_path):
     """A machine with an imagined card, on which nothing has been measured or said."""
     monkeypatch.setenv("LST_ROBUST_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(choice, "device_name", lambda device: "Card 1" if device.type == "cuda" else "cpu (x)")
+    monkeypatch.setattr(devices, "device_name", lambda device: "Card 1" if device.type == "cuda" else "cpu (x)")
     choice._say_once.cache_clear()
     choice._warn_once.cache_clear()
 
@@ -49,7 +50,8 @@ def test_without_a_measurement_it_is_the_cpus_and_one_line_says_so_once(said):
         assert resolve_engine("auto", CUDA, 224, "imagenet") == "cpu"
     assert said() == [
         "the CPU's engine corrupts the images: `lst-robust engines --size 224 --preset imagenet` has not measured yet "
-        "whether Card 1 is faster (--engine torch takes it unmeasured)"
+        "whether Card 1 is faster (--engine torch takes it unmeasured; --engine cpu stays with the CPU's, after a "
+        "measurement, too)"
     ]
 
 
@@ -64,6 +66,7 @@ def test_the_measured_total_decides(said, speed, engine, whose):
     [line] = said()
     assert line.startswith(f"{whose} engine corrupts the images: `lst-robust engines --size 224 --preset imagenet` has")
     assert f"{1000 / speed + 20:.3g} ms on Card 1, 30 ms on the CPU" in line
+    assert line.endswith("(--engine cpu stays with the CPU's, and --engine torch with torch's)")
 
 
 @pytest.mark.parametrize(
