@@ -89,7 +89,8 @@ def test_images_stay_on_the_device_where_half_of_the_free_memory_holds_them(eval
 
 
 def test_images_may_take_half_of_what_is_free_on_cuda(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1000, 4000))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 700)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 500)
     assert resident.room_for_images(torch.device("cuda")) == 600, "with what torch has let go"
