@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from lst_robust.arguments import choice, whole_number
+from lst_robust.arguments import choice, whole_number, wrong
+from lst_robust.benchmark import SEVERITIES
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, out, print_json, print_line, print_note
 from lst_robust.corruptions.presets import PRESETS
@@ -43,6 +44,7 @@ def engines_command(
 ) -> None:
     size = whole_number("size", size, least=LEAST_SIDE, most=MOST_SIDE)
     chosen = choice("preset", SIZES.get(size, "imagenet") if preset is None else preset, PRESETS)
+    _require_textures(size, chosen)
     from lst_robust.runtime.devices import resolve_device  # imports torch, for which --help does not wait
     from lst_robust.torch_engine.choice import keep
     from lst_robust.torch_engine.speed import measure_engines
@@ -60,6 +62,17 @@ def engines_command(
     else:
         out.print(engines_view(found))
         print_line(verdict(found, on_cuda=where.type == "cuda"))
+
+
+def _require_textures(size: int, preset: str) -> None:
+    """UsageError for squares that the preset's frost does not cover, before anything is measured."""
+    from lst_robust.corruptions.registry import constants  # imports OpenCV, for which --help does not wait
+    from lst_robust.corruptions.textures import largest_frost
+
+    most = min(min(largest_frost(constants("frost", severity, preset).texture_scale)) for severity in SEVERITIES)
+    if size > most:
+        advice = f"preset {preset} has textures for {most} pixels at most: give --size {LEAST_SIDE} to {most}"
+        raise wrong("size", size, advice)
 
 
 engines_command.__doc__ = HELP

@@ -47,13 +47,20 @@ def frost_textures_for(c: Frost, height: int, width: int) -> tuple[NDArray[np.ui
     if c.fit:
         return fitted_frost_textures(c.texture_scale, height, width)
     textures = scaled_frost_textures(c.texture_scale)
-    most_high, most_wide = (min(t.shape[axis] for t in textures) - 1 for axis in (0, 1))
+    most_high, most_wide = largest_frost(c.texture_scale)
     if height > most_high or width > most_wide:
         raise UsageError(
             f"frost at {width}x{height} pixels: this preset's textures cover {most_wide}x{most_high} at most; "
             "resize the images, or choose a preset for larger ones (or the style imagecorruptions)"
         )
     return textures
+
+
+def largest_frost(scale: float) -> tuple[int, int]:
+    """Height and width in pixels of the largest images that the textures cover when they are resized by `scale`."""
+    textures = scaled_frost_textures(scale)
+    high, wide = (min(texture.shape[axis] for texture in textures) - 1 for axis in (0, 1))
+    return high, wide
 
 
 @lru_cache(maxsize=16)

@@ -53,6 +53,9 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_the_file(engines, tmp_
     ("arguments", "words"),
     [
         (["--size", "8"], "size is 8: give a whole number from 16 to 4,096"),
+        (["--size", "400"], "size is 400: preset imagenet has textures for 314 pixels at most: give --size 16 to 314"),
+        (["--size", "4096"], "preset imagenet has textures for 314 pixels at most"),
+        (["--size", "64", "--preset", "cifar"], "preset cifar has textures for 62 pixels at most: give --size 16 to 62"),
         (["--preset", "cifer"], "unknown preset 'cifer': did you mean cifar?"),
         (["--device", "tpu"], "unknown device 'tpu'"),
     ],
@@ -60,3 +63,8 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_the_file(engines, tmp_
 def test_what_cannot_be_meant_is_one_line(engines, arguments, words):
     result = engines(*arguments)
     assert result.exit_code == 2 and words in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("size", "preset"), [("314", "imagenet"), ("93", "tiny-imagenet"), ("62", "cifar")])
+def test_the_largest_size_of_each_preset_is_measured(engines, size, preset):
+    assert engines("--device", "cpu", "--size", size, "--preset", preset).exit_code == 0
