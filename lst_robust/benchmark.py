@@ -31,6 +31,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 CORRUPTIONS: tuple[str, ...] = tuple(name for names in GROUPS.values() for name in names)
 STANDARD_15: tuple[str, ...] = tuple(name for g, names in GROUPS.items() if g != "extra" for name in names)
 SEVERITIES: tuple[int, ...] = (1, 2, 3, 4, 5)
+ENGINES: dict[str, str] = {"lst-robust": "cpu", "lst-robust-torch": "torch"}
+"""The engines by the names that stand in records and sets, where a version follows; and the option that means each."""
 CLEAN = "clean"
 OWN_GROUP = "own"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
@@ -178,6 +180,11 @@ def label_of(name: str) -> str:
     """The short name of a corruption, for the head of a column."""
     load_plugins()
     return _labels.get(name, default_label(name))
+
+
+def engine_option(engine: str) -> str | None:
+    """ "lst-robust-torch 1", an engine with its version -> "torch", the option; None for another engine."""
+    return ENGINES.get(engine.partition(" ")[0])
 
 
 def default_label(name: str) -> str:

@@ -24,7 +24,7 @@ from lst_robust.analysis.evaluation import Evaluation
 from lst_robust.analysis.metrics import image_metrics
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.analysis.normalisers import Choice, chosen_normaliser
-from lst_robust.analysis.protocols import protocol_differences, protocol_key
+from lst_robust.analysis.protocols import protocol_differences, protocol_key, way_of
 from lst_robust.analysis.quantities import part
 from lst_robust.analysis.scores import Scores, all_corruptions, by_corruption, image_scores, mean_scores
 from lst_robust.analysis.selection import choices, label, select
@@ -173,6 +173,7 @@ def _comparable_pair(one: MeasuredRun, other: MeasuredRun) -> tuple[MeasuredRun,
         raise DataError(
             f"{label(one.run)} and {label(other.run)} were measured under different protocols, which cannot be "
             f"compared: {', '.join(differences)}; measure both in the same way"
+            f"{way_of(one.run.protocol, other.run.protocol)}"
         )
     files = [{cell.name: record.pixels for cell, record in run.records.items()} for run in (one, other)]
     if different := other_files(*files):

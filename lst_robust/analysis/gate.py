@@ -17,11 +17,11 @@ from lst_robust.analysis.baseline import Baseline, BaselineEntry
 from lst_robust.analysis.change import changes
 from lst_robust.analysis.collect import MeasuredRun, shipped_suite
 from lst_robust.analysis.metrics import METRICS, Metric, image_metrics, plain_mean
-from lst_robust.analysis.protocols import protocol_differences
+from lst_robust.analysis.protocols import protocol_differences, told_apart, way_of
 from lst_robust.analysis.selection import choices, label, matches, model_name
 from lst_robust.arguments import choice, finite_number, instance, names, optional, path, yes_or_no
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
-from lst_robust.records.record import other_files
+from lst_robust.records.record import ModelIdentity, other_files
 from lst_robust.records.store import Store
 from lst_robust.suites import Suite, resolve_suite
 
@@ -38,7 +38,7 @@ class Finding:
     """What is to be said of one entry of the baseline. Numbers in percent, differences current - baseline; None where
     there was nothing to compare.
 
-    model: its name, with seed and options where the baseline has it several times.
+    model: its name, with seed, options and what differs in the protocol where the baseline has it several times.
     corruptions: the differences of those it is made of that got worse, by an interval without zero; worst first.
     paired: whether the difference was taken image by image, or the baseline has no bits for that.
     """
@@ -88,8 +88,8 @@ class Question(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """An entry of the baseline. name: what to call it; other_seeds: the training seeds of the entries that differ from
-    it in nothing else."""
+    """An entry of the baseline. name: what to call it, another name for each entry of a suite; other_seeds: the
+    training seeds of the entries that differ from it in nothing else."""
 
     entry: BaselineEntry
     name: str
@@ -99,10 +99,9 @@ class Expected(NamedTuple):
     def of(cls, entry: BaselineEntry, baseline: Baseline) -> Expected:
         model = entry.model
         alike = [e for e in baseline.entries if (e.protocol.suite, e.model.name) == (entry.protocol.suite, model.name)]
-        name = model.name
-        if len(alike) > 1:
-            seed = "" if model.train_seed is None else f"@seed{model.train_seed}"
-            name += seed + "".join(f" {key}={value}" for key, value in model.options.items())
+        name = model.name if len(alike) == 1 else _with_seed_and_options(model)
+        if further := _protocol_apart(entry, alike):
+            name += f" ({further})"
         seeds = {e.model.train_seed for e in alike if e.identity[:-1] == entry.identity[:-1]}
         return cls(entry, name, frozenset(seeds - {model.train_seed}))
 
@@ -114,6 +113,18 @@ class Expected(NamedTuple):
     def incomparable(self, reason: str) -> Finding:
         suite = self.entry.protocol.suite
         return Finding(self.name, suite, "incomparable", f"{self.name} on {suite}: {reason}")
+
+
+def _with_seed_and_options(model: ModelIdentity) -> str:
+    seed = "" if model.train_seed is None else f"@seed{model.train_seed}"
+    return model.name + seed + "".join(f" {key}={value}" for key, value in model.options.items())
+
+
+def _protocol_apart(entry: BaselineEntry, others: Sequence[BaselineEntry]) -> str:
+    """What tells the entry's protocol from those of the same network, such as "engine lst-robust 1"."""
+    wanted = _with_seed_and_options(entry.model)
+    protocols = [other.protocol for other in others if _with_seed_and_options(other.model) == wanted]
+    return told_apart(protocols)[protocols.index(entry.protocol)]
 
 
 def check(
@@ -250,7 +261,10 @@ def _other_protocol(entry: BaselineEntry, measured: MeasuredRun) -> str:
             "again, and write a new baseline"
         )
     differences = protocol_differences(entry.protocol, measured.run.protocol)
-    return f"another protocol than the baseline's: {', '.join(differences)}; measure it in the same way"
+    return (
+        f"another protocol than the baseline's: {', '.join(differences)}; measure it in the same way"
+        f"{way_of(entry.protocol, measured.run.protocol)}"
+    )
 
 
 def _other_cells(entry: BaselineEntry, measured: MeasuredRun) -> str | None:

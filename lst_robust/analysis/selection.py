@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from lst_robust.analysis.collect import MeasuredRun
+from lst_robust.analysis.protocols import told_apart
 from lst_robust.errors import NothingToEvaluateError
 from lst_robust.records.record import Run
 
@@ -60,9 +61,16 @@ def choose(runs: Sequence[MeasuredRun], selectors: Sequence[str]) -> list[Measur
 
 
 def choices(runs: Sequence[MeasuredRun]) -> str:
-    """The runs as one line, such as `lst18@seed0@3fa9c1 (digits-c, n 500)`; the first ten of many."""
+    """The runs as one line, such as `lst18@seed0@3fa9c1 (digits-c, n 500, seed 0)`, and with what else of the protocol
+    differs among those that would read alike; the first ten of many."""
+    alike: dict[str, list[Run]] = {}
+    for run, _, _ in runs:
+        protocol = run.protocol
+        alike.setdefault(f"{protocol.suite}, n {protocol.n}, seed {protocol.seed}", []).append(run)
     lines = sorted(
-        f"{label(run)} ({run.protocol.suite}, n {run.protocol.n}, seed {run.protocol.seed})" for run, _, _ in runs
+        f"{label(run)} ({', '.join(filter(None, (words, further)))})"
+        for words, some in alike.items()
+        for run, further in zip(some, told_apart([run.protocol for run in some]), strict=True)
     )
     return ", ".join(lines[:10]) + (f" and {len(lines) - 10} more" if len(lines) > 10 else "")
 

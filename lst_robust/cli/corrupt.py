@@ -91,7 +91,12 @@ Sheet = Annotated[
 ]
 
 
+TAKEN_BY_SHEET = {"paths", "sheet", "corruptions", "preset", "style", "seed", "size", "json"}
+TAKEN_BY_VERIFY = {"paths", "verify_only", "workers", "json"}
+
+
 def corrupt_command(
+    context: typer.Context,
     paths: Paths,
     suite: SuiteInstead = None,
     data_dir: opt.DataDir = None,
@@ -112,6 +117,7 @@ def corrupt_command(
     json: opt.Json = False,
 ) -> None:
     if sheet is not None:
+        _refuse_others(context, TAKEN_BY_SHEET, "--sheet")
         (image,) = _exactly(paths, 1, "--sheet OUT.png IMAGE")
         chosen = opt.parse_corruptions(corruptions)
         chosen = None if chosen is None else checked_corruptions("corruptions", chosen)
@@ -120,6 +126,7 @@ def corrupt_command(
         return
     workers = worker_count(workers)
     if verify_only:
+        _refuse_others(context, TAKEN_BY_VERIFY, "--verify")
         (folder,) = _exactly(paths, 1, "--verify DST")
         _verify(folder, workers, json)
         return
@@ -145,7 +152,7 @@ def corrupt_command(
         settings = wanted.settings_of_suite(resolved)
         source = open_suite_images(resolved, data_dir, skip_unreadable=skip_unreadable, workers=workers)
     pixels = None if settings.size == KEEP else int(settings.size)
-    chosen_engine = engine_for_sets(engine, device, pixels, settings.preset)
+    chosen_engine = engine_for_sets(engine, device, pixels, settings.preset, folder)
     with RichObserver() as observer:
         made = generate(source, folder, settings, workers=workers, observer=observer, engine=chosen_engine)
     if made.leader:  # under torchrun one process speaks for all
@@ -206,6 +213,15 @@ def _show(made: Generated, json: bool) -> None:
         f"{made.folder}: {made.cells} cells of {made.images} images; wrote {made.written:,} in {made.seconds:.1f} s "
         f"({made.images_per_second:,.0f} images/s), {made.kept:,} were there"
     )
+
+
+def _refuse_others(context: typer.Context, taken: set[str], mode: str) -> None:
+    """UsageError for an option on the command line that would be ignored. The environment is for all commands: what it
+    says may be ignored."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name not in taken and source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"{parameter.opts[0]} has no meaning with {mode}: leave it out")
 
 
 def _exactly(paths: list[Path], count: int, call: str) -> list[Path]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lst_robust.arguments import choice
+from lst_robust.arguments import choice, path
 from lst_robust.benchmark import Cell
 from lst_robust.corruptions import corrupt
-from lst_robust.generation.manifest import CPU_ENGINE, Settings
+from lst_robust.generation.manifest import CPU_ENGINE, Settings, engine_of
 from lst_robust.torch_engine.choice import ENGINES, EngineName, is_any_kept, resolve_engine
 
 if TYPE_CHECKING:
     import torch
 
+WITHOUT_TORCH = ("auto", "cpu")  # the devices that are always there
 CorruptImages = Callable[[np.ndarray, Cell, Sequence[int | str]], np.ndarray]
 """uint8 (N, H, W, 3), a cell, and an id an image -> the corrupted images. Threads may call it."""
 
@@ -78,13 +80,22 @@ def _on_device(device: torch.device, how: dict[str, Any]) -> CorruptImages:
     return work
 
 
-def engine_for_sets(name: str, device: str | torch.device, size: int | None, preset: str) -> SetEngine:
-    """The engine of that name: "cpu", "torch", or "auto", see `resolve_engine`.
+def engine_for_sets(
+    name: str, device: str | torch.device, size: int | None, preset: str, folder: str | Path | None = None
+) -> SetEngine:
+    """The engine of that name: "cpu", "torch", or "auto": the one of the set that `folder` holds, else see
+    `resolve_engine`.
 
     device: of torch's engine; size: of the images in pixels, None where they keep their sizes, for which nothing is
     measured. UsageError for other names and devices. torch is imported only where it may be needed.
     """
     choice("engine", name, ENGINES)
+    if device not in WITHOUT_TORCH:
+        from lst_robust.runtime.devices import resolve_device
+
+        resolve_device(device)  # which knows what there is, whether or not the engine takes it
+    if name == "auto" and folder is not None:
+        name = engine_of(path("folder", folder)) or name
     if name == "cpu" or (name == "auto" and (size is None or not is_any_kept())):
         return SetEngine()
     from lst_robust.runtime.devices import resolve_device

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lst_robust._version import __version__
 from lst_robust.arguments import choice, optional, path, whole_number
-from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell, checked_corruptions, checked_severities
+from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell, checked_corruptions, checked_severities, engine_option
 from lst_robust.corruptions import ENGINE, ENGINE_VERSION, corruption_digest
 from lst_robust.corruptions.engine import MIN_SIDE
 from lst_robust.corruptions.jpeg import OFFICIAL_QUALITY
@@ -185,8 +185,18 @@ def begin(folder: Path, plan: Manifest) -> bool:
         return False
     earlier = read(folder)
     if differences := _differences(earlier, plan):
-        raise UsageError(f"{folder} holds another set ({'; '.join(differences)}): choose another folder, or remove it")
+        option = engine_option(earlier.engine)
+        by_its_engine = len(differences) == 1 and option not in (None, engine_option(plan.engine))
+        raise UsageError(
+            f"{folder} holds another set ({'; '.join(differences)}): choose another folder, or remove it"
+            + (f", or give --engine {option}" if by_its_engine else "")
+        )
     return earlier.cells is not None
+
+
+def engine_of(folder: Path) -> str | None:
+    """The option of the engine that makes the set in `folder`; None where there is no set, or one of another engine."""
+    return engine_option(read(folder).engine) if (folder / MANIFEST).is_file() else None
 
 
 def _differences(earlier: Manifest, plan: Manifest) -> list[str]:
@@ -197,7 +207,7 @@ def _differences(earlier: Manifest, plan: Manifest) -> list[str]:
     ]
     if earlier.engine != plan.engine:
         differences.append(f"engine {earlier.engine}, not {plan.engine}")
-    if earlier.settings.corruptions == plan.settings.corruptions and earlier.own != plan.own:
+    elif earlier.settings.corruptions == plan.settings.corruptions and earlier.own != plan.own:
         digests = plan.own or {}
         changed = [name for name, digest in (earlier.own or {}).items() if digests.get(name) != digest]
         differences.append(f"made when {', '.join(changed)} had other code, constants or another version")

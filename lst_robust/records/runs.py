@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lst_robust.benchmark import engine_option
 from lst_robust.errors import DataError
 from lst_robust.records.migration import earlier_record
 from lst_robust.records.record import Run
@@ -41,8 +42,9 @@ def settle_run(store: Store, run: Run, answers: np.ndarray, same_answers: SameAn
         new = RunFile.of(run, answers)
         begun = store.run_folder(new.run).is_dir()  # only its file was lost
         store.write_run_file(new)
-    if not begun and (reason := _why_new(run, earlier)):
-        logger.info(reason)
+    if not begun:
+        for line in filter(None, (_why_new(run, earlier), _by_the_other_engine(store, run, earlier))):
+            logger.info(line)
     return new
 
 
@@ -93,6 +95,24 @@ def _why_new(run: Run, earlier: Sequence[RunFile]) -> str | None:
             f"the records of {name} from an earlier release do not say of which pixels they are: they are kept, and "
             "all is measured anew"
         )
+    return None
+
+
+def _by_the_other_engine(store: Store, run: Run, earlier: Sequence[RunFile]) -> str | None:
+    """Says that cells of the same network and images are there which the other engine has corrupted: `auto` may have
+    taken that one before, and a measurement of the engines changes what it takes."""
+    for found in earlier:
+        protocol = found.run.protocol
+        option = engine_option(protocol.engine)
+        same = protocol.model_copy(update={"engine": run.protocol.engine}) == run.protocol
+        if (
+            option in (None, engine_option(run.protocol.engine))
+            or not same
+            or without_probe(found.run).model != run.model
+        ):
+            continue
+        if cells := len(store.load(found.run, quiet=True)):
+            return f"{cells} cells of the engine {option} are there: --engine {option} goes on with them"
     return None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lst_robust.analysis.comparison import Comparison, compare_networks
 from lst_robust.analysis.metrics import Metric, headline
 from lst_robust.analysis.networks import MeasuredNetwork, collect_networks
+from lst_robust.analysis.protocols import shortened
 from lst_robust.analysis.selection import label as selector
 from lst_robust.analysis.selection import matches
 from lst_robust.benchmark import Cell
@@ -18,8 +19,6 @@ from lst_robust.report.request import ReportRequest
 from lst_robust.reporting.protocols import PROTOCOL
 from lst_robust.reporting.tables import TableGroup, columns_of, groups, robustness_table
 from lst_robust.suites import Suite
-
-LONGEST = 12  # characters of a protocol's field in a title: a hash is told apart by these
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def titles_of(measured: Sequence[Measured]) -> list[str]:
     for one in measured:
         alike = [other for other in measured if other.name == one.name]
         different = [field for field in PROTOCOL if len({other.table.protocol[field] for other in alike}) > 1]
-        told = [f"{field} {one.table.protocol[field][:LONGEST] or 'not stated'}" for field in different]
+        told = [f"{field} {shortened(field, one.table.protocol[field]) or 'not stated'}" for field in different]
         titles.append(f"{one.name} ({', '.join(told[:2])})" if told else one.name)
     return titles
 

@@ -121,7 +121,12 @@ def test_a_trial_on_fewer_images_needs_to_be_told_from_the_whole(store):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"seed": 1}, r"seed \(0, 1\)"), ({"images": "e" * 16}, "images"), ({"engine": "lst-robust 2"}, "engine")],
+    [
+        ({"seed": 1}, r"seed \(0, 1\)"),
+        ({"images": "e" * 16}, "images"),
+        ({"engine": "lst-robust 2"}, "in the same way$"),
+        ({"engine": "lst-robust-torch 1"}, r"in the same way \(--engine cpu\)$"),
+    ],
 )
 def test_other_protocols_are_not_compared(store, change, words):
     stored(store, measured("a", wrong_in(0.3)))

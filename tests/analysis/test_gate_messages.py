@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import FrozenInstanceError
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from lst_robust.analysis.selection import label
 from lst_robust.benchmark import SEVERITIES, Cell
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.records.store import Store
+from lst_robust.reporting.ci import github_annotations, junit_xml
 from lst_robust.suites import load_suite, suites_folder
 from tests.analysis.gated import METRIC, WRONG, one
 from tests.analysis.simulated import measured, stored, with_identity
@@ -264,3 +266,21 @@ def test_what_is_asked_for_in_vain_is_said(before):
     chosen = check(baseline, results_dir=before.results_dir, models=["b"], **METRIC)
     assert [finding.model for finding in chosen.findings] == ["b"]
     assert (chosen.metric, chosen.tolerance) == ("mean_corruption_error", 0.5)
+
+
+def test_entries_of_both_engines_have_names_and_test_cases_of_their_own(before, now):
+    engines = ("lst-robust 1", "lst-robust-torch 1")
+    for engine in engines:
+        stored(before, measured("lst18", few({}), engine=engine))
+    stored(now, measured("lst18", few({}), engine=engines[0]))
+    gate = gate_of(before, now)
+    assert {finding.model: finding.status for finding in gate.findings} == {
+        "lst18@seed0 (engine lst-robust 1)": "passed",
+        "lst18@seed0 (engine lst-robust-torch 1)": "incomparable",
+    }
+    refused = next(finding for finding in gate.findings if finding.status == "incomparable")
+    assert refused.message.endswith("measure it in the same way (--engine torch)")
+    cases = ElementTree.fromstring(junit_xml(gate)).iter("testcase")
+    assert len({case.get("name") for case in cases}) == 2
+    titles = {line.partition(" title=")[2].partition("::")[0] for line in github_annotations(gate)}
+    assert len({title.partition("%3A ")[2] for title in titles}) == 2

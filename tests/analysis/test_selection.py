@@ -54,3 +54,17 @@ def test_for_none_the_choices_are_said():
 def test_of_many_ten_are_listed():
     runs = [measured(f"net{number:02}", WRONG) for number in range(12)]
     assert choices(runs).count("digits-c, n 20, seed 0") == 10 and choices(runs).endswith(" and 2 more")
+
+
+def test_choices_of_one_model_say_what_differs():
+    runs = [measured("lst20", WRONG, engine=engine) for engine in ("lst-robust 1", "lst-robust-torch 1")]
+    for one in runs:
+        assert f"{label(one.run)} (digits-c, n 20, seed 0, engine {one.run.protocol.engine})" in choices(runs)
+    assert "engine" not in choices([runs[0], measured("alexnet", WRONG), measured("lst20", WRONG, seed=1)])
+
+
+def test_hashes_are_named_where_nothing_else_differs_and_cut():
+    runs = [measured("lst20", WRONG, images=letter * 16) for letter in "ef"]
+    assert f"n 20, seed 0, images {'e' * 12})" in choices(runs)
+    other = measured("lst20", WRONG, images="d" * 16, preset="cifar")
+    assert "images" not in choices([*runs[:1], other]) and "preset cifar)" in choices([*runs[:1], other])

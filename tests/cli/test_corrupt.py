@@ -139,6 +139,13 @@ def test_a_sheet_has_every_corruption_in_its_place(run, photo, monkeypatch):
         ([".", "out", "--preset", "mnist"], 2, "choose from cifar"),
         ([".", "out", "--corruptions", ""], 2, "corruptions is empty"),
         ([".", "out", "-j", "0"], 2, "workers is 0"),
+        (["--verify", "nowhere", "--engine", "torch"], 2, "--engine has no meaning with --verify: leave it out"),
+        (["--verify", "nowhere", "--device", "cpu"], 2, "--device has no meaning with --verify: leave it out"),
+        (["--sheet", "x.png", "photo.png", "--engine", "torch"], 2, "--engine has no meaning with --sheet"),
+        (["--sheet", "x.png", "photo.png", "--device", "foo"], 2, "--device has no meaning with --sheet"),
+        (["--sheet", "x.png", "photo.png", "--severities", "2"], 2, "--severities has no meaning with --sheet"),
+        (["--suite", "digits-c", "out", "--engine", "cpu", "--device", "foo"], 2, "unknown device 'foo'"),
+        (["--suite", "digits-c", "out", "--device", "cuda:99"], 2, "device 'cuda:99' is not here"),
         (["--verify", "nowhere"], 3, "MANIFEST.json cannot be read"),
         (["--sheet", "x.png", "nowhere.jpg"], 3, "nowhere.jpg cannot be read as an image"),
         (["--sheet", "x.png", "photo.png", "--preset", "mnist"], 2, "unknown preset"),
@@ -160,3 +167,23 @@ def test_the_engine_is_chosen_by_a_flag_or_the_environment(run, tiny):
     refused = run(*asked, "cpu", LST_ROBUST_ENGINE="torch", LST_ROBUST_DEVICE="cpu")
     assert refused.exit_code == 2 and "engine lst-robust 1, not lst-robust-torch 1" in refused.stderr
     assert run(*asked, "out", "--engine", "gpu").exit_code == 2
+
+
+def test_the_same_call_goes_on_with_the_engine_that_has_begun(run, tiny):
+    """auto takes another engine once the engines have been measured, and would refuse the folder."""
+    asked = ("corrupt", "--suite", str(tiny), "--severities", "2", "--corruptions", "fog", "--format", "npy", "out")
+    assert run(*asked, "--engine", "torch", "--device", "cpu").exit_code == 0
+    again = run(*asked)
+    assert again.exit_code == 0 and "20 were there" in again.stdout, again.stderr
+    refused = run(*asked, "--engine", "cpu")
+    assert refused.exit_code == 2 and refused.stderr.rstrip().endswith(
+        "(engine lst-robust-torch 1, not lst-robust 1): choose another folder, or remove it, or give --engine torch"
+    )
+    other = run(*asked, "--engine", "cpu", "--seed", "3")
+    assert other.exit_code == 2 and "give --engine" not in other.stderr, "the engine alone would not make it this set"
+
+
+def test_what_the_environment_says_is_for_all_commands(run, tiny):
+    asked = ("corrupt", "--suite", str(tiny), "--severities", "2", "--corruptions", "fog", "--format", "npy", "out")
+    assert run(*asked).exit_code == 0
+    assert run("corrupt", "--verify", "out", LST_ROBUST_ENGINE="torch", LST_ROBUST_SEED="1").exit_code == 0

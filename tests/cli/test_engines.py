@@ -55,7 +55,10 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_the_file(engines, tmp_
         (["--size", "8"], "size is 8: give a whole number from 16 to 4,096"),
         (["--size", "400"], "size is 400: preset imagenet has textures for 314 pixels at most: give --size 16 to 314"),
         (["--size", "4096"], "preset imagenet has textures for 314 pixels at most"),
-        (["--size", "64", "--preset", "cifar"], "preset cifar has textures for 62 pixels at most: give --size 16 to 62"),
+        (
+            ["--size", "64", "--preset", "cifar"],
+            "preset cifar has textures for 62 pixels at most: give --size 16 to 62",
+        ),
         (["--preset", "cifer"], "unknown preset 'cifer': did you mean cifar?"),
         (["--device", "tpu"], "unknown device 'tpu'"),
     ],

@@ -163,3 +163,18 @@ def test_the_head_of_a_packed_run_is_the_run_file(store):
     folder = begin(store)
     store.pack(PROBED)
     assert earlier_runs(store.model_folder(PROBED)) == [read_run_file(folder / PACKED)] == [RUN_FILE]
+
+
+def test_cells_of_the_other_engine_are_said_once(store, caplog):
+    caplog.set_level(logging.INFO)
+    cpu, torch = (changed(protocol={"engine": engine}) for engine in ("lst-robust 1", "lst-robust-torch 1"))
+    settled(store, cpu)
+    settled(store, changed(protocol={"engine": "lst-robust-torch 1", "seed": 3}))
+    assert not caplog.messages, "no cell of it is finished"
+    begin(store, settled(store, cpu))
+    settled(store, torch)
+    assert caplog.messages == ["3 cells of the engine cpu are there: --engine cpu goes on with them"]
+    settled(store, torch)
+    settled(store, changed(protocol={"engine": "lst-robust-torch 1", "seed": 4}))
+    settled(store, changed(protocol={"engine": "lst-robust-torch 1"}, model={"checkpoint_sha256": "b" * 64}))
+    assert len(caplog.messages) == 1

@@ -94,6 +94,18 @@ def test_several_protocols_of_one_suite_have_titles_that_tell_them_apart(tmp_pat
     assert titles_of(both[:1]) == ["digits-c"]
 
 
+def test_titles_name_the_engine_in_full_and_cut_hashes(tmp_path, digits):
+    store = Store(tmp_path)
+    for engine, images in (("lst-robust 1", "i" * 16), ("lst-robust-torch 1", "k" * 16)):
+        wrong = {cell: np.arange(40) < 10 for cell in SOME}
+        store_network(store, "lst20", 0, wrong, digits.labels, images, engine=engine)
+    both = measured_networks(ReportRequest.of(results_dir=tmp_path))
+    assert sorted(titles_of(both)) == [
+        f"digits-c (engine lst-robust 1, images {'i' * 12})",
+        f"digits-c (engine lst-robust-torch 1, images {'k' * 12})",
+    ]
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [("suite", "no-such"), ("models", "lst20"), ("published", ["nobody"]), ("normaliser", "nobody"), ("reference", 3),

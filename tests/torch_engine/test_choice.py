@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 
+from lst_robust import benchmark
 from lst_robust.errors import DataError
 from lst_robust.runtime import devices
 from lst_robust.torch_engine import choice
@@ -121,3 +122,11 @@ def test_totals_and_means():
 def test_who_takes_the_cpus_engine_does_not_wait_for_torch():
     code = "import sys, lst_robust.torch_engine.choice as c; c.is_any_kept(); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_the_names_in_records_mean_the_options():
+    from lst_robust import corruptions, torch_engine
+
+    assert {corruptions.ENGINE: "cpu", torch_engine.ENGINE: "torch"} == benchmark.ENGINES
+    assert benchmark.engine_option("lst-robust-torch 1") == "torch" and benchmark.engine_option("lst-robust 9") == "cpu"
+    assert benchmark.engine_option("imagecorruptions 1.1.2") is None
