@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -63,10 +64,23 @@ class LazyGroup(TyperGroup):
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()
             else:
-                command = error.ctx.command_path if error.ctx is not None else "lst-robust"
-                print_error(f"{' '.join(error.format_message().split())} (see {command} --help)")
+                text = " ".join(error.format_message().split()).replace(": Value error, ", ": ")
+                print_error(f"{text} (see {_command_of(error, args)} --help)")
             code = error.exit_code
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _command_of(error: Any, args: Sequence[str] | None) -> str:
+    """The command that was called with wrong options, as in a shell. An error of the parser does not know it, and has
+    no context."""
+    if error.ctx is not None:
+        below = error.ctx.command_path.removeprefix(error.ctx.find_root().command_path)
+        return f"lst-robust{below}"
+    name, *rest = [*(sys.argv[1:] if args is None else args), ""]
+    if name not in COMMANDS:
+        return "lst-robust"
+    further = getattr(loaded(name), "commands", {})
+    return f"lst-robust {name} {rest[0]}" if rest[0] in further else f"lst-robust {name}"
 
 
 def loaded(name: str) -> Any:

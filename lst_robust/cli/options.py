@@ -140,7 +140,7 @@ Workers = Annotated[
         help="Threads that decode, corrupt and feed the network.  [default: all cores]",
     ),
 ]
-Device = Annotated[str, typer.Option("--device", envvar="LST_ROBUST_DEVICE", help="auto, cpu, cuda or cuda:<number>.")]
+Device = Annotated[str, typer.Option("--device", envvar="LST_ROBUST_DEVICE", help="auto, cpu, cuda or cuda:N.")]
 Json = Annotated[bool, typer.Option("--json/--no-json", help="Print JSON on stdout and nothing else there.")]
 Set = Annotated[
     list[str] | None,
@@ -178,7 +178,7 @@ Amp = Annotated[
     str,
     typer.Option(
         "--amp",
-        metavar="[auto|bf16|fp16|no]",
+        metavar="<auto|bf16|fp16|no>",
         parser=_amp,
         envvar="LST_ROBUST_AMP",
         help="Mixed precision: faster on CUDA, rounds differently. auto: on CUDA bf16, or fp16 on a card without bf16; "

@@ -144,14 +144,14 @@ def guarded(name: str, work: Callable[[np.ndarray, Streams], Any]) -> Callable[[
             result = work(images.copy(), streams)
         except (LstRobustError, MemoryError):
             raise
-        except Exception as error:  # the user's own code: anything can happen in it
+        except (Exception, SystemExit) as error:  # the user's own code: anything can happen in it
             raise failure(name, error, images.shape) from error
         return checked_result(name, result, images.shape)
 
     return checked
 
 
-def failure(name: str, error: Exception, shape: Sequence[int]) -> UsageError:
+def failure(name: str, error: Exception | SystemExit, shape: Sequence[int]) -> UsageError:
     """What went wrong in the code of a corruption from outside. shape: of the images, (N, H, W, 3)."""
     reason, (height, width) = message_of(error, MAX_REASON), shape[1:3]
     return UsageError(

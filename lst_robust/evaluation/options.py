@@ -29,6 +29,7 @@ from lst_robust.arguments import (
 )
 from lst_robust.benchmark import checked_corruptions, checked_severities
 from lst_robust.data.registry import dataset_subset
+from lst_robust.errors import UsageError
 from lst_robust.runtime.compiler import COMPILE_MODES, NOT_COMPILED
 from lst_robust.runtime.cores import worker_count
 from lst_robust.runtime.devices import checked_amp, resolve_device
@@ -147,7 +148,8 @@ def _engine(value: object, suite: Suite, device: torch.device) -> Literal["cpu",
     if suite.protocol != "official":
         return resolve_engine(name, device, suite.image_size, suite.preset)
     if name == "torch":
-        raise wrong("engine", name, f"leave it out, for suite {suite.name!r} takes official files, which nothing makes")
+        advice = f"suite {suite.name!r} takes official files, which nothing makes: leave it out"
+        raise UsageError(f"engine is {name!r}, and {advice} (--engine, or LST_ROBUST_ENGINE)")
     return "cpu"
 
 

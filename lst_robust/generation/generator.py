@@ -16,6 +16,7 @@ from threading import Event, Lock
 import numpy as np
 
 from lst_robust.arguments import instance, optional, path, whole_number
+from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.data import ImageSource
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.generation import manifest
@@ -149,6 +150,8 @@ class _Work:
                 try:
                     corrupted = self.corrupted(batch, cell, ids)
                 except UsageError as error:  # the one thing not checked before: a size that a corruption cannot take
+                    if cell.corruption not in CORRUPTIONS:
+                        raise  # its code is wrong for all images of the batch
                     raise UsageError(f"{ids[0]}: {error}") from error
                 self.files.write(cell, part, corrupted)
             self._count(written=len(absent), kept=len(rows) - len(absent))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +17,8 @@ from lst_robust.runtime.devices import first_line, is_lost, not_enough_memory
 NOT_COMPILED = "no"
 COMPILE_MODES = (NOT_COMPILED, "default", "reduce-overhead", "max-autotune")
 """torch.compile's modes; reduce-overhead and max-autotune record CUDA graphs."""
+LOGGERS = ("torch", "torch._dynamo", "torch._inductor", "torch._functorch")
+"""To which torch gives handlers of its own."""
 COMPILER = ("torch._dynamo", "torch._inductor", "triton")  # where the errors of torch's compiler are defined
 
 
@@ -32,13 +36,15 @@ def compiled_network(network: nn.Module, mode: str) -> Any:
 
 @contextmanager
 def compiler_errors() -> Iterator[None]:
-    """Turns the errors of torch's compiler into an LstRobustError of one line that gives the reason.
+    """Turns the errors of torch's compiler into an LstRobustError of one line that gives the reason, and keeps its
+    notes for programmers off stderr.
 
     torch wraps what went wrong in an error of its own. Lack of memory and a lost device are raised as they are: a
     caller may know of a smaller batch, or what is kept.
     """
     try:
-        yield
+        with _without_notes():
+            yield
     except Exception as error:
         if not any(kind.__module__.startswith(COMPILER) for kind in type(error).__mro__):
             raise
@@ -47,6 +53,31 @@ def compiler_errors() -> Iterator[None]:
             if not_enough_memory(reason) or is_lost(reason):
                 raise reason from None
         raise _not_compiled(reasons[-1]) from error
+
+
+@contextmanager
+def _without_notes() -> Iterator[None]:
+    """Within it torch's own lines on stderr are errors only, such as no notes on breaks of the graph. The variable
+    TORCH_LOGS, by which a person asks torch for them, is heeded."""
+    if os.environ.get("TORCH_LOGS"):
+        yield
+        return
+    handlers = [handler for name in LOGGERS for handler in logging.getLogger(name).handlers if _is_of_torch(handler)]
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    for handler in handlers:  # whose filters cost nothing to change, other than the loggers' levels
+        handler.addFilter(is_error)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(is_error)
+
+
+def _is_of_torch(handler: logging.Handler) -> bool:
+    return type(handler).__module__.startswith("torch.")
 
 
 def _reasons(error: BaseException) -> Iterator[BaseException]:

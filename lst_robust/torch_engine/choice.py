@@ -66,6 +66,11 @@ class Machine(_Strict):
         )
 
     @property
+    def command(self) -> str:
+        """What measures it here, for a message."""
+        return f"`lst-robust engines --size {self.size} --preset {self.preset}`"
+
+    @property
     def file(self) -> Path:
         """Where the measurement is kept."""
         return _folder() / f"{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]}.json"
@@ -114,7 +119,8 @@ def kept(machine: Machine) -> Measurement | None:
         return None
     except (OSError, ValidationError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is damaged"
-        _warn_once(f"{machine.file} is left out ({reason}): measure again with `lst-robust engines`")
+        remove = "remove it, and " if machine.file.is_dir() else ""
+        _warn_once(f"{machine.file} is left out ({reason}): {remove}measure again with {machine.command}")
         return None
     return found if found.machine == machine and set(found.cpu) == set(found.torch) else None
 
@@ -136,7 +142,7 @@ def resolve_engine(name: str, device: Device, size: int, preset: str) -> EngineN
         return "cpu"
     machine = Machine.here(device, size, preset)
     found = kept(machine)
-    command = f"`lst-robust engines --size {size} --preset {preset}`"
+    command = machine.command
     if found is None:
         _say_once(
             f"the CPU's engine corrupts the images: {command} has not measured yet whether {machine.device} is faster "

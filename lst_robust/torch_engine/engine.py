@@ -83,7 +83,7 @@ class TensorCorruptor:
                 result: object = self.corruption.torch(images.clone(), streams, self.c)
         except (LstRobustError, MemoryError):
             raise
-        except Exception as error:  # the user's own code: anything can happen in it
+        except (Exception, SystemExit) as error:  # the user's own code: anything can happen in it
             if not_enough_memory(error):
                 raise
             raise failure(name, error, images.shape) from error
@@ -147,6 +147,8 @@ def checked_tensor(images: Tensor) -> Tensor:
         )
     if images.dtype != torch.uint8:
         raise UsageError(f"images must be uint8 in 0..255, not {images.dtype}: scale and convert them first")
+    if images.layout != torch.strided:
+        raise UsageError(f"images must be a dense tensor, not {images.layout}: give images.to_dense()")
     if images.ndim not in (3, 4) or images.shape[-1] != 3:
         raise UsageError(
             f"images must be (N, H, W, 3) or (H, W, 3), not {tuple(images.shape)}: convert them to RGB and permute them"

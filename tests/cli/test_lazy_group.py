@@ -114,3 +114,35 @@ def test_an_unexpected_error_is_one_line_too(run, monkeypatch):
     result = run("suites")
     assert result.exit_code == 3
     assert result.stderr.startswith("error: unexpected ZeroDivisionError")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        ("eval -m lst18 --device", "eval"),
+        ("engines --size", "engines"),
+        ("engines --size big", "engines"),
+        ("eval", "eval"),
+        ("corrupt a b --engine foo", "corrupt"),
+        ("baseline write --out", "baseline write"),
+        ("baseline write", "baseline write"),
+        ("nothing", ""),
+        ("--nothing", ""),
+    ],
+)
+def test_a_wrong_option_sends_to_the_help_of_its_command(run, arguments, command):
+    result = run(*arguments.split())
+    (line,) = result.stderr.splitlines()
+    assert result.exit_code == 2 and line.endswith(f" (see lst-robust{' ' * bool(command)}{command} --help)")
+
+
+@pytest.mark.parametrize("name", ["eval", "train", "corrupt", "engines", "features"])
+def test_devices_are_named_so_that_help_shows_them_whole(run, name):
+    assert "auto, cpu, cuda or cuda:N." in help_of(run, name)
+
+
+@pytest.mark.parametrize("name", ["eval", "train"])
+def test_words_of_choices_look_alike(run, name):
+    text = help_of(run, name)
+    assert "<auto|bf16|fp16|no>" in text and "<no|default|reduce-overhead|max-autotune>" in text
+    assert "fp16 on a card without bf16" in text

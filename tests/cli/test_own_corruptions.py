@@ -158,3 +158,17 @@ def test_a_plugin_is_found_by_its_entry_point(tiny, tmp_path, installed, no_plug
     assert len(warnings) == 1 and "broken_plugin" in warnings[0] and "no_such_thing" in warnings[0]
     made = np.load(tmp_path / "out" / "cellophane.npy")
     assert made.shape == (20, 32, 32, 3) and not (made % 4).any()
+
+
+@pytest.mark.parametrize("engine", ["cpu", "torch"])
+def test_one_that_ends_the_process_is_one_line_about_the_whole_batch(run, tiny, no_plugins, engine):
+    def leave(*_):
+        raise SystemExit(7)
+
+    register_corruption("leaves", torch=leave)(leave)
+    asked = ("--suite", str(tiny), "--corruptions", "leaves", "--severities", "1", "--engine", engine, "--device", "cpu")
+    line = "error: corruption leaves failed on images of 32x32 pixels (SystemExit: 7): correct its code"
+    made = run("corrupt", *asked, "out")
+    assert made.exit_code == 2 and made.stderr.splitlines()[-1] == line, "it names no image: the fault is of all"
+    measured = run("eval", "-m", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"), *asked)
+    assert measured.exit_code == 2 and measured.stderr.splitlines()[-1] == line

@@ -200,6 +200,10 @@ def raises(image, c, rng):
     raise KeyError("a\nb")
 
 
+def ends(image, c, rng):
+    raise SystemExit(7)
+
+
 def refuses(image, c, rng):
     raise DataError("no texture")
 
@@ -209,6 +213,7 @@ RETURNED = {
     "grey": (lambda image, c, rng: image[..., 0], r"returned uint8 \(20, 17\): return uint8"),
     "nothing": (lambda image, c, rng: None, "returned NoneType: return a uint8 array"),
     "raises": (raises, r"failed on images of 17x20 pixels \(KeyError: 'a\\nb'\): correct its code"),
+    "ends the process": (ends, r"failed on images of 17x20 pixels \(SystemExit: 7\): correct its code"),
     "two arguments": (lambda image, c: image, r"failed on images of 17x20 pixels \(TypeError"),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import torch
 from torch import nn
@@ -70,3 +72,37 @@ def test_a_torch_without_a_compiler_is_one_line(monkeypatch, error):
     monkeypatch.setattr(torch, "compile", refuse)
     with pytest.raises(LstRobustError, match=f"cannot be compiled here .*{error}.*use --compile no"):
         compiled_network(nn.Linear(2, 2), "default")
+
+
+class Breaks(nn.Module):
+    """torch has notes on this one: its graph depends on a value."""
+
+    def forward(self, x):
+        return x + 1 if x.mean().item() > 0 else x
+
+
+def lines_of_torch(capfd) -> str:
+    torch._dynamo.reset()
+    network = torch.compile(Breaks(), backend="eager")
+    capfd.readouterr()
+    with compiler_errors():
+        network(torch.ones(2))
+        logging.getLogger("torch._dynamo").warning("a note for programmers")
+        logging.getLogger("torch._dynamo").error("a mistake")
+    return capfd.readouterr().err
+
+
+def test_torchs_notes_stay_off_stderr_while_it_compiles(capfd, monkeypatch):
+    monkeypatch.delenv("TORCH_LOGS", raising=False)
+    handlers = logging.getLogger("torch._dynamo").handlers
+    before = [list(handler.filters) for handler in handlers]
+    said = lines_of_torch(capfd)
+    assert "a mistake" in said and "Graph break" not in said and "a note" not in said
+    assert handlers and [handler.filters for handler in handlers] == before
+    logging.getLogger("torch._dynamo").warning("said elsewhere")
+    assert "said elsewhere" in capfd.readouterr().err
+
+
+def test_whoever_asks_torch_for_its_notes_gets_them(capfd, monkeypatch):
+    monkeypatch.setenv("TORCH_LOGS", "graph_breaks")
+    assert "a note for programmers" in lines_of_torch(capfd)

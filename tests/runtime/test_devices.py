@@ -48,7 +48,7 @@ def test_a_gpu_that_is_not_here_is_refused(gpus, count, name):
     [("gpu", "unknown device 'gpu'"), ("meta", "unknown device 'meta'"), ("", "unknown device ''"), (0, "device is 0")],
 )
 def test_what_is_no_device_is_refused(name, words):
-    with pytest.raises(UsageError, match=f"{words}: choose auto, cpu, cuda or cuda:<number>"):
+    with pytest.raises(UsageError, match=f"{words}: choose auto, cpu, cuda or cuda:N"):
         resolve_device(name)
 
 

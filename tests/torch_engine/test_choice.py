@@ -94,7 +94,10 @@ def test_a_file_that_cannot_be_used_is_left_out_with_a_line(said, content):
     file.parent.mkdir(parents=True)
     file.mkdir() if content is None else file.write_bytes(content)
     assert resolve_engine("auto", CUDA, 224, "imagenet") == "cpu"
-    assert said()[0].startswith(f"{file} is left out (") and "measure again with `lst-robust engines`" in said()[0]
+    (line, *_) = said()
+    advice = "measure again with `lst-robust engines --size 224 --preset imagenet`"
+    assert line.startswith(f"{file} is left out (")
+    assert line.endswith(f"): remove it, and {advice}" if content is None else f"): {advice}")
 
 
 def test_speeds_that_cannot_be_are_damage(said):

@@ -66,6 +66,7 @@ def test_without_one_the_host_makes_the_images():
     ("function", "words"),
     [
         (raises(KeyError("colour")), r"failed on images of 17x20 pixels \(KeyError: 'colour'\): correct its code"),
+        (raises(SystemExit(7)), r"failed on images of 17x20 pixels \(SystemExit: 7\): correct its code"),
         (raises(RuntimeError("two\nlines")), r"\(RuntimeError: two lines\)"),
         (
             returns(lambda images: images.numpy()),
