@@ -28,9 +28,11 @@ def room_for_images(device: torch.device) -> int:
     return (free_memory(device) + kept) // SHARE
 
 
-def resident_images(source: ImageSource, device: torch.device, workers: int) -> torch.Tensor | None:
+def resident_images(
+    source: ImageSource, device: torch.device, workers: int, fill: Fill | None = None
+) -> torch.Tensor | None:
     """All images of a source on the device, uint8 (n, S, S, 3); None where they don't fit into half of its free
-    memory. DataError for images that cannot be read."""
+    memory. DataError for images that cannot be read. fill: reads them in another way than the source does."""
     n, size = len(source), source.image_size
     if n * size**2 * 3 > room_for_images(device):
         return None
@@ -42,7 +44,7 @@ def resident_images(source: ImageSource, device: torch.device, workers: int) -> 
         return None  # what is free may be in pieces, or another program has taken it meanwhile
     at_a_time = max(1, min(LOADED_BYTES // (size**2 * 3), -(-n // workers)))
     chunks = [range(start, min(start + at_a_time, n)) for start in range(0, n, at_a_time)]
-    for chunk, loaded in zip(chunks, on_device(read_into(source), chunks, size, device, workers), strict=True):
+    for chunk, loaded in zip(chunks, on_device(fill or read_into(source), chunks, size, device, workers), strict=True):
         images[chunk.start : chunk.stop] = loaded
     return images
 

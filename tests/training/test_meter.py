@@ -122,5 +122,11 @@ def test_processes_add_up_when_they_read_and_read_after_the_same_batch(monkeypat
     assert values(each) == (2.0, 2, 2, 1) and calls[-1] == 2
 
 
-def test_there_is_a_limit_to_the_steps_between_two_readings():
-    assert meter.MOST_STEPS == 1000
+def test_there_is_a_limit_to_the_steps_between_two_readings(clock):
+    one, read_after = SlowMeter(0, CPU, Ranks()), []
+    for step in range(1, 2100):
+        clock.now += 2.0**-20
+        one.add(totals(1, 1), 2)
+        if one.news():
+            read_after.append(step)
+    assert read_after[:4] == [1, 2, 1002, 2002], "not a million"
