@@ -108,7 +108,7 @@ class TensorStreams:
     @classmethod
     def on(cls, streams: Streams, device: torch.device | str) -> TensorStreams:
         """Streams of the host on a device: 16 bytes an image are all that goes there."""
-        return cls(sent(torch.from_numpy(streams.keys.astype(np.int64)), device))
+        return cls(sent(torch.from_numpy(streams.keys.astype(np.int64)), torch.device(device)))
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -13,13 +13,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import lst_robust
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DeviceError, LstRobustError
-from lst_robust.evaluation import device_pass
-from lst_robust.evaluation.chunks import CHUNK_BYTES
+from lst_robust.evaluation import cell_feed, device_corruption, device_pass
 from lst_robust.evaluation.inference import InferenceRunner
 from lst_robust.evaluation.outcome_tensors import OutcomeTensors
 from lst_robust.models import resident
 from lst_robust.records.record import Record
-from lst_robust.runtime.devices import resolve_device
 from lst_robust.runtime.progress import Silent
 from tests.evaluation.test_inference import Small
 from tests.evaluation.test_measure import Counting
@@ -51,8 +49,9 @@ def many(suite, tmp_path, said):
 
 @pytest.fixture
 def in_pieces(monkeypatch):
-    """Chunks of 16 images."""
-    monkeypatch.setattr(device_pass, "CHUNK_BYTES", 16 * 32 * 32 * 3)
+    """16 images at a time, for one network and for several."""
+    for size in ("CALL_BYTES", "CHUNK_BYTES"):
+        monkeypatch.setattr(cell_feed, size, 16 * 32 * 32 * 3)
 
 
 def test_the_records_are_those_of_the_cpus_engine_whose_bytes_it_gives(evaluate, model):
@@ -66,7 +65,7 @@ def test_the_records_are_those_of_the_cpus_engine_whose_bytes_it_gives(evaluate,
 
 
 @pytest.mark.parametrize("free", [10**9, 0], ids=["resident", "streamed"])
-def test_images_stay_on_the_device_where_half_of_the_free_memory_holds_them(evaluate, monkeypatch, free):
+def test_images_stay_on_the_device_where_half_of_the_free_memory_holds_them(evaluate, in_pieces, monkeypatch, free):
     reads, read = [], resident.prefetch
 
     def counted(work, parts, *rest):
@@ -89,7 +88,7 @@ def test_images_stay_on_the_device_where_half_of_the_free_memory_holds_them(eval
 
 
 def test_images_may_take_half_of_what_is_free_on_cuda(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 4000))
+    monkeypatch.setattr(resident, "free_memory", lambda device: 1000)
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 700)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 500)
     assert resident.room_for_images(torch.device("cuda")) == 600, "with what torch has let go"
@@ -115,7 +114,6 @@ def test_several_networks_take_each_chunk_in_turn(many, in_pieces, monkeypatch):
         alone, _ = many({one.run.model.name: networks[one.run.model.name]}, "alone")
         assert list(map(plain, one.records.values())) == list(map(plain, alone.evaluations[0].records.values()))
         assert one.measured == 3
-    assert device_pass.CHUNK_BYTES < CHUNK_BYTES
 
 
 class Copies(TorchDispatchMode):
@@ -202,18 +200,19 @@ def test_a_corruption_that_finds_no_memory_is_made_in_halves(evaluate, model, mo
         return made(self, images, streams)
 
     expected, _ = evaluate(model, "whole", batch_size=8, **NOISE)
+    monkeypatch.setattr(device_corruption, "CHUNK_BYTES", 8 * 32 * 32 * 3)
     monkeypatch.setattr(TensorCorruptor, "__call__", crowded)
     found, _ = evaluate(model, "halves", batch_size=8, **NOISE)
     assert list(map(plain, found.records.values())) == list(map(plain, expected.records.values()))
-    assert sizes[:3] == [8, 4, 2] and set(sizes[3:]) == {2}, "which is kept for all cells"
+    assert sizes[:3] == [8, 4, 2] and set(sizes[3:]) == {2}, "from what the engine takes at once; kept for all cells"
 
 
 def test_no_room_for_the_images_is_one_line(evaluate, model, monkeypatch):
     def full(*_):
         raise torch.cuda.OutOfMemoryError("out of memory")
 
-    monkeypatch.setattr("lst_robust.evaluation.device_feed.ahead", full)
-    with pytest.raises(LstRobustError, match="cpu has not enough memory for the images of a batch: give a smaller"):
+    monkeypatch.setattr("lst_robust.evaluation.cell_feed.ahead", full)
+    with pytest.raises(LstRobustError, match="cpu has not enough memory for the images of a cell: end other programs"):
         evaluate(model, **NOISE)
 
 
@@ -295,4 +294,3 @@ def test_the_cpus_engine_on_another_device_goes_the_same_way(evaluate, monkeypat
     found, _ = evaluate(classifier(nn.ReLU()), "sent", batch_size=16, **NOISE | {"engine": "cpu"})
     assert list(map(plain, found.records.values())) == list(map(plain, expected.records.values()))
     assert found.run.digest == expected.run.digest
-    assert resolve_device("cpu").type == "cpu"

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lst_robust.evaluation import feeding
-from lst_robust.evaluation.feeding import Done, Stopwatch, ahead, sent
+from lst_robust.evaluation.feeding import Done, Stopwatch, ahead, sent_in_turn
 
 CPU = torch.device("cpu")
 
@@ -71,9 +71,9 @@ def log(monkeypatch) -> list[str]:
         yield
         now.pop()
 
-    monkeypatch.setattr(feeding, "has_streams", lambda device: True)
+    monkeypatch.setattr(feeding, "asynchronous", lambda device: True)
     monkeypatch.setattr(feeding, "side_stream", lambda device: side)
-    monkeypatch.setattr(feeding, "pinned", torch.empty_like)
+    monkeypatch.setattr(feeding, "page_locked", lambda shape, device: torch.empty(shape, dtype=torch.uint8))
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: now[-1])
     monkeypatch.setattr(torch.cuda, "stream", on)
     monkeypatch.setattr(torch.cuda, "Event", Event)
@@ -114,7 +114,7 @@ def test_a_larger_batch_gets_a_larger_buffer_and_what_is_left_early_ends_in_orde
 
 def test_the_host_waits_for_the_copy_before_the_last_one_only(log):
     arrays = [images(2, level).numpy() for level in range(4)]
-    levels = [int(batch[0, 0, 0, 0]) for batch in sent(arrays, CPU)]
+    levels = [int(batch[0, 0, 0, 0]) for batch in sent_in_turn(arrays, CPU)]
     assert levels == [0, 1, 2, 3]
     waits = [line for line in log if line.startswith("host")]
     assert waits == ["host waits for main1", "host waits for main2"]
@@ -145,7 +145,7 @@ def test_progress_is_what_is_known_to_be_done(log):
 
 def test_without_streams_nothing_is_copied_that_need_not_be():
     arrays = [np.zeros((2, 2, 2, 3), np.uint8)]
-    [batch] = ahead(sent(arrays, CPU), CPU)
+    [batch] = ahead(sent_in_turn(arrays, CPU), CPU)
     assert batch.data_ptr() == arrays[0].ctypes.data
     steps: list[float] = []
     Done(CPU, steps.append).after_this(1)

@@ -26,6 +26,9 @@ class Runner:
     def __init__(self, network: Network) -> None:
         self.network = network
 
+    def move_to(self, device) -> None:
+        self.network.to("cpu" if str(device) == "cpu" else "gpu")
+
 
 class Network:
     def __init__(self, name: str, device: Device) -> None:
