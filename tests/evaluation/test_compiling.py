@@ -72,9 +72,7 @@ def test_halving_makes_four_sizes_at_most_and_smaller_batches_go_through_the_net
     assert [shape[0] for shape in compiled[1:]] == [100, 50, 25], "12 is less than an eighth"
 
 
-def test_a_network_that_has_moved_is_compiled_anew_without_graphs_which_hold_the_old_places(
-    compiled, said, monkeypatch
-):
+def test_a_network_that_has_moved_is_compiled_anew_without_graphs(compiled, said, monkeypatch):
     network = CompiledNetwork(nn.Flatten(), "reduce-overhead")
     network.has_moved()
     network.has_moved()
@@ -108,7 +106,7 @@ def test_where_it_fails_one_line_says_what_to_do(evaluate, monkeypatch):
     monkeypatch.setattr(torch, "compile", broken(InductorError("no g++\nat all")))
     with pytest.raises(
         LstRobustError,
-        match=r"cannot be compiled here \(InductorError: no g\+\+\): install a C\+\+ compiler such as g\+\+, or use --compile no",
+        match=r"cannot be compiled here \(InductorError: no g\+\+\): install a C\+\+ compiler such",
     ):
         evaluate(classifier(nn.ReLU()), compile="default", **NOISE)
 

@@ -17,6 +17,7 @@ from lst_robust.errors import DataError, UsageError
 from lst_robust.evaluation import cell_feed
 from lst_robust.evaluation.cell_feed import CellFeed
 from lst_robust.evaluation.cell_images import open_cell_images
+from lst_robust.evaluation.device_corruption import DeviceCorruption
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.geometry import Geometry
 from tests.fixtures.networks import PixelSum
@@ -125,6 +126,15 @@ def own(no_plugins) -> list[str]:
         return image + np.uint8(c)
 
     return called
+
+
+def test_the_device_has_its_number_before_other_threads_work_for_it(images_of, suite, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    cuda = torch.device("cuda")
+    assert (
+        DeviceCorruption(suite, 0, cuda, 32).device == CellFeed(images_of(), cuda, 1)._device == torch.device("cuda:3")
+    )
+    assert DeviceCorruption(suite, 0, torch.device("cuda:1"), 32).device == torch.device("cuda:1")
 
 
 def test_own_corruptions_are_made_by_their_function_of_tensors_or_on_the_host(images_of, own):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from contextlib import nullcontext
 
 import numpy as np
@@ -16,9 +17,11 @@ from lst_robust.errors import DeviceError, LstRobustError
 from lst_robust.evaluation import cell_feed, device_corruption, device_pass
 from lst_robust.evaluation.inference import InferenceRunner
 from lst_robust.evaluation.outcome_tensors import OutcomeTensors
+from lst_robust.evaluation.turns import Turns
 from lst_robust.models import resident
 from lst_robust.records.record import Record
 from lst_robust.runtime.progress import Silent
+from lst_robust.torch_engine import streams
 from tests.evaluation.test_inference import Small
 from tests.evaluation.test_measure import Counting
 from tests.evaluation.test_worker import Breaking, Named
@@ -117,13 +120,16 @@ def test_several_networks_take_each_chunk_in_turn(many, in_pieces, monkeypatch):
 
 
 class Copies(TorchDispatchMode):
-    """Counts what makes the host wait for a device: one value, a copy to the CPU, a shape that depends on values."""
+    """Counts what makes the host wait for a device: one value, a copy to the CPU, a shape that depends on values; and
+    copies from the host by other ways than those that go through page-locked memory on CUDA."""
 
     WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "is_nonzero")
 
     def __init__(self) -> None:
         super().__init__()
         self.waiting: list[str] = []
+        self.from_host: list[str] = []
+        self.sending = False
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function.overloadpacket.__name__
@@ -131,7 +137,37 @@ class Copies(TorchDispatchMode):
         by_mask = any(isinstance(one, torch.Tensor) and one.dtype == torch.bool for one in indices)
         if by_mask or any(word in name for word in self.WAITING):
             self.waiting.append(name)
-        return function(*args, **(kwargs or {}))
+        result = function(*args, **(kwargs or {}))
+        if not self.sending and self._comes_from_host(name, args, result):
+            self.from_host.append(f"{name} {tuple(result.shape)}")
+        return result
+
+    @staticmethod
+    def _comes_from_host(name: str, args: tuple, result: object) -> bool:
+        source = {"_to_copy": 0, "copy_": 1}.get(name)
+        return source is not None and args[source].device.type == "cpu" != result.device.type
+
+    def sends(self, send):
+        """`send`, whose copies are those that nobody waits for on CUDA."""
+
+        def sent(*args):
+            self.sending = True
+            try:
+                return send(*args)
+            finally:
+                self.sending = False
+
+        return sent
+
+
+def test_copies_from_the_host_are_seen():
+    meta, copies = torch.device("meta"), Copies()
+    with copies:
+        torch.ones(3).to(meta)
+        torch.empty(3, device=meta).copy_(torch.ones(3))
+        torch.zeros(3, device=meta).to(torch.float64)
+        copies.sends(torch.Tensor.to)(torch.ones(3), meta)
+    assert copies.from_host == ["_to_copy (3,)", "copy_ (3,)"]
 
 
 def test_nothing_waits_for_the_device_inside_of_a_cell(evaluate, monkeypatch):
@@ -150,6 +186,8 @@ def test_nothing_waits_for_the_device_inside_of_a_cell(evaluate, monkeypatch):
 
             for name in ("cpu", "item", "tolist", "__bool__", "__float__", "__int__"):
                 forbidden.setattr(torch.Tensor, name, lambda *_, name=name: pytest.fail(f"Tensor.{name} in a cell"))
+            for name in ("tensor", "as_tensor"):  # a list goes to CUDA while the host waits; torch shows no copy here
+                forbidden.setattr(torch, name, lambda *_, name=name, **__: pytest.fail(f"torch.{name} in a cell"))
             forbidden.setattr(OutcomeTensors, "read", reading)
             return outcomes(self, cell, *args)
 
@@ -173,8 +211,18 @@ def test_a_cell_goes_through_a_device_that_gives_nothing_back(suite, tmp_path, m
         return read(self)
 
     monkeypatch.setattr(OutcomeTensors, "read", values_at_last)
+    copies, outcomes = Copies(), device_pass.DevicePass.outcomes
+    for place, name in ((device_pass, "sent"), (streams, "sent"), (resident._Way, "copy")):
+        monkeypatch.setattr(place, name, copies.sends(getattr(place, name)))
+
+    def watched(*args):
+        with copies:
+            return outcomes(*args)
+
+    monkeypatch.setattr(device_pass.DevicePass, "outcomes", watched)
     found = lst_robust.evaluate(classifier(nn.ReLU()), suite, results_dir=tmp_path, batch_size=16, **NOISE)
     assert asked == [41, 41, 41] and found.measured == 3
+    assert copies.from_host == [], "all that goes there goes through page-locked memory"
 
 
 def test_out_of_memory_halves_the_batch_and_keeps_what_is_done(evaluate):
@@ -202,9 +250,80 @@ def test_a_corruption_that_finds_no_memory_is_made_in_halves(evaluate, model, mo
     expected, _ = evaluate(model, "whole", batch_size=8, **NOISE)
     monkeypatch.setattr(device_corruption, "CHUNK_BYTES", 8 * 32 * 32 * 3)
     monkeypatch.setattr(TensorCorruptor, "__call__", crowded)
-    found, _ = evaluate(model, "halves", batch_size=8, **NOISE)
+    found, said = evaluate(model, "halves", batch_size=8, **NOISE)
     assert list(map(plain, found.records.values())) == list(map(plain, expected.records.values()))
-    assert sizes[:3] == [8, 4, 2] and set(sizes[3:]) == {2}, "from what the engine takes at once; kept for all cells"
+    assert sizes[:4] == [8, 8, 4, 2] and set(sizes[4:]) == {2}, "from what the engine takes at once; kept for all cells"
+    assert "too many to stay" in said[0] and ["with half" in line for line in said] == [False, True, True]
+
+
+def test_the_clean_images_leave_a_device_that_has_no_memory_to_corrupt_them(evaluate, model, in_pieces, monkeypatch):
+    """In the middle of a cell; nothing is made in halves where that is enough."""
+    from lst_robust.torch_engine import TensorCorruptor
+
+    made, held, calls = TensorCorruptor.__call__, [], []
+    bring = resident.resident_images
+
+    def brought(*args):
+        images = bring(*args)
+        held.append(weakref.ref(images))
+        return images
+
+    def crowded(self, images, streams):
+        calls.append(len(images))
+        if len(calls) > 2 and held[-1]() is not None:
+            raise torch.cuda.OutOfMemoryError("out of memory")
+        return made(self, images, streams)
+
+    expected, _ = evaluate(model, "whole", batch_size=8, **NOISE)
+    monkeypatch.setattr("lst_robust.evaluation.resident.resident_images", brought)
+    monkeypatch.setattr(TensorCorruptor, "__call__", crowded)
+    found, said = evaluate(model, "streamed", batch_size=8, **NOISE)
+    assert list(map(plain, found.records.values())) == list(map(plain, expected.records.values()))
+    assert calls == [16, 16, 8, 8, 16, 16, 8], "the third part of the first noisy cell is made again, and no other"
+    assert len(held) == 1 and len(said) == 1 and "too many to stay in the memory of cpu" in said[0]
+
+
+def test_networks_that_wait_go_before_the_clean_images_and_one_alone_stays(many, evaluate, monkeypatch):
+    asked, room = [], [True, False]
+
+    def make_room(self, but=None):
+        asked.append(but)
+        return room.pop(0) if room else False
+
+    def full(squares, positions, make_room):
+        assert make_room(), "a network has gone"
+        with pytest.raises(cell_feed._InTheWay):
+            make_room()
+        return squares
+
+    monkeypatch.setattr(Turns, "make_room", make_room)
+    monkeypatch.setattr(device_corruption.DeviceCorruption, "maker", lambda *_: full)
+    many({"a": PixelSum(), "b": classifier(nn.ReLU())}, severities=[3])
+    assert asked == [None, None]
+    room[:], asked[:] = [True, False], []
+    evaluate(classifier(nn.ReLU()), "alone", **NOISE | {"severities": [3]})
+    assert [type(one) for one in asked] == [InferenceRunner] * 2
+
+
+def test_one_network_gets_its_batches_from_parts_that_are_corrupted_at_once(evaluate, model, monkeypatch):
+    from lst_robust.torch_engine import TensorCorruptor
+
+    made, sizes, batches = TensorCorruptor.__call__, [], []
+    classify = InferenceRunner.classify
+
+    def corrupted(self, images, streams):
+        sizes.append(len(images))
+        return made(self, images, streams)
+
+    def classified(self, images, *args):
+        batches.append(len(images))
+        return classify(self, images, *args)
+
+    monkeypatch.setattr(TensorCorruptor, "__call__", corrupted)
+    monkeypatch.setattr(InferenceRunner, "classify", classified)
+    monkeypatch.setattr(cell_feed, "CALL_BYTES", 25 * 32 * 32 * 3)
+    evaluate(model, batch_size=8, **NOISE)
+    assert sizes == [24, 16] * 2 and batches == [8] * 15
 
 
 def test_no_room_for_the_images_is_one_line(evaluate, model, monkeypatch):
