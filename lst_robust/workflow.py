@@ -17,9 +17,10 @@ from lst_robust.errors import CheckpointError, DataError, DeviceError, NothingTo
 from lst_robust.evaluation.cell_images import open_cell_images
 from lst_robust.evaluation.choice import requests_of
 from lst_robust.evaluation.group import NetworkGroup
+from lst_robust.evaluation.options import EvalOptions
 from lst_robust.evaluation.own_geometry import own_geometry
 from lst_robust.evaluation.plan import plan_of
-from lst_robust.evaluation.request import EvalOptions, EvalRequest
+from lst_robust.evaluation.request import EvalRequest
 from lst_robust.records.store import Store
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.resources import Resources
@@ -41,7 +42,7 @@ def evaluate(
     Args:
         model: a name (see `model_names`) or a network: float32 (n, 3, H, W), normalised -> logits (n, classes).
         suite: name, YAML file or `Suite`. What is None among the options comes from it.
-        options: see `lst_robust.evaluation.request.EvalOptions`.
+        options: see `lst_robust.evaluation.options.EvalOptions`.
 
     Raises:
         UsageError (before any work), DataError, CheckpointError, NothingToEvaluateError: one line each, see

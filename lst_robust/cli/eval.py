@@ -166,8 +166,7 @@ def eval_command(
             return _list(requests, json=json)
         outcome = _measure(requests, as_normaliser=output is not None)
     if is_leader():  # under torchrun one process speaks for all
-        command = f"lst-robust eval --model {model[0]} --suite {suite}"
-        _report(outcome, output, command, json=json, alone=len(model) == 1 and not means_several(model[0]))
+        _report(outcome, output, model, suite, json=json)
 
 
 def _measure(requests: Sequence[EvalRequest], *, as_normaliser: bool) -> Evaluations:
@@ -195,14 +194,15 @@ def _list(requests: Sequence[EvalRequest], *, json: bool) -> None:
         out.print(requests_view(requests))
 
 
-def _report(outcome: Evaluations, output: Output | None, command: str, *, json: bool, alone: bool) -> None:
-    """command: how it was made, for the document of a normaliser."""
+def _report(outcome: Evaluations, output: Output | None, words: list[str], suite: str, *, json: bool) -> None:
+    """words, suite: what was asked for."""
     skipped = next((evaluation.skipped_images for evaluation in outcome if evaluation.skipped_images), ())
     if skipped:
         print_note(f"left out {len(skipped)} unreadable images, such as {', '.join(skipped[:3])}")
     if output is not None:
+        command = f"lst-robust eval --model {words[0]} --suite {suite}"  # by which the normaliser was made
         output.write(to_yaml(outcome.evaluations[0], command).encode())
-    _show(outcome, output, json=json, alone=alone)
+    _show(outcome, output, json=json, alone=len(words) == 1 and not means_several(words[0]))
 
 
 def _show(outcome: Evaluations, output: Output | None, *, json: bool, alone: bool) -> None:

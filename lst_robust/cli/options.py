@@ -181,7 +181,8 @@ Amp = Annotated[
         metavar="[auto|bf16|fp16|no]",
         parser=_amp,
         envvar="LST_ROBUST_AMP",
-        help="Mixed precision: faster on CUDA, rounds differently. auto: bf16 on CUDA where the card has it.",
+        help="Mixed precision: faster on CUDA, rounds differently. auto: on CUDA bf16, or fp16 on a card without bf16; "
+        "none on a CPU.",
     ),
 ]
 Compile = Annotated[
@@ -189,7 +190,8 @@ Compile = Annotated[
     typer.Option(
         "--compile",
         envvar="LST_ROBUST_COMPILE",
-        help="Compile the network for the cells, by this mode of torch.compile; reduce-overhead records CUDA graphs.",
+        help="Compile the network by this mode of torch.compile, which needs a C++ compiler and some minutes; "
+        "reduce-overhead records CUDA graphs.",
     ),
 ]
 

@@ -60,14 +60,6 @@ Resume = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite/--no-overwrite", help="Train again although the checkpoint is there.")
 ]
-Amp = Annotated[
-    Literal["auto", "bf16", "fp16", "no"],
-    typer.Option("--amp", help="Precision of the computation; auto is bf16 or fp16 on CUDA, and float32 on a CPU."),
-]
-Compile = Annotated[
-    Literal["no", "default", "reduce-overhead", "max-autotune"],
-    typer.Option("--compile", help="Mode of torch.compile, which needs a C++ compiler and some minutes."),
-]
 Half = Annotated[bool, typer.Option("--half/--no-half", help="Store the weights as float16, in half the space.")]
 
 
@@ -87,8 +79,8 @@ def train_command(
     out_file: OutFile = None,
     workers: opt.Workers = None,
     device: opt.Device = "auto",
-    amp: Amp = "auto",
-    compile_mode: Compile = "no",
+    amp: opt.Amp = "auto",
+    compile_: opt.Compile = "no",
     skip_unreadable: opt.SkipUnreadable = False,
     results_dir: opt.ResultsDir = Path("results"),
     resume: Resume = True,
@@ -117,7 +109,7 @@ def train_command(
     checkpoint = out_file or training.checkpoints_folder(results_dir, resolved) / planned.checkpoint
     keep_memory_mapped()
     with RichObserver() as observer:
-        resources = runtime.Resources.of(device, workers, observer, amp, compile_mode)
+        resources = runtime.Resources.of(device, workers, observer, amp, compile_)
         trained = training.ensure_trained(planned, checkpoint, resources, overwrite=overwrite, resume=resume, half=half)
     if not is_leader():  # under torchrun one process speaks for all
         return

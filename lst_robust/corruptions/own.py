@@ -35,7 +35,7 @@ MAX_REASON = 200  # characters of an error of the user's own code
 
 
 class Registered(NamedTuple):
-    """A corruption from outside; `code`: the functions as they were handed over."""
+    """A corruption from outside; `code`: the functions as they were handed over, but that of torch's engine."""
 
     corruption: Corruption
     version: int
@@ -91,7 +91,7 @@ def register_corruption(
         add_corruption(name, group, default_label(str(name)) if label is None else label)
         apply: Apply = OneByOne(name, function) if draw is None else function
         corruption = Corruption(name, by_preset, apply, draw or _draw_keys, kernel, torch)
-        code = tuple(part for part in (function, draw, kernel, torch) if part is not None)
+        code = tuple(part for part in (function, draw, kernel) if part is not None)
         _registered[name] = Registered(corruption, version, code)
         return function
 
@@ -106,15 +106,18 @@ def registered(name: str) -> Registered:
     return _registered[name]
 
 
-def corruption_digest(name: str) -> str | None:
+def corruption_digest(name: str, *, by_torch: bool = False) -> str | None:
     """What decides the pixels of a corruption from outside: a hash of its version, constants and code.
 
+    by_torch: torch's engine makes them, so its function counts, too. Without one the host makes the same pixels.
     None for the 19 of the papers, whose version is `ENGINE_VERSION`. Another version of Python compiles code to other
     instructions, and so gives another hash.
     """
     if name in CORRUPTIONS:
         return None
     corruption, version, code = registered(name)
+    if by_torch and corruption.torch is not None:
+        code = (*code, corruption.torch)
     parts = [version, sorted(corruption.constants.items()), *map(plugin_code_of, code)]
     return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 

@@ -104,7 +104,9 @@ class GeneratedImages(CellImages):
         return self._squares, self._on_device.maker(cell, self._squares.ids)
 
     def pixels_digest(self, cell: Cell, workers: int) -> str | None:
-        return None if cell == CLEAN_CELL else engine.corruption_digest(cell.corruption)
+        if cell == CLEAN_CELL:
+            return None
+        return engine.corruption_digest(cell.corruption, by_torch=self._on_device is not None)
 
 
 class JpegImages(GeneratedImages):

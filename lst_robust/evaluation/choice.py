@@ -23,7 +23,8 @@ from typing_extensions import Unpack
 
 from lst_robust.arguments import items, optional, wrong
 from lst_robust.errors import UsageError, reason_of
-from lst_robust.evaluation.request import EvalOptions, EvalRequest, checked_options
+from lst_robust.evaluation.options import EvalOptions, checked_options
+from lst_robust.evaluation.request import EvalRequest
 from lst_robust.models import model_info
 from lst_robust.models.patterns import is_pattern, matching_names
 from lst_robust.suites import Suite

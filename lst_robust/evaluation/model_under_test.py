@@ -13,7 +13,8 @@ from torch import nn
 from lst_robust.data import ImageSource
 from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.evaluation.identity.structure import code_digest, structure_digest, weights_digest
-from lst_robust.evaluation.request import MAX_NAME, EvalRequest, Options
+from lst_robust.evaluation.options import MAX_NAME, Options
+from lst_robust.evaluation.request import EvalRequest
 from lst_robust.models import create_model, fitting_options, model_info, without_image_size
 from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
 from lst_robust.models.external import ZeroShotNetwork, fitting_outputs, stated_statistics, with_outputs

@@ -13,7 +13,8 @@ from typing_extensions import TypedDict
 from lst_robust.arguments import items, path, wrong
 from lst_robust.benchmark import CLEAN_CELL, Cell, checked_corruptions, checked_severities
 from lst_robust.errors import UsageError
-from lst_robust.evaluation.request import EvalRequest, Options
+from lst_robust.evaluation.options import Options
+from lst_robust.evaluation.request import EvalRequest
 from lst_robust.models.patterns import is_pattern
 from lst_robust.runtime.progress import Observer
 from lst_robust.suites import Suite

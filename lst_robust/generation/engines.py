@@ -9,8 +9,8 @@ import numpy as np
 
 from lst_robust.arguments import choice
 from lst_robust.benchmark import Cell
-from lst_robust.corruptions import ENGINE, ENGINE_VERSION, corrupt
-from lst_robust.generation.manifest import Settings
+from lst_robust.corruptions import corrupt
+from lst_robust.generation.manifest import CPU_ENGINE, Settings
 from lst_robust.torch_engine.choice import ENGINES, EngineName, is_any_kept, resolve_engine
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class SetEngine:
         self.versions: dict[str, str] = {}
         self.chunk_images: int | None = None
         if engine == "cpu":
-            self._device, self.name = None, f"{ENGINE} {ENGINE_VERSION}"
+            self._device, self.name = None, CPU_ENGINE
             self.chunk_bytes, self.chunk_images = CHUNK_BYTES, CHUNK_IMAGES
             return
         import torch

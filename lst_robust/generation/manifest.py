@@ -35,6 +35,7 @@ from lst_robust.runtime.prefetch import prefetch
 from lst_robust.runtime.progress import Observer, Silent
 
 MANIFEST = "MANIFEST.json"
+CPU_ENGINE = f"{ENGINE} {ENGINE_VERSION}"
 
 
 class _Model(BaseModel):
@@ -131,7 +132,7 @@ def planned(
     source: ImageSource,
     settings: Settings,
     workers: int = 1,
-    engine: str = f"{ENGINE} {ENGINE_VERSION}",
+    engine: str = CPU_ENGINE,
     versions: Mapping[str, str] | None = None,
 ) -> Manifest:
     """The manifest of a set that is about to be made. Every image file is read once, by `workers` threads.
@@ -158,13 +159,18 @@ def planned(
             **(versions or {}),
         },
         settings=settings,
-        own={name: digest for name in settings.corruptions if (digest := corruption_digest(name))} or None,
+        own=_own_digests(settings.corruptions, by_torch=engine != CPU_ENGINE) or None,
         source=source.name,
         fingerprint=source.fingerprint(),
         pixels=source.pixels_digest(workers),
         skipped=source.skipped,
         images=tuple(names),
     )
+
+
+def _own_digests(names: Sequence[str], *, by_torch: bool) -> dict[str, str]:
+    """Of the corruptions from outside."""
+    return {name: digest for name in names if (digest := corruption_digest(name, by_torch=by_torch))}
 
 
 def begin(folder: Path, plan: Manifest) -> bool:

@@ -147,6 +147,10 @@ def test_train_in_half_precision_says_so_in_the_checkpoint(run, tiny):
         found[amp] = read_checkpoint(f"{amp}.safetensors")[1].get("train_precision")
     assert found == {"auto": None, "no": None, "bf16": "bfloat16"}
     assert Path("auto.safetensors").read_bytes() == Path("no.safetensors").read_bytes()
+    for number, amp in enumerate(("yes", "bf16")):  # the words of eval
+        result = run(*asked, "--out", f"{number}.safetensors", LST_ROBUST_AMP=amp)
+        assert result.exit_code == 0, result.stderr
+        assert Path(f"{number}.safetensors").read_bytes() == Path("bf16.safetensors").read_bytes()
     refused = run(*asked, "--amp", "int8")
     assert refused.exit_code == 2 and "bf16" in refused.stderr
 
@@ -159,4 +163,6 @@ def test_a_network_is_compiled_where_that_is_asked_for(run, tiny, monkeypatch):
     assert not modes
     compiled = parsed(run(*asked, "--out", "b.safetensors", "--compile", "max-autotune"))
     assert modes == ["max-autotune"] and compiled["sha256"] == plain["sha256"]
+    assert run(*asked, "--out", "c.safetensors", LST_ROBUST_COMPILE="default").exit_code == 0
+    assert modes == ["max-autotune", "default"]
     assert run(*asked, "--compile", "fast").exit_code == 2

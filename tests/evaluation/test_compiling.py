@@ -106,7 +106,8 @@ def test_where_it_fails_one_line_says_what_to_do(evaluate, monkeypatch):
     monkeypatch.setattr(torch, "compile", broken(InductorError("no g++\nat all")))
     with pytest.raises(
         LstRobustError,
-        match=r"cannot be compiled here \(InductorError: no g\+\+\): install a C\+\+ compiler such",
+        match=r"cannot be compiled here \(InductorError: no g\+\+\): install a C\+\+ compiler such as g\+\+, or use "
+        "--compile no",
     ):
         evaluate(classifier(nn.ReLU()), compile="default", **NOISE)
 

@@ -131,7 +131,7 @@ def test_nothing_waits_for_the_device_inside_of_a_cell(evaluate, monkeypatch):
 
 def test_a_cell_goes_through_a_device_that_gives_nothing_back(suite, tmp_path, monkeypatch):
     """torch's device `meta` has no values: whoever asks for one fails."""
-    monkeypatch.setattr("lst_robust.evaluation.request.resolve_device", lambda name: torch.device("meta"))
+    monkeypatch.setattr("lst_robust.evaluation.options.resolve_device", lambda name: torch.device("meta"))
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     monkeypatch.setattr("lst_robust.evaluation.plan.probe_answers", lambda *_: np.zeros((4, 10), np.float32))
     monkeypatch.setattr(resident, "room_for_images", lambda device: 10**9)

@@ -13,7 +13,8 @@ from torch import nn
 import lst_robust
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
 from lst_robust.errors import UsageError
-from lst_robust.evaluation.request import DEFAULTS, EvalOptions, EvalRequest, _model
+from lst_robust.evaluation.options import DEFAULTS, EvalOptions
+from lst_robust.evaluation.request import EvalRequest, _model
 from lst_robust.runtime.progress import Silent
 from lst_robust.suites import load_suite
 from tests.fixtures.commands import PUBLISHED

@@ -7,12 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions.digital import Jpeg, apply_jpeg_compression
 from lst_robust.corruptions.jpeg import OFFICIAL_QUALITY, as_official_files
 from lst_robust.corruptions.presets import PRESETS
-from lst_robust.torch_engine.jpeg import TRANSFORM, jpeg_round_trip
+from lst_robust.torch_engine.jpeg import TRANSFORM, jpeg_round_trip, quantiser, transforms
 from tests.corruptions.kernels.test_jpeg import CONTENTS
 from tests.torch_engine.same_bytes import SHAPES, assert_same
 
@@ -68,3 +69,24 @@ def test_the_transform_is_a_cosine_transform():
     frequency, place = np.mgrid[:8, :8]
     cosines = np.cos(np.pi / 16 * frequency * (2 * place + 1)) * np.where(frequency, np.sqrt(2), 1)
     np.testing.assert_allclose(np.array(TRANSFORM) / 2**13, cosines, atol=2**-12)
+
+
+def test_what_all_streams_share_is_computed_on_the_host():
+    """The device only gets copies, for which the host waits: no stream sees a table that another still computes."""
+    asked = []
+
+    class Operations(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            result = function(*args, **(kwargs or {}))
+            if result.device.type == "meta":
+                asked.append(str(function))
+            return result
+
+    for tables, arguments in ((transforms, ()), (quantiser, (50, 3))):
+        tables.cache_clear()
+        with Operations():
+            tables(*arguments, torch.device("meta"))
+        tables.cache_clear()
+    assert asked == ["aten._to_copy.default"] * 5
+    for matrix, bits in zip(transforms(torch.device("cpu")), (11, 15, 18), strict=True):
+        assert matrix.dtype == torch.float64 and torch.equal(matrix * 2.0**bits, torch.tensor(TRANSFORM).double())

@@ -99,9 +99,33 @@ def test_what_is_no_mistake_of_its_code_stays_what_it_is(error, kind):
     assert "correct its code" not in str(raised.value)
 
 
-def test_its_code_is_part_of_the_digest():
-    digests = set()
+def test_its_code_is_part_of_the_digest_of_its_engine_only():
+    by_torch, by_cpu = set(), set()
     for function in (None, returns(lambda images: images), returns(lambda images: images // 2)):
         registered(function)
-        digests.add(corruption_digest("mine"))
-    assert len(digests) == 3
+        by_torch.add(corruption_digest("mine", by_torch=True))
+        by_cpu.add(corruption_digest("mine"))
+    assert len(by_torch) == 3 and by_cpu < by_torch and len(by_cpu) == 1
+
+
+def test_a_set_of_the_cpus_engine_stays_what_it_is_when_torchs_engine_gets_a_function(tmp_path):
+    from PIL import Image
+
+    from lst_robust.generation import engine_for_sets, generate, open_images, settings_for
+
+    (tmp_path / "in" / "cat").mkdir(parents=True)
+    Image.fromarray(IMAGES[0].numpy()).save(tmp_path / "in" / "cat" / "0.png")
+    registered(None)
+    source, settings = (
+        open_images(tmp_path / "in", None),
+        settings_for(corruptions=("mine",), severities=(1,), size=None),
+    )
+
+    def written(engine: str) -> int:
+        return generate(source, tmp_path / engine, settings, engine=engine_for_sets(engine, "cpu", 32, "cifar")).written
+
+    assert written("cpu") == written("torch") == 1
+    registered(returns(lambda images: images // 2))
+    assert written("cpu") == 0
+    with pytest.raises(UsageError, match="made when mine had other code"):
+        written("torch")
