@@ -6,15 +6,16 @@ import pytest
 import torch
 
 from benchmarks.gpu import table, timing
-from benchmarks.gpu.evaluation_speed import whole_imagenet_c
+from benchmarks.gpu.evaluation_speed import cases, whole_imagenet_c
 from benchmarks.gpu.images import CLASSES, Crops
+from benchmarks.gpu.scale import FULL
 from benchmarks.gpu.training_speed import cifar_minutes
 
 
 def evaluated(network: str, amp: str, cell: str, seconds: float) -> dict[str, object]:
     return {
-        "network": network, "amp": amp, "cell": cell, "images": 1000, "batch_size": 250, "seconds": seconds,
-        "forward_seconds": 2.0, "peak_bytes": 3 * 2**29,
+        "network": network, "side": 224, "batch_size": 250, "amp": amp, "cell": cell, "images": 1000,
+        "seconds": seconds, "forward_seconds": 2.0, "peak_bytes": 3 * 2**29,
     }  # fmt: skip
 
 
@@ -36,6 +37,13 @@ def test_all_of_imagenet_c_is_the_clean_cell_and_95_of_the_mean():
     assert whole["mean_corrupted_cell_seconds"] == pytest.approx(120) and whole["corruptions"] == 2
     assert whole["minutes"] == pytest.approx((100 + 95 * 120) / 60)
     assert whole_imagenet_c(EVALUATIONS, "auto")["minutes"] == pytest.approx(whole["minutes"] / 2)
+    small = [{**row, "batch_size": 32, "seconds": 9.0} for row in EVALUATIONS]
+    assert whole_imagenet_c([*EVALUATIONS, *small], "no") == whole, "by the large batches, with all corruptions"
+
+
+def test_evaluations_are_measured_where_starting_an_operation_costs_most_too():
+    found = [(case.network, case.side, case.batch_size) for case in cases(FULL)]
+    assert ("resnet50", 224, 32) in found and ("resnet20", 32, 256) in found and ("lst20", 32, 256) in found
 
 
 def test_lst20s_epochs_at_the_measured_speed():
@@ -63,7 +71,7 @@ def test_the_tables_hold_ratios_and_say_what_is_equal():
     assert ["contrast", "cifar", "hendrycks", "0.003", "1", "0.003"] in cells
     assert ["32", "fog", "400", "100", "4.00", ""] in cells
     assert ["32", "geometric mean", "600", "100", "6.00", ""] in cells
-    assert ["resnet50", "no", "500", "1.00", "1.20", "2", "1.50"] in cells
+    assert ["resnet50", "224", "250", "no", "500", "1.00", "1.20", "2", "1.50"] in cells
     assert ["32", "lst20", "8", "8,000", "0.80", ""] in cells
     assert "= 191.7 minutes (extrapolated)" in text
 

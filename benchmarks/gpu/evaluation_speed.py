@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,6 @@ from lst_robust.models import create_model
 from lst_robust.runtime.devices import amp_dtype
 
 ALL_CORRUPTIONS, FEW = "resnet50", ("gaussian_noise", "defocus_blur", "fog", "jpeg_compression")
-NETWORKS = ("resnet18", "lst18", "resnet50")
 PRECISIONS = ("no", "auto")
 IMAGENET_IMAGES = 50_000
 SUITE = """
@@ -31,8 +31,33 @@ name: gpu-benchmark
 description: crops of two photographs in memory, to measure speed
 dataset: {{kind: crops, count: {count}}}
 image_size: {side}
+preset: {preset}
 batch_size: {batch}
 """
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network at work: on `images` of `side` pixels, `batch_size` at a time, in each of `precisions`."""
+
+    network: str
+    side: int
+    images: int
+    batch_size: int
+    precisions: tuple[str, ...] = PRECISIONS
+    corruptions: tuple[str, ...] = FEW
+
+
+def cases(scale: Scale) -> Iterator[Case]:
+    """Large batches at 224 pixels, where the device has most to do; then where starting an operation costs most: the
+    batches of the ImageNet suites, and small networks on small images."""
+    large = (scale.evaluated_side, scale.evaluated, scale.batch_size)
+    yield Case("resnet18", *large)
+    yield Case("lst18", *large)
+    yield Case(ALL_CORRUPTIONS, *large, corruptions=scale.corruptions)
+    yield Case(ALL_CORRUPTIONS, scale.evaluated_side, scale.evaluated, scale.suites_batch_size, ("auto",))
+    for name in ("resnet20", "lst20"):
+        yield Case(name, 32, scale.evaluated_small, scale.batch_size, ("auto",))
 
 
 class CropsDataset(DatasetConfig):
@@ -55,19 +80,20 @@ def register_crops() -> None:
 
 def evaluations(device: torch.device, scale: Scale) -> Iterator[dict[str, Any]]:
     """A row a network, precision and cell, beside as many forward passes over normalised images on the device."""
-    for name in NETWORKS:
-        corruptions = scale.corruptions if name == ALL_CORRUPTIONS else tuple(c for c in FEW if c in scale.corruptions)
-        network = untrained(name, scale.evaluated_side)
-        for amp in PRECISIONS:
+    for case in cases(scale):
+        network = untrained(case.network, case.side)
+        for amp in case.precisions:
             forget_peak(device)
-            forward = forward_seconds(network, device, amp, scale)
-            for cell, seconds in cell_seconds(network, device, amp, corruptions, scale).items():
+            forward = forward_seconds(network, device, amp, case, scale.at_least)
+            corruptions = tuple(name for name in case.corruptions if name in scale.corruptions)
+            for cell, seconds in cell_seconds(network, device, amp, corruptions, case).items():
                 yield {
-                    "network": name,
+                    "network": case.network,
+                    "side": case.side,
+                    "batch_size": case.batch_size,
                     "amp": amp,
                     "cell": cell,
-                    "images": scale.evaluated,
-                    "batch_size": scale.batch_size,
+                    "images": case.images,
                     "seconds": seconds,
                     "forward_seconds": forward,
                     "peak_bytes": peak_bytes(device),
@@ -82,30 +108,31 @@ def untrained(name: str, side: int) -> nn.Module:
     return network.eval()
 
 
-def forward_seconds(network: nn.Module, device: torch.device, amp: str, scale: Scale) -> float:
+def forward_seconds(network: nn.Module, device: torch.device, amp: str, case: Case, at_least: float) -> float:
     """Of passes over as many images as a cell has, already normalised and on the device."""
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    shape = (scale.batch_size, 3, scale.evaluated_side, scale.evaluated_side)
+    shape = (case.batch_size, 3, case.side, case.side)
     batch = torch.randn(shape, device=device).contiguous(memory_format=torch.channels_last)
     dtype = amp_dtype(amp, device)
 
     def passes() -> None:
         with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
-            for _ in range(-(-scale.evaluated // scale.batch_size)):
+            for _ in range(-(-case.images // case.batch_size)):
                 network(batch)
 
-    return seconds_of(passes, device, scale.at_least)
+    return seconds_of(passes, device, at_least)
 
 
 def cell_seconds(
-    network: nn.Module, device: torch.device, amp: str, corruptions: tuple[str, ...], scale: Scale
+    network: nn.Module, device: torch.device, amp: str, corruptions: tuple[str, ...], case: Case
 ) -> dict[str, float]:
     """Of each cell of a whole `lst_robust.evaluate`, its record on disk included; by the cell's name.
 
     One corruption is measured in a call before, so that no cell pays for the device's start."""
     with tempfile.TemporaryDirectory() as folder:
         suite = Path(folder) / "suite.yaml"
-        suite.write_text(SUITE.format(count=scale.evaluated, side=scale.evaluated_side, batch=scale.batch_size))
+        preset = "cifar" if case.side == 32 else "imagenet"
+        suite.write_text(SUITE.format(count=case.images, side=case.side, batch=case.batch_size, preset=preset))
         options: dict[str, Any] = {"severities": [3], "engine": "torch", "device": device, "amp": amp}
         lst_robust.evaluate(network, suite, corruptions=corruptions[:1], results_dir=f"{folder}/first", **options)
         found = lst_robust.evaluate(network, suite, corruptions=corruptions, results_dir=f"{folder}/second", **options)
@@ -115,9 +142,12 @@ def cell_seconds(
 def whole_imagenet_c(rows: list[dict[str, Any]], amp: str) -> dict[str, float]:
     """Minutes of all 96 cells of 50,000 images with ResNet-50, by severity 3 of each corruption.
 
-    Each cell of n images took s seconds: 50,000 / n · s. Five severities of each corruption, and the clean cell.
+    Each cell of n images took s seconds: 50,000 / n · s. Five severities of each corruption, and the clean cell. Of the
+    batch sizes it is the largest, at which all corruptions are measured.
     """
     own = [row for row in rows if row["network"] == ALL_CORRUPTIONS and row["amp"] == amp]
+    largest = max(row["batch_size"] for row in own)
+    own = [row for row in own if row["batch_size"] == largest]
     seconds = {row["cell"]: IMAGENET_IMAGES / row["images"] * row["seconds"] for row in own}
     clean = seconds.pop("clean")
     return {

@@ -70,16 +70,18 @@ def corruptions(rows: list[dict[str, Any]]) -> str:
 
 
 def evaluations(rows: list[dict[str, Any]]) -> str:
-    """A row a network and precision: a cell beside forward passes alone; then the whole of ImageNet-C."""
+    """A row a network, size and precision: a cell beside forward passes alone; then the whole of ImageNet-C."""
     table = pd.DataFrame(rows)
     table["kind"] = np.where(table["cell"] == "clean", "clean", "corrupted")
     lines = []
-    for (name, amp), own in table.groupby(["network", "amp"], sort=False):
+    for (name, side, batch, amp), own in table.groupby(["network", "side", "batch_size", "amp"], sort=False):
         forward, images = own["forward_seconds"].iloc[0], own["images"].iloc[0]
         by_kind = own.groupby("kind")["seconds"].mean()
         lines.append(
             {
                 "network": name,
+                "side": side,
+                "batch": batch,
                 "amp": amp,
                 "forward passes, img/s": f"{images / forward:,.0f}",
                 "clean cell / forward": f"{by_kind['clean'] / forward:.2f}",

@@ -70,7 +70,9 @@ class GeneratedImages(CellImages):
     ) -> None:
         self.clean, self.seed, self._suite = decoded_once(clean, folder), seed, suite
         self._squares = self.clean
-        self._on_device = None if device is None else DeviceCorruption(suite, seed, device, self.quality)
+        self._on_device = (
+            None if device is None else DeviceCorruption(suite, seed, device, self.clean.image_size, self.quality)
+        )
         self.engine = f"{engine.ENGINE} {engine.ENGINE_VERSION}" if self._on_device is None else self._on_device.name
         self.transform = f"{clean.geometry.described()}, then corruption"
 

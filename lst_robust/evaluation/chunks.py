@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from itertools import pairwise
@@ -41,6 +42,14 @@ def common_chunks(batches: Sequence[Sequence[range]], most: int) -> list[range]:
         if following - cuts[-1] > most:
             cuts.append(int(end))
     return [range(start, stop) for start, stop in pairwise(cuts)]
+
+
+def batches_within(batches: Sequence[range], positions: range) -> Sequence[range]:
+    """Those of a network's batches, which are in order, that begin at one of consecutive positions."""
+    first, last = (
+        bisect_left(batches, place, key=lambda one: one.start) for place in (positions.start, positions.stop)
+    )
+    return batches[first:last]
 
 
 def loaded_chunks(

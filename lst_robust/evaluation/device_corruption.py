@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,29 +12,32 @@ from torch import Tensor
 
 from lst_robust.benchmark import Cell
 from lst_robust.corruptions import corrupt
-from lst_robust.runtime.portions import Portions
+from lst_robust.runtime.devices import asynchronous, indexed
+from lst_robust.runtime.portions import MakeRoom, Portions, no_room, with_room
 from lst_robust.suites import Suite
 from lst_robust.torch_engine import ENGINE, ENGINE_VERSION, TensorCorruptor
-from lst_robust.torch_engine.engine import checked_tensor
+from lst_robust.torch_engine.engine import CHUNK_BYTES, checked_tensor
 
-MOST = 2**31  # images at a time: all, as long as there is memory for their corruption
-
-Make = Callable[[Tensor, range], Tensor]
-"""uint8 (n, S, S, 3) on the device, and the positions of these images -> the same, corrupted."""
+Make = Callable[[Tensor, range, MakeRoom], Tensor]
+"""uint8 (n, S, S, 3) on the device, the positions of these images, what frees memory there -> the same, corrupted."""
 
 
 class DeviceCorruption:
-    """Corrupts the images of a suite on a device.
+    """Corrupts the images of a suite on a device, as many at a time as the engine works on at once. Those are fewer
+    when memory has run out.
 
-    quality: of the JPEG that corrupted images go through; None for none.
+    image_size: S, in pixels; quality: of the JPEG that corrupted images go through, None for none. The device gets its
+    number here: other threads may work for it, and "cuda" alone would be the first card there.
     """
 
     name = f"{ENGINE} {ENGINE_VERSION}"
 
-    def __init__(self, suite: Suite, seed: int, device: torch.device, quality: int | None = None) -> None:
-        self.device = device
+    def __init__(
+        self, suite: Suite, seed: int, device: torch.device, image_size: int, quality: int | None = None
+    ) -> None:
+        self.device = indexed(device)
         self._suite, self._seed, self._quality = suite, seed, quality
-        self._portions = Portions(device, MOST)
+        self._portions = Portions(self.device, max(1, CHUNK_BYTES // (image_size**2 * 3)))
 
     def can_make(self, cell: Cell) -> bool:
         """False for a corruption from outside that only the host can make."""
@@ -45,20 +49,26 @@ class DeviceCorruption:
         corruptor = self._corruptor(cell)
         streams = corruptor.streams(ids, self.device)
 
-        def make(squares: Tensor, positions: range) -> Tensor:
+        def make(squares: Tensor, positions: range, make_room: MakeRoom) -> Tensor:
             squares, own = checked_tensor(squares), streams[positions.start : positions.stop]
-            parts = self._portions.of(lambda some: self._saved(corruptor(squares[some], own[some])), len(squares))
-            return parts[0] if len(parts) == 1 else torch.cat(parts)
+            work = lambda some: self._saved(corruptor(squares[some], own[some]))  # noqa: E731
+            parts = self._portions.of(work, len(squares), make_room, alike=True)
+            return parts[0] if len(parts) == 1 else with_room(lambda: torch.cat(parts), make_room)
 
         return make
 
     def corrupted(self, squares: np.ndarray, cell: Cell, ids: Sequence[int | str]) -> np.ndarray:
         """The same for images of the host, which go to the device and come back. Threads may call it."""
-        if not self.can_make(cell):
-            made = corrupt(squares, cell.corruption, cell.severity, ids=ids, **self._how)
-            return self._saved(torch.from_numpy(made).to(self.device)).cpu().numpy()
-        images = torch.from_numpy(squares).to(self.device)
-        return self.maker(cell, ids)(images, range(len(ids))).cpu().numpy()
+        with torch.cuda.device(self.device) if asynchronous(self.device) else nullcontext():
+            if not self.can_make(cell):
+                arrays = corrupt(squares, cell.corruption, cell.severity, ids=ids, **self._how)
+                if self._quality is None:
+                    return arrays
+                made = torch.from_numpy(arrays)
+                saved = self._portions.of(lambda some: self._saved(made[some].to(self.device)).cpu(), len(made))
+                return torch.cat(saved).numpy()
+            images = torch.from_numpy(squares).to(self.device)
+            return self.maker(cell, ids)(images, range(len(ids)), no_room).cpu().numpy()
 
     def _saved(self, images: Tensor) -> Tensor:
         """What is read back when the images are saved as the suite says."""

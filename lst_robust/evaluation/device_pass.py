@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from typing import Generic, TypeVar
 
@@ -12,14 +12,16 @@ import torch
 from torch import Tensor
 
 from lst_robust.benchmark import Cell
-from lst_robust.evaluation.chunks import CHUNK_BYTES, common_chunks
-from lst_robust.evaluation.device_feed import DeviceFeed
+from lst_robust.evaluation.cell_feed import CellFeed
+from lst_robust.evaluation.chunks import batches_within
 from lst_robust.evaluation.feeding import Done, Stopwatch
 from lst_robust.evaluation.inference import InferenceRunner
 from lst_robust.evaluation.outcome_tensors import OutcomeTensors
 from lst_robust.evaluation.turns import Turns
 from lst_robust.records.confidence import Outcomes
+from lst_robust.runtime.devices import sent
 from lst_robust.runtime.interruption import check_interrupted
+from lst_robust.runtime.portions import with_room
 
 Network = TypeVar("Network")
 Breaking = Callable[[Network, Cell, dict[Network, "CellOfNetwork"]], AbstractContextManager[None]]
@@ -34,17 +36,16 @@ class CellOfNetwork:
         """labels: int64, of all images."""
         device = runner.settings.device
         self._runner, self.batches = runner, runner.sizes.batches(len(labels))
-        self._labels = torch.from_numpy(labels).to(device, non_blocking=True)
+        self._labels = sent(torch.from_numpy(labels), device)
         self._found = OutcomeTensors(len(labels), runner.classes, device)
         self._watch = Stopwatch(device)
 
     def take(self, images: Tensor, positions: range) -> None:
         """images: of the cell at these positions, which cut no batch in two. Nothing waits for the device."""
         with self._watch.running():
-            for batch in self.batches:
-                if batch.start in positions:
-                    own = images[batch.start - positions.start : batch.stop - positions.start]
-                    self._runner.classify(own, self._labels, batch.start, self._found)
+            for batch in batches_within(self.batches, positions):
+                own = images[batch.start - positions.start : batch.stop - positions.start]
+                self._runner.classify(own, self._labels, batch.start, self._found)
 
     def outcomes(self) -> Outcomes:
         """The one copy to the host. Raises NonFiniteError when a logit was NaN or infinite."""
@@ -63,21 +64,25 @@ class DevicePass(Generic[Network]):
     """
 
     def __init__(
-        self, feed: DeviceFeed, turns: Turns, breaking: Breaking[Network], advance: Callable[[float], object]
+        self, feed: CellFeed, turns: Turns, breaking: Breaking[Network], advance: Callable[[float], object]
     ) -> None:
         self._feed, self._turns, self._breaking, self._advance = feed, turns, breaking, advance
 
     def outcomes(
-        self, cell: Cell, runners: Mapping[Network, InferenceRunner], labels: np.ndarray, image_size: int
+        self, cell: Cell, runners: Mapping[Network, InferenceRunner], labels: np.ndarray
     ) -> dict[Network, tuple[Outcomes, float]]:
         """Of each network that could classify all images, with its seconds: those that its work took on the device,
         and an equal share of the others."""
         begun, [device] = time.perf_counter(), {runner.settings.device for runner in runners.values()}
-        working = {network: CellOfNetwork(runner, labels) for network, runner in runners.items()}
-        parts = _parts([one.batches for one in working.values()], image_size)
+        make_room = self._feed.make_room
+        working = {
+            network: with_room(lambda: CellOfNetwork(runner, labels), make_room)  # noqa: B023 - called at once
+            for network, runner in runners.items()
+        }
+        batches = [one.batches for one in working.values()]
         done = Done(device, self._advance)
-        with closing(self._feed.batches(cell, parts, shared=len(runners) > 1)) as loaded:
-            for positions, images in zip(parts, loaded, strict=True):
+        with closing(self._feed.parts(cell, batches)) as parts:
+            for positions, images in parts:
                 check_interrupted()
                 for network in list(working):
                     with self._breaking(network, cell, working), self._turns.turn(runners[network]):
@@ -93,8 +98,3 @@ class DevicePass(Generic[Network]):
         seconds = {network: working[network].seconds for network in found}
         waiting = max(0.0, time.perf_counter() - begun - sum(seconds.values())) / len(runners)
         return {network: (outcomes, seconds[network] + waiting) for network, outcomes in found.items()}
-
-
-def _parts(batches: Sequence[Sequence[range]], image_size: int) -> list[range]:
-    """Of one network its batches, of several chunks that each of them takes in turn."""
-    return list(batches[0]) if len(batches) == 1 else common_chunks(batches, CHUNK_BYTES // (image_size**2 * 3))

@@ -18,34 +18,42 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lst_robust.models.resident import page_locked
+from lst_robust.runtime.devices import asynchronous, indexed
+from lst_robust.runtime.portions import MakeRoom, no_room, with_room
 
-def has_streams(device: torch.device) -> bool:
-    """Whether work on the device runs on while the host goes on."""
-    return device.type == "cuda"
 
-
-@lru_cache(maxsize=64)  # one a device: each stream has a store of memory of its own
 def side_stream(device: torch.device) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)
+    """The one of this device: each stream has a store of memory of its own."""
+    return _side_stream(indexed(device))
 
 
-def ahead(batches: Iterable[Tensor], device: torch.device) -> Generator[Tensor, None, None]:
+@lru_cache(maxsize=64)
+def _side_stream(numbered: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(numbered)
+
+
+def ahead(
+    batches: Iterable[Tensor], device: torch.device, make_room: MakeRoom = no_room
+) -> Generator[Tensor, None, None]:
     """The batches, uint8, on the device, each made while the network works on the one before.
 
-    A batch is valid until the next one is asked for. Close the generator (contextlib.closing) where it may be left
-    before its end.
+    A batch is valid until the next one is asked for. make_room: is called when there is no memory for a buffer. Close
+    the generator (contextlib.closing) where it may be left before its end.
     """
-    if has_streams(device):
-        yield from _ahead_on_cuda(batches, device)
+    if asynchronous(device):
+        yield from _ahead_on_cuda(batches, device, make_room)
     else:
         for batch in batches:
             yield batch.to(device)
 
 
-def _ahead_on_cuda(batches: Iterable[Tensor], device: torch.device) -> Generator[Tensor, None, None]:
+def _ahead_on_cuda(
+    batches: Iterable[Tensor], device: torch.device, make_room: MakeRoom
+) -> Generator[Tensor, None, None]:
     side, main = side_stream(device), torch.cuda.current_stream(device)
     side.wait_stream(main)  # what was made there before is ready
-    buffers: list[Tensor | None] = [None, None]
+    buffers = [torch.empty(0), torch.empty(0)]
     free: list[torch.cuda.Event | None] = [None, None]
     source = iter(batches)
     try:
@@ -54,30 +62,36 @@ def _ahead_on_cuda(batches: Iterable[Tensor], device: torch.device) -> Generator
                 made = next(source, None)
                 if made is None:
                     return
-                buffer = _at_least(buffers[place], made, device)
-                buffers[place], was_read = buffer, free[place]
+                n, was_read = len(made), free[place]
                 if was_read is not None:
-                    side.wait_event(was_read)
-                buffer[: len(made)].copy_(made, non_blocking=True)
+                    side.wait_event(was_read)  # before the buffer is written, or its memory given to another tensor
+                _make_large_enough(buffers, place, made, device, make_room)
+                batch = buffers[place][:n]
+                batch.copy_(made, non_blocking=True)
+                del made  # its memory is free for the next one
                 filled = side.record_event()
             main.wait_event(filled)
-            yield buffer[: len(made)]
+            yield batch
+            del batch
             free[place] = main.record_event()
     finally:
         side.wait_stream(main)  # the buffers' memory is the side stream's again, and it must not write there too soon
 
 
-def _at_least(buffer: Tensor | None, images: Tensor, device: torch.device) -> Tensor:
-    """The buffer, or a new one where it is too small."""
-    if buffer is not None and len(buffer) >= len(images):
-        return buffer
-    return torch.empty(images.shape, dtype=images.dtype, device=device)
+def _make_large_enough(
+    buffers: list[Tensor], place: int, images: Tensor, device: torch.device, make_room: MakeRoom
+) -> None:
+    """Puts a new buffer in the place of one that is too small for the images."""
+    if len(buffers[place]) < len(images):
+        buffers[place] = torch.empty(0)  # the old one goes first: there may be no room for both
+        buffers[place] = with_room(lambda: torch.empty(images.shape, dtype=images.dtype, device=device), make_room)
 
 
-def sent(arrays: Iterable[np.ndarray], device: torch.device) -> Iterator[Tensor]:
-    """Arrays of the host on the device. On CUDA they go through two pinned buffers, so that nobody waits for the copy
-    that was begun last; the host waits for the one before it, which must be done before its buffer is written again."""
-    if not has_streams(device):
+def sent_in_turn(arrays: Iterable[np.ndarray], device: torch.device, make_room: MakeRoom = no_room) -> Iterator[Tensor]:
+    """Arrays of the host, uint8, on the device. On CUDA they go through two pinned buffers, so that nobody waits for
+    the copy that was begun last; the host waits for the one before it, which must be done before its buffer is written
+    again. make_room: is called when the device has no memory for one."""
+    if not asynchronous(device):
         for array in arrays:
             yield torch.from_numpy(array).to(device)
         return
@@ -89,17 +103,15 @@ def sent(arrays: Iterable[np.ndarray], device: torch.device) -> Iterator[Tensor]
             begun.synchronize()
         buffer = buffers[place]
         if buffer is None or len(buffer) < len(images):
-            buffer = pinned(images)
+            buffer = page_locked(images.shape, device)
         buffers[place] = buffer
-        buffer[: len(images)].copy_(images)
-        on_device = buffer[: len(images)].to(device, non_blocking=True)
+        filled = buffer[: len(images)]
+        filled.copy_(images)
+        on_device = with_room(lambda: torch.empty(images.shape, dtype=images.dtype, device=device), make_room)  # noqa: B023
+        on_device.copy_(filled, non_blocking=True)
         copied[place] = torch.cuda.current_stream(device).record_event()
         yield on_device
-
-
-def pinned(like: Tensor) -> Tensor:
-    """Memory of the host that a device can read on its own, for as many images."""
-    return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
+        del on_device
 
 
 class Stopwatch:
@@ -111,7 +123,7 @@ class Stopwatch:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        if not has_streams(self._device):
+        if not asynchronous(self._device):
             begun = perf_counter()
             yield
             self._seconds += perf_counter() - begun
@@ -140,7 +152,7 @@ class Done:
 
     def after_this(self, steps: float) -> None:
         """So many steps are done when the device has done all it was given until now."""
-        event = torch.cuda.current_stream(self._device).record_event() if has_streams(self._device) else None
+        event = torch.cuda.current_stream(self._device).record_event() if asynchronous(self._device) else None
         self._begun.append((event, steps))
         while self._begun and (self._begun[0][0] is None or self._begun[0][0].query()):
             self._advance(self._begun.popleft()[1])

@@ -21,8 +21,8 @@ from lst_robust.models.optimize import images_a_thread
 from lst_robust.models.preprocess import Load, Preprocess
 from lst_robust.records.confidence import Outcomes
 from lst_robust.runtime.compiler import NOT_COMPILED
-from lst_robust.runtime.devices import amp_dtype
-from lst_robust.runtime.portions import Portions
+from lst_robust.runtime.devices import amp_dtype, sent
+from lst_robust.runtime.portions import MakeRoom, Portions, no_room
 from lst_robust.runtime.prefetch import prefetch
 from lst_robust.suites import PixelStatistics
 
@@ -119,9 +119,19 @@ class InferenceRunner:
         self._amp = amp_dtype(settings.amp, settings.device)
         compiled = settings.compiled != NOT_COMPILED
         self._compiled = CompiledNetwork(network, settings.compiled) if compiled else None
-        self.make_room: Callable[[], bool] = lambda: False
-        """Called when the device's memory has run out: frees what others hold there, and says whether that was any."""
+        self.make_room: MakeRoom = no_room
+        """Called when the device's memory has run out."""
         self._portions = Portions(settings.device, self.sizes.at_once)
+
+    def move_to(self, device: torch.device) -> None:
+        """Moves the network. Whoever makes room on its device, and brings it back later, must do it by this."""
+        tensors = (*self.network.parameters(), *self.network.buffers())
+        moves = any(tensor.device.type != device.type for tensor in tensors)
+        try:
+            self.network.to(device)
+        finally:  # some tensors have moved where there is no room for all
+            if moves and self._compiled is not None:
+                self._compiled.has_moved()
 
     def outcomes(
         self, load: Load, labels: np.ndarray, batches: Sequence[range] | None = None
@@ -181,7 +191,7 @@ class InferenceRunner:
             logits = self._logits(images[some], of_cell=True)
             if not torch.isfinite(logits).all():
                 raise NonFiniteError(NOT_FINITE)
-            return outcomes_of(logits, torch.from_numpy(labels[some]).to(logits.device))
+            return outcomes_of(logits, sent(torch.from_numpy(labels[some]), logits.device))
 
         return Outcomes.concatenated(self._portions.of(outcomes, len(images), self.make_room))
 

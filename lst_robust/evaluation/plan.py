@@ -28,7 +28,7 @@ from lst_robust.records.record import Protocol, Record, Run
 from lst_robust.records.run_file import RunFile
 from lst_robust.records.runs import settle_run
 from lst_robust.records.store import Store
-from lst_robust.runtime.devices import device_errors
+from lst_robust.runtime.devices import device_errors, indexed
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.progress import Silent
 
@@ -117,12 +117,13 @@ def prepare(
     images = open_cell_images(request, own_geometry(request)) if opened is None else opened
     note_other_geometry(request, images.clean.geometry)
     found = model_under_test(request, images.clean)
+    device = indexed(request.device)  # threads work for it, too
     settings = InferenceSettings(
-        request.device, request.batch_size, request.workers, request.amp, request.engine, request.compile
+        device, request.batch_size, request.workers, request.amp, request.engine, request.compile
     )
     pixels = found.pixels or suite.pixels
     size = images.clean.image_size
-    runner = InferenceRunner(_ready(found, request.device), pixels, len(images.clean.classes), settings, size)
+    runner = InferenceRunner(_ready(found, device), pixels, len(images.clean.classes), settings, size)
     runner.make_room = make_room  # before the probe: its images may be too many for what the others leave
     run = Run(_protocol(request, images), found.identity)
     answers = probe_answers(runner, found.identity.name, size)

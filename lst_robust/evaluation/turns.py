@@ -10,8 +10,10 @@ from weakref import WeakSet, ref
 import torch
 
 from lst_robust.evaluation.inference import InferenceRunner
+from lst_robust.runtime.portions import with_room
 
 logger = logging.getLogger(__name__)
+CPU = torch.device("cpu")
 
 
 class Turns:
@@ -30,7 +32,7 @@ class Turns:
         """One more network, which is on its device now, and whose runner calls `make_room`."""
         self._runners.add(runner)
         if self._crowded:
-            runner.network.to("cpu")
+            runner.move_to(CPU)
 
     @contextmanager
     def turn(self, runner: InferenceRunner) -> Iterator[None]:
@@ -42,15 +44,15 @@ class Turns:
             yield
         finally:
             self._current = None
-            if self._crowded:
+            if self._crowded and len(self._runners) > 1:
                 self._fetched = None
-                runner.network.to("cpu")
+                runner.move_to(CPU)
 
-    def make_room(self) -> bool:
-        """Moves all networks that wait to the CPU. False where none of them was elsewhere."""
-        waiting = [runner for runner in self._runners if runner is not self._current and _is_elsewhere(runner)]
+    def make_room(self, but: InferenceRunner | None = None) -> bool:
+        """Moves all networks that wait to the CPU, `but` one. False where none of them was elsewhere."""
+        waiting = [one for one in self._runners if one is not self._current and one is not but and _is_elsewhere(one)]
         for runner in waiting:
-            runner.network.to("cpu")
+            runner.move_to(CPU)
         self._fetched = None
         if waiting:
             torch.cuda.empty_cache()
@@ -64,12 +66,7 @@ class Turns:
 
     def _fetch(self, runner: InferenceRunner) -> None:
         device = runner.settings.device
-        try:
-            runner.network.to(device)
-        except torch.cuda.OutOfMemoryError:
-            if not self.make_room():
-                raise
-            runner.network.to(device)
+        with_room(lambda: runner.move_to(device), self.make_room)
         self._fetched = ref(runner)
 
 

@@ -8,13 +8,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean
 from typing import Any
 
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError, DeviceError, LstRobustError, NonFiniteError, reason_of
-from lst_robust.evaluation.chunks import CHUNK_BYTES, common_chunks, loaded_chunks
-from lst_robust.evaluation.device_feed import DeviceFeed
+from lst_robust.evaluation.cell_feed import CellFeed
+from lst_robust.evaluation.chunks import CHUNK_BYTES, batches_within, common_chunks, loaded_chunks
 from lst_robust.evaluation.device_pass import DevicePass
 from lst_robust.evaluation.plan import EvalPlan, Prepared
 from lst_robust.evaluation.provenance import provenance
@@ -69,7 +70,10 @@ class Worker:
         self.images, self.workers = networks[0].prepared.images, networks[0].plan.request.workers
         settings = networks[0].prepared.runner.settings
         self._device, self._on_device = settings.device, settings.on_device
-        self._feed = DeviceFeed(self.images, settings.device, self.workers)  # with the clean images, for all cells
+        # A network that nobody waits for stays on the device: it would come back at once.
+        alone = networks[0].prepared.runner if len(networks) == 1 else None
+        make_room = partial(turns.make_room, but=alone)
+        self._feed = CellFeed(self.images, settings.device, self.workers, make_room)  # clean images for all cells
         self._clean_is_sure = False  # that the clean images are those that were hashed
 
     def measure_share(self, ranks: Ranks) -> None:
@@ -141,7 +145,7 @@ class Worker:
             runners, clean = {network: network.prepared.runner for network in networks}, self.images.clean
             breaking = self._failing_alone if self._going_on else self._failing_cell
             device_pass = DevicePass(self._feed, self.turns, breaking, self.observer.advance)
-            return device_pass.outcomes(cell, runners, clean.labels, clean.image_size)
+            return device_pass.outcomes(cell, runners, clean.labels)
         return self._outcomes_together(cell, networks) if self._going_on else self._outcomes_alone(cell, networks[0])
 
     def _outcomes_alone(self, cell: Cell, network: MeasuredNetwork) -> dict[MeasuredNetwork, tuple[Outcomes, float]]:
@@ -175,7 +179,7 @@ class Worker:
             for chunk in loaded:
                 for network in list(parts):
                     started, runner = time.perf_counter(), network.prepared.runner
-                    own = [batch for batch in batches[network] if batch.start in chunk.positions]
+                    own = batches_within(batches[network], chunk.positions)
                     classified = runner.outcomes(chunk.load, labels, own)
                     with self._failing_alone(network, cell, parts), self.turns.turn(runner), closing(classified):
                         parts[network] += classified
@@ -222,8 +226,8 @@ class Worker:
             if not not_enough_memory(error):
                 raise
             raise LstRobustError(
-                f"{self._device} has not enough memory for the images of a batch: give a smaller --batch-size, free "
-                "some, or take --device cpu"
+                f"{self._device} has not enough memory for the images of a cell: end other programs that use it, or "
+                "take --device cpu"
             ) from error
 
     def _fail(self, network: MeasuredNetwork, cell: Cell, error: NonFiniteError) -> None:

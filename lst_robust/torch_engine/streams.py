@@ -26,6 +26,7 @@ from lst_robust.corruptions.streams import (
     WEYL,
     Streams,
 )
+from lst_robust.runtime.devices import sent
 from lst_robust.torch_engine.arithmetic import square_root
 
 SIGN = -(1 << 31)
@@ -107,7 +108,7 @@ class TensorStreams:
     @classmethod
     def on(cls, streams: Streams, device: torch.device | str) -> TensorStreams:
         """Streams of the host on a device: 16 bytes an image are all that goes there."""
-        return cls(torch.from_numpy(streams.keys.astype(np.int64)).to(device, non_blocking=True))
+        return cls(sent(torch.from_numpy(streams.keys.astype(np.int64)), torch.device(device)))
 
     def __len__(self) -> int:
         return len(self.keys)

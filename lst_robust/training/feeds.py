@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -89,7 +90,9 @@ class DeviceFeed(Feed):
     ) -> None:
         super().__init__(source, recipe, plan, preprocess, workers, ranks)
         whole_images = recipe.augmentation.random_resized_crop is not None
-        self.resident = None if whole_images else resident_images(source, self.device, workers)
+        # Decoded as those that are sent: how much memory is free must not decide about pixels.
+        decoded = partial(decoded_squares, source)
+        self.resident = None if whole_images else resident_images(source, self.device, workers, decoded)
         self.labels = sent(self.labels, self.device)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:

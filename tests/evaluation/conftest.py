@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 import lst_robust
+from lst_robust.evaluation import cell_feed
+
+TORCH_NOISE = {"corruptions": ["gaussian_noise"], "severities": [3, 5], "engine": "torch"}
 
 
 @pytest.fixture
@@ -39,3 +43,24 @@ def evaluate(suite, tmp_path, said):
         return lst_robust.evaluate(model, suite, **asked), said()
 
     return call
+
+
+@pytest.fixture
+def many(suite, tmp_path, said):
+    """many(networks by name, folder="many", **options) -> (evaluations, what was said), on noise by torch's engine."""
+
+    def call(models, folder: str = "many", **options):
+        said()
+        for name, network in models.items():
+            network.config = SimpleNamespace(name=name, num_classes=10)
+        asked = {"results_dir": tmp_path / folder, "batch_size": 8, **TORCH_NOISE, **options}
+        return lst_robust.evaluate_many(list(models.values()), suite, **asked), said()
+
+    return call
+
+
+@pytest.fixture
+def in_pieces(monkeypatch):
+    """16 images at a time, for one network and for several."""
+    for size in ("CALL_BYTES", "CHUNK_BYTES"):
+        monkeypatch.setattr(cell_feed, size, 16 * 32 * 32 * 3)

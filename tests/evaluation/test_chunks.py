@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lst_robust.evaluation import chunks as module
-from lst_robust.evaluation.chunks import Chunk, common_chunks, loaded_chunks
+from lst_robust.evaluation.chunks import Chunk, batches_within, common_chunks, loaded_chunks
 
 
 def batches(size: int, n: int) -> list[range]:
@@ -32,6 +32,12 @@ def test_a_chunk_is_as_large_as_it_may_be_and_larger_only_where_it_must():
     assert common_chunks([batches(10, 100), batches(15, 100)], 50) == [range(0, 30), range(30, 60), range(60, 100)]
     assert common_chunks([batches(7, 60), batches(8, 60)], 20) == [range(0, 56), range(56, 60)], "7 x 8 is common"
     assert common_chunks([batches(64, 50)], 10) == [range(0, 50)]
+
+
+@given(st.integers(1, 20), st.integers(1, 100), st.integers(0, 100), st.integers(0, 100))
+def test_the_batches_that_begin_within_a_chunk(size, n, start, length):
+    within = range(start, start + length)
+    assert list(batches_within(batches(size, n), within)) == [one for one in batches(size, n) if one.start in within]
 
 
 @pytest.mark.parametrize("ahead", [False, True])

@@ -10,8 +10,12 @@ from torch import nn
 import lst_robust
 from lst_robust.errors import LstRobustError
 from lst_robust.evaluation.compiling import CompiledNetwork
+from lst_robust.evaluation.inference import InferenceRunner, InferenceSettings
+from lst_robust.suites import PixelStatistics
 from tests.evaluation.test_device_pass import NOISE, plain
 from tests.fixtures.networks import classifier
+
+PIXELS = PixelStatistics(mean=(0.3,) * 3, std=(0.3,) * 3)
 
 
 class InductorError(RuntimeError):
@@ -57,6 +61,35 @@ def test_few_images_are_not_filled_up_to_the_batch_size_and_less_memory_makes_th
         batch = torch.rand(n, 3, 4, 4)
         assert torch.equal(network(batch, at_once), batch.flatten(1))
     assert [shape[0] for shape in compiled[1:]] == [5, 5, 2, 2]
+
+
+def test_halving_makes_four_sizes_at_most_and_smaller_batches_go_through_the_network_as_it_is(compiled):
+    """After eight sizes torch would compile no more, and say nothing."""
+    network = CompiledNetwork(nn.Flatten(), "default")
+    for at_once in (100, 50, 25, 12, 6, 3, 1):
+        batch = torch.rand(at_once, 3, 2, 2)
+        assert torch.equal(network(batch, at_once), batch.flatten(1))
+    assert [shape[0] for shape in compiled[1:]] == [100, 50, 25], "12 is less than an eighth"
+
+
+def test_a_network_that_has_moved_is_compiled_anew_without_graphs(compiled, said, monkeypatch):
+    network = CompiledNetwork(nn.Flatten(), "reduce-overhead")
+    network.has_moved()
+    network.has_moved()
+    assert compiled == [{"mode": mode, "dynamic": False} for mode in ("reduce-overhead", "default")]
+    assert said() == ["a network that is moved off its device and back is compiled without CUDA graphs"]
+    CompiledNetwork(nn.Flatten(), "default").has_moved()
+    assert len(compiled) == 3, "without graphs it stays"
+
+
+def test_a_runner_says_so_only_where_the_network_moves(compiled):
+    settings = InferenceSettings(torch.device("cpu"), 8, 1, compiled="max-autotune")
+    runner = InferenceRunner(classifier(nn.ReLU()), PIXELS, 10, settings, 32)
+    runner.move_to(torch.device("cpu"))
+    assert len(compiled) == 1
+    runner.move_to(torch.device("meta"))
+    assert compiled[1:] == [{"mode": "max-autotune-no-cudagraphs", "dynamic": False}]
+    assert {one.device.type for one in runner.network.parameters()} == {"meta"}
 
 
 def broken(error: Exception):

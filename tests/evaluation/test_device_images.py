@@ -14,8 +14,10 @@ from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.corruptions import corrupt, register_corruption
 from lst_robust.corruptions.jpeg import as_official_files
 from lst_robust.errors import DataError, UsageError
+from lst_robust.evaluation import cell_feed
+from lst_robust.evaluation.cell_feed import CellFeed
 from lst_robust.evaluation.cell_images import open_cell_images
-from lst_robust.evaluation.device_feed import DeviceFeed
+from lst_robust.evaluation.device_corruption import DeviceCorruption
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.geometry import Geometry
 from tests.fixtures.networks import PixelSum
@@ -50,9 +52,18 @@ def jpeg(monkeypatch) -> list[int]:
     return qualities
 
 
+@pytest.fixture(autouse=True)
+def in_parts(monkeypatch):
+    """16 images at a time, for one network and for several."""
+    for size in ("CALL_BYTES", "CHUNK_BYTES"):
+        monkeypatch.setattr(cell_feed, size, 16 * 32 * 32 * 3)
+
+
 def fed(images, cell: Cell, *, shared: bool = False) -> np.ndarray:
-    """All images of a cell, as a network gets them."""
-    return torch.cat(list(DeviceFeed(images, CPU, 2).batches(cell, PARTS, shared=shared))).numpy()
+    """All images of a cell, as one network gets them, or two."""
+    found = list(CellFeed(images, CPU, 2).parts(cell, [PARTS] * (2 if shared else 1)))
+    assert [position for positions, _ in found for position in positions] == list(range(40))
+    return torch.cat([part.clone() for _, part in found]).numpy()
 
 
 def made(clean: np.ndarray, images, cell: Cell) -> np.ndarray:
@@ -115,6 +126,15 @@ def own(no_plugins) -> list[str]:
         return image + np.uint8(c)
 
     return called
+
+
+def test_the_device_has_its_number_before_other_threads_work_for_it(images_of, suite, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    cuda = torch.device("cuda")
+    assert (
+        DeviceCorruption(suite, 0, cuda, 32).device == CellFeed(images_of(), cuda, 1)._device == torch.device("cuda:3")
+    )
+    assert DeviceCorruption(suite, 0, torch.device("cuda:1"), 32).device == torch.device("cuda:1")
 
 
 def test_own_corruptions_are_made_by_their_function_of_tensors_or_on_the_host(images_of, own):

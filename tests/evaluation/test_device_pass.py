@@ -12,47 +12,25 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import lst_robust
 from lst_robust.benchmark import CLEAN_CELL, Cell
-from lst_robust.errors import DeviceError, LstRobustError
-from lst_robust.evaluation import device_pass
-from lst_robust.evaluation.chunks import CHUNK_BYTES
+from lst_robust.errors import DeviceError
+from lst_robust.evaluation import cell_feed, device_pass
 from lst_robust.evaluation.inference import InferenceRunner
 from lst_robust.evaluation.outcome_tensors import OutcomeTensors
 from lst_robust.models import resident
 from lst_robust.records.record import Record
-from lst_robust.runtime.devices import resolve_device
 from lst_robust.runtime.progress import Silent
-from tests.evaluation.test_inference import Small
+from lst_robust.torch_engine import streams
+from tests.evaluation.conftest import TORCH_NOISE as NOISE
 from tests.evaluation.test_measure import Counting
-from tests.evaluation.test_worker import Breaking, Named
+from tests.evaluation.test_worker import Breaking
 from tests.fixtures.networks import PixelSum, Unsteady, classifier
 
-NOISE = {"corruptions": ["gaussian_noise"], "severities": [3, 5], "engine": "torch"}
 CELLS = [CLEAN_CELL, Cell("gaussian_noise", 3), Cell("gaussian_noise", 5)]
 
 
 def plain(record: Record) -> dict:
     """What was measured."""
     return record.model_dump(exclude={"provenance", "protocol", "model"})
-
-
-@pytest.fixture
-def many(suite, tmp_path, said):
-    """many(networks by name, folder="many", **options) -> (evaluations, what was said)."""
-
-    def call(models, folder: str = "many", **options):
-        said()
-        for name, network in models.items():
-            network.config = Named(name)
-        asked = {"results_dir": tmp_path / folder, "batch_size": 8, **NOISE, **options}
-        return lst_robust.evaluate_many(list(models.values()), suite, **asked), said()
-
-    return call
-
-
-@pytest.fixture
-def in_pieces(monkeypatch):
-    """Chunks of 16 images."""
-    monkeypatch.setattr(device_pass, "CHUNK_BYTES", 16 * 32 * 32 * 3)
 
 
 def test_the_records_are_those_of_the_cpus_engine_whose_bytes_it_gives(evaluate, model):
@@ -65,50 +43,6 @@ def test_the_records_are_those_of_the_cpus_engine_whose_bytes_it_gives(evaluate,
     assert {record.provenance.device.partition(", ")[2] for record in theirs.records.values()} == {""}
 
 
-@pytest.mark.parametrize("free", [10**9, 0], ids=["resident", "streamed"])
-def test_images_stay_on_the_device_where_half_of_the_free_memory_holds_them(evaluate, monkeypatch, free):
-    reads, read = [], resident.prefetch
-
-    def counted(work, parts, *rest):
-        reads.append(len(parts))
-        return read(work, parts, *rest)
-
-    monkeypatch.setattr(resident, "prefetch", counted)
-    monkeypatch.setattr(resident, "room_for_images", lambda device: free)
-    found, said = evaluate(classifier(nn.ReLU()), "torch", batch_size=16, workers=2, **NOISE)
-    alone, _ = evaluate(classifier(nn.ReLU()), "cpu", batch_size=16, workers=2, **NOISE | {"engine": "cpu"})
-    for cell in CELLS:
-        np.testing.assert_array_equal(found.records[cell].predicted_classes(), alone.records[cell].predicted_classes())
-    if free:
-        assert reads == [2] and said == [], "once for three cells"
-    else:
-        assert reads == [3, 3, 3] and len(said) == 1
-        assert said[0].startswith(
-            "the 40 clean images (0.0 GB) are too many to stay in the memory of cpu: they go there"
-        )
-
-
-def test_images_may_take_half_of_what_is_free_on_cuda(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1000, 4000))
-    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 700)
-    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 500)
-    assert resident.room_for_images(torch.device("cuda")) == 600, "with what torch has let go"
-
-
-def test_where_the_memory_is_in_pieces_the_images_are_streamed(evaluate, model, monkeypatch):
-    empty = torch.empty
-
-    def full(shape, *arguments, **options):
-        if shape[0] == 40 and "device" in options:  # all images at once
-            raise torch.cuda.OutOfMemoryError("out of memory")
-        return empty(shape, *arguments, **options)
-
-    monkeypatch.setattr(torch, "empty", full)
-    found, said = evaluate(model, **NOISE)
-    assert len(found.records) == 3 and "in batches" in said[0]
-
-
 def test_several_networks_take_each_chunk_in_turn(many, in_pieces, monkeypatch):
     networks = {"first": classifier(nn.ReLU()), "second": classifier(nn.GELU()), "sum": PixelSum()}
     together, _ = many(networks)
@@ -116,17 +50,19 @@ def test_several_networks_take_each_chunk_in_turn(many, in_pieces, monkeypatch):
         alone, _ = many({one.run.model.name: networks[one.run.model.name]}, "alone")
         assert list(map(plain, one.records.values())) == list(map(plain, alone.evaluations[0].records.values()))
         assert one.measured == 3
-    assert device_pass.CHUNK_BYTES < CHUNK_BYTES
 
 
 class Copies(TorchDispatchMode):
-    """Counts what makes the host wait for a device: one value, a copy to the CPU, a shape that depends on values."""
+    """Counts what makes the host wait for a device: one value, a copy to the CPU, a shape that depends on values; and
+    copies from the host by other ways than those that go through page-locked memory on CUDA."""
 
     WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "is_nonzero")
 
     def __init__(self) -> None:
         super().__init__()
         self.waiting: list[str] = []
+        self.from_host: list[str] = []
+        self.sending = False
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function.overloadpacket.__name__
@@ -134,7 +70,37 @@ class Copies(TorchDispatchMode):
         by_mask = any(isinstance(one, torch.Tensor) and one.dtype == torch.bool for one in indices)
         if by_mask or any(word in name for word in self.WAITING):
             self.waiting.append(name)
-        return function(*args, **(kwargs or {}))
+        result = function(*args, **(kwargs or {}))
+        if not self.sending and self._comes_from_host(name, args, result):
+            self.from_host.append(f"{name} {tuple(result.shape)}")
+        return result
+
+    @staticmethod
+    def _comes_from_host(name: str, args: tuple, result: object) -> bool:
+        source = {"_to_copy": 0, "copy_": 1}.get(name)
+        return source is not None and args[source].device.type == "cpu" != result.device.type
+
+    def sends(self, send):
+        """`send`, whose copies are those that nobody waits for on CUDA."""
+
+        def sent(*args):
+            self.sending = True
+            try:
+                return send(*args)
+            finally:
+                self.sending = False
+
+        return sent
+
+
+def test_copies_from_the_host_are_seen():
+    meta, copies = torch.device("meta"), Copies()
+    with copies:
+        torch.ones(3).to(meta)
+        torch.empty(3, device=meta).copy_(torch.ones(3))
+        torch.zeros(3, device=meta).to(torch.float64)
+        copies.sends(torch.Tensor.to)(torch.ones(3), meta)
+    assert copies.from_host == ["_to_copy (3,)", "copy_ (3,)"]
 
 
 def test_nothing_waits_for_the_device_inside_of_a_cell(evaluate, monkeypatch):
@@ -153,6 +119,8 @@ def test_nothing_waits_for_the_device_inside_of_a_cell(evaluate, monkeypatch):
 
             for name in ("cpu", "item", "tolist", "__bool__", "__float__", "__int__"):
                 forbidden.setattr(torch.Tensor, name, lambda *_, name=name: pytest.fail(f"Tensor.{name} in a cell"))
+            for name in ("tensor", "as_tensor"):  # a list goes to CUDA while the host waits; torch shows no copy here
+                forbidden.setattr(torch, name, lambda *_, name=name, **__: pytest.fail(f"torch.{name} in a cell"))
             forbidden.setattr(OutcomeTensors, "read", reading)
             return outcomes(self, cell, *args)
 
@@ -176,46 +144,39 @@ def test_a_cell_goes_through_a_device_that_gives_nothing_back(suite, tmp_path, m
         return read(self)
 
     monkeypatch.setattr(OutcomeTensors, "read", values_at_last)
+    copies, outcomes = Copies(), device_pass.DevicePass.outcomes
+    for place, name in ((device_pass, "sent"), (streams, "sent"), (resident._Way, "copy")):
+        monkeypatch.setattr(place, name, copies.sends(getattr(place, name)))
+
+    def watched(*args):
+        with copies:
+            return outcomes(*args)
+
+    monkeypatch.setattr(device_pass.DevicePass, "outcomes", watched)
     found = lst_robust.evaluate(classifier(nn.ReLU()), suite, results_dir=tmp_path, batch_size=16, **NOISE)
     assert asked == [41, 41, 41] and found.measured == 3
+    assert copies.from_host == [], "all that goes there goes through page-locked memory"
 
 
-def test_out_of_memory_halves_the_batch_and_keeps_what_is_done(evaluate):
-    small, large = Small(4), Small(40)
-    found, said = evaluate(small, "small", batch_size=10, **NOISE)
-    whole, _ = evaluate(large, "large", batch_size=10, **NOISE)
-    assert list(map(plain, found.records.values())) == list(map(plain, whole.records.values()))
-    assert [line for line in said if "at a time" in line] == [
-        "cpu has not enough memory for 10 images at a time: going on with half",
-        "cpu has not enough memory for 5 images at a time: going on with half",
-    ]
-
-
-def test_a_corruption_that_finds_no_memory_is_made_in_halves(evaluate, model, monkeypatch):
+def test_one_network_gets_its_batches_from_parts_that_are_corrupted_at_once(evaluate, model, monkeypatch):
     from lst_robust.torch_engine import TensorCorruptor
 
-    made, sizes = TensorCorruptor.__call__, []
+    made, sizes, batches = TensorCorruptor.__call__, [], []
+    classify = InferenceRunner.classify
 
-    def crowded(self, images, streams):
+    def corrupted(self, images, streams):
         sizes.append(len(images))
-        if len(images) > 3:
-            raise torch.cuda.OutOfMemoryError("out of memory")
         return made(self, images, streams)
 
-    expected, _ = evaluate(model, "whole", batch_size=8, **NOISE)
-    monkeypatch.setattr(TensorCorruptor, "__call__", crowded)
-    found, _ = evaluate(model, "halves", batch_size=8, **NOISE)
-    assert list(map(plain, found.records.values())) == list(map(plain, expected.records.values()))
-    assert sizes[:3] == [8, 4, 2] and set(sizes[3:]) == {2}, "which is kept for all cells"
+    def classified(self, images, *args):
+        batches.append(len(images))
+        return classify(self, images, *args)
 
-
-def test_no_room_for_the_images_is_one_line(evaluate, model, monkeypatch):
-    def full(*_):
-        raise torch.cuda.OutOfMemoryError("out of memory")
-
-    monkeypatch.setattr("lst_robust.evaluation.device_feed.ahead", full)
-    with pytest.raises(LstRobustError, match="cpu has not enough memory for the images of a batch: give a smaller"):
-        evaluate(model, **NOISE)
+    monkeypatch.setattr(TensorCorruptor, "__call__", corrupted)
+    monkeypatch.setattr(InferenceRunner, "classify", classified)
+    monkeypatch.setattr(cell_feed, "CALL_BYTES", 25 * 32 * 32 * 3)
+    evaluate(model, batch_size=8, **NOISE)
+    assert sizes == [24, 16] * 2 and batches == [8] * 15
 
 
 class Gone(Breaking):
@@ -296,4 +257,3 @@ def test_the_cpus_engine_on_another_device_goes_the_same_way(evaluate, monkeypat
     found, _ = evaluate(classifier(nn.ReLU()), "sent", batch_size=16, **NOISE | {"engine": "cpu"})
     assert list(map(plain, found.records.values())) == list(map(plain, expected.records.values()))
     assert found.run.digest == expected.run.digest
-    assert resolve_device("cpu").type == "cpu"

@@ -26,6 +26,9 @@ class Runner:
     def __init__(self, network: Network) -> None:
         self.network = network
 
+    def move_to(self, device) -> None:
+        self.network.to("cpu" if str(device) == "cpu" else "gpu")
+
 
 class Network:
     def __init__(self, name: str, device: Device) -> None:
@@ -76,6 +79,25 @@ def test_when_the_memory_runs_out_the_others_wait_on_the_cpu_from_then_on(device
             assert device.there == [runner.network.name]
         assert device.there == []
     assert said() == ["gpu has not enough memory for all networks: they wait on the CPU for their turn"]
+
+
+def test_one_network_may_stay_while_the_others_make_room(device):
+    turns, (first, second) = Turns(), [device.runner(name) for name in "ab"]
+    turns.add(first)
+    turns.add(second)
+    assert turns.make_room(but=first) and device.there == ["a"]
+    assert not turns.make_room(but=first), "nobody else is there"
+
+
+def test_the_last_network_stays_on_a_device_that_was_too_small_for_all(device):
+    turns, (first, second) = Turns(), [device.runner(name) for name in "ab"]
+    turns.add(first)
+    turns.add(second)
+    assert turns.make_room()
+    del second
+    with turns.turn(first):
+        assert device.there == ["a"]
+    assert device.there == ["a"]
 
 
 def test_a_network_that_does_not_fit_when_its_turn_comes_sends_the_others_away(device):

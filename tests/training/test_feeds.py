@@ -106,6 +106,17 @@ def test_other_sets_are_decoded_by_threads_for_the_device(tmp_path, as_device, a
         torch.testing.assert_close(device.images, host.images, rtol=0, atol=1.01 / 255 / 0.25)
 
 
+def test_free_memory_does_not_decide_about_pixels(tmp_path, as_device):
+    """JPEG files that are scaled: those that stay on the device are those that would be sent."""
+    source = folder_of(tmp_path, "jpg")
+    as_device(2**30)
+    stays = made(DeviceFeed, source, RECIPE.changed({"batch_size": 4}))
+    as_device(0)
+    is_sent = made(DeviceFeed, source, RECIPE.changed({"batch_size": 4}))
+    assert stays.resident is not None and is_sent.resident is None
+    alike(stays, is_sent)
+
+
 def test_ctrl_c_is_seen_between_batches(source, as_device, monkeypatch):
     as_device()
     monkeypatch.setattr(feeds, "check_interrupted", interrupt := Interrupts(after=2))
