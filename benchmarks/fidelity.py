@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +21,10 @@ import pandas as pd
 import torch
 from sklearn.datasets import load_sample_images
 
+from benchmarks.endings import one_line_errors
 from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corrupt, corruption_named, corruption_names
+from lst_robust.runtime.devices import resolve_device
 from lst_robust.torch_engine import corrupt_tensor
 
 
@@ -95,23 +97,36 @@ def measured(kinds: Sequence[Kind], severities: Sequence[int], device: torch.dev
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cpu", type=torch.device)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--share", type=float, default=1.0, help="of the usual number of images")
-    parser.add_argument("--severities", nargs="*", type=int, default=list(SEVERITIES))
+    parser.add_argument("--severities", nargs="+", type=int, choices=SEVERITIES, default=list(SEVERITIES))
     parser.add_argument("--out", type=Path, help="write the rows as CSV")
     options = parser.parse_args()
-    rows, started = [], time.perf_counter()
-    for row in measured(KINDS, options.severities, options.device, options.share):
-        rows.append(row)
+    if not options.share > 0:
+        parser.error(f"--share is {options.share}: give a number above 0, such as 0.1")
+    with one_line_errors():
+        device = resolve_device(options.device)
+        if options.out:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+        table = pd.DataFrame(shown(measured(KINDS, options.severities, device, options.share)))
+        equal = table.groupby("corruption", sort=False)["different"].sum() == 0
+        print(f"equal to the last byte in all cells: {', '.join(equal.index[equal])}")
+        if options.out:
+            table.to_csv(options.out, index=False)
+
+
+def shown(rows: Iterable[dict]) -> list[dict]:
+    """The rows. What differs is printed at once, and in a terminal how many cells are done."""
+    found: list[dict] = []
+    started = time.perf_counter()
+    for row in rows:
+        found.append(row)
         if row["different"]:
             where = f"{row['preset']:14}{row['style']:18}{row['corruption']:18}{row['severity']}"
             print(f"{where}  {row['different']:8} of {row['values']}, at most {row['most_levels']}")
-        print(f"{len(rows)} cells, {time.perf_counter() - started:.0f} s", end="\r", file=sys.stderr)
-    table = pd.DataFrame(rows)
-    equal = table.groupby("corruption", sort=False)["different"].sum() == 0
-    print(f"\nequal to the last byte in all cells: {', '.join(equal.index[equal])}")
-    if options.out:
-        table.to_csv(options.out, index=False)
+        if sys.stderr.isatty():
+            print(f"{len(found)} cells, {time.perf_counter() - started:.0f} s", end="\r", file=sys.stderr)
+    return found
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 import torch
 
@@ -89,3 +91,26 @@ def test_a_speed_is_the_median_after_calls_that_do_not_count(monkeypatch):
     calls = []
     assert timing.seconds_of(lambda: calls.append(1), torch.device("cpu"), at_least=1.0) == 2.0
     assert len(calls) == 5
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "code", "words"),
+    [
+        ("gpu.__main__", "", 2, "take --device cpu --quick"),
+        ("gpu.__main__", "--device foo", 2, "choose auto, cpu, cuda or cuda:N"),
+        ("gpu.__main__", "--parts", 2, "expected at least one argument"),
+        ("gpu.__main__", "--device cpu --quick --out {file}/a.json", 3, "error: "),
+        ("fidelity", "--device foo", 2, "choose auto, cpu, cuda or cuda:N"),
+        ("fidelity", "--severities 7", 2, "invalid choice"),
+        ("fidelity", "--share 0", 2, "give a number above 0"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_the_work(
+    program, arguments, code, words, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    (file := tmp_path / "file").touch()
+    monkeypatch.setattr("sys.argv", [program, *arguments.format(file=file).split()])
+    with pytest.raises(SystemExit) as ended:
+        import_module(f"benchmarks.{program}").main()
+    assert ended.value.code == code and words in capsys.readouterr().err.splitlines()[-1]

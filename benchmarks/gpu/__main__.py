@@ -18,7 +18,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,12 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from benchmarks.endings import one_line_errors
 from benchmarks.gpu import correctness, corruption_speed, evaluation_speed, table, training_speed
 from benchmarks.gpu.scale import FULL, QUICK, Scale
 from lst_robust._version import __version__
 from lst_robust.corruptions import ENGINE_VERSION
+from lst_robust.errors import UsageError
 from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.devices import device_name, resolve_device
 from lst_robust.torch_engine import ENGINE_VERSION as TORCH_ENGINE_VERSION
@@ -63,22 +65,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto", help="cuda, cuda:1, or cpu to try the program")
     parser.add_argument("--quick", action="store_true", help="a little of everything: whether it works, not how fast")
-    parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--out", type=Path, help="default: build/gpu/gpu-<card>.json, and a table beside it")
     options = parser.parse_args()
-    device = resolve_device(options.device)
+    try:
+        device = resolve_device(options.device)
+    except UsageError as error:
+        parser.error(f"{error}; --device cpu --quick tries the program without a GPU")
     if device.type == "cpu" and not options.quick:
         parser.error("there is no GPU here: take --device cpu --quick to try the program")
     short_name = re.sub(r"[^a-z0-9]+", "-", device_name(device).lower()).strip("-")
     out: Path = options.out or Path("build/gpu") / f"gpu-{short_name}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
+    with one_line_errors():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        measure(options.parts, device, QUICK if options.quick else FULL, out, quick=options.quick)
 
-    found: dict[str, Any] = {"environment": environment(device, options.quick), "seconds": {}}
+
+def measure(parts: Sequence[str], device: torch.device, scale: Scale, out: Path, *, quick: bool) -> None:
+    """Measures the parts, and writes the file after each of them and the tables at the end."""
+    found: dict[str, Any] = {"environment": environment(device, quick), "seconds": {}}
     evaluation_speed.register_crops()
-    for part in options.parts:
+    for part in parts:
         print(f"{part} ...", end=" ", file=sys.stderr, flush=True)
         started = time.perf_counter()
-        found[part] = PARTS[part](device, QUICK if options.quick else FULL)
+        found[part] = PARTS[part](device, scale)
         found["seconds"][part] = round(time.perf_counter() - started, 1)
         print(f"{found['seconds'][part]:.0f} s", file=sys.stderr)
         write(out, json.dumps(found, indent=1) + "\n")

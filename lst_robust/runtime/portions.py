@@ -74,9 +74,8 @@ class Portions:
 
     def _halve(self, tried: int, lack: Exception) -> None:
         if tried == 1:
-            raise LstRobustError(
-                f"{self.device} has not enough memory for one image: free some, or take --device cpu"
-            ) from lack
+            elsewhere = "" if self.device.type == "cpu" else ", or take --device cpu"
+            raise LstRobustError(f"{self.device} has not enough memory for one image: free some{elsewhere}") from lack
         self.at_once = tried // 2
         logger.warning("%s has not enough memory for %d images at a time: going on with half", self.device, tried)
         torch.cuda.empty_cache()

@@ -166,7 +166,18 @@ def test_one_that_ends_the_process_is_one_line_about_the_whole_batch(run, tiny, 
         raise SystemExit(7)
 
     register_corruption("leaves", torch=leave)(leave)
-    asked = ("--suite", str(tiny), "--corruptions", "leaves", "--severities", "1", "--engine", engine, "--device", "cpu")
+    asked = (
+        "--suite",
+        str(tiny),
+        "--corruptions",
+        "leaves",
+        "--severities",
+        "1",
+        "--engine",
+        engine,
+        "--device",
+        "cpu",
+    )
     line = "error: corruption leaves failed on images of 32x32 pixels (SystemExit: 7): correct its code"
     made = run("corrupt", *asked, "out")
     assert made.exit_code == 2 and made.stderr.splitlines()[-1] == line, "it names no image: the fault is of all"

@@ -123,7 +123,10 @@ def test_several_threads_may_call_it(any_images):
         (torch.zeros(1, 32, 32, 3), "must be uint8 in 0..255, not torch.float32"),
         (torch.zeros(1, 3, 32, 32, dtype=torch.uint8), "must be (N, H, W, 3)"),
         (torch.zeros(32, 32, dtype=torch.uint8), "must be (N, H, W, 3)"),
-        (torch.zeros(1, 32, 32, 3, dtype=torch.uint8).to_sparse(), "must be a dense tensor, not torch.sparse_coo: give"),
+        (
+            torch.zeros(1, 32, 32, 3, dtype=torch.uint8).to_sparse(),
+            "must be a dense tensor, not torch.sparse_coo: give",
+        ),
         (torch.zeros(1, 15, 32, 3, dtype=torch.uint8), "32x15 pixels are too small"),
     ],
 )
