@@ -82,7 +82,7 @@ def test_with_room_other_errors_stay_what_they_are():
 
 
 def test_no_room_for_one_image_and_other_errors():
-    with pytest.raises(LstRobustError, match="cpu has not enough memory for one image: free some$"):
+    with pytest.raises(LstRobustError, match=r"cpu has not enough memory for one image: free some$"):
         Portions(torch.device("cpu"), 4).of(crowded(0, []), 4)
 
     def broken(some: slice) -> None:
