@@ -94,17 +94,20 @@ def test_out_of_memory_of_the_device_halves_what_is_made_at_once(make, tmp_path,
 
 def test_auto_is_the_cpus_engine_and_asks_no_device_where_nothing_is_measured(tmp_path, monkeypatch):
     monkeypatch.setenv("LST_ROBUST_CACHE_DIR", str(tmp_path))
-    assert engine_for_sets("auto", "cuda:7", 224, "imagenet").name == "lst-robust 1"
+    assert engine_for_sets("auto", "auto", 224, "imagenet").name == "lst-robust 1"
     (tmp_path / "engines").mkdir()
     (tmp_path / "engines" / "a.json").touch()
     assert engine_for_sets("auto", "cpu", 224, "imagenet").name == "lst-robust 1"
-    assert engine_for_sets("auto", "cuda:7", None, "imagenet").name == "lst-robust 1"
-    assert engine_for_sets("cpu", "cuda:7", 224, "imagenet").name == "lst-robust 1"
+    assert engine_for_sets("auto", "auto", None, "imagenet").name == "lst-robust 1"
     for name in ("gpu", "", None):
         with pytest.raises(UsageError, match="engine"):
             engine_for_sets(name, "cpu", 224, "imagenet")
+
+
+@pytest.mark.parametrize("engine", ["auto", "cpu", "torch"])
+def test_a_device_that_is_not_here_is_refused_whatever_the_engine(engine):
     with pytest.raises(UsageError, match="'cuda:7' is not here"):
-        engine_for_sets("torch", "cuda:7", 224, "imagenet")
+        engine_for_sets(engine, "cuda:7", 224, "imagenet")
 
 
 def test_a_device_gets_as_many_small_images_as_fill_its_chunk():
