@@ -31,7 +31,6 @@ from tests.fixtures.records import (
     edit,
     files,
     record,
-    records,
     write_earlier,
 )
 from tests.fixtures.records import RUN_FILE as PROBED_FILE
