@@ -23,6 +23,7 @@ from .evaluation.plan import EvalPlan, plan
 from .evaluation.request import EvalRequest
 from .features.statistics import feature_statistics
 from .models import checkpoint_sha256, convert_checkpoint, create_model, describe_models, model_names
+from .records.merging import Merged, merge_results
 from .records.migration import migrate
 from .report import figure_bytes, write_figure, write_report
 from .reporting import render, robustness_table
@@ -42,6 +43,7 @@ __all__ = [
     "Evaluations",
     "FeatureStatistics",
     "Gate",
+    "Merged",
     "Metric",
     "Normaliser",
     "PublishedResult",
@@ -71,6 +73,7 @@ __all__ = [
     "mce19",
     "mean_corruption_error",
     "measure",
+    "merge_results",
     "migrate",
     "model_names",
     "plan",

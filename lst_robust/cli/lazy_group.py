@@ -24,6 +24,7 @@ COMMANDS = {
     "show": "Show what one cell's record holds: the numbers, and how they came about.",
     "models": "List the models with their sizes, or some of them.",
     "convert": "Load a checkpoint strictly into a model and write it as safetensors, with its origin in the header.",
+    "merge": "Copy the runs and checkpoints of several results folders into one.",
     "migrate": "Pack the records of earlier releases, one file a cell, into one file a run.",
     "suites": "List the suites, or check some of them (names or YAML files) and show all their settings.",
     "baseline": "Write the baseline that lst-robust check compares with.",

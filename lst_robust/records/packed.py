@@ -86,6 +86,14 @@ def read_packed_run(path: Path, *, predictions: bool = False) -> PackedRun:
     """
     try:
         content = path.read_bytes()
+    except OSError as error:
+        raise _refused(path, error) from error
+    return unpacked_run(content, path, predictions=predictions)
+
+
+def unpacked_run(content: bytes, path: Path, *, predictions: bool = False) -> PackedRun:
+    """As `read_packed_run`, from the bytes of the file. path: for the message."""
+    try:
         if not _is_as_written(content):
             raise DamagedError(f"{path}: damaged (it is not as it was written)")
         with parquet.ParquetFile(pa.BufferReader(content)) as file:
