@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,25 +15,40 @@ from lst_robust.cli.output import Output
 from lst_robust.errors import UsageError
 from lst_robust.generation import (
     KEEP,
+    Cut,
     Generated,
+    GeneratedShards,
+    SetEngine,
     Settings,
+    cut_of_size,
+    cut_of_suite,
     engine_for_sets,
+    find_tars,
+    format_of,
     generate,
+    generate_shards,
     open_images,
     open_suite_images,
     parse_size,
     settings_for,
+    tars_of_suite,
     verify,
+    verify_shards,
 )
 from lst_robust.reporting.sheet import SIZES, draw_sheet
 from lst_robust.runtime.cores import worker_count
 from lst_robust.suites import Suite, load_suite
 
-HELP = """Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`).
+HELP = """Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`), or as tar
+shards (`tar`, WebDataset's form).
 
 SRC is a folder with `<class>/*`, or with `test/<class>/*` or `val/<class>/*`; with `--suite` the suite's test images
 are taken instead. An interrupted call goes on where it was. The bytes are the same for any number of workers, and under
 `torchrun` for any number of ranks. `--engine torch` corrupts on `--device`, and the set's MANIFEST.json says so.
+
+SRC may also be tar shards: a pattern, a file or a folder of them. Each shard becomes a shard of the same name in
+`DST/<corruption>/<severity>/`. Machines share the shards by `--shard 0/8` to `--shard 7/8`, and need not talk to one
+another.
 
 **Examples**
 
@@ -43,23 +58,43 @@ are taken instead. An interrupted call goes on where it was. The bytes are the s
 - `lst-robust corrupt --suite digits-c digits-c --format npy`
 - `lst-robust corrupt imagenet/val ImageNet-C --engine torch --device cuda`
 - `lst-robust corrupt --verify CIFAR-10-C`
+- `lst-robust corrupt 'wds/val-{00..63}.tar' val-c --shard 0/8`
+- `lst-robust corrupt --suite imagenet-c-generated --data-dir 'wds/*.tar' ImageNet-C --format tar`
+- `lst-robust corrupt --verify val-c --shard 0/8`
 - `lst-robust corrupt --sheet sheet.png photograph.jpg`
 """
 
 
 Paths = Annotated[
-    list[Path], typer.Argument(metavar="[SRC] DST", help="Folder of the images, and folder to write or to verify.")
+    list[Path], typer.Argument(metavar="[SRC] DST", help="Images or tar shards, and folder to write or to verify.")
 ]
 SuiteInstead = Annotated[
     str | None, typer.Option("--suite", "-s", help="Test images and settings of a suite, in place of SRC.")
 ]
 Format = Annotated[
-    Literal["tree", "npy"],
-    typer.Option("--format", "-f", envvar="LST_ROBUST_FORMAT", help="A file an image, or an array a corruption."),
+    Literal["tree", "npy", "tar"] | None,
+    typer.Option(
+        "--format",
+        "-f",
+        envvar="LST_ROBUST_FORMAT",
+        help="A file an image, an array a corruption, or a tar file a shard.  [default: tar where SRC is shards, else "
+        "tree]",
+    ),
+]
+Share = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        envvar="LST_ROBUST_SHARD",
+        help="Only the tar shards I, I + N, I + 2 N, ...; I is from 0 to N - 1.",
+    ),
 ]
 ImageFormat = Annotated[
     Literal["jpeg", "png"] | None,
-    typer.Option("--image-format", help="In a tree; jpeg has quality 85, as the official sets.  [default: jpeg]"),
+    typer.Option(
+        "--image-format", help="In trees and shards; jpeg has quality 85, as the official sets.  [default: jpeg]"
+    ),
 ]
 Preset = Annotated[
     str | None,
@@ -95,7 +130,8 @@ def corrupt_command(
     paths: Paths,
     suite: SuiteInstead = None,
     data_dir: opt.DataDir = None,
-    format_: Format = "tree",
+    format_: Format = None,
+    shard: Share = None,
     image_format: ImageFormat = None,
     corruptions: opt.Corruptions = None,
     severities: opt.Severities = None,
@@ -121,7 +157,7 @@ def corrupt_command(
     workers = worker_count(workers)
     if verify_only:
         (folder,) = _exactly(paths, 1, "--verify DST")
-        _verify(folder, workers, json)
+        _verify(folder, opt.parse_share(shard), workers, json)
         return
     wanted = _Wanted(
         format=format_,
@@ -132,31 +168,82 @@ def corrupt_command(
         style=style,
         seed=seed,
     )
+    how = _How(workers, engine, device, skip_unreadable, opt.parse_share(shard), json)
     if suite is None:
         root, folder = _exactly(paths, 2, "SRC DST")
         side = parse_size(size or ("224" if preset in (None, "imagenet") else "keep"))
-        settings = wanted.settings(side)
+        shards = find_tars(root)
+        if shards is not None:
+            _corrupt_shards(shards, folder, wanted.of_shards().settings(side), cut_of_size(side), how)
+            return
+        settings = wanted.of_images().settings(side)
+        how.require_no_share()
         source = open_images(root, side, skip_unreadable=skip_unreadable, workers=workers)
     else:
         (folder,) = _exactly(paths, 1, "--suite NAME DST")
         if size is not None:
             raise UsageError("a suite has its own image size: leave out --size, or change the suite's YAML file")
         resolved = load_suite(suite)
-        settings = wanted.settings_of_suite(resolved)
+        if format_ == "tar":
+            cut = cut_of_suite(resolved)
+            shards = tars_of_suite(resolved, data_dir)
+            _corrupt_shards(shards, folder, wanted.settings_of_suite(resolved), cut, how)
+            return
+        settings = wanted.of_images().settings_of_suite(resolved)
+        how.require_no_share()
         source = open_suite_images(resolved, data_dir, skip_unreadable=skip_unreadable, workers=workers)
-    pixels = None if settings.size == KEEP else int(settings.size)
-    chosen_engine = engine_for_sets(engine, device, pixels, settings.preset)
     with RichObserver() as observer:
-        made = generate(source, folder, settings, workers=workers, observer=observer, engine=chosen_engine)
+        made = generate(source, folder, settings, workers=workers, observer=observer, engine=how.engine_of(settings))
     if made.leader:  # under torchrun one process speaks for all
         _show(made, json)
+
+
+@dataclass(frozen=True)
+class _How:
+    """What the options say of the work."""
+
+    workers: int
+    engine: str
+    device: str
+    skip_unreadable: bool
+    share: tuple[int, int] | None
+    json: bool
+
+    def engine_of(self, settings: Settings) -> SetEngine:
+        pixels = None if settings.size == KEEP else int(settings.size)
+        return engine_for_sets(self.engine, self.device, pixels, settings.preset)
+
+    def require_no_share(self) -> None:
+        if self.share is not None:
+            raise UsageError("--shard takes some of the tar shards that SRC names: leave it out, or give SRC as shards")
+
+
+def _corrupt_shards(shards: list[Path], folder: Path, settings: Settings, cut: Cut, how: _How) -> None:
+    with RichObserver() as observer:
+        made = generate_shards(
+            shards,
+            folder,
+            settings,
+            cut,
+            share=how.share or (0, 1),
+            skip_unreadable=how.skip_unreadable,
+            workers=how.workers,
+            observer=observer,
+            engine=how.engine_of(settings),
+        )
+    if made.leader:
+        _show(made, how.json)
+        if not made.complete and not how.json:
+            print_note(
+                f"{made.folder} lacks shards that are not of this call: MANIFEST.json is completed with the last"
+            )
 
 
 @dataclass(frozen=True)
 class _Wanted:
     """What the options say of the set; None: not given."""
 
-    format: Literal["tree", "npy"]
+    format: Literal["tree", "npy", "tar"] | None
     image_format: Literal["jpeg", "png"] | None
     corruptions: tuple[str, ...] | None
     severities: tuple[int, ...] | None
@@ -164,10 +251,21 @@ class _Wanted:
     style: str | None
     seed: int | None
 
+    def of_images(self) -> _Wanted:
+        """For images that are not in shards, or are not to stay in them."""
+        if self.format == "tar":
+            raise UsageError("--format tar makes shards of shards: give SRC as tar files, or choose tree or npy")
+        return self
+
+    def of_shards(self) -> _Wanted:
+        if self.format not in (None, "tar"):
+            raise UsageError(f"SRC names tar shards, which become tar shards: leave out --format {self.format}")
+        return replace(self, format="tar")
+
     def settings(self, size: int | None) -> Settings:
         """With the defaults for a folder of images."""
         return settings_for(
-            format=self.format,
+            format=self.format or "tree",
             image_format=self.image_format,
             preset=self.preset or "imagenet",
             style=self.style or "hendrycks",
@@ -179,13 +277,13 @@ class _Wanted:
 
     def settings_of_suite(self, suite: Suite) -> Settings:
         """What is not given is as the suite says. UsageError for files that would not be the suite's pixels."""
-        if suite.protocol == "generated-jpeg" and (self.format != "tree" or self.image_format == "png"):
+        if suite.protocol == "generated-jpeg" and (self.format == "npy" or self.image_format == "png"):
             raise UsageError(
-                f"the corrupted images of suite {suite.name!r} go through JPEG, as the files of a tree do: leave out "
+                f"the corrupted images of suite {suite.name!r} go through JPEG, as image files do: leave out "
                 "--format npy and --image-format png, or take a suite of the protocol generated"
             )
         return settings_for(
-            format=self.format,
+            format=self.format or "tree",
             image_format=self.image_format,
             preset=self.preset or suite.preset,
             style=self.style or suite.style,
@@ -202,9 +300,10 @@ def _show(made: Generated, json: bool) -> None:
     if json:
         print_json(made.summary())
         return
+    shards = f" in {made.shards} of {made.all_shards} shards" if isinstance(made, GeneratedShards) else ""
     print_line(
-        f"{made.folder}: {made.cells} cells of {made.images} images; wrote {made.written:,} in {made.seconds:.1f} s "
-        f"({made.images_per_second:,.0f} images/s), {made.kept:,} were there"
+        f"{made.folder}: {made.cells} cells of {made.images} images{shards}; wrote {made.written:,} in "
+        f"{made.seconds:.1f} s ({made.images_per_second:,.0f} images/s), {made.kept:,} were there"
     )
 
 
@@ -214,14 +313,23 @@ def _exactly(paths: list[Path], count: int, call: str) -> list[Path]:
     return paths
 
 
-def _verify(folder: Path, workers: int, json: bool) -> None:
+def _verify(folder: Path, share: tuple[int, int] | None, workers: int, json: bool) -> None:
+    of_shards = format_of(folder) == "tar"
+    if share is not None and not of_shards:
+        raise UsageError(f"{folder} holds no set of tar shards, which --shard takes some of: leave it out")
     with RichObserver() as observer:
-        manifest = verify(folder, workers=workers, observer=observer)
-    cells, images = len(manifest.cells or {}), len(manifest.images)
+        if of_shards:
+            seen = verify_shards(folder, share=share, workers=workers, observer=observer)
+            cells, images = seen.cells, seen.images
+        else:
+            manifest = verify(folder, workers=workers, observer=observer)
+            cells, images = len(manifest.cells or {}), len(manifest.images)
     if json:
-        print_json({"folder": str(folder), "ok": True, "cells": cells, "images": images})
+        shards = {"shards": seen.shards, "complete": seen.complete} if of_shards else {}
+        print_json({"folder": str(folder), "ok": True, "cells": cells, "images": images} | shards)
     else:
-        print_line(f"{folder}: all {cells} cells of {images} images are as they were made")
+        shards_too = f" in {seen.shards} shards" if of_shards else ""
+        print_line(f"{folder}: all {cells} cells of {images} images{shards_too} are as they were made")
 
 
 def _draw(
