@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,34 +9,22 @@ import typer
 
 from lst_robust.benchmark import checked_corruptions
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, print_json, print_line, print_note
+from lst_robust.cli.corrupt_work import How, Wanted, corrupt_images, corrupt_shards, verify_set
 from lst_robust.cli.output import Output
 from lst_robust.errors import UsageError
 from lst_robust.generation import (
-    KEEP,
-    Cut,
-    Generated,
-    GeneratedShards,
-    SetEngine,
-    Settings,
+    CleanShards,
     cut_of_size,
     cut_of_suite,
-    engine_for_sets,
     find_tars,
-    format_of,
-    generate,
-    generate_shards,
     open_images,
     open_suite_images,
     parse_size,
-    settings_for,
     tars_of_suite,
-    verify,
-    verify_shards,
 )
 from lst_robust.reporting.sheet import SIZES, draw_sheet
 from lst_robust.runtime.cores import worker_count
-from lst_robust.suites import Suite, load_suite
+from lst_robust.suites import load_suite
 
 HELP = """Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`), or as tar
 shards (`tar`, WebDataset's form).
@@ -157,9 +144,9 @@ def corrupt_command(
     workers = worker_count(workers)
     if verify_only:
         (folder,) = _exactly(paths, 1, "--verify DST")
-        _verify(folder, opt.parse_share(shard), workers, json)
+        verify_set(folder, opt.parse_share(shard), workers, json)
         return
-    wanted = _Wanted(
+    wanted = Wanted(
         format=format_,
         image_format=image_format,
         corruptions=opt.parse_corruptions(corruptions),
@@ -168,13 +155,13 @@ def corrupt_command(
         style=style,
         seed=seed,
     )
-    how = _How(workers, engine, device, skip_unreadable, opt.parse_share(shard), json)
+    how = How(workers, engine, device, skip_unreadable, opt.parse_share(shard), json)
     if suite is None:
         root, folder = _exactly(paths, 2, "SRC DST")
         side = parse_size(size or ("224" if preset in (None, "imagenet") else "keep"))
         shards = find_tars(root)
         if shards is not None:
-            _corrupt_shards(shards, folder, wanted.of_shards().settings(side), cut_of_size(side), how)
+            corrupt_shards(CleanShards(shards, cut_of_size(side)), folder, wanted.of_shards().settings(side), how)
             return
         settings = wanted.of_images().settings(side)
         how.require_no_share()
@@ -186,150 +173,19 @@ def corrupt_command(
         resolved = load_suite(suite)
         if format_ == "tar":
             cut = cut_of_suite(resolved)
-            shards = tars_of_suite(resolved, data_dir)
-            _corrupt_shards(shards, folder, wanted.settings_of_suite(resolved), cut, how)
+            clean = CleanShards(tars_of_suite(resolved, data_dir), cut)
+            corrupt_shards(clean, folder, wanted.settings_of_suite(resolved), how)
             return
         settings = wanted.of_images().settings_of_suite(resolved)
         how.require_no_share()
         source = open_suite_images(resolved, data_dir, skip_unreadable=skip_unreadable, workers=workers)
-    with RichObserver() as observer:
-        made = generate(source, folder, settings, workers=workers, observer=observer, engine=how.engine_of(settings))
-    if made.leader:  # under torchrun one process speaks for all
-        _show(made, json)
-
-
-@dataclass(frozen=True)
-class _How:
-    """What the options say of the work."""
-
-    workers: int
-    engine: str
-    device: str
-    skip_unreadable: bool
-    share: tuple[int, int] | None
-    json: bool
-
-    def engine_of(self, settings: Settings) -> SetEngine:
-        pixels = None if settings.size == KEEP else int(settings.size)
-        return engine_for_sets(self.engine, self.device, pixels, settings.preset)
-
-    def require_no_share(self) -> None:
-        if self.share is not None:
-            raise UsageError("--shard takes some of the tar shards that SRC names: leave it out, or give SRC as shards")
-
-
-def _corrupt_shards(shards: list[Path], folder: Path, settings: Settings, cut: Cut, how: _How) -> None:
-    with RichObserver() as observer:
-        made = generate_shards(
-            shards,
-            folder,
-            settings,
-            cut,
-            share=how.share or (0, 1),
-            skip_unreadable=how.skip_unreadable,
-            workers=how.workers,
-            observer=observer,
-            engine=how.engine_of(settings),
-        )
-    if made.leader:
-        _show(made, how.json)
-        if not made.complete and not how.json:
-            print_note(
-                f"{made.folder} lacks shards that are not of this call: MANIFEST.json is completed with the last"
-            )
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """What the options say of the set; None: not given."""
-
-    format: Literal["tree", "npy", "tar"] | None
-    image_format: Literal["jpeg", "png"] | None
-    corruptions: tuple[str, ...] | None
-    severities: tuple[int, ...] | None
-    preset: str | None
-    style: str | None
-    seed: int | None
-
-    def of_images(self) -> _Wanted:
-        """For images that are not in shards, or are not to stay in them."""
-        if self.format == "tar":
-            raise UsageError("--format tar makes shards of shards: give SRC as tar files, or choose tree or npy")
-        return self
-
-    def of_shards(self) -> _Wanted:
-        if self.format not in (None, "tar"):
-            raise UsageError(f"SRC names tar shards, which become tar shards: leave out --format {self.format}")
-        return replace(self, format="tar")
-
-    def settings(self, size: int | None) -> Settings:
-        """With the defaults for a folder of images."""
-        return settings_for(
-            format=self.format or "tree",
-            image_format=self.image_format,
-            preset=self.preset or "imagenet",
-            style=self.style or "hendrycks",
-            seed=self.seed or 0,
-            size=size,
-            corruptions=self.corruptions,
-            severities=self.severities,
-        )
-
-    def settings_of_suite(self, suite: Suite) -> Settings:
-        """What is not given is as the suite says. UsageError for files that would not be the suite's pixels."""
-        if suite.protocol == "generated-jpeg" and (self.format == "npy" or self.image_format == "png"):
-            raise UsageError(
-                f"the corrupted images of suite {suite.name!r} go through JPEG, as image files do: leave out "
-                "--format npy and --image-format png, or take a suite of the protocol generated"
-            )
-        return settings_for(
-            format=self.format or "tree",
-            image_format=self.image_format,
-            preset=self.preset or suite.preset,
-            style=self.style or suite.style,
-            seed=suite.seed if self.seed is None else self.seed,
-            size=suite.image_size,
-            corruptions=suite.corruptions if self.corruptions is None else self.corruptions,
-            severities=suite.severities if self.severities is None else self.severities,
-        )
-
-
-def _show(made: Generated, json: bool) -> None:
-    if made.skipped:
-        print_note(f"left out {len(made.skipped)} unreadable images, such as {', '.join(made.skipped[:3])}")
-    if json:
-        print_json(made.summary())
-        return
-    shards = f" in {made.shards} of {made.all_shards} shards" if isinstance(made, GeneratedShards) else ""
-    print_line(
-        f"{made.folder}: {made.cells} cells of {made.images} images{shards}; wrote {made.written:,} in "
-        f"{made.seconds:.1f} s ({made.images_per_second:,.0f} images/s), {made.kept:,} were there"
-    )
+    corrupt_images(source, folder, settings, how)
 
 
 def _exactly(paths: list[Path], count: int, call: str) -> list[Path]:
     if len(paths) != count:
         raise UsageError(f"{len(paths)} paths given: the call is lst-robust corrupt {call} [OPTIONS]")
     return paths
-
-
-def _verify(folder: Path, share: tuple[int, int] | None, workers: int, json: bool) -> None:
-    of_shards = format_of(folder) == "tar"
-    if share is not None and not of_shards:
-        raise UsageError(f"{folder} holds no set of tar shards, which --shard takes some of: leave it out")
-    with RichObserver() as observer:
-        if of_shards:
-            seen = verify_shards(folder, share=share, workers=workers, observer=observer)
-            cells, images = seen.cells, seen.images
-        else:
-            manifest = verify(folder, workers=workers, observer=observer)
-            cells, images = len(manifest.cells or {}), len(manifest.images)
-    if json:
-        shards = {"shards": seen.shards, "complete": seen.complete} if of_shards else {}
-        print_json({"folder": str(folder), "ok": True, "cells": cells, "images": images} | shards)
-    else:
-        shards_too = f" in {seen.shards} shards" if of_shards else ""
-        print_line(f"{folder}: all {cells} cells of {images} images{shards_too} are as they were made")
 
 
 def _draw(

@@ -7,7 +7,8 @@ The ids are those of an evaluation. Here an image needs no class that counts, so
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from lst_robust.data.class_folders import readable_name
@@ -38,11 +39,18 @@ class Cut(NamedTuple):
         return None if self.size is None else centre_crop(self.size, self.resize)
 
     def image_ids(self) -> ImageId:
-        """A new one for each shard."""
+        """The rule, for the images of any number of shards."""
         if self.names == "imagenet":
             naming = imagenet_naming(wnids(), None)
             return lambda member: image_id(naming(member))
         return _id_in_folders()
+
+
+class CleanShards(NamedTuple):
+    """Tar files that are to be corrupted, and how."""
+
+    paths: Sequence[Path]
+    cut: Cut
 
 
 def cut_of_size(size: int | None) -> Cut:

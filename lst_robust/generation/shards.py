@@ -37,7 +37,7 @@ from lst_robust.generation.shard_manifest import (
     source_digest,
     write_part,
 )
-from lst_robust.generation.shard_naming import Cut
+from lst_robust.generation.shard_naming import CleanShards, Cut
 from lst_robust.generation.shard_work import ShardWork
 from lst_robust.generation.tar_writer import TarWriter
 from lst_robust.runtime.file_lock import file_lock
@@ -71,10 +71,9 @@ def checked_share(name: str, value: object, *, also: str = "") -> tuple[int, int
 
 
 def generate_shards(
-    shards: Sequence[Path],
+    clean: CleanShards,
     folder: str | Path,
     settings: Settings,
-    cut: Cut,
     *,
     share: tuple[int, int] = (0, 1),
     skip_unreadable: bool = False,
@@ -88,8 +87,8 @@ def generate_shards(
     other machines as well; so may calls with the same share, which then take turns at the shards. What is complete is
     kept, so an interrupted call loses the shard that it has in hand.
 
-    cut: see `cut_of_size` and `cut_of_suite`; share: (i, n) does the shards i, i + n, ...; workers: threads; engine:
-    see `engine_for_sets`.
+    clean: files that `find_tars` found, and `cut_of_size` or `cut_of_suite`; share: (i, n) does the shards i, i + n,
+    i + 2 n, ...; workers: threads; engine: see `engine_for_sets`.
 
     Raises:
         UsageError: the folder holds something else, or a corruption cannot take images of this size.
@@ -97,9 +96,10 @@ def generate_shards(
         NothingToEvaluateError: no shards, or none of a shard's images can be read.
     """
     folder, share = path("folder", folder), checked_share("share", share)
-    shards = [path(f"shards[{place}]", shard) for place, shard in enumerate(shards)]
+    instance("clean", clean, CleanShards, "give CleanShards(paths, cut)")
+    shards = [path(f"clean.paths[{place}]", shard) for place, shard in enumerate(clean.paths)]
+    cut = instance("clean.cut", clean.cut, Cut, "make one with cut_of_size")
     instance("settings", settings, Settings, "make them with settings_for")
-    instance("cut", cut, Cut, "make one with cut_of_size")
     if settings.format != "tar":
         raise UsageError(f"shards are written as tar files, not as {settings.format}: give the format tar")
     optional(checked_observer, "observer", observer)
@@ -154,6 +154,7 @@ class _Share:
         self.folder, self.plan, self.whole, self.options, self.observer = folder, plan, whole, options, observer
         self.images = self.written = self.kept = 0
         self.skipped: list[str] = []
+        self._image_ids = options.cut.image_ids()
 
     def run(self, shards: Sequence[Path]) -> None:
         """First those that nobody else works on, then the others, which are done by then or have been given up."""
@@ -197,8 +198,9 @@ class _Share:
         part, settings = part_of(self.folder, self.whole, shard.name), self.plan.settings
         cells, source = self._missing(shard, part), source_digest(shard)
         options = self.options
-        image_ids, geometry = options.cut.image_ids(), options.cut.geometry
-        with closing(InputShard(shard, image_ids, settings.image_format or "jpeg", geometry)) as clean:
+        with closing(
+            InputShard(shard, self._image_ids, settings.image_format or "jpeg", options.cut.geometry)
+        ) as clean:
             if options.skip_unreadable:
                 clean.skip_unreadable(options.workers)
             with _Unfinished(self.folder / f"{UNFINISHED}-{shard.name}", cells) as tars:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from lst_robust.corruptions import corrupt
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
-from lst_robust.generation import cut_of_size, cut_of_suite, find_tars, generate_shards, settings_for
+from lst_robust.generation import CleanShards, cut_of_size, cut_of_suite, find_tars, generate_shards, settings_for
 from lst_robust.generation.shard_input import InputShard
 from lst_robust.generation.shard_naming import Cut
 from lst_robust.suites import load_suite
@@ -33,7 +33,7 @@ def ids(path: Path, cut: Cut | None = None) -> list[str | None]:
 
 def make(root: Path, folder: Path, size: int | None = 32, **options):
     settings = settings_for(format="tar", size=size, preset="cifar", corruptions=["contrast"], severities=[3])
-    return generate_shards(find_tars(root), folder, settings, cut_of_size(size), **options)
+    return generate_shards(CleanShards(find_tars(root), cut_of_size(size)), folder, settings, **options)
 
 
 def refused(path: Path, folder: Path) -> str:
