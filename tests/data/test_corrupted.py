@@ -157,7 +157,9 @@ def test_a_cell_may_lie_in_tar_shards(imagenet_c, tmp_path):
     write_tar(shards / "a.tar", files[1:])
     write_tar(shards / "b.tar", files[:1])
     for kind in ("imagenet", "image_folder"):
-        in_tree, in_shards = (tree(root, kind).cell("fog", 5) for root in (imagenet_c, shards.parents[1]))
+        in_tree, in_shards = (
+            tree(root, kind).cell("fog", 5) for root in (imagenet_c / "imagenet-c", shards.parents[1])
+        )
         assert in_shards.ids == in_tree.ids and in_shards.fingerprint() == in_tree.fingerprint()
         assert np.array_equal(in_shards.read(range(3)), in_tree.read(range(3)))
         assert in_shards.pixels_digest() == in_tree.pixels_digest()
