@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,30 +9,33 @@ import typer
 
 from lst_robust.benchmark import checked_corruptions
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import RichObserver, print_json, print_line, print_note
+from lst_robust.cli.corrupt_work import How, Wanted, corrupt_images, corrupt_shards, verify_set
 from lst_robust.cli.output import Output
 from lst_robust.errors import UsageError
 from lst_robust.generation import (
-    KEEP,
-    Generated,
-    Settings,
-    engine_for_sets,
-    generate,
+    CleanShards,
+    cut_of_size,
+    cut_of_suite,
+    find_tars,
     open_images,
     open_suite_images,
     parse_size,
-    settings_for,
-    verify,
+    tars_of_suite,
 )
 from lst_robust.reporting.sheet import SIZES, draw_sheet
 from lst_robust.runtime.cores import worker_count
-from lst_robust.suites import Suite, load_suite
+from lst_robust.suites import load_suite
 
-HELP = """Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`).
+HELP = """Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`), or as tar
+shards (`tar`, WebDataset's form).
 
 SRC is a folder with `<class>/*`, or with `test/<class>/*` or `val/<class>/*`; with `--suite` the suite's test images
 are taken instead. An interrupted call goes on where it was. The bytes are the same for any number of workers, and under
 `torchrun` for any number of ranks. `--engine torch` corrupts on `--device`, and the set's MANIFEST.json says so.
+
+SRC may also be tar shards: a pattern, a file or a folder of them. Each shard becomes a shard of the same name in
+`DST/<corruption>/<severity>/`. Machines share the shards by `--shard 0/8` to `--shard 7/8`, and need not talk to one
+another.
 
 **Examples**
 
@@ -43,23 +45,43 @@ are taken instead. An interrupted call goes on where it was. The bytes are the s
 - `lst-robust corrupt --suite digits-c digits-c --format npy`
 - `lst-robust corrupt imagenet/val ImageNet-C --engine torch --device cuda`
 - `lst-robust corrupt --verify CIFAR-10-C`
+- `lst-robust corrupt 'wds/val-{00..63}.tar' val-c --shard 0/8`
+- `lst-robust corrupt --suite imagenet-c-generated --data-dir 'wds/*.tar' ImageNet-C --format tar`
+- `lst-robust corrupt --verify val-c --shard 0/8`
 - `lst-robust corrupt --sheet sheet.png photograph.jpg`
 """
 
 
 Paths = Annotated[
-    list[Path], typer.Argument(metavar="[SRC] DST", help="Folder of the images, and folder to write or to verify.")
+    list[Path], typer.Argument(metavar="[SRC] DST", help="Images or tar shards, and folder to write or to verify.")
 ]
 SuiteInstead = Annotated[
     str | None, typer.Option("--suite", "-s", help="Test images and settings of a suite, in place of SRC.")
 ]
 Format = Annotated[
-    Literal["tree", "npy"],
-    typer.Option("--format", "-f", envvar="LST_ROBUST_FORMAT", help="A file an image, or an array a corruption."),
+    Literal["tree", "npy", "tar"] | None,
+    typer.Option(
+        "--format",
+        "-f",
+        envvar="LST_ROBUST_FORMAT",
+        help="A file an image, an array a corruption, or a tar file a shard.  [default: tar where SRC is shards, else "
+        "tree]",
+    ),
+]
+Share = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        envvar="LST_ROBUST_SHARD",
+        help="Only the tar shards I, I + N, I + 2 N, ...; I is from 0 to N - 1.",
+    ),
 ]
 ImageFormat = Annotated[
     Literal["jpeg", "png"] | None,
-    typer.Option("--image-format", help="In a tree; jpeg has quality 85, as the official sets.  [default: jpeg]"),
+    typer.Option(
+        "--image-format", help="In trees and shards; jpeg has quality 85, as the official sets.  [default: jpeg]"
+    ),
 ]
 Preset = Annotated[
     str | None,
@@ -92,7 +114,7 @@ Sheet = Annotated[
 
 
 TAKEN_BY_SHEET = {"paths", "sheet", "corruptions", "preset", "style", "seed", "size", "json"}
-TAKEN_BY_VERIFY = {"paths", "verify_only", "workers", "json"}
+TAKEN_BY_VERIFY = {"paths", "verify_only", "shard", "workers", "json"}
 
 
 def corrupt_command(
@@ -100,7 +122,8 @@ def corrupt_command(
     paths: Paths,
     suite: SuiteInstead = None,
     data_dir: opt.DataDir = None,
-    format_: Format = "tree",
+    format_: Format = None,
+    shard: Share = None,
     image_format: ImageFormat = None,
     corruptions: opt.Corruptions = None,
     severities: opt.Severities = None,
@@ -128,9 +151,9 @@ def corrupt_command(
     if verify_only:
         _refuse_others(context, TAKEN_BY_VERIFY, "--verify")
         (folder,) = _exactly(paths, 1, "--verify DST")
-        _verify(folder, workers, json)
+        verify_set(folder, opt.parse_share(shard), workers, json)
         return
-    wanted = _Wanted(
+    wanted = Wanted(
         format=format_,
         image_format=image_format,
         corruptions=opt.parse_corruptions(corruptions),
@@ -139,80 +162,31 @@ def corrupt_command(
         style=style,
         seed=seed,
     )
+    how = How(workers, engine, device, skip_unreadable, opt.parse_share(shard), json)
     if suite is None:
         root, folder = _exactly(paths, 2, "SRC DST")
         side = parse_size(size or ("224" if preset in (None, "imagenet") else "keep"))
-        settings = wanted.settings(side)
+        shards = find_tars(root)
+        if shards is not None:
+            corrupt_shards(CleanShards(shards, cut_of_size(side)), folder, wanted.of_shards().settings(side), how)
+            return
+        settings = wanted.of_images().settings(side)
+        how.require_no_share()
         source = open_images(root, side, skip_unreadable=skip_unreadable, workers=workers)
     else:
         (folder,) = _exactly(paths, 1, "--suite NAME DST")
         if size is not None:
             raise UsageError("a suite has its own image size: leave out --size, or change the suite's YAML file")
         resolved = load_suite(suite)
-        settings = wanted.settings_of_suite(resolved)
+        if format_ == "tar":
+            cut = cut_of_suite(resolved)
+            clean = CleanShards(tars_of_suite(resolved, data_dir), cut)
+            corrupt_shards(clean, folder, wanted.settings_of_suite(resolved), how)
+            return
+        settings = wanted.of_images().settings_of_suite(resolved)
+        how.require_no_share()
         source = open_suite_images(resolved, data_dir, skip_unreadable=skip_unreadable, workers=workers)
-    pixels = None if settings.size == KEEP else int(settings.size)
-    chosen_engine = engine_for_sets(engine, device, pixels, settings.preset, folder)
-    with RichObserver() as observer:
-        made = generate(source, folder, settings, workers=workers, observer=observer, engine=chosen_engine)
-    if made.leader:  # under torchrun one process speaks for all
-        _show(made, json)
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """What the options say of the set; None: not given."""
-
-    format: Literal["tree", "npy"]
-    image_format: Literal["jpeg", "png"] | None
-    corruptions: tuple[str, ...] | None
-    severities: tuple[int, ...] | None
-    preset: str | None
-    style: str | None
-    seed: int | None
-
-    def settings(self, size: int | None) -> Settings:
-        """With the defaults for a folder of images."""
-        return settings_for(
-            format=self.format,
-            image_format=self.image_format,
-            preset=self.preset or "imagenet",
-            style=self.style or "hendrycks",
-            seed=self.seed or 0,
-            size=size,
-            corruptions=self.corruptions,
-            severities=self.severities,
-        )
-
-    def settings_of_suite(self, suite: Suite) -> Settings:
-        """What is not given is as the suite says. UsageError for files that would not be the suite's pixels."""
-        if suite.protocol == "generated-jpeg" and (self.format != "tree" or self.image_format == "png"):
-            raise UsageError(
-                f"the corrupted images of suite {suite.name!r} go through JPEG, as the files of a tree do: leave out "
-                "--format npy and --image-format png, or take a suite of the protocol generated"
-            )
-        return settings_for(
-            format=self.format,
-            image_format=self.image_format,
-            preset=self.preset or suite.preset,
-            style=self.style or suite.style,
-            seed=suite.seed if self.seed is None else self.seed,
-            size=suite.image_size,
-            corruptions=suite.corruptions if self.corruptions is None else self.corruptions,
-            severities=suite.severities if self.severities is None else self.severities,
-        )
-
-
-def _show(made: Generated, json: bool) -> None:
-    if made.skipped:
-        print_note(f"left out {len(made.skipped)} unreadable images, such as {', '.join(made.skipped[:3])}")
-    if json:
-        print_json(made.summary())
-        return
-    print_line(
-        f"{made.folder}: {made.cells} cells of {made.images} images; wrote {made.written:,} in {made.seconds:.1f} s "
-        f"({made.images_per_second:,.0f} images/s), {made.kept:,} were there"
-    )
+    corrupt_images(source, folder, settings, how)
 
 
 def _refuse_others(context: typer.Context, taken: set[str], mode: str) -> None:
@@ -228,16 +202,6 @@ def _exactly(paths: list[Path], count: int, call: str) -> list[Path]:
     if len(paths) != count:
         raise UsageError(f"{len(paths)} paths given: the call is lst-robust corrupt {call} [OPTIONS]")
     return paths
-
-
-def _verify(folder: Path, workers: int, json: bool) -> None:
-    with RichObserver() as observer:
-        manifest = verify(folder, workers=workers, observer=observer)
-    cells, images = len(manifest.cells or {}), len(manifest.images)
-    if json:
-        print_json({"folder": str(folder), "ok": True, "cells": cells, "images": images})
-    else:
-        print_line(f"{folder}: all {cells} cells of {images} images are as they were made")
 
 
 def _draw(

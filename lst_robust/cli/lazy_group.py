@@ -15,7 +15,7 @@ from lst_robust.cli.console import guarded, print_error
 COMMANDS = {
     "eval": "Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.",
     "train": "Train a model by a suite's recipe and write a safetensors checkpoint.",
-    "corrupt": "Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`).",
+    "corrupt": "Write a corrupted copy of an image set: in the layout of ImageNet-C or CIFAR-C, or as tar shards.",
     "table": "Make the table of all evaluated models, one row a model, grouped as in the paper's Table 4.",
     "report": "Make a page of all measured networks: leaderboard, figures, and a page for each network.",
     "compare": "Compare two measured models, image by image: mCE and every CE, with interval and p-value.",

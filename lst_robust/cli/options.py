@@ -231,6 +231,17 @@ def parse_severities(text: str | None) -> tuple[int, ...] | None:
     return tuple(severities)
 
 
+def parse_share(text: str | None) -> tuple[int, int] | None:
+    """ "0/8" -> (0, 8): the first of eight. None stays None; UsageError for anything else."""
+    if text is None:
+        return None
+    number, _, count = (part.strip() for part in text.partition("/"))
+    numbers = all(part.isdecimal() and part.isascii() and len(part) < 10 for part in (number, count))
+    if numbers and int(number) < int(count):
+        return int(number), int(count)
+    raise UsageError(f"--shard {text!r}: give I/N with I from 0 to N - 1, such as 0/8, 1/8, ... 7/8")
+
+
 def parse_options(pairs: list[str] | None) -> dict[str, str | int | float | bool] | None:
     """["stem=3x3s1", "tau=1e-3"] -> model options (texts: the model knows the types). None when there is none.
 

@@ -7,7 +7,7 @@ The same images stand behind every cell, in the same order, so that results can 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,12 @@ import numpy as np
 from lst_robust.benchmark import SEVERITIES, group_of, known_corruptions
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
 from lst_robust.data.content import digest_of_rows, kept_digest
+from lst_robust.data.find_shards import open_shards
+from lst_robust.data.shards import Member, Naming, ShardSource, named_files
 from lst_robust.data.source import ImageSource
 from lst_robust.errors import DataError
+
+FindNaming = Callable[[Path, Sequence[Member]], tuple[Naming, tuple[str, ...]]]
 
 
 class CorruptedSet(ABC):
@@ -61,7 +65,8 @@ class CorruptedSet(ABC):
 
 
 class CorruptionTree(CorruptedSet):
-    """<corruption>/<severity>/<class>/*.JPEG, also below noise/, blur/, weather/, digital/ and extra/.
+    """<corruption>/<severity>/<class>/*.JPEG, also below noise/, blur/, weather/, digital/ and extra/; or tar shards in
+    place of the class folders, as `lst-robust corrupt` makes them.
 
     The images are taken as they are: neither resized nor cropped, and refused when they have another size.
     """
@@ -73,11 +78,13 @@ class CorruptionTree(CorruptedSet):
         names: Sequence[str],
         origin: str,
         classes: tuple[str, ...] | None = None,
+        naming: FindNaming | None = None,
     ) -> None:
-        """classes: what the labels count (only some may have folders); default: the sorted class folders."""
+        """classes: what the labels count (only some may have folders); default: the sorted class folders. naming: of
+        images in shards, and their classes, from all of them; default: there are no shards."""
         self.layout = f"images must lie as <corruption>/<severity>/<class>/*.JPEG ({origin})"
         super().__init__(root, names)
-        self._image_size, self._classes, self._name = image_size, classes, names[0]
+        self._image_size, self._classes, self._name, self._naming = image_size, classes, names[0], naming
 
     def _path(self, corruption: str, severity: int) -> Path:
         nested = self.folder / group_of(corruption) / corruption / str(severity)
@@ -89,6 +96,8 @@ class CorruptionTree(CorruptedSet):
     def _open(self, corruption: str, severity: int) -> ImageSource:
         folder = self._path(corruption, severity)
         found = class_folders(folder)
+        if not found and self._naming is not None and (shards := sorted(folder.glob("*.tar"))):
+            return self._of_shards(folder, shards, self._naming)
         classes = self._classes or tuple(found)
         if not found or len(classes) < 2:
             raise DataError(f"{folder} has {len(found)} class folders: {self.layout}")
@@ -96,6 +105,13 @@ class CorruptionTree(CorruptedSet):
             raise DataError(f"{folder / strangers[0]} is not one of the {len(classes)} classes: {self.layout}")
         images = files_by_class(folder, found, classes)
         return FileSource(self._name, folder, images, classes, self._image_size, exact=True)
+
+    def _of_shards(self, folder: Path, shards: list[Path], find_naming: FindNaming) -> ImageSource:
+        container = open_shards(shards)
+        members = container.index()
+        naming, classes = find_naming(folder, members)
+        files = named_files(members, naming)
+        return ShardSource(self._name, str(folder), container, files, classes, self._image_size, exact=True)
 
 
 class CorruptionArrays(CorruptedSet):

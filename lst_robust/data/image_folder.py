@@ -95,14 +95,21 @@ def open_image_folder(config: ImageFolderDataset, root: Path | None, split: Spli
         return ImageFolderSource(root, split, image_size, config.resize)
     container = open_shards(shards)
     members = container.index()
-    names = container.class_names()
+    naming, classes = _naming_and_classes(root, members, container.class_names())
+    files = named_files(members, naming)
+    return ShardSource(f"image_folder/{split}", str(root), container, files, classes, image_size, config.resize)
+
+
+def _naming_and_classes(
+    root: Path | None, members: Sequence[Member], names: Sequence[str] | None = None
+) -> tuple[Naming, tuple[str, ...]]:
+    """names: what the labels count, where the shards say so."""
     found = sorted({_class_folder(member) for member in members} if names is None else set(names))
     if names is not None and len(names) > len(found):
         raise DataError(f"{root} has classes of the same name among its {len(names)}: correct the names in the shards")
     if len(found) < 2:
         raise DataError(f"{root} has {_classes(found)}, and a classifier needs two or more: give other shards")
-    files = named_files(members, _naming(found, names))
-    return ShardSource(f"image_folder/{split}", str(root), container, files, tuple(found), image_size, config.resize)
+    return _naming(found, names), tuple(found)
 
 
 def _naming(classes: Sequence[str], names: Sequence[str] | None) -> Naming:
@@ -149,5 +156,7 @@ def _class_folder(member: Member) -> str:
 KIND = DatasetKind(
     config=ImageFolderDataset,
     open=open_image_folder,
-    open_official=lambda config, root, image_size: CorruptionTree(root, image_size, ("corrupted",), "your own"),
+    open_official=lambda config, root, image_size: CorruptionTree(
+        root, image_size, ("corrupted",), "your own", naming=_naming_and_classes
+    ),
 )

@@ -88,7 +88,12 @@ KIND = DatasetKind(
     config=ImageNetDataset,
     open=open_imagenet,
     open_official=lambda config, root, image_size: CorruptionTree(
-        root, image_size, ("ImageNet-C", "imagenet-c"), "zenodo.org/records/2235448", wnids()
+        root,
+        image_size,
+        ("ImageNet-C", "imagenet-c"),
+        "zenodo.org/records/2235448",
+        wnids(),
+        lambda folder, members: (imagenet_naming(wnids(), None), wnids()),
     ),
     published={
         "imagenet": Published(

@@ -42,8 +42,8 @@ def open_corrupted(
 ) -> CorruptedSet:
     """The published corrupted images of a dataset: ImageNet-C, Tiny-ImageNet-C, CIFAR-10-C or CIFAR-100-C.
 
-    A kind `image_folder` means a tree <corruption>/<severity>/<class>/* of one's own. Raises UsageError for a kind that
-    has none, DataError when the data is not there.
+    A kind `image_folder` means a tree <corruption>/<severity>/<class>/* of one's own, or tar shards in place of its
+    class folders. Raises UsageError for a kind that has none, DataError when the data is not there.
     """
     config = dataset_config(dataset)
     open_official = dataset_kind(config).open_official

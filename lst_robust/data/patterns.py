@@ -19,9 +19,10 @@ def is_pattern(path: Path) -> bool:
     return bool(BRACES.search(text) or glob.has_magic(text)) and not path.exists()
 
 
-def matching_files(pattern: Path) -> list[Path]:
+def matching_files(pattern: Path, given: str = "with --data-dir") -> list[Path]:
     """The files that a pattern names, those of a range in its order and those of a wildcard sorted.
 
+    given: how a person gives a pattern, for messages.
     DataError when it matches nothing, or when a file that braces name is not there; UsageError for a range that runs
     backwards or names too many files, and for braces within braces.
     """
@@ -33,7 +34,7 @@ def matching_files(pattern: Path) -> list[Path]:
         files += map(Path, found)
         missing += [] if found else [name]
     if not files:
-        raise DataError(f"no file matches {pattern}: give a folder, or a pattern that matches files, with --data-dir")
+        raise DataError(f"no file matches {pattern}: give a folder, or a pattern that matches files, {given}")
     if missing:
         raise DataError(
             f"{len(missing)} of the {len(names)} files of {pattern} are not there, the first being {missing[0]}: "

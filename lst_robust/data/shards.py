@@ -95,11 +95,12 @@ class ShardSource(EncodedSource):
         classes: tuple[str, ...],
         image_size: int,
         resize: int | None = None,
+        exact: bool = False,
     ) -> None:
         """files: of each image of the container, in its order."""
         order = sorted(range(len(files)), key=lambda position: files[position][:2])
         images = [(image_id(files[position]), files[position].label) for position in order]
-        super().__init__(name, place, images, classes, image_size, resize)
+        super().__init__(name, place, images, classes, image_size, resize, exact)
         self._container, self._positions = container, np.array(order, dtype=np.int64)
 
     def encoded(self, index: int) -> bytes:

@@ -24,7 +24,7 @@ MOST_TEXT = 2**20  # bytes of a label's file
 ADVICE = "download it again, and give tar files that are not compressed"
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """An image or the text beside it: where its bytes lie."""
 
     name: str
@@ -58,10 +58,10 @@ class TarShards(Container):
         return content
 
 
-def _images(shard: Path) -> Iterator[tuple[_Found, str, int | None]]:
+def _images(shard: Path) -> Iterator[tuple[Found, str, int | None]]:
     """Each image of a shard, its name, and its label if one is stored."""
-    images: list[_Found] = []
-    texts: dict[str, _Found] = {}
+    images: list[Found] = []
+    texts: dict[str, Found] = {}
     try:
         with open(shard, "rb") as file:
             for found in _members(shard, file):
@@ -73,19 +73,26 @@ def _images(shard: Path) -> Iterator[tuple[_Found, str, int | None]]:
             if not images:
                 raise DataError(f"{shard} holds no image: give shards of {', '.join(sorted(EXTENSIONS))}")
             for image in images:
-                yield image, *_name_and_label(shard, file, image, texts)
+                yield image, *name_and_label(shard, file, image, texts)
     except OSError as error:
         raise DataError(f"{shard} cannot be read ({error.strerror or error}): {ADVICE}") from error
 
 
-def _members(shard: Path, file: IO[bytes]) -> Iterator[_Found]:
-    """The regular files in a tar file; DataError where it is damaged or does not end as a tar file does."""
+def _members(shard: Path, file: IO[bytes]) -> Iterator[Found]:
+    """The files in a tar file that may be images or stand beside one. Links and hidden files do not."""
+    for entry in entries(shard, file):
+        hidden = posixpath.basename(entry.name).startswith(".")
+        if entry.isreg() and not entry.issparse() and not hidden:
+            yield Found(entry.name, entry.offset_data, entry.size)
+
+
+def entries(shard: Path, file: IO[bytes]) -> Iterator[tarfile.TarInfo]:
+    """Everything that a tar file says it holds; DataError where it is damaged or does not end as a tar file does."""
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
-            while (member := tar.next()) is not None:
-                hidden = posixpath.basename(member.name).startswith(".")
-                if member.isreg() and not member.issparse() and not hidden:
-                    yield _Found(member.name, member.offset_data, member.size)
+            while (entry := tar.next()) is not None:
+                yield entry
+                tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
             end = tar.offset
     except (tarfile.TarError, ValueError, EOFError) as error:
         raise DataError(f"{shard} ends early, or is no tar file ({error}): {ADVICE}") from error
@@ -93,7 +100,7 @@ def _members(shard: Path, file: IO[bytes]) -> Iterator[_Found]:
         raise DataError(f"{shard} ends early, or is damaged behind its first {end:,} bytes: {ADVICE}")
 
 
-def _name_and_label(shard: Path, file: IO[bytes], image: _Found, texts: dict[str, _Found]) -> tuple[str, int | None]:
+def name_and_label(shard: Path, file: IO[bytes], image: Found, texts: dict[str, Found]) -> tuple[str, int | None]:
     """What is stored beside an image counts: the label, and the name of the file that it was."""
     key = posixpath.splitext(image.name)[0]
     name, labels = image.name, dict[str, int]()
@@ -111,14 +118,14 @@ def _name_and_label(shard: Path, file: IO[bytes], image: _Found, texts: dict[str
     return name, next(iter(labels.values()), None)
 
 
-def _text(shard: Path, file: IO[bytes], found: _Found) -> str:
+def _text(shard: Path, file: IO[bytes], found: Found) -> str:
     try:
         return os.pread(file.fileno(), min(found.size, MOST_TEXT), found.offset).decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{readable_name(found.name)} in {shard} is no text: correct the shard") from error
 
 
-def _stated(shard: Path, found: _Found, text: str) -> dict[str, object]:
+def _stated(shard: Path, found: Found, text: str) -> dict[str, object]:
     try:
         stated = json.loads(text)
     except ValueError as error:
@@ -126,7 +133,7 @@ def _stated(shard: Path, found: _Found, text: str) -> dict[str, object]:
     return stated if isinstance(stated, dict) else {}
 
 
-def _whole_number(shard: Path, found: _Found, value: object) -> int:
+def _whole_number(shard: Path, found: Found, value: object) -> int:
     """A label, as text or as JSON has it."""
     try:
         if isinstance(value, str) or type(value) is int:

@@ -6,6 +6,7 @@ with them when all is done. It holds nothing that differs between two runs: no t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -43,9 +44,10 @@ class _Model(BaseModel):
 
 
 class Settings(_Model):
-    """What a person chooses. image_format: of a tree; size: "keep", or the side of the squares in pixels."""
+    """What a person chooses. image_format: of a tree and of tar shards; size: "keep", or the side of the squares in
+    pixels."""
 
-    format: Literal["tree", "npy"]
+    format: Literal["tree", "npy", "tar"]
     image_format: Literal["jpeg", "png"] | None = None
     preset: str
     style: str
@@ -92,7 +94,7 @@ class Manifest(_Model):
 
 def settings_for(
     *,
-    format: Literal["tree", "npy"] = "tree",
+    format: Literal["tree", "npy", "tar"] = "tree",
     image_format: Literal["jpeg", "png"] | None = None,
     preset: str = "imagenet",
     style: str = "hendrycks",
@@ -101,11 +103,11 @@ def settings_for(
     corruptions: Sequence[str] | None = None,
     severities: Sequence[int] | None = None,
 ) -> Settings:
-    """Checked settings; by default the 19 corruptions at all severities, and JPEG in a tree. size None keeps sizes.
+    """Checked settings; by default the 19 corruptions at all severities, and JPEG but in arrays. size None keeps sizes.
 
     Raises UsageError for names, severities and combinations that do not exist.
     """
-    format = "npy" if choice("format", format, ("tree", "npy")) == "npy" else "tree"
+    choice("format", format, ("tree", "npy", "tar"))
     optional(choice, "image_format", image_format, known=tuple(SUFFIXES))
     if format == "npy" and image_format is not None:
         raise UsageError("arrays have no image format: leave out --image-format, or choose --format tree")
@@ -118,7 +120,7 @@ def settings_for(
             constants(name, severity, preset, style)
     return Settings(
         format=format,
-        image_format=(image_format or "jpeg") if format == "tree" else None,
+        image_format=None if format == "npy" else image_format or "jpeg",
         preset=choice("preset", preset, PRESETS),
         style=choice("style", style, STYLES),
         seed=seed,
@@ -151,15 +153,9 @@ def planned(
     return Manifest(
         layout=layout,
         engine=engine,
-        versions={
-            "lst_robust": __version__,
-            "numpy": np.__version__,
-            "pillow": PIL.__version__,
-            "opencv": cv2.__version__,
-            **(versions or {}),
-        },
+        versions=used_versions(versions or {}),
         settings=settings,
-        own=_own_digests(settings.corruptions, by_torch=engine != CPU_ENGINE) or None,
+        own=own_digests(settings.corruptions, engine),
         source=source.name,
         fingerprint=source.fingerprint(),
         pixels=source.pixels_digest(workers),
@@ -168,9 +164,21 @@ def planned(
     )
 
 
-def _own_digests(names: Sequence[str], *, by_torch: bool) -> dict[str, str]:
-    """Of the corruptions from outside."""
-    return {name: digest for name in names if (digest := corruption_digest(name, by_torch=by_torch))}
+def own_digests(names: Sequence[str], engine: str) -> dict[str, str] | None:
+    """Of the corruptions from outside; None where there are none."""
+    by_torch = engine != CPU_ENGINE
+    return {name: digest for name in names if (digest := corruption_digest(name, by_torch=by_torch))} or None
+
+
+def used_versions(others: Mapping[str, str]) -> dict[str, str]:
+    """Of the packages that take part in a set."""
+    return {
+        "lst_robust": __version__,
+        "numpy": np.__version__,
+        "pillow": PIL.__version__,
+        "opencv": cv2.__version__,
+        **others,
+    }
 
 
 def begin(folder: Path, plan: Manifest) -> bool:
@@ -183,6 +191,11 @@ def begin(folder: Path, plan: Manifest) -> bool:
             raise UsageError(f"{folder} is not empty and has no {MANIFEST}: choose a new or empty folder")
         write(folder, plan)
         return False
+    if (format := format_of(folder)) == "tar":
+        raise UsageError(
+            f"{folder} holds another set (format {format}, not {plan.settings.format}): choose another folder, or "
+            "remove it"
+        )
     earlier = read(folder)
     if differences := _differences(earlier, plan):
         option = engine_option(earlier.engine)
@@ -195,13 +208,30 @@ def begin(folder: Path, plan: Manifest) -> bool:
 
 
 def engine_of(folder: Path) -> str | None:
-    """The option of the engine that makes the set in `folder`; None where there is no set, or one of another engine."""
-    return engine_option(read(folder).engine) if (folder / MANIFEST).is_file() else None
+    """The option of the engine that makes the set in `folder`; None where there is no set that says so."""
+    engine = _stated(folder, "engine")
+    return None if engine is None else engine_option(engine)
+
+
+def format_of(folder: Path) -> str | None:
+    """The format of the set in `folder`; None where its manifest is not there or damaged, which reading it says."""
+    return _stated(folder, "settings", "format")
+
+
+def _stated(folder: Path, *keys: str) -> str | None:
+    """What the manifest of a set of any format says; None where it says nothing."""
+    try:
+        found = json.loads((folder / MANIFEST).read_bytes())
+        for key in keys:
+            found = found[key]
+        return str(found)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _differences(earlier: Manifest, plan: Manifest) -> list[str]:
     differences = [
-        f"{key} {_short(old)}, not {_short(new)}"
+        f"{key} {short(old)}, not {short(new)}"
         for (key, old), (_, new) in zip(earlier.settings, plan.settings, strict=True)
         if old != new
     ]
@@ -220,7 +250,8 @@ def _differences(earlier: Manifest, plan: Manifest) -> list[str]:
     return differences
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """For messages."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -246,7 +277,7 @@ def completed(folder: Path, plan: Manifest, workers: int, observer: Observer) ->
     files = plan.files(folder)
     digests, wrong = digest_cells(files, workers, observer)
     if wrong:
-        raise DataError(f"{_listed(wrong)}: remove what does not belong there, and run the same command again")
+        raise DataError(f"{listed(wrong)}: remove what does not belong there, and run the same command again")
     cells = {cell.folder: CellDigest(images=len(plan.images), sha256=digest) for cell, digest in digests.items()}
     return plan.model_copy(update={"cells": cells, "labels_sha256": files.labels_digest()})
 
@@ -257,6 +288,8 @@ def verify(folder: str | Path, *, workers: int = 1, observer: Observer | None = 
     Raises DataError with one line that names what is missing, strange or changed.
     """
     folder, workers = path("folder", folder), whole_number("workers", workers, least=1)
+    if format_of(folder) == "tar":
+        raise UsageError(f"{folder} holds a set of tar shards: check it with verify_shards")
     manifest = read(folder)
     if manifest.cells is None:
         raise DataError(f"{folder} is not finished: run the command that makes it again, and it goes on from there")
@@ -272,7 +305,7 @@ def verify(folder: str | Path, *, workers: int = 1, observer: Observer | None = 
     if not wrong and files.labels_digest() != manifest.labels_sha256:
         wrong.append(f"the labels have changed (their digest is not that of {MANIFEST})")
     if wrong:
-        raise DataError(f"{folder} is not as it was made: {_listed(wrong)}")
+        raise DataError(f"{folder} is not as it was made: {listed(wrong)}")
     return manifest
 
 
@@ -299,6 +332,7 @@ def digest_cells(files: Layout, workers: int, observer: Observer) -> tuple[Mappi
     return digests, wrong
 
 
-def _listed(wrong: Sequence[str]) -> str:
+def listed(wrong: Sequence[str]) -> str:
+    """The first of several lines, and how many there are besides."""
     distinct = list(dict.fromkeys(wrong))
     return "; ".join(distinct[:3]) + (f"; and {len(distinct) - 3} more" if len(distinct) > 3 else "")

@@ -20,7 +20,7 @@ from lst_robust.errors import DataError
 from lst_robust.generation.layout import Layout, place
 
 SUFFIXES = {"jpeg": ".JPEG", "png": ".png"}
-_ENCODERS = {
+ENCODERS = {
     # make_imagenet_c.py saves with PIL's optimize=True; OpenCV gives the same bytes, sooner
     "jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, OFFICIAL_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]),
     "png": (".png", []),
@@ -39,7 +39,7 @@ class TreeLayout(Layout):
         image_format: str,
     ) -> None:
         super().__init__(folder, corruptions, severities, names)
-        self._encoder = _ENCODERS[image_format]
+        self._encoder = ENCODERS[image_format]
 
     def _path(self, cell: Cell, row: int) -> Path:
         return self.folder / cell.folder / self.names[row]

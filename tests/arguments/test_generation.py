@@ -5,9 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lst_robust.generation import generate, open_images, open_suite_images, parse_size, settings_for, verify
+from lst_robust.generation import (
+    CleanShards,
+    cut_of_size,
+    generate,
+    generate_shards,
+    open_images,
+    open_suite_images,
+    parse_size,
+    settings_for,
+    verify,
+    verify_shards,
+)
 from lst_robust.runtime.progress import Silent
 from tests.fixtures.refusals import WRONG_PATHS, cases, refusal
+from tests.fixtures.shards import write_tar
 
 SETTINGS = {
     "format": [None, 3, "zip"],
@@ -63,3 +75,31 @@ def test_images_and_sets_to_verify_are_paths(small_suite, tmp_path):
     assert "workers" in refusal(verify, tmp_path, workers=1.5)
     assert "suite" in refusal(open_suite_images, "digits-c", None)
     assert "size" in refusal(parse_size, 32)
+
+
+SHARDS = {
+    "clean": [None, ["a.tar"]],
+    "folder": WRONG_PATHS,
+    "settings": [None, {}],
+    "share": [None, "0/2", (0,), (2, 2), (-1, 2), (0, 0), (0.5, 2)],
+    "workers": [0, 1.0, True, None],
+    "skip_unreadable": ["yes", 1.5],
+    "observer": [3, Silent],
+    "engine": [3, "cpu"],
+}
+
+
+@pytest.mark.parametrize(("argument", "value"), cases(SHARDS))
+def test_generate_shards_refuses_before_any_work(argument, value, tmp_path):
+    clean = CleanShards([write_tar(tmp_path / "a.tar", [("c/x.jpg", b"")])], cut_of_size(32))
+    call = {"folder": tmp_path / "out", "settings": settings_for(format="tar", size=32), "clean": clean}
+    assert argument in refusal(generate_shards, **{**call, argument: value})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_set_of_shards_is_no_set_of_files(tmp_path):
+    clean = CleanShards([tmp_path / "a.tar"], cut_of_size(None))
+    assert "format tar" in refusal(generate_shards, clean=clean, folder=tmp_path / "out", settings=settings_for())
+    for wrong in WRONG_PATHS:
+        assert "folder" in refusal(verify_shards, wrong)
+    assert "share" in refusal(verify_shards, tmp_path, share=(2, 2))

@@ -11,6 +11,7 @@ from PIL import Image
 from lst_robust.benchmark import CORRUPTIONS, GROUPS
 from lst_robust.data import open_corrupted
 from lst_robust.errors import DataError, UsageError
+from tests.fixtures.shards import write_tar
 
 
 @pytest.fixture
@@ -147,3 +148,26 @@ def test_cifar_100_c_has_its_own_folder_and_classes(cifar_c):
 def test_the_arrays_are_of_cifars_size(tmp_path):
     with pytest.raises(UsageError, match="images of 32 pixels"):
         arrays(tmp_path, size=64)
+
+
+def test_a_cell_may_lie_in_tar_shards(imagenet_c, tmp_path):
+    """The ids, labels and pixels of the tree, in the order of class folders."""
+    folder, shards = imagenet_c / "imagenet-c" / "fog" / "5", tmp_path / "shards" / "fog" / "5"
+    files = [(f"{path.parent.name}/{path.name}", path.read_bytes()) for path in sorted(folder.glob("*/*.JPEG"))]
+    write_tar(shards / "a.tar", files[1:])
+    write_tar(shards / "b.tar", files[:1])
+    for kind in ("imagenet", "image_folder"):
+        in_tree, in_shards = (
+            tree(root, kind).cell("fog", 5) for root in (imagenet_c / "imagenet-c", shards.parents[1])
+        )
+        assert in_shards.ids == in_tree.ids and in_shards.fingerprint() == in_tree.fingerprint()
+        assert np.array_equal(in_shards.read(range(3)), in_tree.read(range(3)))
+        assert in_shards.pixels_digest() == in_tree.pixels_digest()
+    with pytest.raises(DataError, match=r"64 x 64 pixels instead of 32 x 32"):
+        open_corrupted({"kind": "imagenet"}, image_size=32, data_dir=shards.parents[1]).cell("fog", 5).read([0])
+    write_tar(shards / "c.tar", files[:1])
+    with pytest.raises(DataError, match="is there twice"):
+        tree(shards.parents[1]).cell("fog", 5)
+    (shards / "c.tar").write_bytes(b"")
+    with pytest.raises(DataError, match="ends early, or is no tar file"):
+        tree(shards.parents[1]).cell("fog", 5)
