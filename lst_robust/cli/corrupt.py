@@ -26,8 +26,9 @@ from lst_robust.reporting.sheet import SIZES, draw_sheet
 from lst_robust.runtime.cores import worker_count
 from lst_robust.suites import load_suite
 
-HELP = """Write a corrupted copy of an image set, in the layout of ImageNet-C (`tree`) or CIFAR-C (`npy`), or as tar
-shards (`tar`, WebDataset's form).
+HELP = """Write a corrupted copy of an image set: in the layout of ImageNet-C or CIFAR-C, or as tar shards.
+
+The formats are `tree` (ImageNet-C's), `npy` (CIFAR-C's) and `tar` (WebDataset's).
 
 SRC is a folder with `<class>/*`, or with `test/<class>/*` or `val/<class>/*`; with `--suite` the suite's test images
 are taken instead. An interrupted call goes on where it was. The bytes are the same for any number of workers, and under

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lst_robust.data.find_shards import find_shards
+from lst_robust.data.find_shards import FORMS, find_shards
 from lst_robust.data.image_folder import SHARD_WORDS
 from lst_robust.data.imagenet import MD5
 from lst_robust.data.opening import expanded
@@ -17,7 +17,7 @@ FORM = ".tar"
 
 
 def find_tars(root: str | Path) -> list[Path] | None:
-    """The tar files in their order; None where `root` is a folder of class folders, or is not there.
+    """The tar files in their order; None where `root` is a folder of class folders, is no shard, or is not there.
 
     In a folder that has shards of several splits, those of the test images. DataError where there are none, or files of
     another form.
@@ -29,6 +29,8 @@ def find_tars(root: str | Path) -> list[Path] | None:
         if not root.is_file():
             raise DataError(f"there is no file {root}: give an existing one, or a pattern such as 'val-{{00..63}}.tar'")
         return [root]
+    if root.is_file() and root.suffix not in FORMS:
+        return None
     shards = find_shards(root, "test", SHARD_WORDS["test"], MD5)
     return None if shards is None else _tars(root, shards)
 

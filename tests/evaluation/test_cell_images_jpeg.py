@@ -104,5 +104,5 @@ def test_it_is_a_protocol_of_its_own_with_the_published_normaliser(imagenet, sui
 def test_files_that_would_not_be_the_suites_pixels_are_refused(run, imagenet, suite_of, asked):
     suite = str(suite_of("imagenet-c-jpeg"))
     refused = run("corrupt", "-s", suite, "made", "--data-dir", str(imagenet), *asked)
-    assert refused.exit_code == 2 and "go through JPEG, as the files of a tree do" in refused.stderr
+    assert refused.exit_code == 2 and "go through JPEG, as image files do" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1 and not Path("made").exists()
