@@ -10,6 +10,7 @@ that are hardest to get equal: photographs, noise, ramps and flat colours, on wh
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ from benchmarks.endings import one_line_errors
 from lst_robust.benchmark import SEVERITIES
 from lst_robust.corruptions import corrupt, corruption_named, corruption_names
 from lst_robust.runtime.devices import resolve_device
+from lst_robust.runtime.files import check_output
 from lst_robust.torch_engine import corrupt_tensor
 
 
@@ -102,12 +104,13 @@ def main() -> None:
     parser.add_argument("--severities", nargs="+", type=int, choices=SEVERITIES, default=list(SEVERITIES))
     parser.add_argument("--out", type=Path, help="write the rows as CSV")
     options = parser.parse_args()
-    if not options.share > 0:
+    if not 0 < options.share < math.inf:
         parser.error(f"--share is {options.share}: give a number above 0, such as 0.1")
     with one_line_errors():
         device = resolve_device(options.device)
         if options.out:
             options.out.parent.mkdir(parents=True, exist_ok=True)
+            check_output("--out", options.out)
         table = pd.DataFrame(shown(measured(KINDS, options.severities, device, options.share)))
         equal = table.groupby("corruption", sort=False)["different"].sum() == 0
         print(f"equal to the last byte in all cells: {', '.join(equal.index[equal])}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
@@ -103,6 +106,9 @@ def test_a_speed_is_the_median_after_calls_that_do_not_count(monkeypatch):
         ("fidelity", "--device foo", 2, "choose auto, cpu, cuda or cuda:N"),
         ("fidelity", "--severities 7", 2, "invalid choice"),
         ("fidelity", "--share 0", 2, "give a number above 0"),
+        ("fidelity", "--share inf", 2, "give a number above 0"),
+        ("fidelity", "--out {folder}", 2, "cannot be written (it is a folder)"),
+        ("gpu.__main__", "--device cpu --quick --out {folder}", 2, "cannot be written (it is a folder)"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_the_work(
@@ -110,7 +116,47 @@ def test_what_cannot_be_meant_is_refused_before_the_work(
 ):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     (file := tmp_path / "file").touch()
-    monkeypatch.setattr("sys.argv", [program, *arguments.format(file=file).split()])
+    monkeypatch.setattr("sys.argv", [program, *arguments.format(file=file, folder=tmp_path).split()])
     with pytest.raises(SystemExit) as ended:
         import_module(f"benchmarks.{program}").main()
     assert ended.value.code == code and words in capsys.readouterr().err.splitlines()[-1]
+
+
+PACK_GPU = Path(__file__).parents[1] / "tools" / "pack-gpu"
+
+
+@pytest.fixture
+def called(tmp_path, monkeypatch):
+    """called(program, *arguments) in an empty folder, where python3 does nothing but note that it was called."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").write_text('#!/bin/sh\necho 3.12; echo "$@" >> "$CALLS"\n')
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+
+    def call(*command: object):
+        (tmp_path / "calls").unlink(missing_ok=True)
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=tmp_path / "empty")
+        return done.returncode, done.stdout, done.stderr, (tmp_path / "calls").exists()
+
+    return call
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_packing_says_how_it_is_used_and_downloads_nothing(called, option):
+    code, said, errors, worked = called(PACK_GPU, option)
+    assert code == 0 and not errors and not worked
+    assert "tools/pack-gpu [FOLDER [PYTHON_VERSION]]" in said and said.startswith("Packs what")
+
+
+def test_packing_refuses_a_folder_that_looks_like_an_option(called):
+    code, said, errors, worked = called(PACK_GPU, "--out")
+    assert code == 2 and not said and not worked
+    assert errors == "error: the folder is --out: give one that does not begin with -, such as build/pack-gpu\n"
+
+
+def test_what_is_packed_runs_in_the_repository_only(called, tmp_path):
+    assert called(PACK_GPU, tmp_path / "pack")[0] == 0
+    code, _, errors, worked = called(tmp_path / "pack" / "run")
+    assert code == 2 and not worked and errors == "error: there is no benchmarks/gpu here: run this in the repository\n"

@@ -34,6 +34,7 @@ from lst_robust.corruptions import ENGINE_VERSION
 from lst_robust.errors import UsageError
 from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.devices import device_name, resolve_device
+from lst_robust.runtime.files import check_output
 from lst_robust.torch_engine import ENGINE_VERSION as TORCH_ENGINE_VERSION
 
 PARTS: dict[str, Callable[[torch.device, Scale], Any]] = {
@@ -78,6 +79,8 @@ def main() -> None:
     out: Path = options.out or Path("build/gpu") / f"gpu-{short_name}.json"
     with one_line_errors():
         out.parent.mkdir(parents=True, exist_ok=True)
+        for file in (out, out.with_suffix(".md")):
+            check_output("--out", file, regular=True)
         measure(options.parts, device, QUICK if options.quick else FULL, out, quick=options.quick)
 
 
