@@ -22,7 +22,7 @@ from typing import Any
 
 from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
-from lst_robust.records.numbers import CalibrationNumbers, CellNumbers
+from lst_robust.records.numbers import CalibrationNumbers, CellNumbers, Measurement
 from lst_robust.records.record import ModelIdentity, Protocol, Run
 from lst_robust.records.store import PACKED
 from lst_robust.runtime.cache import cache_root, mark_used, remove_unused
@@ -142,7 +142,7 @@ def _fields(entry: Entry) -> dict[str, Any]:
         "protocol": entry.run.protocol.model_dump_json(),
         "model": entry.run.model.model_dump_json(),
         "cells": [
-            [cell.name, one.top1_error, one.top5_error, one.calibration, one.pixels]
+            [cell.name, one.top1_error, one.top5_error, one.calibration, one.pixels, one.provenance]
             for cell, one in entry.numbers.items()
         ],
         "outcomes": entry.outcomes,
@@ -152,8 +152,11 @@ def _fields(entry: Entry) -> dict[str, Any]:
 
 def _entry(fields: Mapping[str, Any]) -> Entry:
     numbers = {
-        _cell(name): CellNumbers(top1, top5, None if calibration is None else CalibrationNumbers(*calibration), pixels)
-        for name, top1, top5, calibration, pixels in fields["cells"]
+        _cell(name): CellNumbers(
+            *(top1, top5, None if calibration is None else CalibrationNumbers(*calibration), pixels),
+            Measurement(*measurement),
+        )
+        for name, top1, top5, calibration, pixels, measurement in fields["cells"]
     }
     run = Run(_protocol(fields["protocol"]), ModelIdentity.model_validate_json(fields["model"]))
     return Entry(fields["state"], run, numbers, str(fields["outcomes"]), dict(fields["ends"]))

@@ -17,6 +17,13 @@ class CalibrationNumbers(NamedTuple):
         return self.expected_error
 
 
+class Measurement(NamedTuple):
+    """Where a cell was measured, and how fast."""
+
+    device: str
+    images_per_second: float
+
+
 class CellNumbers(NamedTuple):
     """Of a record the fields that are no list of images, under the same names. Errors in percent."""
 
@@ -24,9 +31,11 @@ class CellNumbers(NamedTuple):
     top5_error: float | None
     calibration: CalibrationNumbers | None
     pixels: str | None
+    provenance: Measurement
 
     @classmethod
     def of(cls, record: Record) -> CellNumbers:
         calibration = record.calibration
         found = None if calibration is None else CalibrationNumbers(calibration.ece(), calibration.brier)
-        return cls(record.top1_error, record.top5_error, found, record.pixels)
+        measurement = Measurement(record.provenance.device, record.provenance.images_per_second)
+        return cls(record.top1_error, record.top5_error, found, record.pixels, measurement)
