@@ -96,13 +96,13 @@ def test_what_the_index_says_is_what_the_records_say(store, folder):
 
 def test_another_normaliser_has_other_intervals_and_both_are_kept(store, folder, reads, tmp_path):
     errors = {name: (50.0,) * 5 for name in ("fog", "snow")}
-    half = Normaliser(name="half", clean_error=10.0, errors=errors, made_with="a test")
+    half = Normaliser(name="half", clean_error=10.0, errors=errors, made_with={})
     first = summaries(store), summaries(store, half)
     assert len(reads) == 2
     assert (summaries(store), summaries(store, half)) == first and len(reads) == 2
     for _ in range(module.MOST_ENDS + 3):
         errors = {name: tuple(value + 1 for value in row) for name, row in errors.items()}
-        summaries(store, Normaliser(name="other", clean_error=10.0, errors=errors, made_with="a test"))
+        summaries(store, Normaliser(name="other", clean_error=10.0, errors=errors, made_with={}))
     (fields,) = json.loads(index_file(tmp_path).read_bytes().partition(b"\n")[2]).values()
     assert len(fields["ends"]) <= module.MOST_ENDS
 
