@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from lst_robust.arguments import path
 from lst_robust.benchmark import Cell
 from lst_robust.errors import NothingToEvaluateError
+from lst_robust.records.index import ResultsIndex
+from lst_robust.records.indexed import scan_indexed
 from lst_robust.records.record import Record, Run
 from lst_robust.records.store import Store
 from lst_robust.suites import Normaliser, Suite, load_suite, resolve_suite, suite_names
@@ -20,22 +23,27 @@ class MeasuredRun(NamedTuple):
     """One model under one protocol with its records; `suite` is None when its file does not ship with the package."""
 
     run: Run
-    records: dict[Cell, Record]
+    records: Mapping[Cell, Record]
     suite: Suite | None
 
 
 def collect_runs(
-    results_dir: str | Path, suite: str | Path | Suite | None, *, predictions: bool = False
+    results_dir: str | Path,
+    suite: str | Path | Suite | None,
+    *,
+    predictions: bool = False,
+    index: ResultsIndex | None = None,
 ) -> list[MeasuredRun]:
     """Every run of one suite (name, YAML file or `Suite`) or of all, in the order of the folders.
 
     predictions: also the predicted class and confidence of each image, which few need and which take most of the space.
+    index: of the results folder. Runs that it knows are not read before their records are asked for.
     Records of an older version of a suite are left out with a warning. Raises NothingToEvaluateError when none is left.
     """
     results_dir = path("results_dir", results_dir)
     wanted = None if suite is None else resolve_suite(suite)
     runs = []
-    for run, records in Store(results_dir).scan(wanted.name if wanted else None, predictions=predictions):
+    for run, records in _scan(results_dir, wanted.name if wanted else None, predictions, index):
         known = wanted or shipped_suite(run.protocol.suite)
         if known and known.digest() != run.protocol.suite_digest:
             logger.warning(
@@ -51,6 +59,15 @@ def collect_runs(
             + (f" --suite {wanted.name if isinstance(suite, Suite) else suite}" if wanted else "")
         )
     return runs
+
+
+def _scan(
+    results_dir: Path, suite: str | None, predictions: bool, index: ResultsIndex | None
+) -> Iterator[tuple[Run, Mapping[Cell, Record]]]:
+    if index is None:
+        yield from Store(results_dir).scan(suite, predictions=predictions)
+    else:
+        yield from scan_indexed(results_dir, suite, index, predictions=predictions)
 
 
 def shipped_suite(name: str) -> Suite | None:

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import TypeVar
 
 from lst_robust.analysis.protocols import protocol_key
+from lst_robust.analysis.statistics import SharedDraws
 from lst_robust.analysis.summary import Summary, intervals_of
 from lst_robust.benchmark import Cell
 from lst_robust.records.record import ModelIdentity, Record
@@ -39,8 +40,10 @@ def folded(
     normaliser: Normaliser | None,
     *,
     intervals: bool = True,
+    draws: SharedDraws | None = None,
 ) -> Summary:
     """The means over trainings of one network (see `trainings_of`). records: of each of them, for the intervals.
+    draws: shared by many networks.
 
     `run` and `model` are those of the first, and the label is the network's name.
     """
@@ -56,7 +59,7 @@ def folded(
         },
         calibration=_means([training.calibration for training in trainings]),
         notes=tuple(dict.fromkeys(note for training in trainings for note in training.notes)),
-        intervals=intervals_of(records, normaliser) if intervals else None,
+        intervals=intervals_of(records, normaliser, draws) if intervals else None,
         trainings=tuple(trainings),
     )
 

@@ -16,10 +16,15 @@ from lst_robust.analysis.folding import folded, trainings_of
 from lst_robust.analysis.normalisers import Choice, chosen_normaliser
 from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.selection import choose
+from lst_robust.analysis.statistics import SharedDraws
 from lst_robust.analysis.summary import Summary, summarise
-from lst_robust.arguments import yes_or_no
+from lst_robust.arguments import path, yes_or_no
 from lst_robust.benchmark import Cell
+from lst_robust.records.index import ResultsIndex
+from lst_robust.records.indexed import numbers_of
 from lst_robust.records.record import Protocol, other_files
+from lst_robust.runtime.interruption import check_interrupted
+from lst_robust.runtime.threads import in_threads
 from lst_robust.suites import Normaliser, Suite
 
 
@@ -74,22 +79,29 @@ def collect_networks(
     NothingToEvaluateError when there is no record, or none of a model that is named.
     """
     intervals, chosen = yes_or_no("intervals", intervals), chosen_normaliser(normaliser)
-    runs = choose(collect_runs(results_dir, suite, predictions=predictions), models)
-    networks = []
+    index = ResultsIndex(path("results_dir", results_dir))
+    runs = choose(collect_runs(results_dir, suite, predictions=predictions, index=index), models)
     divisors: dict[str, Normaliser | None] = {}  # one a suite, so that a missing suite is warned of once
-    for measured, pixels in zip(runs, _pixels_of_sets(runs), strict=True):
+    for measured in runs:
         name = measured.run.protocol.suite
         if name not in divisors:
             divisors[name] = run_normaliser(chosen, measured)
-        summary = summarise(measured.run, measured.records, divisors[name], intervals=intervals)
-        networks.append(MeasuredNetwork(replace(summary, pixels=pixels), (measured,), divisors[name]))
-    networks = _told_apart(networks)
+    draws = SharedDraws()
+
+    def network(measured: MeasuredRun, pixels: str | None) -> MeasuredNetwork:
+        check_interrupted()
+        divisor = divisors[measured.run.protocol.suite]
+        summary = summarise(measured.run, measured.records, divisor, intervals=intervals, draws=draws)
+        return MeasuredNetwork(replace(summary, pixels=pixels), (measured,), divisor)
+
+    networks = _told_apart(in_threads(network, runs, _pixels_of_sets(runs)))
     if fold_seeds:
-        networks = _told_apart(_folded(networks, intervals))
+        networks = _told_apart(_folded(networks, intervals, draws))
+    index.save()
     return sorted(networks, key=lambda network: (network.summary.protocol.suite, network.summary.label))
 
 
-def _folded(networks: Sequence[MeasuredNetwork], intervals: bool) -> list[MeasuredNetwork]:
+def _folded(networks: Sequence[MeasuredNetwork], intervals: bool, draws: SharedDraws) -> list[MeasuredNetwork]:
     """The trainings of a network stand where the first of them stood."""
     groups = trainings_of([network.summary for network in networks])
     first = {group[0]: group for group in groups}
@@ -106,6 +118,7 @@ def _folded(networks: Sequence[MeasuredNetwork], intervals: bool) -> list[Measur
                 [run.records for run in runs],
                 network.normaliser,
                 intervals=intervals,
+                draws=draws,
             )
             network = MeasuredNetwork(summary, runs, network.normaliser)
         found.append(network)
@@ -163,7 +176,8 @@ def _pixels_of_sets(runs: Sequence[MeasuredRun]) -> list[str | None]:
     sets: list[tuple[Protocol, dict[str, str]]] = []
     set_of_run = []
     for measured in runs:
-        files = {cell.name: record.pixels for cell, record in measured.records.items() if record.pixels is not None}
+        numbers = numbers_of(measured.records)
+        files = {cell.name: found.pixels for cell, found in numbers.items() if found.pixels is not None}
         fitting = (
             index
             for index, (protocol, known) in enumerate(sets)

@@ -25,6 +25,7 @@ import numpy as np
 from lst_robust.benchmark import CLEAN_CELL, SEVERITIES, Cell
 
 if TYPE_CHECKING:
+    from lst_robust.records.numbers import CellNumbers
     from lst_robust.records.record import Record
     from lst_robust.suites import Normaliser
 
@@ -102,7 +103,7 @@ class Quantity:
     `needs_clean`: whether the clean images must be measured, too.
     """
 
-    of_cell: Callable[[Record], float | None]
+    of_cell: Callable[[Record | CellNumbers], float | None]
     formula: Formula
     by_image: bool = False
     needs_normaliser: bool = False

@@ -15,6 +15,7 @@ import numpy as np
 from lst_robust.analysis.metrics import image_metrics
 from lst_robust.analysis.quantities import QUANTITIES, part
 from lst_robust.benchmark import CLEAN, CORRUPTIONS, Cell, known_corruptions
+from lst_robust.records.indexed import IndexedRecords
 from lst_robust.records.record import Record
 from lst_robust.suites import Normaliser
 
@@ -60,7 +61,14 @@ def image_scores(
     records: Mapping[Cell, Record], normaliser: Normaliser | None, names: Collection[str] | None = None
 ) -> Scores:
     """The scores of each image of a run, from its records; `names`: only these, where they are defined."""
-    return weighted({cell: ~record.correct_bits() for cell, record in records.items()}, normaliser, names)
+    return weighted(wrong_images(records), normaliser, names)
+
+
+def wrong_images(records: Mapping[Cell, Record]) -> dict[Cell, np.ndarray]:
+    """Of each cell, bool (n,): which images were classified wrongly."""
+    if isinstance(records, IndexedRecords):
+        return records.wrong()
+    return {cell: ~record.correct_bits() for cell, record in records.items()}
 
 
 def weighted(

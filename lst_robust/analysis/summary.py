@@ -12,11 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from lst_robust.analysis import statistics
 from lst_robust.analysis.metrics import METRICS, Metric, calibration_metrics, image_metrics
+from lst_robust.analysis.noted_ends import NamedEnds, noted_ends
 from lst_robust.analysis.quantities import QUANTITIES, part, rise
 from lst_robust.analysis.scores import all_corruptions, image_scores, mean_scores
 from lst_robust.arguments import instance
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.errors import UsageError
+from lst_robust.records.indexed import numbers_of
+from lst_robust.records.numbers import CellNumbers
 from lst_robust.records.record import ModelIdentity, Protocol, Record, Run
 from lst_robust.schema import first_mistake
 from lst_robust.suites import Normaliser
@@ -129,10 +132,17 @@ class Summary:
 
 
 def summarise(
-    run: Run, records: Mapping[Cell, Record], normaliser: Normaliser | None, *, intervals: bool = True
+    run: Run,
+    records: Mapping[Cell, Record],
+    normaliser: Normaliser | None,
+    *,
+    intervals: bool = True,
+    draws: statistics.SharedDraws | None = None,
 ) -> Summary:
-    """All numbers of a run; intervals: False leaves them out, for many runs of many images."""
-    errors = {cell: record.top1_error for cell, record in records.items()}
+    """All numbers of a run; intervals: False leaves them out, for many runs of many images. draws: shared by many
+    runs."""
+    numbers_of_cells = numbers_of(records)
+    errors = {cell: found.top1_error for cell, found in numbers_of_cells.items()}
     names = all_corruptions(cell.corruption for cell in records)
     ce = {
         name: QUANTITIES["ce"].formula(errors, name, normaliser)
@@ -151,9 +161,9 @@ def summarise(
         metrics={metric.name: _plain(metric.of(errors, normaliser)) for metric in image_metrics()},
         ce={name: _plain(value) for name, value in ce.items()},
         errors={name: tuple(errors.get(Cell(name, severity)) for severity in SEVERITIES) for name in names},
-        calibration=calibration(records),
+        calibration=calibration(numbers_of_cells),
         notes=_notes(errors, normaliser),
-        intervals=intervals_of([records], normaliser) if intervals else None,
+        intervals=intervals_of([records], normaliser, draws) if intervals else None,
     )
 
 
@@ -170,7 +180,7 @@ def numbers(summary: Summary) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def calibration(records: Mapping[Cell, Record]) -> dict[str, float | None]:
+def calibration(records: Mapping[Cell, Record] | Mapping[Cell, CellNumbers]) -> dict[str, float | None]:
     """Top-5 error and ECE in percent, and the Brier score (0 to 2): `clean_*` on the clean images, `mean_*` over the
     measured cells of the 19 corruptions. None where a record lacks it: of schema 1, or top-5 error of five classes or
     fewer."""
@@ -188,16 +198,24 @@ def bootstrap_intervals(records: Mapping[Cell, Record], normaliser: Normaliser |
     return intervals_of([records], normaliser).to_dict()
 
 
-def intervals_of(trainings: Sequence[Mapping[Cell, Record]], normaliser: Normaliser | None) -> Intervals:
+def intervals_of(
+    trainings: Sequence[Mapping[Cell, Record]],
+    normaliser: Normaliser | None,
+    draws: statistics.SharedDraws | None = None,
+) -> Intervals:
     """Over images, of the means over one or several trainings that were measured in the same cells; trainings: the
-    records of each."""
+    records of each. draws: shared by many networks."""
     metrics = [metric.name for metric in image_metrics()]
     corruptions = all_corruptions(cell.corruption for cell in trainings[0])
     ce = {name: part("ce", name) for name in corruptions}
     wanted = {*metrics, *ce.values()}
-    scores = mean_scores([image_scores(records, normaliser, wanted) for records in trainings])
-    ends = statistics.intervals(scores.values).tolist() if scores.names else []
-    found = {name: (low, high) for name, (low, high) in zip(scores.names, ends, strict=True)}
+
+    def computed() -> NamedEnds:
+        scores = mean_scores([image_scores(records, normaliser, wanted) for records in trainings])
+        ends = statistics.intervals(scores.values, draws=draws).tolist() if scores.names else []
+        return {name: (low, high) for name, (low, high) in zip(scores.names, ends, strict=True)}
+
+    found = noted_ends(trainings, normaliser, wanted, computed)
     return Intervals(
         {name: found.get(name) for name in metrics},
         {name: found.get(score) for name, score in ce.items() if name in CORRUPTIONS or score in found},
@@ -208,7 +226,7 @@ def _intervals_from(data: Mapping[str, Any]) -> Intervals:
     return Intervals({name: data.get(name) for name in METRICS if name in data}, data.get("ce") or {})
 
 
-def _of_records(metric: Metric, records: Mapping[Cell, Record]) -> float | None:
+def _of_records(metric: Metric, records: Mapping[Cell, Record] | Mapping[Cell, CellNumbers]) -> float | None:
     number = QUANTITIES[metric.quantity].of_cell
     values = {cell: number(records[cell]) for cell in metric.cells if cell in records}
     present = {cell: value for cell, value in values.items() if value is not None}

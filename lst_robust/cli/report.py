@@ -26,6 +26,7 @@ With `--figure` one figure is written as a file for a paper, in place of the pag
 
 - `lst-robust report --suite digits-c --out report`
 - `lst-robust report --suite digits-c --out report --examples --baseline baseline.json`
+- `lst-robust report --suite imagenet-c-jpeg --pages 10 --out report`
 - `lst-robust report --suite imagenet-c-jpeg --published testbed --reference resnet50 --out report`
 - `lst-robust report --suite digits-c --figure curves --out curves.pdf`
 - `lst-robust report --suite digits-c --figure scatter --width page --format svg --out scatter.svg`
@@ -46,6 +47,15 @@ BaselineFile = Annotated[
 Examples = Annotated[
     bool, typer.Option("--examples/--no-examples", help="Show images that flip, with what each network said.")
 ]
+Pages = Annotated[
+    int | None,
+    typer.Option(
+        "--pages",
+        metavar="N",
+        min=1,
+        help="How many networks of each protocol have a page and are in the figures: the best ones.  [default: 50]",
+    ),
+]
 Title = Annotated[str | None, typer.Option("--title", help="Of the page.")]
 Figure = Annotated[FigureName | None, typer.Option("--figure", help="Write this one figure instead.")]
 Format = Annotated[
@@ -65,6 +75,7 @@ def report_command(
     published: opt.Published = None,
     match: opt.Match = None,
     examples: Examples = False,
+    pages: Pages = None,
     title: Title = None,
     figure: Figure = None,
     format_: Format = None,
@@ -88,6 +99,7 @@ def report_command(
             "--baseline": baseline,
             "--title": title,
             "--examples": examples or None,
+            "--pages": pages,
             "--data-dir": data_dir,
             "--reference": None if figure == "forest" else reference,
             "--published": None if figure == "scatter" else published,
@@ -101,12 +113,14 @@ def report_command(
         raise UsageError(f"--out {DASH}: a report is a folder of pages, and only a --figure goes there: give a folder")
     from lst_robust.report import write_report
 
+    of_pages: dict[str, Any] = {} if pages is None else {"pages": pages}
     with RichObserver() as observer:
         index = write_report(
             out,
             **asked,
             baseline=baseline,
             examples=examples,
+            **of_pages,
             title=title,
             command=shlex.join(["lst-robust", *sys.argv[1:]]),
             observer=observer,

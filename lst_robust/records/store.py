@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -38,6 +39,14 @@ from lst_robust.schema import first_mistake
 logger = logging.getLogger(__name__)
 RUN_FILE, PACKED = "run.json", "run.parquet"
 RUN_FOLDERS = "n*-seed*-*"
+
+
+class FolderRecords(NamedTuple):
+    """What a run's folder holds. trusted: whether no file had to be left out."""
+
+    run_file: RunFile
+    records: dict[Cell, Record]
+    trusted: bool
 
 
 class Store:
@@ -106,7 +115,7 @@ class Store:
         """Every run with at least one trustworthy record, of one suite or of all, sorted by path. What cannot be
         trusted is named by a warning. predictions: see `read_packed_run`."""
         for folder in sorted(self.results_dir.glob(f"{suite or '*'}/*/{RUN_FOLDERS}")):
-            found = _read_folder(folder, predictions)
+            found = read_folder(folder, predictions=predictions)
             if found is not None and found.records:
                 yield found.run_file.run, found.records
 
@@ -246,9 +255,8 @@ def _read_run_json(path: Path) -> RunFile:
         raise DataError(f"{path}: damaged ({first_mistake(error)})") from error
 
 
-def _read_folder(folder: Path, predictions: bool) -> PackedRun | None:
+def read_folder(folder: Path, *, predictions: bool) -> FolderRecords | None:
     """All that can be trusted in a run's folder; warnings name the rest. None where there is nothing of a run."""
-    records: dict[Cell, Record] = {}
     paths = cell_files(folder)
     try:
         run_file = run_file_of(folder)
@@ -262,20 +270,7 @@ def _read_folder(folder: Path, predictions: bool) -> PackedRun | None:
     if not folder.name.endswith(run_file.run.digest):
         logger.warning("%s: holds another run than its name says; it is left out", folder)
         return None
-    earlier = 0
-    for path in paths:
-        try:
-            record = read_cell(path, run_file.run)
-        except EarlierReleaseError:
-            earlier += 1
-            continue
-        except DataError as error:
-            if path.exists():
-                logger.warning("%s; it is left out", error)
-            continue
-        records[record.cell] = record
-    if earlier:
-        logger.warning("%s", _of_earlier_release(folder, earlier))
+    records, trusted = _own_files(folder, paths, run_file)
     if (folder / PACKED).exists():
         try:
             packed = read_packed_run(folder / PACKED, predictions=predictions)
@@ -284,7 +279,29 @@ def _read_folder(folder: Path, predictions: bool) -> PackedRun | None:
             records = packed.records | records
         except DataError as error:
             logger.warning("%s; its cells are left out", error)
-    return PackedRun(run_file, records)
+            trusted = False
+    return FolderRecords(run_file, records, trusted)
+
+
+def _own_files(folder: Path, paths: list[Path], run_file: RunFile) -> tuple[dict[Cell, Record], bool]:
+    """The cells with files of their own, and whether all of these can be trusted."""
+    records: dict[Cell, Record] = {}
+    earlier, trusted = 0, True
+    for path in paths:
+        try:
+            record = read_cell(path, run_file.run)
+        except EarlierReleaseError:
+            earlier += 1
+            continue
+        except DataError as error:
+            trusted = False
+            if path.exists():
+                logger.warning("%s; it is left out", error)
+            continue
+        records[record.cell] = record
+    if earlier:
+        logger.warning("%s", _of_earlier_release(folder, earlier))
+    return records, trusted and not earlier
 
 
 def _of_earlier_release(folder: Path, cells: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing_extensions import Unpack
 
 from lst_robust.arguments import choice, path
-from lst_robust.report.measured import measured_networks, only_one
+from lst_robust.report.measured import in_memory, measured_networks, only_one
 from lst_robust.report.request import ReportOptions, ReportRequest
 from lst_robust.reporting.figure_names import FIGURES, FORMATS, WIDTHS, FigureFormat, Width
 from lst_robust.runtime.files import check_output, write_output
@@ -51,7 +51,7 @@ def figure_bytes(
     from lst_robust.report.drawings import Drawer
     from lst_robust.reporting.figures.export import as_bytes
 
-    measured = only_one(measured_networks(request))
+    measured = in_memory(only_one(measured_networks(request)))
     return as_bytes(Drawer(measured, request).drawing(figure).draw(width), format)
 
 

@@ -10,7 +10,7 @@ from lst_robust.report.board import board, published_boards
 from lst_robust.report.classes import Classes, classes_of
 from lst_robust.report.cloud import of_same_images
 from lst_robust.report.examples import MOST_NETWORKS, example_corruptions, example_groups
-from lst_robust.report.measured import Measured, titles_of
+from lst_robust.report.measured import Measured, best_of, in_memory, titles_of
 from lst_robust.report.network_pages import network_page
 from lst_robust.report.pictures import NAMES, WHY_NONE, can_draw, own_pictures, pictures_of
 from lst_robust.report.request import ReportRequest
@@ -26,10 +26,11 @@ FLIPS = (
 
 
 def gather(
-    measured: Sequence[Measured], request: ReportRequest, *, examples: bool, observer: Observer
+    measured: Sequence[Measured], request: ReportRequest, *, pages: int, examples: bool, observer: Observer
 ) -> tuple[list[Section], list[NetworkPage], list[str]]:
-    """A section a protocol, a page a network, and what people should know of the whole, such as missing figures."""
-    gathering = _Gathering(request, examples, observer, draws=can_draw())
+    """A section a protocol, a page for the best networks of each, as many as `pages`, and what people should know of
+    the whole, such as missing figures."""
+    gathering = _Gathering(request, pages, examples, observer, draws=can_draw())
     if not gathering.draws:
         gathering.notes.append(WHY_NONE)
         logger.warning(WHY_NONE)
@@ -52,9 +53,20 @@ def _of_examples(measured: Measured) -> str:
     return FLIPS + few + (" Of several trainings of a network the first answers." if trained_again else "")
 
 
+def _without_pages(measured: Measured, shown: Measured) -> list[str]:
+    """A line where not all networks are in the figures."""
+    if len(shown.networks) == len(measured.networks):
+        return []
+    return [
+        f"{len(measured.networks):,} networks were measured. {len(shown.networks)} of them have a page, stand in the "
+        "figures, and have their size counted: the best ones. --pages N chooses how many."
+    ]
+
+
 @dataclass
 class _Gathering:
     request: ReportRequest
+    pages: int
     examples: bool
     observer: Observer
     draws: bool
@@ -62,18 +74,19 @@ class _Gathering:
 
     def steps(self, measured: Measured) -> int:
         """Of progress."""
-        drawn = len(NAMES) if self.draws else 0
-        return drawn + len(measured.networks) + (len(example_corruptions(measured)) if self.examples else 0)
+        drawn, shown = len(NAMES) if self.draws else 0, self._shown(measured)
+        return drawn + len(shown.networks) + (len(example_corruptions(shown)) if self.examples else 0)
 
     def section(self, measured: Measured, number: int, title: str) -> tuple[Section, list[NetworkPage]]:
         """number: of the protocol, which tells pages of one network under two protocols apart."""
-        classes = classes_of(measured, self.request)
-        keys = {label: f"{number}/{measured.name}/{label}" for label, _ in measured.labelled()}
-        sizes = {label: size_of(network, self.request.results_dir) for label, network in measured.labelled()}
+        shown = in_memory(self._shown(measured))
+        classes = classes_of(shown, self.request)
+        keys = {label: f"{number}/{measured.name}/{label}" for label, _ in shown.labelled()}
+        sizes = {label: size_of(network, self.request.results_dir) for label, network in shown.labelled()}
         speeds = {label: images_per_second(network) for label, network in measured.labelled()}
         others = of_same_images(self.request.published, measured.suite)
-        pictures, missing = pictures_of(measured, self.request, self._says("drawing")) if self.draws else ([], [])
-        examples, without = self._examples(measured, classes)
+        pictures, missing = pictures_of(shown, self.request, self._says("drawing")) if self.draws else ([], [])
+        examples, without = self._examples(shown, classes)
         section = Section(
             title=title,
             caption=measured.suite.description if measured.suite else "",
@@ -81,8 +94,9 @@ class _Gathering:
             published=tuple(published_boards(others, self.request)) if others else (),
             pictures=tuple(pictures),
             examples=tuple(examples),
-            examples_caption=_of_examples(measured),
+            examples_caption=_of_examples(shown),
             notes=(
+                *_without_pages(measured, shown),
                 "Images per second: the median over the cells, with decoding and corruption, on "
                 f"{', '.join(devices(measured.networks))}. They are of these measurements, and no benchmark.",
                 *missing,
@@ -90,12 +104,12 @@ class _Gathering:
             ),
         )
         pages = []
-        for label, network in measured.labelled():
+        for label, network in shown.labelled():
             self._says("page of")(label)
             page = network_page(
                 keys[label],
                 network,
-                measured,
+                shown,
                 title=title,
                 size=sizes[label],
                 pictures=own_pictures(label, network) if self.draws else (),
@@ -104,6 +118,10 @@ class _Gathering:
             )
             pages.append(page)
         return section, pages
+
+    def _shown(self, measured: Measured) -> Measured:
+        """The networks with a page."""
+        return best_of(measured, self.pages, self.request.reference)
 
     def _says(self, what: str) -> Callable[[str], None]:
         def says(name: str) -> None:

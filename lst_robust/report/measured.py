@@ -17,7 +17,7 @@ from lst_robust.errors import LstRobustError, NothingToEvaluateError, one_line
 from lst_robust.records.record import Record
 from lst_robust.report.request import ReportRequest
 from lst_robust.reporting.protocols import PROTOCOL
-from lst_robust.reporting.tables import TableGroup, columns_of, groups, robustness_table
+from lst_robust.reporting.tables import TableGroup, columns_of, groups, protocol_of, robustness_table
 from lst_robust.suites import Suite
 
 
@@ -80,9 +80,32 @@ def measured_networks(request: ReportRequest, *, predictions: bool = False) -> l
     )
     by_protocol: dict[tuple[str, ...], list[MeasuredNetwork]] = {}
     for network in networks:
-        (row,) = robustness_table([network.summary]).index
-        by_protocol.setdefault(row[:-1], []).append(network)
+        by_protocol.setdefault(protocol_of(network.summary), []).append(network)
     return [_measured(members) for members in by_protocol.values()]
+
+
+def best_of(measured: Measured, most: int, reference: str | None) -> Measured:
+    """The best networks, as many as `most`, and the reference, where it is one of these networks."""
+    if len(measured.networks) <= most:
+        return measured
+    chosen = list(measured.networks[:most])
+    named = None if reference is None else reference_of(measured, reference)
+    if named is not None and all(named is not network for network in chosen):
+        chosen.append(named)
+    return _measured(chosen)
+
+
+def in_memory(measured: Measured) -> Measured:
+    """The same networks, with the records of all their cells read, for figures that go through them cell by cell."""
+    networks = [
+        MeasuredNetwork(
+            network.summary,
+            tuple(run._replace(records=dict(run.records)) for run in network.runs),
+            network.normaliser,
+        )
+        for network in measured.networks
+    ]
+    return Measured(tuple(networks), measured.table, measured.metric)
 
 
 def only_one(measured: Sequence[Measured]) -> Measured:

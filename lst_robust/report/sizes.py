@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.errors import DataError
-from lst_robust.records.record import Run
+from lst_robust.records.indexed import numbers_of
+from lst_robust.records.numbers import CellNumbers
+from lst_robust.records.record import Record, Run
 from lst_robust.records.store import Store, run_file_of
 from lst_robust.report.commands import checkpoint_of
-from lst_robust.report.measured import records_of
 from lst_robust.suites import Suite
 
 logger = logging.getLogger(__name__)
@@ -48,11 +49,16 @@ def size_of(network: MeasuredNetwork, results_dir: Path) -> Size:
 
 def images_per_second(network: MeasuredNetwork) -> float:
     """The median over all cells of all its trainings, with corruption and decoding, as measured at the time."""
-    return median(record.provenance.images_per_second for record in records_of(network))
+    return median(found.provenance.images_per_second for found in _numbers(network))
 
 
 def devices(networks: Sequence[MeasuredNetwork]) -> list[str]:
-    return sorted({record.provenance.device for network in networks for record in records_of(network)})
+    return sorted({found.provenance.device for network in networks for found in _numbers(network)})
+
+
+def _numbers(network: MeasuredNetwork) -> list[Record | CellNumbers]:
+    """Of all cells of all its trainings."""
+    return [found for run in network.runs for found in numbers_of(run.records).values()]
 
 
 def _counted(run: Run, suite: Suite | None, results_dir: Path) -> tuple[int | None, int | None]:

@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 
 from lst_robust._version import __version__
 from lst_robust.analysis.baseline import Baseline
-from lst_robust.arguments import optional, path, text, yes_or_no
+from lst_robust.arguments import optional, path, text, whole_number, yes_or_no
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.record import utc_now
 from lst_robust.report.changes import changes_since
@@ -25,6 +25,7 @@ from lst_robust.reporting.page.render import render_report
 from lst_robust.runtime.files import remove, write_output
 from lst_robust.runtime.progress import Observer, Silent, checked_observer
 
+PAGES = 50  # each takes about a second, and a figure of more lines shows nothing
 LONGEST = 80  # characters of a path in an error that is about its length
 INDEX, NETWORKS = "index.html", "networks"
 GENERATOR = b'<meta name="generator" content="lst-robust'
@@ -34,6 +35,8 @@ GENERATOR = b'<meta name="generator" content="lst-robust'
 class PageOptions(ReportOptions, total=False):
     """baseline: a baseline or its file; what changed since stands first on the page.
     examples: thumbnails of images with what each network said, which needs the images.
+    pages: how many networks of each protocol have a page, and stand in the figures: the best ones. The leaderboard has
+        all.
     title: of the page.
     command: what the page says that it was made by.
     observer: receives progress.
@@ -41,6 +44,7 @@ class PageOptions(ReportOptions, total=False):
 
     baseline: str | Path | Baseline | None
     examples: bool
+    pages: int
     title: str | None
     command: str | None
     observer: Observer | None
@@ -65,6 +69,7 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
     request = ReportRequest.of(**asked)
     baseline = checked_baseline(options.get("baseline"))
     examples = yes_or_no("examples", options.get("examples", False))
+    pages = whole_number("pages", options.get("pages", PAGES), least=1)
     observer = optional(checked_observer, "observer", options.get("observer")) or Silent()
     title, command = (optional(text, key, options.get(key)) for key in ("title", "command"))
     check_folder(folder)
@@ -75,7 +80,7 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
         known = ", ".join(dict.fromkeys(label for one in measured for label, _ in one.labelled()))
         raise NothingToEvaluateError(f"no network {request.reference!r} to compare to: choose from {known}")
     make_folder(folder)
-    sections, networks, notes = gather(measured, request, examples=examples, observer=observer)
+    sections, networks, notes = gather(measured, request, pages=pages, examples=examples, observer=observer)
     report = Report(
         title=title or f"Robustness: {', '.join(dict.fromkeys(one.name for one in measured))}",
         generated=utc_now().replace("T", " ").replace("+00:00", " UTC"),

@@ -136,6 +136,11 @@ def _group(protocol: Mapping[str, str], whole: pd.DataFrame) -> TableGroup:
     return TableGroup(caption(protocol), notes, protocol, frame, bounds, spreads, trainings)
 
 
+def protocol_of(summary: Summary) -> tuple[str, ...]:
+    """Under which protocol a result stands in a table: the values of PROTOCOL."""
+    return _row(summary).protocol
+
+
 def columns_of(frame: pd.DataFrame) -> list[tuple[str, str]]:
     """(group, quantity) of each column."""
     return list(zip(*(map(str, frame.columns.get_level_values(level)) for level in range(2)), strict=True))

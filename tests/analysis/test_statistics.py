@@ -276,3 +276,21 @@ def test_the_simulation_has_the_errors_it_promises():
     assert [bits.mean() for bits in wrong.values()] == pytest.approx([0.3] * 3, abs=0.005)
     together = np.corrcoef(list(wrong.values()))[0, 1]
     assert together > 0.2  # an image that is hard in one cell is hard in the others
+
+
+@pytest.mark.parametrize("most", [statistics.SHARED_BYTES, 100])
+def test_networks_that_share_their_drawings_have_the_same_intervals(monkeypatch, most):
+    monkeypatch.setattr(statistics, "SHARED_BYTES", most)
+    draws = statistics.SharedDraws()
+    for scores in (SKEWED, SKEWED[:, :1], SKEWED[:70], SKEWED):
+        shared = statistics.intervals(scores, draws=draws)
+        assert np.array_equal(shared, statistics.intervals(scores))
+
+
+def test_drawings_are_made_once(monkeypatch):
+    made, whole = [], statistics._drawings
+    monkeypatch.setattr(statistics, "_drawings", lambda *asked: made.append(asked) or whole(*asked))
+    draws = statistics.SharedDraws()
+    for _ in range(3):
+        statistics.intervals(SKEWED, draws=draws)
+    assert made == [(len(SKEWED), statistics.RESAMPLES, statistics.SEED)]

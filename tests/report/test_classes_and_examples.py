@@ -122,7 +122,7 @@ def test_a_corruption_that_is_not_registered_today_ends_nothing(two):
     measured, classes = two
     unknown = {Cell("zebra", 3): measured.networks[0].runs[0].records[FOG]}
     networks = [
-        replace(network, runs=tuple(run._replace(records=run.records | unknown) for run in network.runs))
+        replace(network, runs=tuple(run._replace(records={**run.records, **unknown}) for run in network.runs))
         for network in measured.networks
     ]
     groups, notes = example_groups(replace(measured, networks=tuple(networks)), classes, print)
