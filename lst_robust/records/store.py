@@ -19,7 +19,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -29,14 +29,16 @@ from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError, UsageError
 from lst_robust.records.cell_file import EarlierReleaseError, is_of_earlier_release, read_cell, read_json, to_json
 from lst_robust.records.packed import DamagedError, PackedRun, packed_run, read_packed_run, read_run_file
+from lst_robust.records.packed_files import ASIDE, PACKED, PackedFile, PackedReader, identity, packed_paths, put_packed
 from lst_robust.records.record import Record, Run
 from lst_robust.records.run_file import RunFile
 from lst_robust.runtime.file_lock import file_lock
-from lst_robust.runtime.files import file_safe, remove, write_output
+from lst_robust.runtime.files import file_safe, not_written, remove, write_output
 from lst_robust.schema import first_mistake
 
 logger = logging.getLogger(__name__)
-RUN_FILE, PACKED = "run.json", "run.parquet"
+RUN_FILE = "run.json"
+ATTEMPTS = 20  # at packing a run that others pack at the same time; then its cells stay in files of their own
 RUN_FOLDERS = "n*-seed*-*"
 
 
@@ -45,7 +47,7 @@ class Store:
 
     def __init__(self, results_dir: str | Path) -> None:
         self.results_dir = Path(results_dir)
-        self._last_packed: tuple[os.stat_result, PackedRun] | None = None
+        self._packed = PackedReader()
 
     def model_folder(self, run: Run) -> Path:
         """Where all runs of the model on the suite lie."""
@@ -92,7 +94,8 @@ class Store:
         with suppress(DataError):
             return read_cell(self._path(run, cell), run)
         with suppress(DataError):
-            return self._packed(run).get(cell)
+            files = self._packed.read(self.run_folder(run))
+            return _records([one.content for one in files if not _mistake(one, run)]).get(cell)
         return None
 
     def load(self, run: Run, *, quiet: bool = False) -> dict[Cell, Record]:
@@ -100,11 +103,11 @@ class Store:
         unless this shall be `quiet` because an earlier call has named them, and left out. Raises DataError for cells
         that an earlier release has measured: they shall be migrated first."""
         found = {record.cell: record for record in self._loose(run, quiet=quiet).values()}
-        try:
-            return self._packed(run) | found
-        except DataError as error:
-            logger.log(_level(quiet), "%s; it is not used and its cells are measured again", error)
-        return found
+        files = self._packed.read(self.run_folder(run))
+        for one in files:
+            if (mistake := _mistake(one, run)) is not None:
+                logger.log(_level(quiet), "%s; it is not used and its cells are measured again", mistake)
+        return _records([one.content for one in files if not _mistake(one, run)]) | found
 
     def scan(self, suite: str | None, *, predictions: bool = False) -> Iterator[tuple[Run, dict[Cell, Record]]]:
         """Every run with at least one trustworthy record, of one suite or of all, sorted by path. What cannot be
@@ -118,25 +121,35 @@ class Store:
         """Puts the cells of a run into its `run.parquet`, beside those that are there, and removes their own files.
 
         A file that cannot be trusted stays, and so does that of a cell which another process is measuring again. Raises
-        DataError when the disk refuses; all files are then as they were.
+        DataError when the disk refuses; all files are then as they were. Several processes may call this at the same
+        time, with locks or without: see `lst_robust.records.packed_files`.
         """
         folder = self.run_folder(run)
-        if not any(folder.glob("*.json")):  # all is packed: the disk may be read-only
+        if not any(folder.glob("*.json")) and not any(folder.glob(ASIDE)):  # all is packed: the disk may be read-only
             return
         with packing(folder):
-            states = _states(cell_files(folder))
-            loose = self._loose(run, quiet=True)
-            packed = self._trusted_packed(run)
-            if loose:
-                run_file = run_file_of(folder)
-                if run_file is None or run_file.run != run:
-                    raise DataError(f"{folder} has lost its {RUN_FILE}: measure its network again")
-                records = packed | {record.cell: record for record in loose.values()}
-                write_output(folder / PACKED, packed_run(run_file, records))
-            for path, record in loose.items():
-                self._remove_packed_cell(record, path, states.get(path))
-            if loose or packed:
-                remove(folder / RUN_FILE)
+            for _ in range(ATTEMPTS):
+                if self._packed_now(run, folder):
+                    return
+
+    def _packed_now(self, run: Run, folder: Path) -> bool:
+        """Packs; False where another process has packed since the cells were read."""
+        states = _states(cell_files(folder))
+        loose = self._loose(run, quiet=True)
+        files = self._packed.read(folder)
+        packed = _trusted(files, run)
+        if loose or any(one.path.name != PACKED for one in files):
+            run_file = run_file_of(folder)
+            if run_file is None or run_file.run != run:
+                raise DataError(f"{folder} has lost its {RUN_FILE}: measure its network again")
+            records = packed | {record.cell: record for record in loose.values()}
+            if not put_packed_run(folder, run_file, records, files):
+                return False
+        for path, record in loose.items():
+            self._remove_packed_cell(record, path, states.get(path))
+        if loose or packed:
+            remove(folder / RUN_FILE)
+        return True
 
     def _loose(self, run: Run, *, quiet: bool) -> dict[Path, Record]:
         """The cells in files of their own; see `load`."""
@@ -151,40 +164,23 @@ class Store:
                     logger.log(_level(quiet), "%s; it is not used and the cell is measured again", error)
         return found
 
-    def _trusted_packed(self, run: Run) -> dict[Cell, Record]:
-        """The cells in the run's `run.parquet`; {} where it is damaged, because nothing of it will ever be used. A
-        file that only cannot be read now, or is of another run, is a DataError: it must not be replaced."""
-        try:
-            return self._packed(run)
-        except DamagedError as error:
-            logger.warning("%s; it is replaced", error)
-        return {}
-
     def _remove_packed_cell(self, record: Record, path: Path, read: os.stat_result | None) -> None:
         """Removes the file of a cell that has been packed, unless it has been measured again since it was read."""
         with suppress(DataError, OSError), self.claim(record.run, record.cell, wait=False) as claimed:
-            if claimed and read is not None and _same_file(path.stat(), read):
+            if claimed and read is not None and identity(path.stat()) == identity(read):
                 path.unlink()
-
-    def _packed(self, run: Run) -> dict[Cell, Record]:
-        """The cells in the run's `run.parquet`, which is read again only when it has changed; {} where there is none.
-        DataError where it cannot be trusted."""
-        path = self.run_folder(run) / PACKED
-        try:
-            state = path.stat()
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-        if self._last_packed is None or not _same_file(self._last_packed[0], state):
-            self._last_packed = state, read_packed_run(path, predictions=True)
-        content = self._last_packed[1]
-        if content.run_file.run != run:
-            raise DataError(f"{path}: belongs to another run")
-        return dict(content.records)
 
     def _path(self, run: Run, cell: Cell) -> Path:
         return self.run_folder(run) / f"{cell.name}.json"
+
+
+def put_packed_run(folder: Path, run_file: RunFile, records: Mapping[Cell, Record], read: list[PackedFile]) -> bool:
+    """Writes the records as the folder's `run.parquet`, in the place of the packed files that were read. False where
+    another process has packed since. Raises DataError when the disk refuses."""
+    try:
+        return put_packed(folder, packed_run(run_file, records), read)
+    except OSError as error:
+        raise DataError(f"{folder / PACKED}: {not_written(error)}") from error
 
 
 def packing(folder: Path) -> AbstractContextManager[bool]:
@@ -208,7 +204,8 @@ def run_file_of(folder: Path) -> RunFile | None:
     `run.json` comes first: it is removed only when `run.parquet` is there, and is newer where that one was damaged.
     """
     mistake = None
-    for path, read in ((folder / RUN_FILE, _read_run_json), (folder / PACKED, read_run_file)):
+    packed = ((path, read_run_file) for path in packed_paths(folder))
+    for path, read in ((folder / RUN_FILE, _read_run_json), *packed):
         try:
             return read(path)
         except DataError as error:
@@ -280,14 +277,11 @@ def _read_folder(folder: Path, predictions: bool) -> PackedRun | None:
         records[record.cell] = record
     if earlier:
         logger.warning("%s", _of_earlier_release(folder, earlier))
-    if (folder / PACKED).exists():
-        try:
-            packed = read_packed_run(folder / PACKED, predictions=predictions)
-            if packed.run_file.run != run_file.run:
-                raise DataError(f"{folder / PACKED}: belongs to another run")
-            records = packed.records | records
-        except DataError as error:
-            logger.warning("%s; its cells are left out", error)
+    files = PackedReader(predictions=predictions).read(folder)
+    for one in files:
+        if (mistake := _mistake(one, run_file.run)) is not None:
+            logger.warning("%s; its cells are left out", mistake)
+    records = _records([one.content for one in files if not _mistake(one, run_file.run)]) | records
     return PackedRun(run_file, records)
 
 
@@ -304,6 +298,33 @@ def _without_run_file(folder: Path, paths: list[Path]) -> str:
     return f"{folder}: has lost its {RUN_FILE}, so its {len(paths)} cells are left out; measure its network again"
 
 
+def _mistake(file: PackedFile, run: Run) -> DataError | None:
+    """Why a packed file is of no use for the run."""
+    if isinstance(file.content, DataError):
+        return file.content
+    return None if file.content.run_file.run == run else DataError(f"{file.path}: belongs to another run")
+
+
+def _trusted(files: list[PackedFile], run: Run) -> dict[Cell, Record]:
+    """The cells in packed files that shall be replaced; none of a damaged one, because nothing of it will ever be used.
+    A file that only cannot be read now, or is of another run, is a DataError: it must not be replaced."""
+    found: list[PackedRun | DataError] = []
+    for one in files:
+        mistake = _mistake(one, run)
+        if isinstance(mistake, DamagedError):
+            logger.warning("%s; it is replaced", mistake)
+        elif mistake is not None:
+            raise mistake
+        else:
+            found.append(one.content)
+    return _records(found)
+
+
+def _records(contents: Sequence[PackedRun | DataError]) -> dict[Cell, Record]:
+    """The records of packed files; those of the last one count."""
+    return {cell: record for one in contents if isinstance(one, PackedRun) for cell, record in one.records.items()}
+
+
 def _states(paths: list[Path]) -> dict[Path, os.stat_result]:
     """By which a file is known again; those that have just gone are left out."""
     found = {}
@@ -315,7 +336,3 @@ def _states(paths: list[Path]) -> dict[Path, os.stat_result]:
 
 def _level(quiet: bool) -> int:
     return logging.DEBUG if quiet else logging.WARNING
-
-
-def _same_file(first: os.stat_result, second: os.stat_result) -> bool:
-    return (first.st_ino, first.st_mtime_ns, first.st_size) == (second.st_ino, second.st_mtime_ns, second.st_size)

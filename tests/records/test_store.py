@@ -116,7 +116,7 @@ def test_a_packed_run_is_read_again_only_when_it_has_changed(store, packed, monk
         read.append(path)
         return read_packed_run(path, **options)
 
-    monkeypatch.setattr("lst_robust.records.store.read_packed_run", noted)
+    monkeypatch.setattr("lst_robust.records.packed_files.read_packed_run", noted)
     for cell in CELLS:
         store.find(PROBED, cell)
     assert len(read) == 1
