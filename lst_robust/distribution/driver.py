@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -94,7 +95,10 @@ class Driver(Generic[T]):
             return
         for (ticket, _), future in zip(chosen, self._submitted([left for _, left in chosen]), strict=True):
             self._futures[ticket.number] = future
-            future.add_done_callback(lambda done, ticket=ticket: self._queue.put((ticket, done)))
+            future.add_done_callback(partial(self._arrive, ticket))
+
+    def _arrive(self, ticket: Ticket[T], future: Future[Any]) -> None:
+        self._queue.put((ticket, future))
 
     def _submitted(self, tasks: Sequence[T]) -> list[Future[Any]]:
         submit_many = getattr(self._executor, "submit_many", None)

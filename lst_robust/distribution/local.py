@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -88,9 +89,12 @@ def _devices(place: int, gpus: int) -> str | None:
 
 
 def _begin_worker(devices: str | None) -> None:
-    """Ctrl-C goes to the driver, which decides. A driver that is killed takes its workers with it: they would wait for
-    their next task for good."""
+    """Ctrl-C goes to the driver, which decides, and which says what there is to say. A driver that is killed takes its
+    workers with it: they would wait for their next task for good."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(OSError):
+        os.dup2(2, 1)  # what a network's own code prints is no result
+    logging.getLogger("lst_robust").addHandler(logging.NullHandler())
     if devices is not None:
         os.environ[VISIBLE] = devices
     driver = parent_process()

@@ -82,9 +82,10 @@ class Outcome:
             records = {cell: everything[cell] for cell in plan.cells if cell in everything}
             if not lost and len(records) == len(plan.cells):
                 self._pack(plan)
-            if digest in self._stopped:
-                failed.append(FailedNetwork(plan.run.model.name, self._stopped[digest]))
-            if records or digest not in self._stopped:
+            reason = self._stopped.get(digest) or (None if records else next(iter(lost.values()), None))
+            if reason is not None:
+                failed.append(FailedNetwork(plan.run.model.name, reason))
+            if records:
                 measured = sum(cell in records for cell in plan.missing)
                 normaliser = plan.request.normaliser
                 found.append(Evaluation(plan.run, records, normaliser, measured, lost, plan.skipped_images))

@@ -45,12 +45,14 @@ class Planned:
 
 
 class Workers(NamedTuple):
-    """How many tasks run at a time, and on what: see `CellsTask`. most: how many tasks there may be."""
+    """How many tasks run at a time, and on what: see `CellsTask`. most: how many tasks there may be; least: seconds that
+    a task should take, because beginning one costs time."""
 
     at_once: int
     device: str | None = None
     threads: int | None = None
     most: int | None = None
+    least: float = 1.0
 
 
 def planned_networks(given: Sequence[Given]) -> tuple[list[Planned], list[FailedNetwork]]:
@@ -103,7 +105,7 @@ def _tasks_of_group(
         return costs.seconds(one.plan, cell, one.size) if cell in missing[one.plan.run.digest] else 0.0
 
     tasks, folder = [], Path.cwd()
-    for bundle, part, seconds in split(networks, cells, cost, workers.at_once, most):
+    for bundle, part, seconds in split(networks, cells, cost, workers.at_once, most, workers.least):
         plans = [one.plan.part(part) for one in bundle]
         wanting = tuple(plan for plan in plans if plan.missing)
         if wanting:

@@ -10,20 +10,28 @@ from typing import Any
 from lst_robust.errors import LstRobustError, UsageError, message_of
 
 
+def require_ray() -> Any:
+    """The package; UsageError where it is not installed."""
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError("Ray is not installed: pip install 'lst-robust[ray]'") from error
+    return ray
+
+
 class RayExecutor:
     """Tasks on a Ray cluster. Ray chooses the node, and keeps its worker processes, so that what a task has loaded is
     there for the next one.
 
     address: of a cluster, such as "auto" or "10.0.0.1:6379"; None: RAY_ADDRESS if that is set, else Ray is started on
-    this machine. cpus, gpus: what each task reserves. Raises UsageError when Ray is not installed, LstRobustError when
-    the cluster does not answer.
+    this machine. cpus, gpus: what each task reserves; cpus None: one, or with gpus their share of the cluster's cores.
+    `places`: how many tasks the cluster can run at a time now.
+
+    Raises UsageError when Ray is not installed, LstRobustError when the cluster does not answer.
     """
 
-    def __init__(self, address: str | None = None, *, cpus: float = 1, gpus: float = 0) -> None:
-        try:
-            import ray
-        except ImportError as error:
-            raise UsageError("Ray is not installed: pip install 'lst-robust[ray]'") from error
+    def __init__(self, address: str | None = None, *, cpus: int | None = None, gpus: float = 0) -> None:
+        ray = require_ray()
         self._ray, self._owns = ray, not ray.is_initialized()
         if self._owns:
             try:
@@ -33,8 +41,13 @@ class RayExecutor:
                     f"no Ray cluster at {address or 'this machine'} ({message_of(error)}): start one with `ray start "
                     "--head`, and give its address with --ray-address"
                 ) from error
+        has = ray.cluster_resources()
+        share = gpus / has["GPU"] if gpus and has.get("GPU") else 0.0
+        self.cpus = cpus or max(int(has.get("CPU", 1) * share), 1)
+        by_gpus = [int(has.get("GPU", 0) / gpus)] if gpus else []
+        self.places = max(min([int(has.get("CPU", 1) / self.cpus), *by_gpus]), 1)
         # No retries of Ray's own: the driver counts them. A worker is not thrown away after a task with a GPU.
-        options: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": 0, "max_calls": 0}
+        options: dict[str, Any] = {"num_cpus": self.cpus, "num_gpus": gpus, "max_retries": 0, "max_calls": 0}
         self._call = ray.remote(**options)(_call)
         self._references: dict[Future[Any], Any] = {}
 

@@ -13,11 +13,13 @@ from lst_robust.distribution.planning import Given, Workers, planned_networks, r
 from lst_robust.distribution.schedule import RETRIES, Schedule
 from lst_robust.distribution.slurm import MOST_AT_A_TIME, SubmititExecutor
 from lst_robust.distribution.task import CellsTask, run_task
-from lst_robust.errors import NothingToEvaluateError, UsageError
+from lst_robust.errors import LstRobustError, NothingToEvaluateError, UsageError
 from lst_robust.evaluation.plan import EvalPlan
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.records.store import Store
 from lst_robust.runtime.rank import rank_and_world
+
+BEGINNING = 60.0  # seconds that a job of Slurm should work: it starts Python, and loads images and networks anew
 
 
 def run(
@@ -65,7 +67,7 @@ def _run(given: Sequence[Given], executor: Any, workers: Workers, retries: int) 
     store.check_writable()  # before any work is done
     queued = isinstance(executor, SubmititExecutor)  # Slurm's queue has all tasks, and runs `at_once` of them
     planned, failed = planned_networks(given)
-    tasks = tasks_of(planned, workers._replace(most=MOST_AT_A_TIME) if queued else workers)
+    tasks = tasks_of(planned, workers._replace(most=MOST_AT_A_TIME, least=BEGINNING) if queued else workers)
     outcome = Outcome([one.plan for one in planned], store, request_of(given[0]).observer)
     if tasks:
         outcome.start(len(tasks))
@@ -86,6 +88,8 @@ def _run(given: Sequence[Given], executor: Any, workers: Workers, retries: int) 
         for task, reason in schedule.failed:
             outcome.fail(task, reason)
     found, stopped = outcome.evaluations()
+    if not found and len(given) == 1:
+        raise LstRobustError(stopped[0].line)
     return Evaluations(tuple(found), (*failed, *stopped))
 
 

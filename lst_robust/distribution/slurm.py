@@ -138,6 +138,17 @@ class SubmititExecutor:
         return missed & self._missed
 
 
+def require_slurm() -> Any:
+    """The package submitit; UsageError where it is not installed, and where there is no Slurm."""
+    try:
+        import submitit
+    except ImportError as error:
+        raise UsageError("submitit is not installed: pip install 'lst-robust[slurm]'") from error
+    if shutil.which("sbatch") is None:
+        raise UsageError("there is no Slurm here (no sbatch): call this where jobs are submitted, or with --on local")
+    return submitit
+
+
 def slurm_executor(
     folder: Path, at_once: int, gpus: int = 0, options: Mapping[str, str] | None = None
 ) -> SubmititExecutor:
@@ -147,12 +158,7 @@ def slurm_executor(
 
     Raises UsageError when submitit is not installed, when there is no Slurm, and for options that cannot be meant.
     """
-    try:
-        import submitit
-    except ImportError as error:
-        raise UsageError("submitit is not installed: pip install 'lst-robust[slurm]'") from error
-    if shutil.which("sbatch") is None:
-        raise UsageError("there is no Slurm here (no sbatch): call this where jobs are submitted, or with --on local")
+    submitit = require_slurm()
     executor = submitit.AutoExecutor(folder / "%j", cluster="slurm", slurm_max_num_timeout=TIMEOUTS)
     executor.update_parameters(name="lst-robust", timeout_min=MINUTES, slurm_array_parallelism=at_once)
     if gpus:

@@ -19,12 +19,13 @@ def split(
     cost: Callable[[N, C], float],
     workers: int,
     most: int | None = None,
+    least: float = 0.0,
 ) -> list[tuple[list[N], list[C], float]]:
     """Blocks of networks and cells, each with its cost; together they are all cells of all networks.
 
     An image is corrupted once for all networks of a block, so the networks are divided only where there are too few
     cells for so many workers. A block costs at most half of the share that each worker has of what is left then (guided
-    self-scheduling): the last ones are single cells. `most` is how many blocks there may be.
+    self-scheduling): the last ones are single cells, or cost `least`. `most` is how many blocks there may be.
     """
     if not networks or not cells:
         return []
@@ -33,7 +34,6 @@ def split(
         pieces = max(1, min(pieces, most // AT_LEAST))
     bundles = [list(networks[start::pieces]) for start in range(pieces)]
     units = [(bundle, cell, sum(cost(network, cell) for network in bundle)) for bundle in bundles for cell in cells]
-    least = 0.0
     while True:
         blocks = _blocks(units, workers, least)
         if most is None or len(blocks) <= max(most, pieces):
