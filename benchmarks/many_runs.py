@@ -25,9 +25,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.records.confidence import Outcomes
 from lst_robust.records.packed import packed_run
+from lst_robust.records.packed_files import PACKED
 from lst_robust.records.record import ModelIdentity, Protocol, Provenance, Record, Run, make_record
 from lst_robust.records.run_file import RunFile
-from lst_robust.records.store import PACKED, Store
+from lst_robust.records.store import Store
 from lst_robust.runtime.files import write_output
 from lst_robust.suites import Suite, load_suite
 

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.cli.app import app
+from lst_robust.records.packed_files import PACKED
 from lst_robust.records.record import Record, Run
-from lst_robust.records.store import PACKED, Store
+from lst_robust.records.store import Store
 from lst_robust.suites import load_suite
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -15,6 +15,7 @@ from lst_robust.analysis.evaluation import Evaluations
 from lst_robust.analysis.normalisers import require_all_cells, to_yaml
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, out, print_error, print_json, print_note
+from lst_robust.cli.elsewhere import device_here, engine_of
 from lst_robust.cli.options import means_several
 from lst_robust.cli.output import Output, console_beside
 from lst_robust.errors import LstRobustError, UsageError
@@ -24,12 +25,14 @@ from lst_robust.runtime.allocator import keep_memory_mapped
 from lst_robust.runtime.rank import is_leader
 
 if TYPE_CHECKING:
+    from lst_robust.distribution.engines import Engine
     from lst_robust.evaluation.request import EvalRequest
 
 HELP = """Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.
 
 A model without a checkpoint for the suite is trained first, once. Finished cells are kept: a second call, or one after
-an interruption, measures only what is missing. Under `torchrun` the processes share the cells.
+an interruption, measures only what is missing. Under `torchrun` the processes share the cells. With `--on` tasks
+measure them: on processes of this machine, on Slurm, or on Ray.
 
 Several models are measured in one pass: each image is loaded and corrupted once for all of them. One that cannot go on
 is named, and the others go on. A line of a @FILE is a name or a pattern, and may go on with `checkpoint=FILE` and with
@@ -48,6 +51,8 @@ options of the model. Paths in it are relative to the folder of the @FILE.
 - `lst-robust eval -m hf:microsoft/resnet-50 -s imagenet-c --data-dir imagenet`
 - `lst-robust eval -m resnet18 --device cuda --engine torch --amp auto --compile reduce-overhead`
 - `torchrun --nproc-per-node 4 -m lst_robust eval -m lst18`
+- `lst-robust eval -m @models.txt -s imagenet-c --on slurm --tasks-at-once 32 --gpus-per-worker 1 --slurm partition=gpu`
+- `lst-robust eval -m @models.txt -s imagenet-c --on ray --ray-address auto --gpus-per-worker 1`
 """
 
 
@@ -130,9 +135,23 @@ def eval_command(
     compile_: opt.Compile = "no",
     results_dir: opt.ResultsDir = Path("results"),
     overwrite: Overwrite = False,
+    on: opt.On = None,
+    tasks_at_once: opt.TasksAtOnce = None,
+    gpus_per_worker: opt.GpusPerWorker = None,
+    slurm: opt.SlurmOptions = None,
+    ray_address: opt.RayAddress = None,
     dry_run: DryRun = False,
     json: opt.Json = False,
 ) -> None:
+    engine_of_tasks = engine_of(
+        on,
+        at_once=tasks_at_once,
+        gpus=gpus_per_worker,
+        threads=workers,
+        device=device,
+        slurm=opt.parse_pairs("--slurm", slurm, "partition=gpu"),
+        ray_address=ray_address,
+    )
     output = None if write_normaliser is None else Output("--write-normaliser", write_normaliser, json=json)
     with RichObserver() as observer:
         requests = lst_robust.requests_of(
@@ -151,7 +170,7 @@ def eval_command(
             normaliser=normaliser,
             batch_size=batch_size,
             workers=workers,
-            device=device,
+            device=device if engine_of_tasks is None else device_here(device),
             engine=engine,
             amp=amp,
             compile=compile_,
@@ -164,18 +183,19 @@ def eval_command(
         )
         if dry_run:
             return _list(requests, json=json)
-        outcome = _measure(requests, as_normaliser=output is not None)
+        outcome = _measure(requests, engine_of_tasks, as_normaliser=output is not None)
     if is_leader():  # under torchrun one process speaks for all
         _report(outcome, output, model, suite, json=json)
 
 
-def _measure(requests: Sequence[EvalRequest], *, as_normaliser: bool) -> Evaluations:
-    """as_normaliser: the errors are wanted as a normaliser, which is checked before any work."""
+def _measure(requests: Sequence[EvalRequest], engine: Engine | None, *, as_normaliser: bool) -> Evaluations:
+    """engine: of the tasks, None: this process measures. as_normaliser: the errors are wanted as a normaliser, which is
+    checked before any work."""
     if as_normaliser:
         _require_normaliser(requests)
     keep_memory_mapped()
     with redirect_stdout(sys.stderr):  # what a network's own code prints is no result
-        return lst_robust.run_requests(requests)
+        return lst_robust.run_requests(requests) if engine is None else engine.run(requests)
 
 
 def _require_normaliser(requests: Sequence[EvalRequest]) -> None:

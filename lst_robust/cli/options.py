@@ -10,6 +10,8 @@ import typer
 from lst_robust.benchmark import SEVERITIES, corruption_sets
 from lst_robust.errors import UsageError
 
+CLUSTER = "Tasks on several processes or machines"  # heading of the options in the help
+
 Model = Annotated[
     str,
     typer.Option(
@@ -194,6 +196,51 @@ Compile = Annotated[
         "reduce-overhead records CUDA graphs.",
     ),
 ]
+On = Annotated[
+    Literal["local", "slurm", "ray"] | None,
+    typer.Option(
+        "--on",
+        envvar="LST_ROBUST_ON",
+        help="Measure by tasks on processes of this machine, on Slurm (extra slurm) or on Ray (extra ray).",
+        rich_help_panel=CLUSTER,
+    ),
+]
+TasksAtOnce = Annotated[
+    int | None,
+    typer.Option(
+        "--tasks-at-once",
+        envvar="LST_ROBUST_TASKS_AT_ONCE",
+        help="Workers: how many tasks run at a time.  [default: local: CUDA devices, or 2; slurm: 16; ray: all it has]",
+        rich_help_panel=CLUSTER,
+    ),
+]
+GpusPerWorker = Annotated[
+    int | None,
+    typer.Option(
+        "--gpus-per-worker",
+        envvar="LST_ROBUST_GPUS_PER_WORKER",
+        help="CUDA devices of each.  [default: local: 1 where there is one; slurm, ray: 0]",
+        rich_help_panel=CLUSTER,
+    ),
+]
+SlurmOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm",
+        metavar="KEY=VALUE",
+        help="An option of sbatch, such as partition=gpu, time=240 (minutes), cpus_per_task=8; may be repeated.",
+        rich_help_panel=CLUSTER,
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        envvar="LST_ROBUST_RAY_ADDRESS",
+        help="Of a Ray cluster, such as auto or 10.0.0.1:6379.  [default: RAY_ADDRESS, or this machine]",
+        rich_help_panel=CLUSTER,
+    ),
+]
 
 
 def means_several(model: str) -> bool:
@@ -247,15 +294,19 @@ def parse_options(pairs: list[str] | None) -> dict[str, str | int | float | bool
 
     UsageError for what is no KEY=VALUE, and for a key that is given twice.
     """
-    if not pairs:
-        return None
-    options: dict[str, str | int | float | bool] = {}
-    for pair in pairs:
+    return dict(parse_pairs("--set", pairs, "stem=3x3s1")) if pairs else None
+
+
+def parse_pairs(option: str, pairs: list[str] | None, example: str) -> dict[str, str]:
+    """The KEY=VALUE of an option that may be repeated; UsageError for what is none, and for a key that is given
+    twice."""
+    found: dict[str, str] = {}
+    for pair in pairs or ():
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"--set {pair!r}: give KEY=VALUE, such as stem=3x3s1")
+            raise UsageError(f"{option} {pair!r}: give KEY=VALUE, such as {example}")
         key, value = key.strip(), value.strip()
-        if key in options:
-            raise UsageError(f"--set gives {key} two values, {options[key]!r} and {value!r}: give one of them")
-        options[key] = value
-    return options
+        if key in found:
+            raise UsageError(f"{option} gives {key} two values, {found[key]!r} and {value!r}: give one of them")
+        found[key] = value
+    return found

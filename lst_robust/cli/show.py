@@ -10,7 +10,7 @@ import typer
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import out, print_json
 from lst_robust.errors import DataError
-from lst_robust.records.store import read_record
+from lst_robust.records.folder import read_record
 from lst_robust.reporting.views.record import record_numbers, record_view
 
 HELP = """Show what one cell's record holds: the numbers, and how they came about.

@@ -24,7 +24,6 @@ from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
 from lst_robust.records.numbers import CalibrationNumbers, CellNumbers, Measurement
 from lst_robust.records.record import ModelIdentity, Protocol, Run
-from lst_robust.records.store import PACKED
 from lst_robust.runtime.cache import cache_root, mark_used, remove_unused
 from lst_robust.runtime.files import write_output
 
@@ -114,7 +113,7 @@ def folder_state(folder: Path) -> State:
     found = []
     with suppress(OSError), os.scandir(folder) as files:
         for file in files:
-            if file.name.endswith(".json") or file.name == PACKED:
+            if file.name.endswith((".json", ".parquet")):
                 at = file.stat()
                 found.append([file.name, at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino])
     return sorted(found)

@@ -11,10 +11,10 @@ import numpy as np
 
 from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
+from lst_robust.records.folder import RUN_FOLDERS, FolderRecords, read_folder
 from lst_robust.records.index import Entry, ResultsIndex, folder_state, outcomes_digest
 from lst_robust.records.numbers import CellNumbers
 from lst_robust.records.record import Record, Run
-from lst_robust.records.store import RUN_FOLDERS, FolderRecords, read_folder
 
 KEPT = 4  # runs whose records stay in memory: one with predictions takes some megabytes
 

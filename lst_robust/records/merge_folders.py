@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lst_robust.arguments import items, path
 from lst_robust.errors import NothingToEvaluateError, UsageError
+from lst_robust.records.folder import RUN_FOLDERS
 from lst_robust.records.merge_checkpoints import FOLDER as CHECKPOINTS
-from lst_robust.records.store import RUN_FOLDERS
 
 logger = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,11 @@ from lst_robust.records.merge_checkpoints import merge_checkpoints
 from lst_robust.records.merge_folders import checked_folders, runs_of
 from lst_robust.records.outcomes import Conflict
 from lst_robust.records.packed import packed_run, unpacked_run
+from lst_robust.records.packed_files import PACKED
 from lst_robust.records.run_content import RunContent, read_run
 from lst_robust.records.run_file import RunFile
-from lst_robust.records.store import PACKED, Store, packing
+from lst_robust.records.store import ATTEMPTS, Store, packing, put_content
 from lst_robust.records.united import United, unite
-from lst_robust.runtime.files import write_output
 from lst_robust.runtime.interruption import check_interrupted
 from lst_robust.runtime.progress import Observer, Silent, checked_observer
 
@@ -149,17 +150,19 @@ class _Merging:
         if found is None or not (found.new or found.replaced) or self.merged.dry_run:
             self._count(found)
             return
-        with packing(self.merged.into / self.place):  # nobody packs the run meanwhile; looked at again under the lock
-            found = self._united(usable)
-            if found is not None and (found.new or found.replaced):
-                self._write(found, usable)
-        self._count(found)
+        with packing(self.merged.into / self.place):  # nobody packs the run meanwhile, where locks work
+            for _ in range(ATTEMPTS):
+                found = self._united(usable)
+                if found is None or not (found.new or found.replaced) or self._written(found, usable):
+                    self._count(found)
+                    return
+        raise DataError(f"{self.merged.into / self.place}: others write there all the time; merge again later")
 
     def _united(self, contents: Sequence[RunContent]) -> United | None:
         """None where nothing of the run may be written."""
         there = read_run(self.merged.into, self.place)
         self._leave(there)
-        if (there.run_file is None and there.left) or (there.folder / PACKED) in there.left:
+        if (there.run_file is None and there.left) or any(path.suffix == ".parquet" for path in there.left):
             return None
         united, conflicts = unite(there, contents, newest=self.newest)
         for conflict in conflicts:
@@ -168,19 +171,20 @@ class _Merging:
                 self.merged.conflicts.append(conflict)
         return None if conflicts else united
 
-    def _write(self, united: United, contents: Sequence[RunContent]) -> None:
-        """Under the lock of packing. A cell with a file of its own gets the new content there as well, because that
-        file comes before `run.parquet`."""
+    def _written(self, united: United, contents: Sequence[RunContent]) -> bool:
+        """Writes, under the lock of packing; False where another process has packed since the folder was read. A cell
+        with a file of its own gets the new content there as well, because that file comes before `run.parquet`."""
         there, store = united.there, Store(self.merged.into)
         content = _same_bytes(united, contents) or packed_run(_run_file([there, *contents]), united.records)
-        if content != there.packed:
-            write_output(there.folder / PACKED, content)
-            self._check(there.folder / PACKED, content)
+        if not put_content(there.folder, content, there.packed):
+            return False
+        self._check(there.folder / PACKED, content)
         for cell in sorted(united.replaced & there.loose):
             record = united.records[cell]
             with store.claim(record.run, cell, wait=True):
                 if store.find(record.run, cell) == there.records[cell]:  # else it has just been measured again
                     store.write(record)
+        return True
 
     def _check(self, path: Path, content: bytes) -> None:
         """That the disk holds what was written."""
@@ -213,9 +217,13 @@ def _same_bytes(united: United, contents: Sequence[RunContent]) -> bytes | None:
     if united.there.records:
         return None
     for content in contents:
-        own = {cell for cell, path in united.files.items() if path == content.folder / PACKED}
-        if content.packed is not None and own == set(united.records) == set(content.records):
-            return content.packed
+        path = content.folder / PACKED
+        own = {cell for cell, file in united.files.items() if file == path}
+        if own == set(united.records) == set(content.records):
+            with suppress(DataError, OSError):  # it has just been replaced
+                found = path.read_bytes()
+                if unpacked_run(found, path, predictions=True).records == content.records:
+                    return found
     return None
 
 

@@ -13,13 +13,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
 from lst_robust.records.cell_file import is_of_earlier_release, read_cell, read_earlier
-from lst_robust.records.packed import packed_run, read_packed_run
+from lst_robust.records.folder import RUN_FILE, RUN_FOLDERS, cell_files, run_file_of
+from lst_robust.records.packed_files import PACKED, PackedReader
 from lst_robust.records.record import Record
 from lst_robust.records.run_file import RunFile
-from lst_robust.records.store import PACKED, RUN_FILE, RUN_FOLDERS, cell_files, packing, run_file_of
-from lst_robust.runtime.files import remove, write_output
+from lst_robust.records.store import packing, put_packed_run
+from lst_robust.runtime.files import remove
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +76,12 @@ def _migrate_claimed_run(folder: Path) -> tuple[int, list[Path]]:
         return 0, refused
     try:
         run_file = run_file_of(folder) or _run_file_without_answers(next(iter(earlier.values())))
-        packed = read_packed_run(folder / PACKED, predictions=True).records if (folder / PACKED).exists() else {}
+        files = PackedReader().read(folder)
+        packed: dict[Cell, Record] = {}
+        for one in files:
+            if isinstance(one.content, DataError):
+                raise one.content
+            packed |= one.content.records
     except DataError as error:
         logger.warning("%s; its run stays as it is", error)
         return 0, [*refused, *earlier]
@@ -82,7 +89,8 @@ def _migrate_claimed_run(folder: Path) -> tuple[int, list[Path]]:
     later, also_refused = _readable(later_paths, lambda path: read_cell(path, run_file.run))
     records = {record.cell: record for record in earlier.values()} | packed
     records |= {record.cell: record for record in later.values()}
-    write_output(folder / PACKED, packed_run(run_file, records))
+    if not put_packed_run(folder, run_file, records, files):
+        return 0, refused + also_refused  # another process packs at the same time: the next call goes on
     for path in (*earlier, *later, folder / RUN_FILE):
         remove(path)
     return len(earlier) + len(later), refused + also_refused

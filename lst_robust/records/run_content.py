@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
 from lst_robust.records.cell_file import read_cell
-from lst_robust.records.packed import unpacked_run
+from lst_robust.records.folder import RUN_FILE, cell_files, run_file_of
+from lst_robust.records.packed import PackedRun
+from lst_robust.records.packed_files import PackedFile, PackedReader, mistake_of
 from lst_robust.records.record import Record
 from lst_robust.records.run_file import RunFile
-from lst_robust.records.store import PACKED, RUN_FILE, Store, cell_files, run_file_of
+from lst_robust.records.store import Store
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,9 @@ class RunContent:
     """What can be trusted in a run's folder, with the predictions.
 
     run_file: None where nothing in the folder can be used.
-    records, files: by cell; a cell's own file comes before its row in `run.parquet`.
+    records, files: by cell; a cell's own file comes before its row in a packed file.
     left: the files that cannot be trusted, each with the reason in one line.
-    packed: the bytes of `run.parquet`, None where there is none that can be trusted.
+    packed: the packed files, `run.parquet` and those that a packing has moved aside, as they were when they were read.
     """
 
     folder: Path
@@ -30,12 +32,12 @@ class RunContent:
     records: Mapping[Cell, Record]
     files: Mapping[Cell, Path]
     left: Mapping[Path, str]
-    packed: bytes | None
+    packed: Sequence[PackedFile]
 
     @property
     def loose(self) -> set[Cell]:
         """The cells with a file of their own."""
-        return {cell for cell, path in self.files.items() if path.name != PACKED}
+        return {cell for cell, path in self.files.items() if path.suffix == ".json"}
 
 
 def read_run(results_dir: Path, place: Path) -> RunContent:
@@ -49,10 +51,10 @@ def read_run(results_dir: Path, place: Path) -> RunContent:
     try:
         run_file = _run_file_in_place(results_dir, place)
     except DataError as error:
-        return RunContent(folder, None, {}, {}, {folder: str(error)}, None)
+        return RunContent(folder, None, {}, {}, {folder: str(error)}, ())
     if run_file is None:
         why = f"{folder}: has lost its {RUN_FILE}; measure its network again, or migrate records of an earlier release"
-        return RunContent(folder, None, {}, {}, {folder: why} if paths else {}, None)
+        return RunContent(folder, None, {}, {}, {folder: why} if paths else {}, ())
     for path in paths:
         reading.add_cell(path, run_file)
     packed = reading.add_packed(run_file)
@@ -75,26 +77,17 @@ class _Reading:
             return
         self.records[record.cell], self.files[record.cell] = record, path
 
-    def add_packed(self, run_file: RunFile) -> bytes | None:
-        """The bytes of `run.parquet`."""
-        path = self.folder / PACKED
-        try:
-            content = path.read_bytes()
-            found = unpacked_run(content, path, predictions=True)
-            if found.run_file.run != run_file.run:
-                raise DataError(f"{path}: belongs to another run")
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            self.left[path] = f"{path}: cannot be read ({error.strerror})"
-            return None
-        except DataError as error:
-            self.left[path] = str(error)
-            return None
-        for cell, record in found.records.items():
-            if cell not in self.records:
-                self.records[cell], self.files[cell] = record, path
-        return content
+    def add_packed(self, run_file: RunFile) -> Sequence[PackedFile]:
+        """Takes up the cells of the packed files, the last file first, and gives the files."""
+        files = PackedReader().read(self.folder)
+        for file in reversed(files):
+            if (mistake := mistake_of(file, run_file.run)) is not None:
+                self.left[file.path] = str(mistake)
+            elif isinstance(file.content, PackedRun):
+                for cell, record in file.content.records.items():
+                    if cell not in self.records:
+                        self.records[cell], self.files[cell] = record, file.path
+        return files
 
 
 def _run_file_in_place(results_dir: Path, place: Path) -> RunFile | None:

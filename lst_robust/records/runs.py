@@ -15,10 +15,11 @@ import numpy as np
 
 from lst_robust.benchmark import engine_option
 from lst_robust.errors import DataError
+from lst_robust.records.folder import run_file_of, run_folders
 from lst_robust.records.migration import earlier_record
 from lst_robust.records.record import Run
 from lst_robust.records.run_file import RunFile
-from lst_robust.records.store import Store, run_file_of, run_folders
+from lst_robust.records.store import Store
 from lst_robust.runtime.file_lock import file_lock
 
 logger = logging.getLogger(__name__)

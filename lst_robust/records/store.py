@@ -19,34 +19,31 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import NamedTuple
-
-from pydantic import ValidationError
 
 from lst_robust.benchmark import Cell
-from lst_robust.errors import DataError, UsageError
-from lst_robust.records.cell_file import EarlierReleaseError, is_of_earlier_release, read_cell, read_json, to_json
-from lst_robust.records.packed import DamagedError, PackedRun, packed_run, read_packed_run, read_run_file
+from lst_robust.errors import DataError
+from lst_robust.records.cell_file import EarlierReleaseError, read_cell, to_json
+from lst_robust.records.folder import RUN_FILE, RUN_FOLDERS, cell_files, read_folder, records_of, run_file_of
+from lst_robust.records.packed import DamagedError, PackedRun, packed_run
+from lst_robust.records.packed_files import (
+    ASIDE,
+    PACKED,
+    PackedFile,
+    PackedReader,
+    identity,
+    mistake_of,
+    put_packed,
+)
 from lst_robust.records.record import Record, Run
 from lst_robust.records.run_file import RunFile
 from lst_robust.runtime.file_lock import file_lock
-from lst_robust.runtime.files import file_safe, remove, write_output
-from lst_robust.schema import first_mistake
+from lst_robust.runtime.files import file_safe, not_written, remove, write_output
 
 logger = logging.getLogger(__name__)
-RUN_FILE, PACKED = "run.json", "run.parquet"
-RUN_FOLDERS = "n*-seed*-*"
-
-
-class FolderRecords(NamedTuple):
-    """What a run's folder holds. trusted: whether no file had to be left out."""
-
-    run_file: RunFile
-    records: dict[Cell, Record]
-    trusted: bool
+ATTEMPTS = 20  # at packing a run that others pack at the same time; then its cells stay in files of their own
 
 
 class Store:
@@ -54,7 +51,7 @@ class Store:
 
     def __init__(self, results_dir: str | Path) -> None:
         self.results_dir = Path(results_dir)
-        self._last_packed: tuple[os.stat_result, PackedRun] | None = None
+        self._packed = PackedReader()
 
     def model_folder(self, run: Run) -> Path:
         """Where all runs of the model on the suite lie."""
@@ -92,12 +89,17 @@ class Store:
         unless it shall `wait` for that one to finish."""
         return file_lock(self.run_folder(run) / f".{cell.name}.lock", wait=wait)
 
+    def has_file(self, run: Run, cell: Cell) -> bool:
+        """Whether the cell has a file of its own, unread: quick, for many cells."""
+        return self._path(run, cell).exists()
+
     def find(self, run: Run, cell: Cell) -> Record | None:
         """The record of one cell if there is one that can be trusted; `load` has said which cannot."""
         with suppress(DataError):
             return read_cell(self._path(run, cell), run)
         with suppress(DataError):
-            return self._packed(run).get(cell)
+            files = self._packed.read(self.run_folder(run))
+            return records_of([one.content for one in files if not mistake_of(one, run)]).get(cell)
         return None
 
     def load(self, run: Run, *, quiet: bool = False) -> dict[Cell, Record]:
@@ -105,11 +107,11 @@ class Store:
         unless this shall be `quiet` because an earlier call has named them, and left out. Raises DataError for cells
         that an earlier release has measured: they shall be migrated first."""
         found = {record.cell: record for record in self._loose(run, quiet=quiet).values()}
-        try:
-            return self._packed(run) | found
-        except DataError as error:
-            logger.log(_level(quiet), "%s; it is not used and its cells are measured again", error)
-        return found
+        files = self._packed.read(self.run_folder(run))
+        for one in files:
+            if (mistake := mistake_of(one, run)) is not None:
+                logger.log(_level(quiet), "%s; it is not used and its cells are measured again", mistake)
+        return records_of([one.content for one in files if not mistake_of(one, run)]) | found
 
     def scan(self, suite: str | None, *, predictions: bool = False) -> Iterator[tuple[Run, dict[Cell, Record]]]:
         """Every run with at least one trustworthy record, of one suite or of all, sorted by path. What cannot be
@@ -123,25 +125,35 @@ class Store:
         """Puts the cells of a run into its `run.parquet`, beside those that are there, and removes their own files.
 
         A file that cannot be trusted stays, and so does that of a cell which another process is measuring again. Raises
-        DataError when the disk refuses; all files are then as they were.
+        DataError when the disk refuses; all files are then as they were. Several processes may call this at the same
+        time, with locks or without: see `lst_robust.records.packed_files`.
         """
         folder = self.run_folder(run)
-        if not any(folder.glob("*.json")):  # all is packed: the disk may be read-only
+        if not any(folder.glob("*.json")) and not any(folder.glob(ASIDE)):  # all is packed: the disk may be read-only
             return
         with packing(folder):
-            states = _states(cell_files(folder))
-            loose = self._loose(run, quiet=True)
-            packed = self._trusted_packed(run)
-            if loose:
-                run_file = run_file_of(folder)
-                if run_file is None or run_file.run != run:
-                    raise DataError(f"{folder} has lost its {RUN_FILE}: measure its network again")
-                records = packed | {record.cell: record for record in loose.values()}
-                write_output(folder / PACKED, packed_run(run_file, records))
-            for path, record in loose.items():
-                self._remove_packed_cell(record, path, states.get(path))
-            if loose or packed:
-                remove(folder / RUN_FILE)
+            for _ in range(ATTEMPTS):
+                if self._packed_now(run, folder):
+                    return
+
+    def _packed_now(self, run: Run, folder: Path) -> bool:
+        """Packs; False where another process has packed since the cells were read."""
+        states = _states(cell_files(folder))
+        loose = self._loose(run, quiet=True)
+        files = self._packed.read(folder)
+        packed = _trusted(files, run)
+        if loose or any(one.path.name != PACKED for one in files):
+            run_file = run_file_of(folder)
+            if run_file is None or run_file.run != run:
+                raise DataError(f"{folder} has lost its {RUN_FILE}: measure its network again")
+            records = packed | {record.cell: record for record in loose.values()}
+            if not put_packed_run(folder, run_file, records, files):
+                return False
+        for path, record in loose.items():
+            self._remove_packed_cell(record, path, states.get(path))
+        if loose or packed:
+            remove(folder / RUN_FILE)
+        return True
 
     def _loose(self, run: Run, *, quiet: bool) -> dict[Path, Record]:
         """The cells in files of their own; see `load`."""
@@ -156,40 +168,29 @@ class Store:
                     logger.log(_level(quiet), "%s; it is not used and the cell is measured again", error)
         return found
 
-    def _trusted_packed(self, run: Run) -> dict[Cell, Record]:
-        """The cells in the run's `run.parquet`; {} where it is damaged, because nothing of it will ever be used. A
-        file that only cannot be read now, or is of another run, is a DataError: it must not be replaced."""
-        try:
-            return self._packed(run)
-        except DamagedError as error:
-            logger.warning("%s; it is replaced", error)
-        return {}
-
     def _remove_packed_cell(self, record: Record, path: Path, read: os.stat_result | None) -> None:
         """Removes the file of a cell that has been packed, unless it has been measured again since it was read."""
         with suppress(DataError, OSError), self.claim(record.run, record.cell, wait=False) as claimed:
-            if claimed and read is not None and _same_file(path.stat(), read):
+            if claimed and read is not None and identity(path.stat()) == identity(read):
                 path.unlink()
-
-    def _packed(self, run: Run) -> dict[Cell, Record]:
-        """The cells in the run's `run.parquet`, which is read again only when it has changed; {} where there is none.
-        DataError where it cannot be trusted."""
-        path = self.run_folder(run) / PACKED
-        try:
-            state = path.stat()
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-        if self._last_packed is None or not _same_file(self._last_packed[0], state):
-            self._last_packed = state, read_packed_run(path, predictions=True)
-        content = self._last_packed[1]
-        if content.run_file.run != run:
-            raise DataError(f"{path}: belongs to another run")
-        return dict(content.records)
 
     def _path(self, run: Run, cell: Cell) -> Path:
         return self.run_folder(run) / f"{cell.name}.json"
+
+
+def put_packed_run(folder: Path, run_file: RunFile, records: Mapping[Cell, Record], read: Sequence[PackedFile]) -> bool:
+    """Writes the records as the folder's `run.parquet`, see `put_content`."""
+    return put_content(folder, packed_run(run_file, records), read)
+
+
+def put_content(folder: Path, content: bytes, read: Sequence[PackedFile]) -> bool:
+    """Writes the content of a `run.parquet` in the place of the packed files that were read. False where another
+    process has packed since. Raises DataError when the disk refuses."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return put_packed(folder, content, read)
+    except OSError as error:
+        raise DataError(f"{folder / PACKED}: {not_written(error)}") from error
 
 
 def packing(folder: Path) -> AbstractContextManager[bool]:
@@ -197,124 +198,19 @@ def packing(folder: Path) -> AbstractContextManager[bool]:
     return file_lock(folder / ".pack.lock", wait=True)
 
 
-def run_folders(folder: Path) -> list[Path]:
-    """The folders of runs in a model's folder, sorted."""
-    return sorted(path for path in folder.glob(RUN_FOLDERS) if path.is_dir())
-
-
-def cell_files(folder: Path) -> list[Path]:
-    """The files of single cells in a run's folder, sorted."""
-    return sorted(path for path in folder.glob("*.json") if path.name != RUN_FILE)
-
-
-def run_file_of(folder: Path) -> RunFile | None:
-    """What a run's folder says of its run; None where it says nothing. DataError where that cannot be trusted.
-
-    `run.json` comes first: it is removed only when `run.parquet` is there, and is newer where that one was damaged.
-    """
-    mistake = None
-    for path, read in ((folder / RUN_FILE, _read_run_json), (folder / PACKED, read_run_file)):
-        try:
-            return read(path)
-        except DataError as error:
-            if path.exists():
-                mistake = mistake or error
-    if mistake is not None:
-        raise mistake
-    return None
-
-
-def read_record(path: Path, cell: str | None = None) -> Record:
-    """One record, checked: the file of a cell, or the named cell in a `run.parquet`.
-
-    Raises DataError in one line when there is none that can be trusted, UsageError when it is not said which is meant.
-    """
-    if path.suffix == ".parquet":
-        records = read_packed_run(path, predictions=True).records
-        names = {known.name: known for known in records}
-        if cell not in names:
-            raise UsageError(
-                f"{path} holds {len(names)} cells: choose one with --cell, such as {next(iter(names), '-')}"
-            )
-        return records[names[cell]]
-    if path.name == RUN_FILE:
-        raise UsageError(f"{path} holds no cell, only what its run is: give the file of a cell beside it")
-    read_json(path)  # whatever lies beside it, a file that is none is refused as such
-    run_file = None if is_of_earlier_release(path) else run_file_of(path.parent)
-    if run_file is None:
-        raise DataError(f"{path}: has no {RUN_FILE} of this release beside it; lst-robust migrate packs earlier ones")
-    return read_cell(path, run_file.run)
-
-
-def _read_run_json(path: Path) -> RunFile:
-    try:
-        return RunFile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValidationError as error:
-        raise DataError(f"{path}: damaged ({first_mistake(error)})") from error
-
-
-def read_folder(folder: Path, *, predictions: bool) -> FolderRecords | None:
-    """All that can be trusted in a run's folder; warnings name the rest. None where there is nothing of a run."""
-    paths = cell_files(folder)
-    try:
-        run_file = run_file_of(folder)
-    except DataError as error:
-        logger.warning("%s; its cells are left out", error)
-        return None
-    if run_file is None:
-        if paths:
-            logger.warning("%s", _without_run_file(folder, paths))
-        return None
-    if not folder.name.endswith(run_file.run.digest):
-        logger.warning("%s: holds another run than its name says; it is left out", folder)
-        return None
-    records, trusted = _own_files(folder, paths, run_file)
-    if (folder / PACKED).exists():
-        try:
-            packed = read_packed_run(folder / PACKED, predictions=predictions)
-            if packed.run_file.run != run_file.run:
-                raise DataError(f"{folder / PACKED}: belongs to another run")
-            records = packed.records | records
-        except DataError as error:
-            logger.warning("%s; its cells are left out", error)
-            trusted = False
-    return FolderRecords(run_file, records, trusted)
-
-
-def _own_files(folder: Path, paths: list[Path], run_file: RunFile) -> tuple[dict[Cell, Record], bool]:
-    """The cells with files of their own, and whether all of these can be trusted."""
-    records: dict[Cell, Record] = {}
-    earlier, trusted = 0, True
-    for path in paths:
-        try:
-            record = read_cell(path, run_file.run)
-        except EarlierReleaseError:
-            earlier += 1
-            continue
-        except DataError as error:
-            trusted = False
-            if path.exists():
-                logger.warning("%s; it is left out", error)
-            continue
-        records[record.cell] = record
-    if earlier:
-        logger.warning("%s", _of_earlier_release(folder, earlier))
-    return records, trusted and not earlier
-
-
-def _of_earlier_release(folder: Path, cells: int) -> str:
-    return (
-        f"{folder}: {cells} cells were written by an earlier release and are left out; pack them with "
-        f"lst-robust migrate {folder.parents[2]}"
-    )
-
-
-def _without_run_file(folder: Path, paths: list[Path]) -> str:
-    if any(map(is_of_earlier_release, paths)):
-        return _of_earlier_release(folder, len(paths))
-    return f"{folder}: has lost its {RUN_FILE}, so its {len(paths)} cells are left out; measure its network again"
+def _trusted(files: list[PackedFile], run: Run) -> dict[Cell, Record]:
+    """The cells in packed files that shall be replaced; none of a damaged one, because nothing of it will ever be used.
+    A file that only cannot be read now, or is of another run, is a DataError: it must not be replaced."""
+    found: list[PackedRun | DataError] = []
+    for one in files:
+        mistake = mistake_of(one, run)
+        if isinstance(mistake, DamagedError):
+            logger.warning("%s; it is replaced", mistake)
+        elif mistake is not None:
+            raise mistake
+        else:
+            found.append(one.content)
+    return records_of(found)
 
 
 def _states(paths: list[Path]) -> dict[Path, os.stat_result]:
@@ -328,7 +224,3 @@ def _states(paths: list[Path]) -> dict[Path, os.stat_result]:
 
 def _level(quiet: bool) -> int:
     return logging.DEBUG if quiet else logging.WARNING
-
-
-def _same_file(first: os.stat_result, second: os.stat_result) -> bool:
-    return (first.st_ino, first.st_mtime_ns, first.st_size) == (second.st_ino, second.st_mtime_ns, second.st_size)

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.errors import DataError
+from lst_robust.records.folder import run_file_of
 from lst_robust.records.indexed import numbers_of
 from lst_robust.records.numbers import CellNumbers
 from lst_robust.records.record import Record, Run
-from lst_robust.records.store import Store, run_file_of
+from lst_robust.records.store import Store
 from lst_robust.report.commands import checkpoint_of
 from lst_robust.suites import Suite
 

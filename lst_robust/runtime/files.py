@@ -9,7 +9,8 @@ import re
 import stat
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,10 +56,15 @@ def write_output(path: Path, content: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written ({error.strerror}); what was finished before is kept: make room there, or "
-            "choose a writable folder"
-        ) from error
+        raise DataError(f"{path}: {not_written(error)}") from error
+
+
+def not_written(error: OSError) -> str:
+    """What to say of a file that the disk refuses."""
+    return (
+        f"cannot be written ({error.strerror}); what was finished before is kept: make room there, or choose a "
+        "writable folder"
+    )
 
 
 def check_output(option: str, path: Path, *, regular: bool = False) -> Target:
@@ -133,19 +139,26 @@ def _write_stream(target: Target, content: bytes) -> None:
 
 
 def _replace(target: Target, content: bytes) -> None:
-    folder = target.path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=".tmp-", dir=folder)
+    target.path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_file(target.path, content, target.mode) as temporary:
+        os.replace(temporary, target.path)
+
+
+@contextmanager
+def temporary_file(path: Path, content: bytes, mode: int = 0) -> Iterator[Path]:
+    """A file with the content beside `path`, flushed to the disk. It is removed, unless it has got another name within
+    this. mode: its permissions, as `st_mode`; 0: the usual ones."""
+    descriptor, name = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, stat.S_IMODE(target.mode) if target.mode else NEW_FILE)
-        os.replace(temporary, target.path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        os.chmod(temporary, stat.S_IMODE(mode) if mode else NEW_FILE)
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def remove(path: Path) -> None:

@@ -91,6 +91,6 @@ def test_a_folder_that_cannot_be_written_is_named(run, two):
 def test_a_run_file_is_not_needed_twice(run, two):
     """The answers to the probe images go with the run."""
     run("merge", *two, "--into", "c")
-    from lst_robust.records.store import run_file_of
+    from lst_robust.records.folder import run_file_of
 
     assert run_file_of(Store("c").run_folder(PROBED)) == RUN_FILE

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lst_robust.records.folder import read_record
 from lst_robust.records.packed import packed_run
-from lst_robust.records.store import Store, read_record
+from lst_robust.records.store import Store
 from tests.fixtures.commands import PUBLISHED, parsed
 from tests.fixtures.records import RUN_FILE, begin, edit, records
 

@@ -22,7 +22,9 @@ from lst_robust.evaluation.inference import InferenceRunner
 from lst_robust.evaluation.measure import measure
 from lst_robust.evaluation.plan import plan
 from lst_robust.evaluation.request import EvalRequest
-from lst_robust.records.store import PACKED, RUN_FILE, Store
+from lst_robust.records.folder import RUN_FILE
+from lst_robust.records.packed_files import PACKED
+from lst_robust.records.store import Store
 from lst_robust.runtime.progress import Silent
 from lst_robust.suites import load_suite
 

@@ -20,8 +20,9 @@ from lst_robust.evaluation.measure import Measured, measure
 from lst_robust.evaluation.plan import EvalPlan, plan
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.models import save_checkpoint
+from lst_robust.records.packed_files import PACKED
 from lst_robust.records.record import Record
-from lst_robust.records.store import PACKED, Store
+from lst_robust.records.store import Store
 from lst_robust.runtime.progress import Silent
 from lst_robust.suites import load_suite
 from tests.fixtures.networks import classifier

@@ -19,9 +19,11 @@ from lst_robust.errors import CheckpointError, DataError, UsageError
 from lst_robust.evaluation import plan as plan_module
 from lst_robust.evaluation.plan import plan
 from lst_robust.evaluation.request import EvalRequest
+from lst_robust.records.folder import RUN_FILE
 from lst_robust.records.migration import migrate
+from lst_robust.records.packed_files import PACKED
 from lst_robust.records.record import Run
-from lst_robust.records.store import PACKED, RUN_FILE, Store
+from lst_robust.records.store import Store
 from lst_robust.runtime.files import write_output
 from lst_robust.runtime.process_group import Ranks
 from lst_robust.suites import load_suite

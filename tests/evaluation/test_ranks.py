@@ -16,7 +16,7 @@ from torch import nn
 
 from lst_robust.benchmark import Cell
 from lst_robust.evaluation.request import EvalRequest
-from lst_robust.records.store import PACKED
+from lst_robust.records.packed_files import PACKED
 from lst_robust.runtime.process_group import process_group
 from lst_robust.suites import Suite
 from lst_robust.workflow import run_request, run_requests

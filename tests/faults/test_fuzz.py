@@ -22,9 +22,9 @@ from lst_robust.corruptions import corrupt, corruption_names
 from lst_robust.corruptions.presets import PRESETS
 from lst_robust.errors import DataError, UsageError
 from lst_robust.records.cell_file import to_json
+from lst_robust.records.folder import read_record
 from lst_robust.records.packed import packed_run
 from lst_robust.records.record import Record
-from lst_robust.records.store import read_record
 from lst_robust.suites import Suite, load_suite, suites_folder
 from tests.faults.tally import counts
 from tests.fixtures.records import RUN_FILE, record, records

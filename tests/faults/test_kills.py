@@ -20,7 +20,7 @@ from tests.fixtures.processes import CORRUPT, EVAL, TRAIN, ended, process
 def dying_write(monkeypatch, stage: str, at: int) -> None:
     """From now on the `at`-th file that is written atomically kills the process, at a stage of the writing."""
     count = iter(range(1, 10**9))
-    fdopen, fsync, replace = os.fdopen, os.fsync, os.replace
+    fdopen, fsync, replace, link = os.fdopen, os.fsync, os.replace, os.link
 
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -47,7 +47,8 @@ def dying_write(monkeypatch, stage: str, at: int) -> None:
             return Half(fdopen(descriptor, mode)) if number == at else fdopen(descriptor, mode)
         if number == at:
             monkeypatch.setattr(os, "fsync", die_after(fsync) if stage == "flushed" else fsync)
-            monkeypatch.setattr(os, "replace", die_after(replace) if stage == "in its place" else replace)
+            for name, move in (("replace", replace), ("link", link)):  # a packed run gets its name by a link
+                monkeypatch.setattr(os, name, die_after(move) if stage == "in its place" else move)
             if stage == "opened":
                 die()
         return fdopen(descriptor, mode)

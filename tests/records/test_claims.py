@@ -78,7 +78,6 @@ def test_a_results_folder_is_made_with_those_above_it_and_left_empty(tmp_path, m
     assert tried == [folder, folder]
 
 
-@pytest.mark.filterwarnings("ignore:flock not supported")
 def test_cells_are_claimed_where_the_file_system_has_no_locks(store, monkeypatch):
     def missing(*_: object) -> None:
         raise OSError(errno.ENOSYS, "Function not implemented")

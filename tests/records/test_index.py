@@ -16,6 +16,7 @@ import pytest
 from lst_robust.analysis import collect, noted_ends, statistics
 from lst_robust.analysis.networks import collect_summaries
 from lst_robust.analysis.summary import summarise
+from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
 from lst_robust.records import index as module
 from lst_robust.records import indexed
@@ -23,7 +24,8 @@ from lst_robust.records.index import ResultsIndex, folder_state
 from lst_robust.records.indexed import scan_indexed
 from lst_robust.records.numbers import CellNumbers
 from lst_robust.records.packed import packed_run
-from lst_robust.records.store import PACKED, Store
+from lst_robust.records.packed_files import PACKED
+from lst_robust.records.store import Store
 from lst_robust.suites.normaliser import Normaliser
 from tests.fixtures.records import CELLS, FOG, PROBED, RUN_FILE, begin, record, records
 
@@ -95,16 +97,23 @@ def test_what_the_index_says_is_what_the_records_say(store, folder):
 
 
 def test_another_normaliser_has_other_intervals_and_both_are_kept(store, folder, reads, tmp_path):
-    errors = {name: (50.0,) * 5 for name in ("fog", "snow")}
-    half = Normaliser(name="half", clean_error=10.0, errors=errors, made_with={})
+    """A CE needs all five severities."""
+    for severity in range(1, 6):
+        store.write(record(Cell("fog", severity), wrong=10 + severity))
+    store.pack(PROBED)
+    aged(folder)
+
+    def normaliser(error: float) -> Normaliser:
+        return Normaliser(name="half", clean_error=10.0, errors={"fog": (error,) * 5}, made_with={})
+
+    half = normaliser(50.0)
     first = summaries(store), summaries(store, half)
-    assert len(reads) == 2
+    assert first[0] != first[1] and len(reads) == 2
     assert (summaries(store), summaries(store, half)) == first and len(reads) == 2
-    for _ in range(module.MOST_ENDS + 3):
-        errors = {name: tuple(value + 1 for value in row) for name, row in errors.items()}
-        summaries(store, Normaliser(name="other", clean_error=10.0, errors=errors, made_with={}))
+    for error in range(1, module.MOST_ENDS + 4):
+        summaries(store, normaliser(error))
     (fields,) = json.loads(index_file(tmp_path).read_bytes().partition(b"\n")[2]).values()
-    assert len(fields["ends"]) <= module.MOST_ENDS
+    assert len(fields["ends"]) == module.MOST_ENDS
 
 
 def change_in_place(folder: Path) -> None:

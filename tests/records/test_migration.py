@@ -10,11 +10,13 @@ import pytest
 
 from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
+from lst_robust.records.folder import run_file_of
 from lst_robust.records.migration import migrate
 from lst_robust.records.packed import read_packed_run
+from lst_robust.records.packed_files import PACKED
 from lst_robust.records.record import Record, Run
 from lst_robust.records.run_file import RunFile
-from lst_robust.records.store import PACKED, Store, packing, run_file_of
+from lst_robust.records.store import Store, packing
 from tests.fixtures.records import (
     FOG,
     PROBED,

@@ -14,11 +14,13 @@ import pytest
 
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError
+from lst_robust.records import folder as folder_module
 from lst_robust.records import store as module
 from lst_robust.records.cell_file import to_json
 from lst_robust.records.packed import packed_run, read_packed_run
+from lst_robust.records.packed_files import PACKED
 from lst_robust.records.record import Record
-from lst_robust.records.store import PACKED, Store
+from lst_robust.records.store import Store
 from tests.fixtures.records import CELLS, FOG, PROBED, RUN_FILE, begin, files, record, records
 
 NEW = Cell("snow", 2)
@@ -97,9 +99,9 @@ def test_a_run_of_nothing_but_damaged_cells_is_not_packed(store, folder):
 
 
 def steps_of_packing(monkeypatch, before: Callable[[int, str], None]) -> None:
-    """before(number, name) is called before each file is renamed or removed."""
+    """before(number, name) is called before each file gets another name, a further one, or is removed."""
     count = iter(range(1, 10**9))
-    for holder, name in ((os, "replace"), (Path, "unlink")):
+    for holder, name in ((os, "rename"), (os, "link"), (Path, "unlink")):
         whole = getattr(holder, name)
 
         def step(first, *arguments, _whole=whole, _name=name, **options):
@@ -110,25 +112,39 @@ def steps_of_packing(monkeypatch, before: Callable[[int, str], None]) -> None:
         monkeypatch.setattr(holder, name, step)
 
 
-STEPS = 5  # run.parquet to its place, three cells and run.json away
+FIRST = ["link", *["unlink"] * 5]  # run.parquet to its place; its other name, three cells and run.json away
+AGAIN = [
+    "rename",
+    "link",
+    *["unlink"] * 7,
+]  # the earlier run.parquet aside; it goes away, too, and there is one cell more
 
 
-def test_the_steps_of_packing(store, folder, monkeypatch):
+def pack_and_begin_again(store: Store) -> None:
+    store.pack(PROBED)
+    store.write(record(NEW))
+    begin(store)
+
+
+@pytest.mark.parametrize(("packed_before", "steps"), [(False, FIRST), (True, AGAIN)])
+def test_the_steps_of_packing(store, folder, monkeypatch, packed_before, steps):
+    if packed_before:
+        pack_and_begin_again(store)
     seen: list[str] = []
     steps_of_packing(monkeypatch, lambda _, name: seen.append(name))
     store.pack(PROBED)
-    assert seen == ["replace", *["unlink"] * (STEPS - 1)]
+    assert seen == steps
 
 
-@pytest.mark.parametrize("stop_at", range(1, STEPS + 1))
+@pytest.mark.parametrize(
+    ("packed_before", "stop_at"),
+    [*((False, at) for at in range(1, len(FIRST) + 1)), *((True, at) for at in range(1, len(AGAIN) + 1))],
+)
 @pytest.mark.parametrize("how", ["killed", "Ctrl-C", "disk"])
-@pytest.mark.parametrize("packed_before", [False, True])
 def test_packing_that_ends_at_any_step_loses_nothing(store, folder, monkeypatch, stop_at, how, packed_before):
     expected = records()
     if packed_before:
-        store.pack(PROBED)
-        store.write(record(NEW))
-        begin(store)
+        pack_and_begin_again(store)
         expected[NEW] = record(NEW)
 
     def before(number: int, _: str) -> None:
@@ -188,14 +204,13 @@ def test_a_packed_run_that_only_cannot_be_read_now_is_not_replaced(store, folder
 
 def at_the_write(monkeypatch, action: Callable[[], object]) -> None:
     """Calls `action` when a packing has read all cells and is about to write `run.parquet`."""
-    whole = module.write_output
+    whole = module.put_packed
 
-    def writing(path: Path, content: bytes) -> None:
-        if path.name == PACKED:
-            action()
-        whole(path, content)
+    def writing(*arguments: object) -> bool:
+        action()
+        return whole(*arguments)
 
-    monkeypatch.setattr(module, "write_output", writing)
+    monkeypatch.setattr(module, "put_packed", writing)
 
 
 def test_a_cell_that_is_measured_again_while_it_is_packed_keeps_its_newer_file(store, folder, monkeypatch):
@@ -246,7 +261,8 @@ def test_a_reader_that_is_overtaken_by_a_packing_misses_no_cell(store, folder, m
             return found
 
         with monkeypatch.context() as patched:
-            patched.setattr(module, "read_cell", overtaken)
+            for reading in (module, folder_module):
+                patched.setattr(reading, "read_cell", overtaken)
             assert read(PROBED) == records()
         assert names(folder) == [PACKED]
     assert not caplog.messages

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lst_robust.records.folder import run_file_of
 from lst_robust.records.packed import read_run_file
+from lst_robust.records.packed_files import PACKED
 from lst_robust.records.record import Run
 from lst_robust.records.run_file import RunFile
 from lst_robust.records.runs import earlier_runs, settle_run, without_probe
-from lst_robust.records.store import PACKED, Store, run_file_of
+from lst_robust.records.store import Store
 from tests.fixtures.records import ANSWERS, PROBED, PROTOCOL, RUN, RUN_FILE, begin, write_earlier
 
 MODEL = RUN.model.model_copy(update={"structure": "s", "code": "c"})

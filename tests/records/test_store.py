@@ -11,10 +11,12 @@ import pytest
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError, UsageError
 from lst_robust.records.cell_file import EarlierReleaseError
+from lst_robust.records.folder import cell_files, read_record, run_file_of, run_folders
 from lst_robust.records.packed import PackedRun, read_packed_run
+from lst_robust.records.packed_files import PACKED
 from lst_robust.records.record import Record, Run
 from lst_robust.records.run_file import RunFile
-from lst_robust.records.store import PACKED, Store, cell_files, read_record, run_file_of, run_folders
+from lst_robust.records.store import Store
 from tests.fixtures.records import (
     ANSWERS,
     CELLS,
@@ -116,7 +118,7 @@ def test_a_packed_run_is_read_again_only_when_it_has_changed(store, packed, monk
         read.append(path)
         return read_packed_run(path, **options)
 
-    monkeypatch.setattr("lst_robust.records.store.read_packed_run", noted)
+    monkeypatch.setattr("lst_robust.records.packed_files.read_packed_run", noted)
     for cell in CELLS:
         store.find(PROBED, cell)
     assert len(read) == 1

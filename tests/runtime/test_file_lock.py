@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lst_robust.errors import DataError
-from lst_robust.runtime.file_lock import file_lock
+from lst_robust.runtime.file_lock import OLDEST, file_lock
 from lst_robust.runtime.interruption import Interruption
 
 
@@ -70,3 +71,43 @@ def test_where_no_file_can_be_made_it_is_one_line(tmp_path):
         ):
             stack.enter_context(file_lock(path, wait=True))
         assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def no_locks(monkeypatch):
+    def refuses(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuses)
+
+
+def test_where_there_are_no_locks_a_file_stands_for_one(no_locks, tmp_path):
+    path = tmp_path / "lock"
+    with file_lock(path, wait=False) as first, file_lock(path, wait=False) as second:
+        assert (first, second) == (True, False)
+    assert not list(tmp_path.iterdir())
+    with file_lock(path, wait=False) as again:
+        assert again
+
+
+def test_the_file_of_a_process_that_was_killed_counts_until_it_is_old(no_locks, tmp_path):
+    path, left = tmp_path / "lock", tmp_path / "lock.held"
+    left.touch()
+    with file_lock(path, wait=False) as young:
+        assert not young and left.exists(), "it is not ours to remove"
+    os.utime(left, (time.time() - OLDEST - 1,) * 2)
+    with file_lock(path, wait=False) as old:
+        assert old
+
+
+def test_a_file_that_is_held_for_long_gives_signs_of_life(no_locks, tmp_path, monkeypatch):
+    monkeypatch.setattr("lst_robust.runtime.file_lock.SIGN_OF_LIFE", 0.05)
+    path, held = tmp_path / "lock", tmp_path / "lock.held"
+    with file_lock(path, wait=False):
+        os.utime(held, (0, 0))
+        deadline = time.monotonic() + 10
+        while held.stat().st_mtime == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert held.stat().st_mtime > 0
+        with file_lock(path, wait=False) as other:
+            assert not other

@@ -1,0 +1,99 @@
+"""The three engines of `lst-robust eval --on`: which executor, how many tasks at a time, and what each of them has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from lst_robust.analysis.evaluation import Evaluations
+from lst_robust.arguments import optional, whole_number, wrong
+from lst_robust.distribution.local import LocalExecutor
+from lst_robust.distribution.ray_cluster import RayExecutor, require_ray
+from lst_robust.distribution.run import run
+from lst_robust.distribution.slurm import require_slurm, slurm_executor
+from lst_robust.errors import UsageError
+from lst_robust.evaluation.request import EvalRequest
+from lst_robust.runtime.cores import available_cores
+
+ENGINES = ("local", "slurm", "ray")
+FOLDER = ".submitit"  # in the results folder: what submitit writes, with the logs of jobs
+JOBS = 16  # of Slurm at a time, where the number is not given
+PROCESSES = 2  # on this machine at a time, where it has no CUDA device and the number is not given
+MOST = 100_000
+
+
+class Place(NamedTuple):
+    """An executor, and what `run` must know of it."""
+
+    executor: Any
+    at_once: int
+    device: str
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where tasks run.
+
+    at_once: tasks at a time; gpus: CUDA devices of each. None: what the machine or the cluster has. threads: of each
+    task; None: one for each of its cores. device: of the tasks, "auto" is what each one has. slurm: options of sbatch;
+    ray_address: of a cluster.
+    """
+
+    on: Literal["local", "slurm", "ray"]
+    at_once: int | None = None
+    gpus: int | None = None
+    threads: int | None = None
+    device: str = "auto"
+    slurm: Mapping[str, str] = field(default_factory=dict)
+    ray_address: str | None = None
+
+    def __post_init__(self) -> None:
+        """UsageError for what cannot be meant, or is of another engine, or needs a package that is not there."""
+        optional(whole_number, "tasks-at-once", self.at_once, least=1, most=MOST)
+        optional(whole_number, "gpus-per-worker", self.gpus, least=0)
+        if self.on not in ENGINES:
+            raise wrong("on", self.on, f"choose {', '.join(ENGINES)}")
+        if self.slurm and self.on != "slurm":
+            raise UsageError(f"--slurm gives options to Slurm, and the tasks run on {self.on}: leave it out")
+        if self.ray_address is not None and self.on != "ray":
+            raise UsageError(f"--ray-address is of a Ray cluster, and the tasks run on {self.on}: leave it out")
+        if self.on == "slurm":
+            require_slurm()
+        if self.on == "ray":
+            require_ray()
+
+    def run(self, requests: Sequence[EvalRequest]) -> Evaluations:
+        """`lst_robust.run` on this engine."""
+        with ExitStack() as stack:
+            place = {"local": self._local, "slurm": self._slurm, "ray": self._ray}[self.on](requests)
+            stack.callback(place.executor.shutdown, wait=False)
+            return run(requests, place.executor, at_once=place.at_once, device=place.device, threads=place.threads)
+
+    def _local(self, requests: Sequence[EvalRequest]) -> Place:
+        from torch import cuda
+
+        devices = cuda.device_count() if self.device != "cpu" else 0
+        if self.gpus and self.gpus > devices:
+            raise UsageError(f"--gpus-per-worker {self.gpus}: this machine has {devices} CUDA devices: give fewer")
+        gpus = min(1, devices) if self.gpus is None else self.gpus
+        at_once = self.at_once or (devices // gpus if gpus else PROCESSES)
+        threads = None if self.threads else max(available_cores() // at_once, 1)
+        return Place(LocalExecutor(at_once, gpus), at_once, self._device(gpus), threads)
+
+    def _slurm(self, requests: Sequence[EvalRequest]) -> Place:
+        at_once, gpus = self.at_once or JOBS, self.gpus or 0
+        executor = slurm_executor(requests[0].results_dir / FOLDER, at_once, gpus, self.slurm)
+        return Place(executor, at_once, self._device(gpus), None if self.threads else 0)
+
+    def _ray(self, requests: Sequence[EvalRequest]) -> Place:
+        gpus = self.gpus or 0
+        executor = RayExecutor(self.ray_address, cpus=self.threads, gpus=gpus)
+        at_once = self.at_once or executor.places
+        return Place(executor, at_once, self._device(gpus), None if self.threads else executor.cpus)
+
+    def _device(self, gpus: int) -> str:
+        """A task that has reserved a CUDA device must not go on without it."""
+        return "cuda" if gpus and self.device == "auto" else self.device

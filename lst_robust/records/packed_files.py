@@ -1,0 +1,131 @@
+"""The `run.parquet` of a run's folder, which several processes may replace at the same time, with locks or without.
+
+No process ever writes over one: it could hold cells that this process has not seen, and whose own files are gone.
+Instead the file that is there is moved aside, where readers still find it. If it is the one that was read, the new one,
+which has all its cells, gets its name by a hard link, which fails where there is a file of that name. Only then the old
+one is removed. A process that is killed in between leaves a file aside, and the next packing takes it in.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lst_robust.errors import DataError
+from lst_robust.records.packed import PackedRun, read_packed_run
+from lst_robust.records.record import Run
+from lst_robust.runtime.files import temporary_file
+
+PACKED, ASIDE = "run.parquet", ".run-*.parquet"
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+LOOKS = 10  # at a folder that changes at each of them
+
+
+class PackedFile(NamedTuple):
+    """A packed file as it was when it was read: what it holds, or why it cannot be used."""
+
+    path: Path
+    state: os.stat_result
+    content: PackedRun | DataError
+
+
+def packed_paths(folder: Path) -> list[Path]:
+    """The packed files that are there: mostly one or none. `run.parquet` is the last one."""
+    return [*sorted(folder.glob(ASIDE)), *([folder / PACKED] if (folder / PACKED).exists() else [])]
+
+
+class PackedReader:
+    """Reads packed files, each again only when it has changed."""
+
+    def __init__(self, *, predictions: bool = True) -> None:
+        self._predictions = predictions
+        self._last: list[PackedFile] = []
+
+    def read(self, folder: Path) -> list[PackedFile]:
+        """All of a folder. It is read until it stays the same, so that none is missed that is just being replaced.
+        DataError where the disk refuses."""
+        for _ in range(LOOKS):
+            try:
+                self._last = [self._file(path) for path in packed_paths(folder)]
+                states = [(path, identity(path.stat())) for path in packed_paths(folder)]
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise DataError(f"{folder / PACKED}: cannot be read ({error.strerror})") from error
+            if states == [(one.path, identity(one.state)) for one in self._last]:
+                break
+        return self._last
+
+    def _file(self, path: Path) -> PackedFile:
+        state = path.stat()
+        for known in self._last:
+            if known.path == path and identity(known.state) == identity(state):
+                return known
+        try:
+            return PackedFile(path, state, read_packed_run(path, predictions=self._predictions))
+        except DataError as error:
+            path.stat()  # one that has gone meanwhile is no mistake
+            return PackedFile(path, state, error)
+
+
+def mistake_of(file: PackedFile, run: Run) -> DataError | None:
+    """Why a packed file is of no use for the run; None where it can be used."""
+    if isinstance(file.content, DataError):
+        return file.content
+    return None if file.content.run_file.run == run else DataError(f"{file.path}: belongs to another run")
+
+
+def put_packed(folder: Path, content: bytes, read: Sequence[PackedFile]) -> bool:
+    """Puts a new `run.parquet`, which holds all their cells, in the place of the packed files that were read. False,
+    with nothing lost, where another process has packed since: then read again.
+
+    Raises OSError when the disk refuses; all files are then as they were.
+    """
+    path = folder / PACKED
+    known = next((one.state for one in read if one.path == path), None)
+    aside = folder / ASIDE.replace("*", uuid.uuid4().hex)
+    with temporary_file(path, content, 0 if known is None else known.st_mode) as temporary:
+        if known is not None and not _moved_aside(path, aside, known):
+            return False
+        if not _linked(temporary, path):
+            return False
+    for old in (*(one.path for one in read if one.path != path), *([aside] if known is not None else [])):
+        old.unlink(missing_ok=True)
+    return True
+
+
+def identity(state: os.stat_result) -> tuple[int, int, int]:
+    """By which a file is known again, also under another name."""
+    return (state.st_ino, state.st_mtime_ns, state.st_size)
+
+
+def _moved_aside(path: Path, aside: Path, known: os.stat_result) -> bool:
+    """Whether the file that was moved is the one that is known; another one gets its name back, if that is free."""
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return False
+    with aside.open("rb") as file:  # which asks the server, where `stat` might not
+        same = identity(os.fstat(file.fileno())) == identity(known)
+    if not same and _linked(aside, path):
+        aside.unlink(missing_ok=True)
+    return same
+
+
+def _linked(source: Path, path: Path) -> bool:
+    """Gives a file a further name; False where there is a file of that name."""
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if path.exists():  # nothing better can be done there: the lock must be one
+            return False
+        os.rename(source, path)
+    return True
