@@ -17,6 +17,7 @@ from .analysis.published import PublishedResult, published_results
 from .analysis.summary import Summary, bootstrap_intervals
 from .corruptions import corrupt, corruption_names, register_corruption
 from .data import DatasetKind, register_dataset
+from .distribution.run import run
 from .evaluation.choice import requests_of
 from .evaluation.measure import measure
 from .evaluation.plan import EvalPlan, plan
@@ -85,6 +86,7 @@ __all__ = [
     "render",
     "requests_of",
     "robustness_table",
+    "run",
     "run_request",
     "run_requests",
     "suite_names",

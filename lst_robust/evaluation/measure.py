@@ -6,7 +6,7 @@ A cell is finished when its record is on disk. Whatever stops the work, the next
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError, UsageError
+from lst_robust.evaluation.cell_images import CellImages
 from lst_robust.evaluation.identity.probe import same_answers
 from lst_robust.evaluation.plan import EvalPlan, Prepared, prepare
 from lst_robust.evaluation.turns import Turns
@@ -72,7 +73,7 @@ def measure_together(
         if any(plan.missing for plan in plans):
             store.check_writable()
             for plan, records in zip(plans, found, strict=True):
-                prepared = plan.prepared or _prepared_again(plan, store.results_dir)
+                prepared = plan.prepared or prepared_again(plan, store.results_dir)
                 if ranks.leader:
                     _require_run_file(store, plan.run_file)
                 finished = {cell: records[cell] for cell in plan.cells if cell in records and cell not in plan.missing}
@@ -107,9 +108,15 @@ def _pack(
             logger.warning("%s; the cells stay in files of their own", error)
 
 
-def _prepared_again(plan: EvalPlan, results_dir: Path) -> Prepared:
-    """The network and the images of a plan that was made elsewhere; UsageError where they are others here."""
-    prepared = prepare(replace(plan.request, results_dir=results_dir))
+def prepared_again(
+    plan: EvalPlan,
+    results_dir: Path,
+    opened: CellImages | None = None,
+    make_room: Callable[[], bool] = lambda: False,
+) -> Prepared:
+    """The network and the images of a plan that was made elsewhere; UsageError where they are others here. opened,
+    make_room: see `prepare`."""
+    prepared = prepare(replace(plan.request, results_dir=results_dir), opened, make_room)
     planned = plan.run_file.probe_answers()
     if prepared.run != without_probe(plan.run) or planned is None or not same_answers(planned, prepared.answers):
         raise UsageError(

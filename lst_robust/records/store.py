@@ -83,6 +83,10 @@ class Store:
         unless it shall `wait` for that one to finish."""
         return file_lock(self.run_folder(run) / f".{cell.name}.lock", wait=wait)
 
+    def has_file(self, run: Run, cell: Cell) -> bool:
+        """Whether the cell has a file of its own, unread: quick, for many cells."""
+        return self._path(run, cell).exists()
+
     def find(self, run: Run, cell: Cell) -> Record | None:
         """The record of one cell if there is one that can be trusted; `load` has said which cannot."""
         with suppress(DataError):

@@ -1,0 +1,148 @@
+"""Submits the tasks of a schedule to an executor, and watches them. It measures nothing itself."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Future
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, Protocol, TypeVar
+
+from lst_robust.distribution.schedule import Refused, Schedule, Ticket
+from lst_robust.errors import CheckpointError, LstRobustError, NothingToEvaluateError, UsageError, reason_of
+from lst_robust.runtime.interruption import check_interrupted
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+TICK = 2.0  # seconds between two looks at the tasks that run
+WAKE = 0.2  # seconds within which Ctrl-C is noticed
+FINAL = (UsageError, CheckpointError, NothingToEvaluateError)  # errors that a retry would only repeat
+
+
+class Executor(Protocol):
+    """Anything with the `submit` of concurrent.futures, whose futures call back.
+
+    It may also have `submit_many(function, arguments) -> futures`, for engines that take many tasks at once, and
+    `cancel(futures)`, for engines whose futures cannot end a task that runs.
+    """
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]: ...
+
+
+class Driver(Generic[T]):
+    """Runs all tasks of a schedule: `work(task)` on the executor, at most `at_once` of them submitted at a time.
+
+    prepare: called before a task is submitted, gives what is left of it, or None where nothing is. ended: called with
+    a task and its result. tick: called every few seconds with the tasks that run. name: of a task, for messages.
+
+    `run` returns when each task is done or has failed for good (`schedule.failed`). Whatever is raised within it, such
+    as KeyboardInterrupt, cancels the tasks that are submitted.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule[T],
+        executor: Executor,
+        work: Callable[[T], Any],
+        at_once: int,
+        *,
+        prepare: Callable[[T], T | None] = lambda task: task,
+        ended: Callable[[T, Any], None] = lambda task, result: None,
+        tick: Callable[[Sequence[Ticket[T]]], None] = lambda tickets: None,
+        name: Callable[[T], str] = str,
+    ) -> None:
+        self.schedule, self._executor, self._work, self._at_once = schedule, executor, work, at_once
+        self._prepare, self._ended, self._tick, self._name = prepare, ended, tick, name
+        self._futures: dict[int, Future[Any]] = {}
+        self._queue: SimpleQueue[tuple[Ticket[T], Future[Any]]] = SimpleQueue()
+
+    def run(self) -> None:
+        looked = time.monotonic()
+        try:
+            while True:
+                check_interrupted()
+                self._submit()
+                if not self._futures:
+                    return
+                for ticket, future in self._arrivals():
+                    del self._futures[ticket.number]
+                    self._settle(ticket, future)
+                if time.monotonic() - looked > TICK:
+                    begun = time.monotonic()
+                    self._tick(list(self.schedule.running.values()))
+                    looked = time.monotonic() + 10 * (time.monotonic() - begun)  # a slow disk is looked at more rarely
+        except BaseException:
+            self._cancel()
+            raise
+
+    def _submit(self) -> None:
+        """Fills the places that are free."""
+        chosen: list[tuple[Ticket[T], T]] = []
+        while len(self._futures) + len(chosen) < self._at_once:
+            ticket = self.schedule.next()
+            if ticket is None:
+                break
+            left = self._prepare(ticket.task)
+            if left is None:
+                self.schedule.end(ticket)
+            else:
+                chosen.append((ticket, left))
+        if not chosen:
+            return
+        for (ticket, _), future in zip(chosen, self._submitted([left for _, left in chosen]), strict=True):
+            self._futures[ticket.number] = future
+            future.add_done_callback(lambda done, ticket=ticket: self._queue.put((ticket, done)))
+
+    def _submitted(self, tasks: Sequence[T]) -> list[Future[Any]]:
+        submit_many = getattr(self._executor, "submit_many", None)
+        try:
+            if submit_many is not None:
+                return list(submit_many(self._work, tasks))
+            return [self._executor.submit(self._work, task) for task in tasks]
+        except BrokenExecutor as error:
+            raise LstRobustError(
+                f"the executor takes no more tasks ({reason_of(error)}): what was finished is kept; give run() a new "
+                "one, or local_executor(), which replaces workers that were killed"
+            ) from error
+
+    def _arrivals(self) -> Iterator[tuple[Ticket[T], Future[Any]]]:
+        """Those that have ended; it waits a moment for the first one."""
+        with suppress(Empty):
+            yield self._queue.get(timeout=WAKE)
+            while True:
+                yield self._queue.get_nowait()
+
+    def _settle(self, ticket: Ticket[T], future: Future[Any]) -> None:
+        try:
+            result = future.result()
+        except CancelledError:
+            self._fail(ticket, "it was cancelled", again=True)
+        except BaseException as error:  # of the task, wherever it ran
+            check_interrupted()
+            reason = reason_of(error) if isinstance(error, Exception) else f"ended by {type(error).__name__}"
+            self._fail(ticket, reason, again=not isinstance(error, FINAL))
+        else:
+            if isinstance(result, Refused):
+                self._fail(ticket, result.reason, again=False)
+            else:
+                self.schedule.end(ticket)
+                self._ended(ticket.task, result)
+
+    def _fail(self, ticket: Ticket[T], reason: str, *, again: bool) -> None:
+        name = self._name(ticket.task)
+        if self.schedule.fail(ticket, reason, again=again):
+            logger.warning("%s: %s; it is submitted again (retry %d)", name, reason, ticket.attempt + 1)
+        else:
+            logger.warning("%s: %s; it is left out, and the others go on", name, reason)
+
+    def _cancel(self) -> None:
+        cancel = getattr(self._executor, "cancel", None)
+        futures = list(self._futures.values())
+        with suppress(Exception):  # an engine that has gone has no tasks any more
+            if cancel is not None:
+                cancel(futures)
+            for future in futures:
+                future.cancel()

@@ -1,0 +1,104 @@
+"""Processes on this machine, each of which is replaced when it is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing import connection, get_context, parent_process
+from typing import Any
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+class LocalExecutor:
+    """So many worker processes, started when they get their first task.
+
+    Each is a pool of one: when it is killed, the task in its hands fails, and no other. A new one takes its place. They
+    end when this process does. gpus: how many CUDA devices each one sees; 0: all.
+    """
+
+    def __init__(self, workers: int, gpus: int = 0) -> None:
+        self._pools: list[ProcessPoolExecutor | None] = [None] * workers
+        self._loads = [0] * workers
+        self._gpus = gpus
+        self._lock = threading.Lock()  # futures call back from threads
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """The worker with the fewest tasks takes it."""
+        with self._lock:
+            place = min(range(len(self._loads)), key=self._loads.__getitem__)
+            self._loads[place] += 1
+        try:
+            future = self._pool(place).submit(function, *arguments)
+        except BrokenExecutor:  # killed since its last task
+            self._pools[place] = None
+            future = self._pool(place).submit(function, *arguments)
+        future.add_done_callback(lambda done: self._leave(place, done))
+        return future
+
+    def cancel(self, futures: Sequence[Future[Any]]) -> None:
+        """Ends all workers at once: what each has finished is on the disk."""
+        for pool in self._pools:
+            for process in [] if pool is None else list((pool._processes or {}).values()):
+                process.terminate()
+        self.shutdown(wait=False)
+
+    def shutdown(self, wait: bool = True) -> None:
+        for place, pool in enumerate(self._pools):
+            if pool is not None:
+                pool.shutdown(wait=wait, cancel_futures=True)
+            self._pools[place] = None
+
+    def __enter__(self) -> LocalExecutor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+
+    def _pool(self, place: int) -> ProcessPoolExecutor:
+        pool = self._pools[place]
+        if pool is None:
+            devices = _devices(place, self._gpus)
+            pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin_worker, initargs=(devices,))
+            self._pools[place] = pool
+        return pool
+
+    def _leave(self, place: int, future: Future[Any]) -> None:
+        with self._lock:
+            self._loads[place] -= 1
+        if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
+            self._pools[place] = None
+
+
+def _devices(place: int, gpus: int) -> str | None:
+    """Those that the worker at this place sees, of those that this process sees; None: all."""
+    if not gpus:
+        return None
+    if VISIBLE in os.environ:
+        visible = os.environ[VISIBLE].split(",")
+    else:
+        import torch
+
+        visible = [str(number) for number in range(torch.cuda.device_count())]
+    return ",".join(visible[(place * gpus + step) % len(visible)] for step in range(gpus)) if visible else ""
+
+
+def _begin_worker(devices: str | None) -> None:
+    """Ctrl-C goes to the driver, which decides. A driver that is killed takes its workers with it: they would wait for
+    their next task for good."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if devices is not None:
+        os.environ[VISIBLE] = devices
+    driver = parent_process()
+    if driver is not None:
+        threading.Thread(target=_end_with, args=(driver.sentinel,), name="driver", daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    with suppress(OSError):
+        connection.wait([sentinel])
+    os._exit(1)

@@ -1,0 +1,105 @@
+"""What tasks have made of their plans so far: progress, what failed, and in the end the records."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+
+from lst_robust.analysis.evaluation import Evaluation, FailedNetwork
+from lst_robust.benchmark import Cell
+from lst_robust.distribution.schedule import Ticket
+from lst_robust.distribution.task import CellsTask, TaskResult
+from lst_robust.errors import DataError
+from lst_robust.evaluation.plan import EvalPlan
+from lst_robust.records.store import Store
+from lst_robust.runtime.progress import Observer
+
+logger = logging.getLogger(__name__)
+
+
+class Outcome:
+    """plans: of all networks; what they miss is what the tasks shall measure."""
+
+    def __init__(self, plans: Sequence[EvalPlan], store: Store, observer: Observer) -> None:
+        self._plans = {plan.run.digest: plan for plan in plans}
+        self._store, self._observer = store, observer
+        self._failed: defaultdict[str, dict[Cell, str]] = defaultdict(dict)
+        self._stopped: dict[str, str] = {}
+        self._shown: defaultdict[CellsTask, int] = defaultdict(int)  # how many of its cells count as done
+        self._begun = {  # cells whose file was there before, which shall be measured again
+            (plan.run.digest, cell) for plan in plans for cell in plan.missing if store.has_file(plan.run, cell)
+        }
+
+    def start(self, tasks: int) -> None:
+        cells = sum(len(plan.cells) for plan in self._plans.values())
+        missing = sum(len(plan.missing) for plan in self._plans.values())
+        plan = next(iter(self._plans.values()))
+        which = plan.run.model.name if len(self._plans) == 1 else f"{len(self._plans)} networks"
+        self._observer.start(
+            f"evaluating {which} on {plan.run.protocol.suite} in {tasks} tasks", cells, cells - missing
+        )
+
+    def left(self, task: CellsTask) -> CellsTask | None:
+        """What of a task is still to be done, before it is submitted."""
+        left = task.left(self._stopped)
+        if left is None:
+            self._show(task, len(task.units()))
+        return left
+
+    def look(self, tickets: Sequence[Ticket[CellsTask]]) -> None:
+        """Shows the cells of tasks that run, as far as their files are there."""
+        for ticket in tickets:
+            there = (
+                self._store.has_file(plan.run, cell)
+                for plan, cell in ticket.task.units()
+                if (plan.run.digest, cell) not in self._begun
+            )
+            self._show(ticket.task, sum(there))
+
+    def end(self, task: CellsTask, result: TaskResult) -> None:
+        for digest, cells in result.failed.items():
+            self._failed[digest].update(cells)
+        for digest, reason in result.stopped.items():
+            if digest not in self._stopped:
+                self._stopped[digest] = reason
+                logger.warning(
+                    "%s: %s; it is left out, and the others go on", self._plans[digest].run.model.name, reason
+                )
+        self._show(task, len(task.units()))
+
+    def fail(self, task: CellsTask, reason: str) -> None:
+        """A task that nobody tries again."""
+        for plan, cell in task.units():
+            self._failed[plan.run.digest].setdefault(cell, reason)
+
+    def evaluations(self) -> tuple[list[Evaluation], list[FailedNetwork]]:
+        """From the records that are there now; complete runs are packed."""
+        found, failed = [], []
+        for digest, plan in self._plans.items():
+            everything = self._store.load(plan.run, quiet=True)
+            lost = {cell: why for cell, why in self._failed[digest].items() if cell not in everything}
+            records = {cell: everything[cell] for cell in plan.cells if cell in everything}
+            if not lost and len(records) == len(plan.cells):
+                self._pack(plan)
+            if digest in self._stopped:
+                failed.append(FailedNetwork(plan.run.model.name, self._stopped[digest]))
+            if records or digest not in self._stopped:
+                measured = sum(cell in records for cell in plan.missing)
+                normaliser = plan.request.normaliser
+                found.append(Evaluation(plan.run, records, normaliser, measured, lost, plan.skipped_images))
+        return found, failed
+
+    def _show(self, task: CellsTask, done: int) -> None:
+        """So many cells of a task are done, which never become fewer: a packed cell has no file of its own."""
+        further = done - self._shown[task]
+        if further > 0:
+            self._shown[task] = done
+            shown = sum(self._shown.values()) if len(self._shown) < 100 else 0
+            self._observer.advance(further, f"{shown} cells" if shown else "")
+
+    def _pack(self, plan: EvalPlan) -> None:
+        try:
+            self._store.pack(plan.run)
+        except DataError as error:
+            logger.warning("%s; the cells stay in files of their own", error)

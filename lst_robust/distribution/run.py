@@ -1,0 +1,102 @@
+"""An evaluation as tasks on any executor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lst_robust.analysis.evaluation import Evaluations
+from lst_robust.distribution.driver import Driver
+from lst_robust.distribution.local import LocalExecutor
+from lst_robust.distribution.outcome import Outcome
+from lst_robust.distribution.planning import Given, Workers, planned_networks, request_of, tasks_of
+from lst_robust.distribution.schedule import RETRIES, Schedule
+from lst_robust.distribution.slurm import MOST_AT_A_TIME, SubmititExecutor
+from lst_robust.distribution.task import CellsTask, run_task
+from lst_robust.errors import NothingToEvaluateError, UsageError
+from lst_robust.evaluation.plan import EvalPlan
+from lst_robust.evaluation.request import EvalRequest
+from lst_robust.records.store import Store
+from lst_robust.runtime.rank import rank_and_world
+
+
+def run(
+    work: Given | Sequence[Given],
+    executor: Any = None,
+    *,
+    at_once: int = 2,
+    device: str | None = None,
+    threads: int | None = None,
+    retries: int = RETRIES,
+) -> Evaluations:
+    """`run_requests`, with the cells measured by tasks on an executor. The records are the same.
+
+    The networks are planned here, one after the other: their weights are loaded, or trained, and they answer the probe
+    images. The tasks find weights and images again by their paths, so all workers must see the same folders.
+
+    Args:
+        work: requests or plans, which differ in nothing but the network.
+        executor: one of concurrent.futures, a `submitit.AutoExecutor`, a `RayExecutor`, or any other whose `submit`
+            gives futures with `add_done_callback`; it is not shut down. Default: processes on this machine.
+        at_once: tasks that run at a time.
+        device: of the workers, in place of the requests'; "auto" is what each of them has.
+        threads: of each worker, in place of the requests'; 0: one for each core that it has.
+        retries: times that a task is submitted again after an error that may be the node's.
+
+    Raises:
+        UsageError, DataError, CheckpointError, NothingToEvaluateError: as `evaluate_many`, before any task.
+        KeyboardInterrupt: the tasks that are submitted are cancelled; the same call goes on from there.
+    """
+    if rank_and_world()[1] > 1:
+        raise UsageError("one process submits the tasks: call this without torchrun")
+    given = [work] if isinstance(work, (EvalPlan, EvalRequest)) else list(work)
+    if not given:
+        raise NothingToEvaluateError("there is no network to evaluate: give at least one")
+    whose = _adapted(executor, at_once)
+    try:
+        return _run(given, whose, Workers(at_once, device, threads), retries)
+    finally:
+        if whose is not executor:
+            whose.shutdown(wait=False)
+
+
+def _run(given: Sequence[Given], executor: Any, workers: Workers, retries: int) -> Evaluations:
+    store = Store(request_of(given[0]).results_dir)
+    store.check_writable()  # before any work is done
+    queued = isinstance(executor, SubmititExecutor)  # Slurm's queue has all tasks, and runs `at_once` of them
+    planned, failed = planned_networks(given)
+    tasks = tasks_of(planned, workers._replace(most=MOST_AT_A_TIME) if queued else workers)
+    outcome = Outcome([one.plan for one in planned], store, request_of(given[0]).observer)
+    if tasks:
+        outcome.start(len(tasks))
+        schedule = Schedule(tasks, retries)
+        driver: Driver[CellsTask] = Driver(
+            schedule,
+            executor,
+            run_task,
+            MOST_AT_A_TIME if queued else workers.at_once,
+            prepare=outcome.left,
+            ended=outcome.end,
+            tick=outcome.look,
+        )
+        try:
+            driver.run()
+        finally:
+            request_of(given[0]).observer.finish()
+        for task, reason in schedule.failed:
+            outcome.fail(task, reason)
+    found, stopped = outcome.evaluations()
+    return Evaluations(tuple(found), (*failed, *stopped))
+
+
+def _adapted(executor: Any, at_once: int) -> Any:
+    """What the driver can work with."""
+    if executor is None:
+        return LocalExecutor(at_once)
+    if type(executor).__module__.partition(".")[0] == "submitit":
+        return SubmititExecutor(executor)
+    if not callable(getattr(executor, "submit", None)):
+        raise UsageError(
+            f"executor is {type(executor).__name__}, which has no submit: give one of concurrent.futures, or None"
+        )
+    return executor

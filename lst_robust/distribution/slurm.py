@@ -1,0 +1,195 @@
+"""Slurm as an executor, through submitit: https://github.com/facebookincubator/submitit. The only module that imports
+it.
+
+A job that is preempted, or that comes to the end of its time, is put back into Slurm's queue with the same task, which
+then measures only what is missing: it loses the cell in hand, and no more.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lst_robust.errors import LstRobustError, UsageError, message_of
+
+if TYPE_CHECKING:
+    import submitit
+
+logger = logging.getLogger(__name__)
+POLL = 1.0  # seconds between two looks for results
+QUEUE = 20.0  # seconds between two looks whether the jobs are still in Slurm's queue
+MINUTES = 240  # of a job, where the options do not say
+TIMEOUTS = 100  # times that a job whose time is over goes on
+MOST_AT_A_TIME = 1000  # jobs of an array: Slurm's own limit, MaxArraySize, is 1001 unless a site has changed it
+
+
+class Requeued:
+    """Calls a function. submitit's signal handler asks for `checkpoint`: the same call once more."""
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
+
+    def checkpoint(self, *arguments: Any) -> Any:
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, *arguments)
+
+
+class SubmititExecutor:
+    """An executor of submitit with futures that call back. A thread looks for results.
+
+    executor: submitit's, with its parameters; many tasks become an array of jobs.
+    """
+
+    def __init__(self, executor: submitit.Executor) -> None:
+        self._executor = executor
+        self._jobs: dict[Future[Any], submitit.Job[Any]] = {}
+        self._lock, self._closed = threading.Lock(), threading.Event()
+        self._missed: set[str] = set()  # jobs that were not in the queue the last time
+        self._thread = threading.Thread(target=self._watch, name="submitit", daemon=True)
+        self._thread.start()
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        return self._futures([self._submitted(lambda: self._executor.submit(Requeued(), function, *arguments))])[0]
+
+    def submit_many(self, function: Callable[..., Any], arguments: Sequence[Any]) -> list[Future[Any]]:
+        """One call for each argument."""
+        if len(arguments) == 1:
+            return [self.submit(function, arguments[0])]
+
+        def submit() -> list[submitit.Job[Any]]:
+            with self._executor.batch():
+                return [self._executor.submit(Requeued(), function, argument) for argument in arguments]
+
+        return self._futures(self._submitted(submit))
+
+    def cancel(self, futures: Sequence[Future[Any]]) -> None:
+        """Takes the jobs out of the queue, and ends those that run."""
+        with self._lock:
+            jobs = [self._jobs[future] for future in futures if future in self._jobs]
+        in_slurm = [job.job_id for job in jobs if _is_slurm(job)]
+        if in_slurm:  # one call, because the process may end in seconds
+            subprocess.run(["scancel", *in_slurm], check=False)
+        for job in jobs:
+            if not _is_slurm(job):
+                job.cancel(check=False)
+
+    def shutdown(self, wait: bool = True) -> None:
+        self._closed.set()
+        if wait:
+            self._thread.join()
+
+    def __enter__(self) -> SubmititExecutor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+
+    @staticmethod
+    def _submitted(submit: Callable[[], Any]) -> Any:
+        try:
+            return submit()
+        except (OSError, subprocess.CalledProcessError, RuntimeError) as error:
+            raise LstRobustError(
+                f"Slurm has not taken the tasks ({message_of(error)}): correct the options --slurm, and call again"
+            ) from error
+
+    def _futures(self, jobs: Sequence[submitit.Job[Any]]) -> list[Future[Any]]:
+        futures: list[Future[Any]] = [Future() for _ in jobs]
+        for future in futures:
+            future.set_running_or_notify_cancel()
+        with self._lock:
+            self._jobs.update(zip(futures, jobs, strict=True))
+        return futures
+
+    def _watch(self) -> None:
+        rounds = 0
+        while not self._closed.wait(POLL):
+            rounds += 1
+            with self._lock:
+                jobs = dict(self._jobs)
+            gone = self._gone(jobs.values()) if rounds % int(QUEUE / POLL) == 0 else set()
+            for future, job in jobs.items():
+                if self._closed.is_set():
+                    return
+                if job.done() or job.job_id in gone:
+                    with self._lock:
+                        del self._jobs[future]
+                    _settle(future, job)
+
+    def _gone(self, jobs: Any) -> set[str]:
+        """Jobs of Slurm that were not in its queue twice: submitit asks sacct, which not every cluster has."""
+        ids = {job.job_id for job in jobs if _is_slurm(job)}
+        if not ids or shutil.which("squeue") is None:
+            return set()
+        try:
+            command = ["squeue", "--me", "--noheader", "--array", "--format", "%i"]
+            listed = set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+        except (OSError, subprocess.CalledProcessError):
+            return set()
+        missed, self._missed = self._missed, ids - listed
+        return missed & self._missed
+
+
+def slurm_executor(
+    folder: Path, at_once: int, gpus: int = 0, options: Mapping[str, str] | None = None
+) -> SubmititExecutor:
+    """Jobs on this cluster. folder: for submitit's files and the jobs' logs, where all nodes see it. at_once: jobs that
+    run at a time; gpus: of each. options: of submitit (`partition`, `time` in minutes, `cpus_per_task`, `mem`), and any
+    other of sbatch, by its long name.
+
+    Raises UsageError when submitit is not installed, when there is no Slurm, and for options that cannot be meant.
+    """
+    try:
+        import submitit
+    except ImportError as error:
+        raise UsageError("submitit is not installed: pip install 'lst-robust[slurm]'") from error
+    if shutil.which("sbatch") is None:
+        raise UsageError("there is no Slurm here (no sbatch): call this where jobs are submitted, or with --on local")
+    executor = submitit.AutoExecutor(folder / "%j", cluster="slurm", slurm_max_num_timeout=TIMEOUTS)
+    executor.update_parameters(name="lst-robust", timeout_min=MINUTES, slurm_array_parallelism=at_once)
+    if gpus:
+        executor.update_parameters(gpus_per_node=gpus)
+    others: dict[str, Any] = {}
+    for key, text in (options or {}).items():
+        name, value = key.replace("-", "_"), int(text) if text.isdecimal() else text
+        try:
+            executor.update_parameters(**{f"slurm_{name}": value})
+        except NameError:  # submitit does not know it
+            others[key.replace("_", "-")] = value
+        except (AssertionError, TypeError, ValueError) as error:
+            raise UsageError(f"--slurm {key}={text}: {message_of(error)}") from error
+    if others:
+        executor.update_parameters(slurm_additional_parameters=others)
+    return SubmititExecutor(executor)
+
+
+def _is_slurm(job: submitit.Job[Any]) -> bool:
+    return type(job).__name__ == "SlurmJob"
+
+
+def _settle(future: Future[Any], job: submitit.Job[Any]) -> None:
+    """The future gets the job's result, or what was wrong with it."""
+    try:
+        error = job.exception()
+        if error is None:
+            future.set_result(job.result())
+        else:
+            future.set_exception(LstRobustError(_reason(job, str(error))))
+    except Exception as error:  # of submitit, such as a result that cannot be read
+        with suppress(Exception):
+            future.set_exception(LstRobustError(f"job {job.job_id}: {message_of(error)}"))
+
+
+def _reason(job: submitit.Job[Any], text: str) -> str:
+    """What submitit's long message says: the last line of the traceback in it, or of all."""
+    trace = text.split("----------------------")[1] if text.count("----------------------") > 1 else text
+    last = next((line.strip() for line in reversed(trace.splitlines()) if line.strip()), "it has left no result")
+    return f"job {job.job_id}: {last}"

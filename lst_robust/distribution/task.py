@@ -1,0 +1,178 @@
+"""One task: some networks on some cells of a suite. It can be pickled, and run anywhere and any number of times.
+
+What it measures is in the results folder, record by record. A cell that is there when the task comes to it is left as
+it is, whoever has measured it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from lst_robust.benchmark import Cell
+from lst_robust.distribution.schedule import Refused
+from lst_robust.errors import CheckpointError, LstRobustError, NothingToEvaluateError, UsageError, reason_of
+from lst_robust.evaluation.cell_images import CellImages, open_cell_images
+from lst_robust.evaluation.measure import measure_together, prepared_again
+from lst_robust.evaluation.own_geometry import own_geometry
+from lst_robust.evaluation.plan import EvalPlan, Prepared
+from lst_robust.evaluation.request import EvalRequest
+from lst_robust.evaluation.turns import Turns
+from lst_robust.records.store import Store
+from lst_robust.runtime.cores import worker_count
+from lst_robust.runtime.devices import resolve_device
+
+OWN = (UsageError, CheckpointError, NothingToEvaluateError)  # errors of a network, which it has everywhere
+KEPT_NETWORKS = 8  # that stay in a worker's memory for its next task
+
+
+class TaskResult(NamedTuple):
+    """By the digest of the run: cells that could not be measured, and networks that could not go on; why."""
+
+    failed: dict[str, dict[Cell, str]]
+    stopped: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class CellsTask:
+    """plans: of networks that see the same images; cells: those to measure of each, as far as its plan misses them.
+
+    folder: in which relative paths are meant; device, threads: in place of the requests', "auto" and 0 are what the
+    worker has.
+    """
+
+    plans: tuple[EvalPlan, ...]
+    cells: tuple[Cell, ...]
+    folder: Path
+    device: str | None = None
+    threads: int | None = None
+
+    def __str__(self) -> str:
+        names = [plan.run.model.name for plan in self.plans]
+        networks = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more networks"
+        cells = self.cells[0].name if len(self.cells) == 1 else f"{self.cells[0].name} and {len(self.cells) - 1} more"
+        return f"{networks} on {cells}"
+
+    def __call__(self) -> TaskResult | Refused:
+        """Measures what is missing. An error that the task would have anywhere is a `Refused`; any other one is raised,
+        such as that of a disk, a device or a node."""
+        try:
+            self._enter_folder()
+            return _measured(self._plans_here())
+        except OWN as error:
+            return Refused(reason_of(error))
+
+    def units(self) -> list[tuple[EvalPlan, Cell]]:
+        """Each network with each of its cells."""
+        wanted = set(self.cells)
+        return [(plan, cell) for plan in self.plans for cell in plan.missing if cell in wanted]
+
+    def left(self, stopped: Iterable[str]) -> CellsTask | None:
+        """The task without the networks that have stopped, by digest, and without the cells that are there by now; None
+        where nothing is left."""
+        out = set(stopped)
+        store = Store(self.plans[0].request.results_dir)
+        plans = [plan.part(self.cells) for plan in self.plans if plan.run.digest not in out]
+        plans = [plan.part([cell for cell in plan.missing if not is_there(store, plan, cell)]) for plan in plans]
+        plans = [plan for plan in plans if plan.missing]
+        cells = tuple(cell for cell in self.cells if any(cell in plan.missing for plan in plans))
+        return replace(self, plans=tuple(plans), cells=cells) if cells else None
+
+    def _enter_folder(self) -> None:
+        if Path.cwd() == self.folder:
+            return
+        try:
+            os.chdir(self.folder)
+        except OSError as error:
+            raise LstRobustError(
+                f"{self.folder} cannot be entered here ({error.strerror}): all workers must see the folder that the "
+                "evaluation was called in"
+            ) from error
+
+    def _plans_here(self) -> list[EvalPlan]:
+        plans = []
+        for plan in self.plans:
+            part = plan.part(self.cells)
+            store = Store(part.request.results_dir)
+            part = part.part([cell for cell in part.missing if not is_there(store, part, cell)])
+            if part.missing:
+                plans.append(replace(part, request=self._request_here(part.request)))
+        return plans
+
+    def _request_here(self, request: EvalRequest) -> EvalRequest:
+        device = request.device if self.device is None else resolve_device(self.device)
+        threads = request.workers if self.threads is None else worker_count(self.threads or None)
+        return replace(request, device=device, workers=threads)
+
+
+def run_task(task: CellsTask) -> TaskResult | Refused:
+    """`task()`, as a function that can be pickled by its name."""
+    return task()
+
+
+def is_there(store: Store, plan: EvalPlan, cell: Cell) -> bool:
+    """Whether the cell needs no measuring any more. Of a corruption that is the user's own only who measures can tell,
+    because its code may have changed."""
+    if plan.request.overwrite:
+        return False
+    record = store.find(plan.run, cell)
+    return record is not None and (record.pixels is None or plan.request.suite.protocol == "official")
+
+
+def _measured(plans: Sequence[EvalPlan]) -> TaskResult:
+    """Measures the plans, whose cells are missing. A network that cannot be prepared is named, and the others go on."""
+    result = TaskResult({}, {})
+    ready = []
+    for plan in plans:
+        try:
+            ready.append(replace(plan, prepared=_memory().prepared(plan)))
+        except OWN as error:
+            result.stopped[plan.run.digest] = reason_of(error)
+    if ready:
+        for plan, outcome in zip(ready, measure_together(ready, _memory().turns), strict=True):
+            if outcome.failed:
+                result.failed[plan.run.digest] = outcome.failed
+            if outcome.stopped is not None:
+                result.stopped[plan.run.digest] = outcome.stopped
+    return result
+
+
+class _Memory:
+    """What a worker keeps for its next task: the images of the last suite, and the last networks."""
+
+    def __init__(self) -> None:
+        self.turns = Turns()
+        self._images: dict[object, CellImages] = {}
+        self._networks: OrderedDict[object, Prepared] = OrderedDict()
+
+    def prepared(self, plan: EvalPlan) -> Prepared:
+        request = plan.request
+        protocol, geometry = plan.run.protocol, own_geometry(request)
+        images_key = (protocol, geometry, request.data_dir, request.corrupted_dir, request.device, request.results_dir)
+        if images_key not in self._images:
+            self._images.clear()
+            self._networks.clear()  # they hold the images that they were prepared with
+            self._images[images_key] = open_cell_images(request, geometry)
+        key = (plan.run.digest, request.device, request.workers, request.batch_size, request.amp, request.compile)
+        if key not in self._networks:
+            opened = self._images[images_key]
+            self._networks[key] = prepared_again(plan, request.results_dir, opened, self.turns.make_room)
+            self.turns.add(self._networks[key].runner)
+        self._networks.move_to_end(key)
+        while len(self._networks) > KEPT_NETWORKS:
+            self._networks.popitem(last=False)
+        return self._networks[key]
+
+
+_LOCAL = threading.local()  # the threads of one process share no network
+
+
+def _memory() -> _Memory:
+    if not hasattr(_LOCAL, "memory"):
+        _LOCAL.memory = _Memory()
+    return _LOCAL.memory
