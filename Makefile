@@ -1,5 +1,6 @@
 # make eval   a virtual environment, the package, and the main job on bundled images
 # make test   the same environment and the tests
+# make test-cluster   those tests alone that need a cluster: Slurm and Ray, on this machine; as root it installs Slurm
 # make gate   measure the published LST-Net-18 and hold it against the published baseline
 # make gpu    is everything right on a GPU, and how fast is it? docs/gpu.md; ARGS="--device cpu --quick" tries it without
 # make lint   ruff, mypy, and the layers of the package (import-linter)
@@ -14,13 +15,17 @@ ARGS ?=
 PUBLISHED := results/published/digits-c
 GATE := build/gate
 
-.PHONY: eval test gate gpu lint mutants clean
+.PHONY: eval test test-cluster gate gpu lint mutants clean
 
 eval: $(VENV)/.installed
 	$(BIN)/lst-robust eval --model lst18 $(ARGS)
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ARGS)
+
+test-cluster: $(VENV)/.installed-test
+	tools/slurm-cluster install
+	$(BIN)/python -m pytest -n 0 -m 'slurm or ray' tests/clusters --durations=10 $(ARGS)
 
 # The checkpoint is committed, because training on another processor gives other weights: this guards the corruptions,
 # the inference and the metrics. In a folder of its own, made anew, so that no old record is taken for today's.
