@@ -5,8 +5,8 @@
 
 A task sleeps for a drawn time: lognormal, mean 1 s, most of them short and a few of 60 times the mean. One in a hundred
 attempts fails midway, at a drawn moment, and what it slept is lost. The schedule and its driver are those of
-`lst_robust.distribution`, the engine is Ray. 200 processes would need 20 GB, so 200 workers are threads of a few actors:
-a thread that sleeps needs no processor. The bound is max(sum of all times / workers, longest time), without failures.
+`lst_robust.distribution`, the engine is Ray. 200 processes would need 20 GB, so 200 workers are threads of a few
+actors: a thread that sleeps needs no processor. The bound is max(sum of all times / workers, longest time), without failures.
 No schedule ends before it.
 
 Three schedules: the times are known; they are known up to a factor that is drawn (a third up or down, as an estimate
@@ -70,7 +70,11 @@ def drawn(count: int, mean: float, seed: int = 0) -> list[Sleep]:
     fails = rng.random((count, 2)) < FAILURES
     moments = rng.random((count, 2))
     return [
-        Sleep(n, float(seconds[n]), (*(float(at) if bad else None for bad, at in zip(fails[n], moments[n])), None))
+        Sleep(
+            n,
+            float(seconds[n]),
+            (*(float(at) if bad else None for bad, at in zip(fails[n], moments[n], strict=True)), None),
+        )
         for n in range(count)
     ]
 
@@ -122,9 +126,7 @@ def measured(tasks: list[Sleep], executor: Executor, workers: int, known: str) -
         attempts[task.number] += 1
         return task._replace(attempt=attempts[task.number] - 1)
 
-    driver = Driver(
-        schedule, executor, sleep, workers, prepare=prepare, ended=lambda task, number: ended.add(number)
-    )
+    driver = Driver(schedule, executor, sleep, workers, prepare=prepare, ended=lambda task, number: ended.add(number))
     started, processor = time.perf_counter(), time.process_time()
     driver.run()
     took, processor = time.perf_counter() - started, time.process_time() - processor

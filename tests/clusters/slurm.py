@@ -59,8 +59,8 @@ class Slurm:
         return re.findall(r"JobState=(\S+)", line)[0]
 
     def time_is_over_now(self, job: str) -> None:
-        """Lets the time limit of a running job hit. A limit is a minute at least, but its end may be set; the controller
-        looks at it every half a minute."""
+        """Lets the time limit of a running job hit. A limit is a minute at least, but its end may be set. The
+        controller looks at it every half a minute."""
         now = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 1))
         self.says("scontrol", "update", f"JobId={job}", f"EndTime={now}")
 
