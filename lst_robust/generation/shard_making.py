@@ -1,4 +1,4 @@
-"""How one process makes shards of a set: which of them lack cells, whose turn it is, and files named when they are whole.
+"""How one process makes shards of a set: which of them lack cells, who makes them, and files named when they are whole.
 
 All cells of one shard are written at the same time, so that an image is decoded once: 95 open files, whatever there is
 to do. The workers take chunks of the shard in order, each through all cells. A chunk is put into a cell when the chunk
