@@ -17,8 +17,9 @@ from lst_robust.analysis.scores import Scores, cell_weights, chosen_weights, mea
 from lst_robust.benchmark import Cell, known_corruptions
 from lst_robust.records.indexed import IndexedRecords
 from lst_robust.records.record import Record
+from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.interruption import check_interrupted
-from lst_robust.runtime.threads import in_threads
+from lst_robust.runtime.threads import in_threads, one_thread_a_product
 from lst_robust.suites import Normaliser
 
 NamedEnds = dict[str, tuple[float, float]]
@@ -59,7 +60,9 @@ def note_together(wanted: Sequence[Wanted], draws: statistics.SharedDraws) -> No
         place = _place(*one)
         if place is not None and place.names and place.ends() is None:
             batches.setdefault(place.images, []).append(place)
-    parts = [places[i : i + TOGETHER] for places in batches.values() for i in range(0, len(places), TOGETHER)]
+    parts = [part for places in batches.values() for part in _parts(places)]
+    if not parts:
+        return
 
     def note(places: Sequence[_Place]) -> None:
         check_interrupted()
@@ -67,7 +70,14 @@ def note_together(wanted: Sequence[Wanted], draws: statistics.SharedDraws) -> No
         for place, ends in zip(places, found, strict=True):
             place.note(ends.tolist())
 
-    in_threads(note, parts)
+    with one_thread_a_product():
+        in_threads(note, parts)
+
+
+def _parts(places: Sequence[_Place]) -> list[Sequence[_Place]]:
+    """Some networks each, for every core about as many."""
+    size = min(TOGETHER, -(-len(places) // available_cores()))
+    return [places[start : start + size] for start in range(0, len(places), size)]
 
 
 class _Place(NamedTuple):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
 
 from lst_robust.runtime.cores import available_cores
 
@@ -18,3 +21,11 @@ def in_threads(work: Callable[..., R], *each: Iterable[object]) -> list[R]:
         return list(pool.map(work, *each))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def one_thread_a_product() -> Iterator[None]:
+    """Within it a product of numpy's matrices takes one core: for `in_threads`, which has one for each thread. Else all
+    of the threads' products would want all cores, which took twice the processor time."""
+    with threadpool_limits(1, "blas"):
+        yield
