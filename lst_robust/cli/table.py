@@ -20,6 +20,7 @@ from lst_robust.errors import NothingToEvaluateError
 from lst_robust.reporting.render import Format, render
 from lst_robust.reporting.seeds import over_seeds, seed_notes
 from lst_robust.reporting.tables import robustness_table, with_paper
+from lst_robust.runtime.allocator import keep_memory_mapped
 
 HELP = """Make the table of all evaluated models, one row a model, grouped as in the paper's Table 4.
 
@@ -81,6 +82,7 @@ def table_command(
     results_dir: opt.ResultsDir = Path("results"),
     json: opt.Json = False,
 ) -> None:
+    keep_memory_mapped()
     output = None if out_file is None else Output("--out", out_file, json=json)
     sets, patterns = with_paper(published or (), paper), match or ()
     others = published_results(sets, patterns, normaliser=normaliser)
