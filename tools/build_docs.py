@@ -2,8 +2,8 @@
 
     python tools/build_docs.py
 
-Three steps: the reference of the command line is written from the commands, Zensical builds the pages, and every link of the
-site and of the Markdown files is followed. Ends with 1 where one of them complains, so that nothing half right is shown.
+Three steps: the reference of the command line is written from the commands, Zensical builds the pages, and every link
+of the site and of the Markdown files is followed. Ends with 1 where one of them complains.
 """
 
 from __future__ import annotations

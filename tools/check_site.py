@@ -1,7 +1,7 @@
 """Follows every link of the built site and of Markdown files, without a network: is what it leads to there?
 
-tools/build_docs.py calls it. Zensical checks links between the pages. This looks at what came out as well: pictures, style sheets, links in HTML, anchors of
-the Python reference, and that no page fetches anything from another server.
+tools/build_docs.py calls it. Zensical checks links between the pages. This looks at what came out as well: pictures,
+style sheets, links in HTML, anchors of the Python reference, and that no page fetches anything from another server.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FETCHED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "sour
 
 
 class Page(NamedTuple):
-    """What a page of HTML has: `links`: (attribute's text, whether the browser fetches it by itself); `ids`: its anchors."""
+    """A page of HTML. `links`: (where to, whether the browser fetches it by itself); `ids`: its anchors."""
 
     links: list[tuple[str, bool]]
     ids: set[str]
@@ -66,7 +66,7 @@ def faults_of_site(site: Path) -> Iterator[str]:
 
 
 def faults_of_markdown(file: Path) -> Iterator[str]:
-    """A line for each relative link of a Markdown file that leads nowhere. Anchors are those that GitHub makes of headings."""
+    """A line for each relative link of a Markdown file that leads nowhere. Anchors are those of GitHub."""
     for link in re.findall(r"\]\(([^)\s]+)\)", file.read_text(encoding="utf-8")):
         parts = urlsplit(link)
         if parts.scheme:

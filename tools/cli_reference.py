@@ -21,8 +21,8 @@ HEAD = f"""# Command line
 
 <!-- Written by tools/cli_reference.py from the commands. Do not edit. -->
 
-`lst-robust COMMAND --help` says the same in a terminal. An option wins over its environment variable, and that wins over the
-suite; see [rules of all commands](rules.md). {EXIT_CODES}
+`lst-robust COMMAND --help` says the same in a terminal. An option wins over its environment variable,
+and that wins over the suite; see [rules of all commands](rules.md). {EXIT_CODES}
 """
 
 
@@ -58,7 +58,7 @@ def section(words: str, command: Any) -> str:
         parts.append("\n".join(["| argument | what it is |", "|---|---|", *rows]))
     if options:
         rows = [_option_row(option, kinds.get(option.name)) for option in options]
-        parts.append("\n".join(["| option | what it does | default | environment |", "|---|---|---|---|", *rows]))
+        parts.append("\n".join(["| option | what it does |", "|---|---|", *rows]))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -71,9 +71,13 @@ def _option_row(option: Any, kind: Any) -> str:
     if stated:
         text, default = text[: stated.start()], stated[1]
     variables = [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or ())
-    environment = ", ".join(f"`{variable}`" for variable in variables)
-    required = " **Required.**" if option.required else ""
-    return f"| {names}{value} | {_cell(text)}{required} | {_cell(default)} | {environment} |"
+    further = [
+        "**Required.**" if option.required else "",
+        f"Default: {_cell(default)}." if default else "",
+        f"Environment: {', '.join(f'`{variable}`' for variable in variables)}." if variables else "",
+    ]
+    below = " ".join(part for part in further if part)
+    return f"| {names}{value} | {_cell(text)}{f'<br>{below}' if below else ''} |"
 
 
 def _default(option: Any) -> str:
