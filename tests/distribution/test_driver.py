@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ThreadPoolExecutor
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -127,7 +128,7 @@ def test_the_pauses_before_retries_are_kept():
 
     schedule = tasks(1, 4, clock)
     Driver(schedule, executor, fail, 1).run()
-    pauses = [later - sooner for sooner, later in zip(at, at[1:], strict=False)]
+    pauses = [later - sooner for sooner, later in pairwise(at)]
     assert pauses == pytest.approx([1, 2, 4, 8], abs=0.5) and all(
         pause >= least for pause, least in zip(pauses, [1, 2, 4, 8], strict=True)
     )
@@ -166,7 +167,7 @@ def test_a_broken_executor_is_one_line_that_says_what_to_do():
         def submit(self, function, *arguments):
             raise BrokenExecutor("a child process terminated abruptly")
 
-    with pytest.raises(LstRobustError, match="takes no more tasks .*terminated abruptly.*kept"):
+    with pytest.raises(LstRobustError, match=r"takes no more tasks .*terminated abruptly.*kept"):
         Driver(tasks(3), Broken(), str, 2).run()
 
 
