@@ -25,7 +25,9 @@ def measured(cell: Cell, seconds: float) -> Record:
 
 def test_without_any_record_slow_corruptions_and_large_networks_cost_more():
     costs = Costs({})
-    assert costs.seconds(PLAN, CLEAN_CELL, SMALL) < costs.seconds(PLAN, NOISE, SMALL) < costs.seconds(PLAN, GLASS, SMALL)
+    assert (
+        costs.seconds(PLAN, CLEAN_CELL, SMALL) < costs.seconds(PLAN, NOISE, SMALL) < costs.seconds(PLAN, GLASS, SMALL)
+    )
     assert costs.seconds(PLAN, NOISE, SMALL) < costs.seconds(PLAN, NOISE, LARGE)
     assert all(costs.seconds(PLAN, cell, SMALL) > 0 for cell in (CLEAN_CELL, NOISE, GLASS))
 

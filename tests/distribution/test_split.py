@@ -22,7 +22,9 @@ def one(network: object, cell: object) -> float:
     costs=st.lists(st.floats(0, 1e4), min_size=30, max_size=30),
 )
 def test_each_cell_of_each_network_is_in_one_block(networks, cells, workers, most, least, costs):
-    blocks = split(range(networks), range(cells), lambda network, cell: costs[cell] * (network + 1), workers, most, least)
+    blocks = split(
+        range(networks), range(cells), lambda network, cell: costs[cell] * (network + 1), workers, most, least
+    )
     units = [(network, cell) for bundle, part, _ in blocks for network in bundle for cell in part]
     assert sorted(units) == [(network, cell) for network in range(networks) for cell in range(cells)]
     for bundle, part, cost in blocks:
