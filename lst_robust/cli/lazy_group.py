@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "Hold the current records against a committed baseline, and fail when a model got worse.",
     "show": "Show what one cell's record holds: the numbers, and how they came about.",
     "models": "List the models with their sizes, or some of them.",
+    "weights": "List the weights that this project publishes, with their SHA-256, and where they are on this machine.",
     "convert": "Load a checkpoint strictly into a model and write it as safetensors, with its origin in the header.",
     "merge": "Copy the runs and checkpoints of several results folders into one.",
     "migrate": "Pack the records of earlier releases, one file a cell, into one file a run.",
