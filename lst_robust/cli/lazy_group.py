@@ -30,6 +30,7 @@ COMMANDS = {
     "suites": "List the suites, or check some of them (names or YAML files) and show all their settings.",
     "baseline": "Write the baseline that lst-robust check compares with.",
     "engines": "Measure how many images a second the CPU's engine and torch's engine corrupt on this machine.",
+    "doctor": "Look whether this machine has what is needed: packages, devices, compilers, caches, folders.",
     "data": "Check the data of a suite, or download it.",
 }
 """Name of a command, and of its module in lst_robust.cli -> what it does, for the list of commands."""
