@@ -19,15 +19,15 @@ from lst_robust.weights.catalogue import CATALOGUE, PublishedWeights
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "lst_robust" / "weights" / CATALOGUE
-PATTERNS = ("published/digits-c/*.safetensors", "cifar10-jpeg/checkpoints/*.safetensors")
+PATTERNS = ("published/digits-c/*.safetensors", "**/cifar10-jpeg/checkpoints/*.safetensors")
 
 
 def described(path: Path, results: Path) -> PublishedWeights:
     """What the catalogue says of a file. Where a suite has several seeds, the name says which."""
     metadata = read_metadata(path)
     place = path.relative_to(results)
-    of_seeds = place.parts[1] == "checkpoints"
-    suite = place.parts[0] if of_seeds else place.parts[1]
+    of_seeds = place.parent.name == "checkpoints"
+    suite = place.parents[1 if of_seeds else 0].name
     model, seed = metadata["model"], metadata["train_seed"]
     return PublishedWeights(
         name=f"{model}-{suite}" + (f"-seed{seed}" if of_seeds else ""),
