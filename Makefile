@@ -3,6 +3,7 @@
 # make test-cluster   those tests alone that need a cluster: Slurm and Ray, on this machine; as root it installs Slurm
 # make gate   measure the published LST-Net-18 and hold it against the published baseline
 # make gpu    is everything right on a GPU, and how fast is it? docs/gpu.md; ARGS="--device cpu --quick" tries it without
+# make docs   the documentation as pages in build/site, where every warning and every dead link is an error
 # make lint   ruff, mypy, and the layers of the package (import-linter)
 # make mutants   do the tests notice a wrong engine? takes an hour or more; see docs/mutants.md
 # Only python3 (3.10 or newer), make and pip are needed; ARGS="..." goes to lst-robust, pytest,
@@ -15,7 +16,7 @@ ARGS ?=
 PUBLISHED := results/published/digits-c
 GATE := build/gate
 
-.PHONY: eval test test-cluster gate gpu lint mutants clean
+.PHONY: eval test test-cluster gate gpu docs lint mutants clean
 
 eval: $(VENV)/.installed
 	$(BIN)/lst-robust eval --model lst18 $(ARGS)
@@ -39,6 +40,9 @@ gate: $(VENV)/.installed
 
 gpu: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.gpu $(ARGS)
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python tools/build_docs.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -65,7 +69,11 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
-	touch $@ $(VENV)/.installed $(VENV)/.installed-test
+	touch $@ $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-docs
+
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[docs]'
+	touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-mutants: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[mutants]'

@@ -63,7 +63,10 @@ def feature_statistics(
         options: see `lst_robust.features.request.FeatureOptions`.
 
     Raises:
-        UsageError (before any work), DataError, CheckpointError; NonFiniteError where a feature is NaN or infinite.
+        UsageError: an argument that cannot be meant; raised before any work.
+        DataError: images that are missing or damaged.
+        CheckpointError: weights that are missing, unsafe or do not fit.
+        NonFiniteError: a feature is NaN or infinite.
     """
     choice("step", step, STEPS)
     threshold = finite_number("threshold", threshold, least=0)
