@@ -53,7 +53,8 @@ def feature_statistics(
         models: names, or networks: float32 (n, 3, H, W), normalised -> logits. A name may be there several times, with
             other checkpoints.
         suite: name, YAML file or `Suite`: says how images are cut, corrupted and normalised.
-        checkpoints: one a model, in their order; None: an earlier training on the suite in `results_dir`.
+        checkpoints: one a model, in their order, files or "published:NAME"; None: an earlier training on the suite in
+            `results_dir`.
         images: image files in place of the suite's test images.
         layers: numbers from 1, as texts, or names or patterns of names; default: all.
         step: the layers' "input", "output", or their output behind the BN that follows, "bn".
