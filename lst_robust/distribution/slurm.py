@@ -8,13 +8,18 @@ then measures only what is missing: it loses the cell in hand, and no more.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lst_robust.errors import LstRobustError, UsageError, message_of
@@ -34,12 +39,28 @@ class Requeued:
     """Calls a function. submitit's signal handler asks for `checkpoint`: the same call once more."""
 
     def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        if threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGUSR1, signal.SIGUSR2):
+                handler = signal.getsignal(signum)
+                if callable(handler) and getattr(handler, "__name__", None) == "checkpoint_and_try_requeue":
+                    signal.signal(signum, partial(_leave_at_once, handler))
         return function(*arguments)
 
     def checkpoint(self, *arguments: Any) -> Any:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, *arguments)
+
+
+def _leave_at_once(requeue: Callable[[int, FrameType | None], Any], signum: int, frame: FrameType | None) -> None:
+    """submitit's handler puts the job back into the queue, and then raises SystemExit. In the midst of a network's code
+    that would look as if the network had ended the program."""
+    try:
+        requeue(signum, frame)
+    except SystemExit:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(255)  # what was measured is in whole files
 
 
 class SubmititExecutor:
@@ -119,10 +140,14 @@ class SubmititExecutor:
             for future, job in jobs.items():
                 if self._closed.is_set():
                     return
-                if job.done() or job.job_id in gone:
+                lost = job.job_id in gone and not job.paths.result_pickle.exists()
+                if lost or job.done():
                     with self._lock:
                         del self._jobs[future]
-                    _settle(future, job)
+                    if lost:  # without accounting, submitit would wait for its result for good
+                        future.set_exception(LstRobustError(f"job {job.job_id}: it has gone and left no result"))
+                    else:
+                        _settle(future, job)
 
     def _gone(self, jobs: Any) -> set[str]:
         """Jobs of Slurm that were not in its queue twice: submitit asks sacct, which not every cluster has."""
