@@ -2,10 +2,11 @@
 
     python -m benchmarks.fleet          # half a minute; nothing is measured, no GPU is needed
 
-The networks are drawn from torchvision's classifiers, with their multiply-accumulates and the size of their weights. They
-are measured on `imagenet-c-generated`: 96 cells of 50,000 images. Cells are divided into tasks by `split`, with the costs
-that `Costs` expects, and ordered by `Schedule`, as `eval --on` does it. Only the clock is simulated: what each task really
-takes follows from the figures of `Assumed`, none of which was measured. Written to results/published/fleet.csv.
+The networks are drawn from torchvision's classifiers, with their multiply-accumulates and the size of their weights.
+They are measured on `imagenet-c-generated`: 96 cells of 50,000 images. Cells are divided into tasks by `split`, with
+the costs that `Costs` expects, and ordered by `Schedule`, as `eval --on` does it. Only the clock is simulated: what a
+task really takes follows from the figures of `Assumed`, none of which was measured. Written to
+results/published/fleet.csv.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from lst_robust.distribution.planning import fitting
 from lst_robust.distribution.run import BEGINNING
 from lst_robust.distribution.schedule import Schedule, Ticket
 from lst_robust.distribution.slurm import MOST_AT_A_TIME
-from lst_robust.distribution.split import split
+from lst_robust.distribution.split import shares, split
 from lst_robust.distribution.task import KEPT_NETWORKS
 
 TABLE = Path(__file__).parents[1] / "results" / "published" / "fleet.csv"
@@ -79,12 +80,12 @@ def tasks_of(networks: Sequence[Network], most: int | None, least: float) -> lis
     costs = Costs({})
     plan = SimpleNamespace(run=SimpleNamespace(digest="", protocol=SimpleNamespace(n=IMAGES, image_size=SIZE)))
     together = fitting(networks)
-    most_of_group = None if most is None else max(most // len(together), 1)
+    work = [sum(costs.seconds(plan, cell, one.size) for one in group for cell in CELLS) for group in together]
     return [
         (Block(tuple(bundle), tuple(cells)), cost)
-        for group in together
+        for group, limit in zip(together, shares(most, work), strict=True)
         for bundle, cells, cost in split(
-            group, CELLS, lambda one, cell: costs.seconds(plan, cell, one.size), GPUS, most_of_group, least
+            group, CELLS, lambda one, cell: costs.seconds(plan, cell, one.size), GPUS, limit, least
         )
     ]
 
@@ -156,7 +157,8 @@ def column(networks: Sequence[Network], assumed: Assumed, slurm: bool) -> dict[s
     bytes_of_weights = sum(one.size.bytes for one in networks)
     planning = NETWORKS / assumed.planned_a_second + bytes_of_weights / assumed.weights_a_second
     took, spent = simulated(tasks, assumed, keeps=not slurm)
-    spent["all GPUs wait while the driver plans"] = GPUS * planning
+    if not slurm:  # whose jobs are not in the queue yet
+        spent["all GPUs wait while the driver plans"] = GPUS * planning
     return {
         **{f"assumed: {name}": value for name, value in assumed._asdict().items()},
         "tasks": len(tasks),

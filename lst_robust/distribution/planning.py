@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from lst_robust.analysis.evaluation import FailedNetwork
 from lst_robust.benchmark import Cell
 from lst_robust.distribution.costs import Costs, Size, size_of
-from lst_robust.distribution.split import split
+from lst_robust.distribution.split import shares, split
 from lst_robust.distribution.task import CellsTask
 from lst_robust.errors import DataError, DeviceError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.evaluation.cell_images import CellImages, open_cell_images
@@ -103,8 +103,14 @@ def tasks_of(planned: Sequence[Planned], workers: Workers) -> list[tuple[CellsTa
             together[one.geometry].append(one)
     costs = Costs({one.plan.run.digest: one.records.values() for one in planned})
     groups = [group for sharing in together.values() for group in fitting(sharing)]
-    most = None if workers.most is None else max(workers.most // max(len(groups), 1), 1)
-    return [task for group in groups for task in _tasks_of_group(group, costs, workers, most)]
+    work = [
+        sum(costs.seconds(one.plan, cell, one.size) for one in group for cell in one.plan.missing) for group in groups
+    ]
+    return [
+        task
+        for group, most in zip(groups, shares(workers.most, work), strict=True)
+        for task in _tasks_of_group(group, costs, workers, most)
+    ]
 
 
 def _tasks_of_group(
