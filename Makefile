@@ -1,6 +1,7 @@
 # make eval   a virtual environment, the package, and the main job on bundled images
 # make test   the same environment and the tests
-# make test-cluster   those tests alone that need a cluster: Slurm and Ray, on this machine; as root it installs Slurm
+# make test-cluster   the tests of Slurm, Ray, torchrun on two hosts and killed workers, on this machine; as root it
+#             installs Slurm
 # make gate   measure the published LST-Net-18 and hold it against the published baseline
 # make gpu    is everything right on a GPU, and how fast is it? docs/gpu.md; ARGS="--device cpu --quick" tries it without
 # make lint   ruff, mypy, and the layers of the package (import-linter)
@@ -25,7 +26,7 @@ test: $(VENV)/.installed-test
 
 test-cluster: $(VENV)/.installed-cluster
 	tools/slurm-cluster install
-	$(BIN)/python -m pytest -n 0 -m 'slurm or ray' tests/clusters --durations=10 $(ARGS)
+	$(BIN)/python -m pytest -n 0 -m 'slurm or ray or slow' tests/clusters --durations=10 $(ARGS)
 
 # The checkpoint is committed, because training on another processor gives other weights: this guards the corruptions,
 # the inference and the metrics. In a folder of its own, made anew, so that no old record is taken for today's.

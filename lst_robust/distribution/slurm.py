@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -53,14 +54,20 @@ class Requeued:
 
 
 def _leave_at_once(requeue: Callable[[int, FrameType | None], Any], signum: int, frame: FrameType | None) -> None:
-    """submitit's handler puts the job back into the queue, and then raises SystemExit. In the midst of a network's code
-    that would look as if the network had ended the program."""
+    """submitit's handler puts the job back into the queue and raises SystemExit, or another error where Slurm ends
+    the job meanwhile. In the midst of a network's code that would look like an error of the network. The process ends
+    here: what was measured is in whole files, and a job that leaves no result is submitted again."""
     try:
         requeue(signum, frame)
     except SystemExit:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(255)  # what was measured is in whole files
+        pass
+    except BaseException:
+        traceback.print_exc()
+    else:
+        return  # it has nothing to do with this process
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(255)
 
 
 class SubmititExecutor:

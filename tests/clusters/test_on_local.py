@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from lst_robust.distribution.run import run
 from tests.clusters.same_results import differences, leftovers, outcomes
 from tests.clusters.slurm import until
@@ -26,9 +28,10 @@ def test_the_records_are_those_of_one_process(work, undisturbed):
     assert not differences(work / "local", undisturbed) and not leftovers(work / "local")
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced(work, undisturbed):
     results = work / "local"
-    (work / "slow").touch()
+    (work / "slow").write_text("0.5")
     with driver("local", results, AT_ONCE) as process:
         some_are_finished(results, 3)
         os.kill(workers(process)[0], signal.SIGKILL)
@@ -39,9 +42,10 @@ def test_a_worker_that_is_killed_is_replaced(work, undisturbed):
     assert not differences(results, undisturbed) and not leftovers(results)
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_takes_its_workers_with_it_and_the_same_call_goes_on(work, undisturbed):
     results = work / "local"
-    (work / "slow").touch()
+    (work / "slow").write_text("0.5")
     with driver("local", results, AT_ONCE) as process:
         some_are_finished(results, 3)
         orphans = workers(process)

@@ -45,7 +45,7 @@ def test_an_array_of_jobs_leaves_the_records_of_one_process(work, executor, slur
 
 def disturbed(work: Path, slurm: Slurm, disturb: Callable[[], None], undisturbed: Path) -> str:
     """The driver in a process of its own; jobs are disturbed when they have finished a few cells. What it logs."""
-    (work / "slow").touch()
+    (work / "slow").write_text("2.5")
     results = work / "slurm"
     with driver("slurm", results, AT_ONCE) as process:
         some_are_finished(results, 3)
@@ -66,7 +66,7 @@ def test_jobs_that_are_cancelled_killed_or_ended_by_their_time_limit_are_submitt
         slurm.says("scancel", cancelled)
         slurm.kill(killed)
         slurm.time_is_over_in(1, overdue)
-        until(lambda: not {cancelled, killed, overdue} & set(slurm.running()), 60, "all three have ended")
+        until(lambda: not {cancelled, killed, overdue} & set(slurm.queue()), 60, "all three have ended")
 
     errors = disturbed(work, slurm, disturb, undisturbed)
     assert {job["JobState"] for job in slurm.jobs()} >= {"CANCELLED", "FAILED", "TIMEOUT"}
@@ -89,7 +89,7 @@ def test_jobs_that_are_requeued_by_hand_or_near_their_time_limit_go_on(work, slu
 
 
 def test_ctrl_c_in_the_driver_takes_its_jobs_out_of_the_queue_and_the_same_call_goes_on(work, slurm, undisturbed):
-    (work / "slow").touch()
+    (work / "slow").write_text("2.5")
     results = work / "slurm"
     with driver("slurm", results, AT_ONCE) as process:
         some_are_finished(results, 3)
@@ -108,7 +108,7 @@ def test_ctrl_c_in_the_driver_takes_its_jobs_out_of_the_queue_and_the_same_call_
 
 def test_a_driver_that_is_killed_is_started_again_beside_its_jobs(work, slurm, undisturbed):
     """The jobs of the first go on in the queue, and the second's share the cells with them."""
-    (work / "slow").touch()
+    (work / "slow").write_text("2.5")
     results = work / "slurm"
     with driver("slurm", results, AT_ONCE) as process:
         some_are_finished(results, 3)

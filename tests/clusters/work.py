@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 COUNT = 13  # with the clean cell
 NETWORK = '''"""A network of a file. Files beside this one change what it does, and not what it answers.
 
-slow: whole batches take seconds longer. raises: the second network has an error in them.
+slow: whole batches take so many seconds longer. raises: the second network has an error in them.
 """
 
 import time
@@ -42,7 +42,7 @@ class Net(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if len(x) == 20 and (HERE / "slow").exists():
-            time.sleep(2.5)
+            time.sleep(float((HERE / "slow").read_text()))
         if len(x) == 20 and (HERE / "raises").exists() and self.number > 0:
             raise RuntimeError("out of patience")
         return self.layers(x)
