@@ -1,6 +1,7 @@
 # make eval   a virtual environment, the package, and the main job on bundled images
 # make test   the same environment and the tests
-# make test-cluster   those tests alone that need a cluster: Slurm and Ray, on this machine; as root it installs Slurm
+# make test-cluster   the tests of Slurm, Ray, torchrun on two hosts and killed workers, on this machine; as root it
+#             installs Slurm
 # make gate   measure the published LST-Net-18 and hold it against the published baseline
 # make gpu    is everything right on a GPU, and how fast is it? docs/gpu.md; ARGS="--device cpu --quick" tries it without
 # make docs   the documentation as pages in build/site, where every warning and every dead link is an error
@@ -30,9 +31,9 @@ eval: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest $(ARGS)
 
-test-cluster: $(VENV)/.installed-test
+test-cluster: $(VENV)/.installed-cluster
 	tools/slurm-cluster install
-	$(BIN)/python -m pytest -n 0 -m 'slurm or ray' tests/clusters --durations=10 $(ARGS)
+	$(BIN)/python -m pytest -n 0 -m 'slurm or ray or slow' tests/clusters --durations=10 $(ARGS)
 
 # The checkpoint is committed, because training on another processor gives other weights: this guards the corruptions,
 # the inference and the metrics. In a folder of its own, made anew, so that no old record is taken for today's.
@@ -92,6 +93,10 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[test]'
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-cluster: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[test,slurm,ray]'
+	touch $@ $(VENV)/.installed $(VENV)/.installed-test
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
