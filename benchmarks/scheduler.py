@@ -6,8 +6,8 @@
 A task sleeps for a drawn time: lognormal, mean 1 s, most of them short and a few of 60 times the mean. One in a hundred
 attempts fails midway, at a drawn moment, and what it slept is lost. The schedule and its driver are those of
 `lst_robust.distribution`, the engine is Ray. 200 processes would need 20 GB, so 200 workers are threads of a few
-actors: a thread that sleeps needs no processor. The bound is max(sum of all times / workers, longest time), without failures.
-No schedule ends before it.
+actors: a thread that sleeps needs no processor. The bound is max(sum of all times / workers, longest time), without
+failures. No schedule ends before it.
 
 Three schedules: the times are known; they are known up to a factor that is drawn (a third up or down, as an estimate
 from other networks is); and nothing is known, so that tasks are taken in their order. And once more with Ray's own
