@@ -3,6 +3,7 @@
 # make test-cluster   those tests alone that need a cluster: Slurm and Ray, on this machine; as root it installs Slurm
 # make gate   measure the published LST-Net-18 and hold it against the published baseline
 # make gpu    is everything right on a GPU, and how fast is it? docs/gpu.md; ARGS="--device cpu --quick" tries it without
+# make docs   the documentation as pages in build/site, where every warning and every dead link is an error
 # make lint   ruff, mypy, and the layers of the package (import-linter)
 # make coverage   the tests, and the lines and branches that they don't reach
 # make build  source distribution and wheel in build/dist, checked by twine
@@ -21,7 +22,7 @@ ARGS ?=
 PUBLISHED := results/published/digits-c
 GATE := build/gate
 
-.PHONY: eval test test-cluster gate gpu lint mutants coverage build wheel-test lowest clean help
+.PHONY: eval test test-cluster gate gpu docs lint mutants coverage build wheel-test lowest clean help
 
 eval: $(VENV)/.installed
 	$(BIN)/lst-robust eval --model lst18 $(ARGS)
@@ -45,6 +46,9 @@ gate: $(VENV)/.installed
 
 gpu: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.gpu $(ARGS)
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python tools/build_docs.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -91,7 +95,11 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
-	touch $@ $(VENV)/.installed $(VENV)/.installed-test
+	touch $@ $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-docs
+
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[docs]'
+	touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-mutants: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[mutants]'

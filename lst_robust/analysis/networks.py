@@ -14,10 +14,11 @@ from lst_robust.analysis.cell_intervals import error_intervals
 from lst_robust.analysis.collect import MeasuredRun, collect_runs, run_normaliser
 from lst_robust.analysis.folding import folded, trainings_of
 from lst_robust.analysis.normalisers import Choice, chosen_normaliser
+from lst_robust.analysis.noted_ends import note_together
 from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.selection import choose
 from lst_robust.analysis.statistics import SharedDraws
-from lst_robust.analysis.summary import Summary, summarise
+from lst_robust.analysis.summary import Summary, summarise, wanted_ends
 from lst_robust.arguments import path, yes_or_no
 from lst_robust.benchmark import Cell
 from lst_robust.records.index import ResultsIndex
@@ -87,6 +88,8 @@ def collect_networks(
         if name not in divisors:
             divisors[name] = run_normaliser(chosen, measured)
     draws = SharedDraws()
+    if intervals:
+        note_together([wanted_ends([one.records], divisors[one.run.protocol.suite]) for one in runs], draws)
 
     def network(measured: MeasuredRun, pixels: str | None) -> MeasuredNetwork:
         check_interrupted()
@@ -104,15 +107,17 @@ def collect_networks(
 def _folded(networks: Sequence[MeasuredNetwork], intervals: bool, draws: SharedDraws) -> list[MeasuredNetwork]:
     """The trainings of a network stand where the first of them stood."""
     groups = trainings_of([network.summary for network in networks])
-    first = {group[0]: group for group in groups}
+    trainings = {group[0]: _by_seed([networks[index] for index in group]) for group in groups}
     others = {index for group in groups for index in group[1:]}
+    if intervals:
+        of_each = [([run.records for run in _runs(one)], one[0].normaliser) for one in trainings.values()]
+        note_together([wanted_ends(records, normaliser) for records, normaliser in of_each], draws)
     found = []
     for index, network in enumerate(networks):
         if index in others:
             continue
-        if index in first:
-            trained = sorted((networks[i] for i in first[index]), key=lambda one: one.summary.model.train_seed or 0)
-            runs = tuple(run for one in trained for run in one.runs)
+        if index in trainings:
+            trained, runs = trainings[index], _runs(trainings[index])
             summary = folded(
                 [one.summary for one in trained],
                 [run.records for run in runs],
@@ -123,6 +128,14 @@ def _folded(networks: Sequence[MeasuredNetwork], intervals: bool, draws: SharedD
             network = MeasuredNetwork(summary, runs, network.normaliser)
         found.append(network)
     return found
+
+
+def _by_seed(networks: Sequence[MeasuredNetwork]) -> list[MeasuredNetwork]:
+    return sorted(networks, key=lambda network: network.summary.model.train_seed or 0)
+
+
+def _runs(networks: Sequence[MeasuredNetwork]) -> tuple[MeasuredRun, ...]:
+    return tuple(run for network in networks for run in network.runs)
 
 
 def _told_apart(networks: Sequence[MeasuredNetwork]) -> list[MeasuredNetwork]:

@@ -6,19 +6,23 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from lst_robust.analysis import statistics
 from lst_robust.analysis.metrics import METRICS
 from lst_robust.analysis.quantities import QUANTITIES
-from lst_robust.analysis.scores import cell_weights
+from lst_robust.analysis.scores import Scores, cell_weights, chosen_weights, mean_scores
 from lst_robust.benchmark import Cell, known_corruptions
 from lst_robust.records.indexed import IndexedRecords
 from lst_robust.records.record import Record
+from lst_robust.runtime.interruption import check_interrupted
+from lst_robust.runtime.threads import in_threads
 from lst_robust.suites import Normaliser
 
 NamedEnds = dict[str, tuple[float, float]]
+TOGETHER = 8  # networks: more gain nothing, and take 1 MB each
 
 
 def noted_ends(
@@ -29,19 +33,83 @@ def noted_ends(
 ) -> NamedEnds:
     """What `computed` gives: lower and upper end by the name of a score. It is asked only where the index does not know
     the same scores of the same outcomes. trainings, normaliser, names: what it follows from."""
+    place = _place(trainings, normaliser, names)
+    if place is None:
+        return computed()
+    if (ends := place.ends()) is not None:
+        return dict(zip(place.names, ends, strict=True))
+    found = computed()
+    place.note([list(found[name]) for name in place.names])
+    return found
+
+
+class Wanted(NamedTuple):
+    """Trainings of one network whose ends are needed, see `noted_ends`."""
+
+    trainings: Sequence[Mapping[Cell, Record]]
+    normaliser: Normaliser | None
+    names: Collection[str]
+
+
+def note_together(wanted: Sequence[Wanted], draws: statistics.SharedDraws) -> None:
+    """Notes the ends of many networks that the index does not know yet: those that `computed` would give. The products
+    of several networks are computed as one, and by all cores."""
+    batches: dict[int, list[_Place]] = {}
+    for one in wanted:
+        place = _place(*one)
+        if place is not None and place.names and place.ends() is None:
+            batches.setdefault(place.images, []).append(place)
+    parts = [places[i : i + TOGETHER] for places in batches.values() for i in range(0, len(places), TOGETHER)]
+
+    def note(places: Sequence[_Place]) -> None:
+        check_interrupted()
+        found = statistics.intervals_together([place.scores() for place in places], draws=draws)
+        for place, ends in zip(places, found, strict=True):
+            place.note(ends.tolist())
+
+    in_threads(note, parts)
+
+
+class _Place(NamedTuple):
+    """Where the ends of one network are noted. names: of the scores, in the order of the ends."""
+
+    trainings: Sequence[IndexedRecords]
+    weights: Sequence[np.ndarray]
+    names: tuple[str, ...]
+    key: str
+
+    @property
+    def images(self) -> int:
+        return self.trainings[0].entry.run.protocol.n
+
+    def ends(self) -> list[tuple[float, float]] | None:
+        return _usable(self.trainings[0].entry.ends.get(self.key), len(self.names))
+
+    def note(self, ends: list[list[float]]) -> None:
+        first = self.trainings[0]
+        first.index.add_ends(first.entry, self.key, ends)
+
+    def scores(self) -> np.ndarray:
+        """float64 (n, names): as `image_scores`, of several trainings their mean."""
+        found = [
+            Scores(self.names, records.wrong_bits().astype(np.float64).T @ weights)
+            for records, weights in zip(self.trainings, self.weights, strict=True)
+        ]
+        return mean_scores(found).values
+
+
+def _place(
+    trainings: Sequence[Mapping[Cell, Record]], normaliser: Normaliser | None, names: Collection[str]
+) -> _Place | None:
+    """None where the ends cannot be noted, because not all records come from an index."""
     indexed = [records for records in trainings if isinstance(records, IndexedRecords)]
     if len(indexed) < len(trainings) or not indexed:
-        return computed()
+        return None
     weights = [_weights(tuple(records), _Same(normaliser), frozenset(names), _registered()) for records in indexed]
-    said = [(records.entry.outcomes, digest) for records, (_, digest) in zip(indexed, weights, strict=True)]
+    said = [(records.entry.outcomes, one.digest) for records, one in zip(indexed, weights, strict=True)]
     constants = statistics.RESAMPLES, statistics.CONFIDENCE, statistics.SEED, statistics.DIGITS
     key = hashlib.sha256(json.dumps([said, constants, np.__version__]).encode()).hexdigest()[:32]
-    first, order = indexed[0], weights[0][0]
-    if (ends := _usable(first.entry.ends.get(key), len(order))) is not None:
-        return dict(zip(order, ends, strict=True))
-    found = computed()
-    first.index.add_ends(first.entry, key, [list(found[name]) for name in order])
-    return found
+    return _Place(indexed, [one.matrix for one in weights], weights[0].names, key)
 
 
 def _usable(ends: object, count: int) -> list[tuple[float, float]] | None:
@@ -71,14 +139,21 @@ def _registered() -> tuple[object, ...]:
     return tuple(METRICS.values()), tuple(QUANTITIES), known_corruptions()
 
 
+class _Weights(NamedTuple):
+    """The names of the scores in their order, the weights (cells, names) in percent, and a hash of all of this."""
+
+    names: tuple[str, ...]
+    matrix: np.ndarray
+    digest: str
+
+
 @lru_cache(maxsize=64)
 def _weights(
     cells: tuple[Cell, ...], normaliser: _Same, names: frozenset[str], registered: tuple[object, ...]
-) -> tuple[tuple[str, ...], str]:
-    """The names of the scores in their order, and a hash of all weights."""
-    found = {name: weights for name, weights in cell_weights(list(cells), normaliser.normaliser).items()}
-    chosen = tuple(name for name in found if name in names)
+) -> _Weights:
+    found = cell_weights(list(cells), normaliser.normaliser)
+    chosen, matrix = chosen_weights(list(cells), normaliser.normaliser, names)
     digest = hashlib.sha256(json.dumps([chosen, [cell.name for cell in cells]]).encode())
     for name in chosen:
         digest.update(np.ascontiguousarray(found[name], dtype=np.float64).tobytes())
-    return chosen, digest.hexdigest()
+    return _Weights(chosen, matrix, digest.hexdigest())

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from operator import add
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -64,6 +64,7 @@ def rise(errors: Sequence[float], clean_error: float) -> float:
     return round(sum(errors) - len(errors) * clean_error, 6)
 
 
+@cache
 def cells_of(corruption: str) -> tuple[Cell, ...]:
     """The cells of a corruption at all severities; of "clean", the one cell of the clean images."""
     if corruption == CLEAN_CELL.corruption:

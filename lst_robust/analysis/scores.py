@@ -75,12 +75,21 @@ def weighted(
     wrong: Mapping[Cell, np.ndarray], normaliser: Normaliser | None, names: Collection[str] | None = None
 ) -> Scores:
     """As `image_scores`, from what is wrong in each cell: bool (n,), the same images in the same order in all."""
-    weights = cell_weights(list(wrong), normaliser)
-    chosen = tuple(name for name in weights if names is None or name in names)
+    chosen, weights = chosen_weights(list(wrong), normaliser, names)
     if not chosen:
         return Scores((), np.empty((0, 0)))
     bits = np.stack(list(wrong.values()), axis=1).astype(np.float64)
-    return Scores(chosen, bits @ (100 * np.stack([weights[name] for name in chosen], axis=1)))
+    return Scores(chosen, bits @ weights)
+
+
+def chosen_weights(
+    cells: Sequence[Cell], normaliser: Normaliser | None, names: Collection[str] | None = None
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """The names of the scores that these cells define, and float64 (cells, names): what a wrong image in each cell adds
+    to its score, in percent."""
+    weights = cell_weights(cells, normaliser)
+    chosen = tuple(name for name in weights if names is None or name in names)
+    return chosen, 100 * np.stack([weights[name] for name in chosen], axis=1) if chosen else np.empty((0, 0))
 
 
 def mean_scores(trainings: Sequence[Scores]) -> Scores:

@@ -74,18 +74,51 @@ def intervals(
 
     draws: to be shared by calls for many networks. The numbers are the same.
     """
-    means = scores.mean(axis=0)
     drawn = resampled_means(scores, resamples=resamples, draws=draws)
+    return _ends(scores, drawn, confidence)
+
+
+def intervals_together(
+    scores: Sequence[np.ndarray], *, resamples: int = RESAMPLES, draws: SharedDraws | None = None
+) -> list[np.ndarray]:
+    """`intervals` of several networks with as many images each, in two thirds of the time: the product with the counts
+    is one, which is read from memory once. The numbers are the same: a column of a product of matrices does not depend
+    on the columns beside it. (A product with one column is another operation, so such scores are taken alone.)"""
+    if len(scores) == 1 or any(one.shape[1] == 1 for one in scores):
+        return [intervals(one, resamples=resamples, draws=draws) for one in scores]
+    drawn = resampled_means(np.concatenate(scores, axis=1), resamples=resamples, draws=draws)
+    ends = np.cumsum([one.shape[1] for one in scores])[:-1]
+    return [_ends(one, part, CONFIDENCE) for one, part in zip(scores, np.split(drawn, ends, axis=1), strict=True)]
+
+
+def _ends(scores: np.ndarray, drawn: np.ndarray, confidence: float) -> np.ndarray:
+    """The BCa ends of each column, from its means over the drawings: (n, k) and (resamples, k) -> (k, 2)."""
+    means = scores.mean(axis=0)
     below = (drawn < means).mean(axis=0) / 2 + (drawn <= means).mean(axis=0) / 2
     deviations = scores - means
     squares = (deviations**2).sum(axis=0)
     ends = np.stack([means, means], axis=1)
-    for column in np.flatnonzero((squares > 1e-12) & (below > 0) & (below < 1)):
-        acceleration = (deviations[:, column] ** 3).sum() / (6 * squares[column] ** 1.5)
-        bias = ndtri(below[column])
-        shifted = bias + ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
-        ends[column] = np.quantile(drawn[:, column], ndtr(bias + shifted / (1 - acceleration * shifted)))
+    columns = np.flatnonzero((squares > 1e-12) & (below > 0) & (below < 1))
+    if not len(columns):
+        return ends.round(DIGITS)
+    chosen = np.ascontiguousarray(deviations[:, columns].T)
+    thirds = (chosen * chosen * chosen).sum(axis=1)  # a power of three takes a hundred times as long
+    acceleration = (thirds / (6 * np.array([square**1.5 for square in squares[columns]])))[:, None]
+    bias = ndtri(below[columns])[:, None]
+    shifted = bias + ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
+    ends[columns] = _quantiles(drawn[:, columns], ndtr(bias + shifted / (1 - acceleration * shifted)))
     return ends.round(DIGITS)
+
+
+def _quantiles(values: np.ndarray, fractions: np.ndarray) -> np.ndarray:
+    """`np.quantile` of each column at its own fractions, to the last bit: (m, k) and (k, q) -> (k, q)."""
+    ordered = np.sort(np.ascontiguousarray(values.T), axis=1)
+    places = (ordered.shape[1] - 1) * fractions
+    lower = np.clip(np.floor(places).astype(np.int64), 0, ordered.shape[1] - 1)
+    upper = np.minimum(lower + 1, ordered.shape[1] - 1)
+    first, second = np.take_along_axis(ordered, lower, axis=1), np.take_along_axis(ordered, upper, axis=1)
+    between, step = places - lower, second - first
+    return np.where(between < 0.5, first + step * between, second - step * (1 - between))
 
 
 def paired_intervals(

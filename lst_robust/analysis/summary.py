@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lst_robust.analysis import statistics
 from lst_robust.analysis.metrics import METRICS, Metric, calibration_metrics, image_metrics
-from lst_robust.analysis.noted_ends import NamedEnds, noted_ends
+from lst_robust.analysis.noted_ends import NamedEnds, Wanted, noted_ends
 from lst_robust.analysis.quantities import QUANTITIES, part, rise
 from lst_robust.analysis.scores import all_corruptions, image_scores, mean_scores
 from lst_robust.arguments import instance
@@ -206,9 +206,8 @@ def intervals_of(
     """Over images, of the means over one or several trainings that were measured in the same cells; trainings: the
     records of each. draws: shared by many networks."""
     metrics = [metric.name for metric in image_metrics()]
-    corruptions = all_corruptions(cell.corruption for cell in trainings[0])
-    ce = {name: part("ce", name) for name in corruptions}
-    wanted = {*metrics, *ce.values()}
+    ce = {name: part("ce", name) for name in all_corruptions(cell.corruption for cell in trainings[0])}
+    wanted = wanted_ends(trainings, normaliser).names
 
     def computed() -> NamedEnds:
         scores = mean_scores([image_scores(records, normaliser, wanted) for records in trainings])
@@ -220,6 +219,13 @@ def intervals_of(
         {name: found.get(name) for name in metrics},
         {name: found.get(score) for name, score in ce.items() if name in CORRUPTIONS or score in found},
     )
+
+
+def wanted_ends(trainings: Sequence[Mapping[Cell, Record]], normaliser: Normaliser | None) -> Wanted:
+    """Of which scores `intervals_of` has intervals."""
+    corruptions = all_corruptions(cell.corruption for cell in trainings[0])
+    names = {*(metric.name for metric in image_metrics()), *(part("ce", name) for name in corruptions)}
+    return Wanted(trainings, normaliser, names)
 
 
 def _intervals_from(data: Mapping[str, Any]) -> Intervals:

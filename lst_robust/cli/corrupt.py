@@ -10,6 +10,7 @@ import typer
 from lst_robust.benchmark import checked_corruptions
 from lst_robust.cli import options as opt
 from lst_robust.cli.corrupt_work import How, Wanted, corrupt_images, corrupt_shards, verify_set
+from lst_robust.cli.elsewhere import engine_of
 from lst_robust.cli.output import Output
 from lst_robust.errors import UsageError
 from lst_robust.generation import (
@@ -36,7 +37,7 @@ are taken instead. An interrupted call goes on where it was. The bytes are the s
 
 SRC may also be tar shards: a pattern, a file or a folder of them. Each shard becomes a shard of the same name in
 `DST/<corruption>/<severity>/`. Machines share the shards by `--shard 0/8` to `--shard 7/8`, and need not talk to one
-another.
+another. Or one call makes tasks of them by `--on`: on processes of this machine, on Slurm, or on Ray.
 
 **Examples**
 
@@ -49,6 +50,7 @@ another.
 - `lst-robust corrupt 'wds/val-{00..63}.tar' val-c --shard 0/8`
 - `lst-robust corrupt --suite imagenet-c-generated --data-dir 'wds/*.tar' ImageNet-C --format tar`
 - `lst-robust corrupt --verify val-c --shard 0/8`
+- `lst-robust corrupt 'wds/val-{00..63}.tar' val-c --on slurm --tasks-at-once 32 --slurm partition=cpu`
 - `lst-robust corrupt --sheet sheet.png photograph.jpg`
 """
 
@@ -136,6 +138,11 @@ def corrupt_command(
     engine: opt.Engine = "auto",
     device: opt.Device = "auto",
     skip_unreadable: opt.SkipUnreadable = False,
+    on: opt.On = None,
+    tasks_at_once: opt.TasksAtOnce = None,
+    gpus_per_worker: opt.GpusPerWorker = None,
+    slurm: opt.SlurmOptions = None,
+    ray_address: opt.RayAddress = None,
     verify_only: VerifyOnly = False,
     sheet: Sheet = None,
     json: opt.Json = False,
@@ -148,12 +155,21 @@ def corrupt_command(
         png = Output("--sheet", sheet, json=json)
         _draw(image, png, preset or "imagenet", style or "hendrycks", seed or 0, size, chosen)
         return
-    workers = worker_count(workers)
+    threads = worker_count(workers)
     if verify_only:
         _refuse_others(context, TAKEN_BY_VERIFY, "--verify")
         (folder,) = _exactly(paths, 1, "--verify DST")
-        verify_set(folder, opt.parse_share(shard), workers, json)
+        verify_set(folder, opt.parse_share(shard), threads, json)
         return
+    elsewhere = engine_of(
+        on,
+        at_once=tasks_at_once,
+        gpus=gpus_per_worker,
+        threads=workers,
+        device=device,
+        slurm=opt.parse_pairs("--slurm", slurm, "partition=gpu"),
+        ray_address=ray_address,
+    )
     wanted = Wanted(
         format=format_,
         image_format=image_format,
@@ -163,7 +179,7 @@ def corrupt_command(
         style=style,
         seed=seed,
     )
-    how = How(workers, engine, device, skip_unreadable, opt.parse_share(shard), json)
+    how = How(threads, engine, device, skip_unreadable, opt.parse_share(shard), json, elsewhere)
     if suite is None:
         root, folder = _exactly(paths, 2, "SRC DST")
         side = parse_size(size or ("224" if preset in (None, "imagenet") else "keep"))
@@ -172,8 +188,8 @@ def corrupt_command(
             corrupt_shards(CleanShards(shards, cut_of_size(side)), folder, wanted.of_shards().settings(side), how)
             return
         settings = wanted.of_images().settings(side)
-        how.require_no_share()
-        source = open_images(root, side, skip_unreadable=skip_unreadable, workers=workers)
+        how.require_no_shards()
+        source = open_images(root, side, skip_unreadable=skip_unreadable, workers=threads)
     else:
         (folder,) = _exactly(paths, 1, "--suite NAME DST")
         if size is not None:
@@ -185,8 +201,8 @@ def corrupt_command(
             corrupt_shards(clean, folder, wanted.settings_of_suite(resolved), how)
             return
         settings = wanted.of_images().settings_of_suite(resolved)
-        how.require_no_share()
-        source = open_suite_images(resolved, data_dir, skip_unreadable=skip_unreadable, workers=workers)
+        how.require_no_shards()
+        source = open_suite_images(resolved, data_dir, skip_unreadable=skip_unreadable, workers=threads)
     corrupt_images(source, folder, settings, how)
 
 

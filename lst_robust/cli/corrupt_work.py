@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from lst_robust.cli.console import RichObserver, print_json, print_line, print_note
+import typer
+
+from lst_robust.cli.console import RichObserver, print_error, print_json, print_line, print_note
+from lst_robust.cli.elsewhere import device_here
 from lst_robust.data import ImageSource
-from lst_robust.errors import UsageError
+from lst_robust.errors import LstRobustError, UsageError
 from lst_robust.generation import (
     KEEP,
     CleanShards,
@@ -26,10 +31,13 @@ from lst_robust.generation import (
 )
 from lst_robust.suites import Suite
 
+if TYPE_CHECKING:
+    from lst_robust.distribution.engines import Engine
+
 
 @dataclass(frozen=True)
 class How:
-    """What the options say of the work."""
+    """What the options say of the work. on: where tasks do it; None: this process does it."""
 
     workers: int
     engine: str
@@ -37,19 +45,26 @@ class How:
     skip_unreadable: bool
     share: tuple[int, int] | None
     json: bool
+    on: Engine | None = None
 
     def engine_for(self, folder: Path, settings: Settings) -> SetEngine:
         pixels = None if settings.size == KEEP else int(settings.size)
-        return engine_for_sets(self.engine, self.device, pixels, settings.preset, folder)
+        device = self.device if self.on is None else device_here(self.device)
+        return engine_for_sets(self.engine, device, pixels, settings.preset, folder)
 
-    def require_no_share(self) -> None:
+    def require_no_shards(self) -> None:
+        """UsageError for options that are for tar shards."""
         if self.share is not None:
             raise UsageError("--shard takes some of the tar shards that SRC names: leave it out, or give SRC as shards")
+        if self.on is not None:
+            raise UsageError(
+                f"--on {self.on.on} makes tasks of the tar shards that SRC names: leave it out, or give SRC as shards"
+            )
 
 
 def corrupt_shards(clean: CleanShards, folder: Path, settings: Settings, how: How) -> None:
     with RichObserver() as observer:
-        made = generate_shards(
+        made = _shards_maker(how.on)(
             clean,
             folder,
             settings,
@@ -61,10 +76,21 @@ def corrupt_shards(clean: CleanShards, folder: Path, settings: Settings, how: Ho
         )
     if made.leader:
         show(made, how.json)
-        if not made.complete and not how.json:
+        if not made.complete and not made.failed and not how.json:
             print_note(
                 f"{made.folder} lacks shards that are not of this call: MANIFEST.json is completed with the last"
             )
+    if made.failed:
+        print_error(*(f"{name}: {reason}" for name, reason in made.failed.items()))
+        raise typer.Exit(LstRobustError.exit_code)
+
+
+def _shards_maker(on: Engine | None) -> Callable[..., GeneratedShards]:
+    if on is None:
+        return generate_shards
+    from lst_robust.distribution.shards import generate_shards_on
+
+    return partial(generate_shards_on, on)
 
 
 @dataclass(frozen=True)

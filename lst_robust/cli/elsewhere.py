@@ -1,4 +1,4 @@
-"""The options of `lst-robust eval` that say where tasks run."""
+"""The options of `lst-robust eval` and `corrupt` that say where tasks run."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def engine_of(on: str | None, **options: Any) -> Engine | None:
 
 
 def device_here(device: str) -> str:
-    """On which device this process plans, where tasks measure on `device`: it may have no CUDA device itself."""
+    """On which device this process plans, where tasks work on `device`: it may have no CUDA device itself."""
     return "auto" if device.startswith("cuda") else device

@@ -201,7 +201,7 @@ On = Annotated[
     typer.Option(
         "--on",
         envvar="LST_ROBUST_ON",
-        help="Measure by tasks on processes of this machine, on Slurm (extra slurm) or on Ray (extra ray).",
+        help="Work by tasks on processes of this machine, on Slurm (extra slurm) or on Ray (extra ray).",
         rich_help_panel=CLUSTER,
     ),
 ]

@@ -1,31 +1,34 @@
-"""The three engines of `lst-robust eval --on`: which executor, how many tasks at a time, and what each of them has."""
+"""The three engines of `--on`: which executor, how many tasks at a time, and what each of them has."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from lst_robust.analysis.evaluation import Evaluations
 from lst_robust.arguments import optional, whole_number, wrong
 from lst_robust.distribution.local import LocalExecutor
 from lst_robust.distribution.ray_cluster import RayExecutor, require_ray
-from lst_robust.distribution.run import run
 from lst_robust.distribution.slurm import require_slurm, slurm_executor
 from lst_robust.errors import UsageError
-from lst_robust.evaluation.request import EvalRequest
 from lst_robust.runtime.cores import available_cores
 
+if TYPE_CHECKING:  # what corrupts needs no networks
+    from lst_robust.analysis.evaluation import Evaluations
+    from lst_robust.evaluation.request import EvalRequest
+
 ENGINES = ("local", "slurm", "ray")
-FOLDER = ".submitit"  # in the results folder: what submitit writes, with the logs of jobs
+FOLDER = ".submitit"  # in the folder of the results: what submitit writes, with the logs of jobs
 JOBS = 16  # of Slurm at a time, where the number is not given
 PROCESSES = 2  # on this machine at a time, where it has no CUDA device and the number is not given
 MOST = 100_000
 
 
 class Place(NamedTuple):
-    """An executor, and what `run` must know of it."""
+    """An executor, and what those who make tasks must know of it. threads: of each task, 0: one for each core that it
+    has, None: as many as were asked for."""
 
     executor: Any
     at_once: int
@@ -67,15 +70,22 @@ class Engine:
 
     def run(self, requests: Sequence[EvalRequest]) -> Evaluations:
         """`lst_robust.run` on this engine."""
-        with ExitStack() as stack:
-            place = {"local": self._local, "slurm": self._slurm, "ray": self._ray}[self.on](requests)
-            stack.callback(place.executor.shutdown, wait=False)
+        from lst_robust.distribution.run import run
+
+        with self.opened(requests[0].results_dir) as place:
             return run(requests, place.executor, at_once=place.at_once, device=place.device, threads=place.threads)
 
-    def _local(self, requests: Sequence[EvalRequest]) -> Place:
-        from torch import cuda
+    @contextmanager
+    def opened(self, folder: Path) -> Iterator[Place]:
+        """The executor, until it is left. folder: of the results, which all workers see."""
+        place = {"local": self._local, "slurm": self._slurm, "ray": self._ray}[self.on](folder)
+        try:
+            yield place
+        finally:
+            place.executor.shutdown(wait=False)
 
-        devices = cuda.device_count() if self.device != "cpu" else 0
+    def _local(self, folder: Path) -> Place:
+        devices = self._devices_here()
         if self.gpus and self.gpus > devices:
             raise UsageError(f"--gpus-per-worker {self.gpus}: this machine has {devices} CUDA devices: give fewer")
         gpus = min(1, devices) if self.gpus is None else self.gpus
@@ -83,16 +93,23 @@ class Engine:
         threads = None if self.threads else max(available_cores() // at_once, 1)
         return Place(LocalExecutor(at_once, gpus), at_once, self._device(gpus), threads)
 
-    def _slurm(self, requests: Sequence[EvalRequest]) -> Place:
+    def _slurm(self, folder: Path) -> Place:
         at_once, gpus = self.at_once or JOBS, self.gpus or 0
-        executor = slurm_executor(requests[0].results_dir / FOLDER, at_once, gpus, self.slurm)
+        executor = slurm_executor(folder / FOLDER, at_once, gpus, self.slurm)
         return Place(executor, at_once, self._device(gpus), None if self.threads else 0)
 
-    def _ray(self, requests: Sequence[EvalRequest]) -> Place:
+    def _ray(self, folder: Path) -> Place:
         gpus = self.gpus or 0
         executor = RayExecutor(self.ray_address, cpus=self.threads, gpus=gpus)
         at_once = self.at_once or executor.places
         return Place(executor, at_once, self._device(gpus), None if self.threads else executor.cpus)
+
+    def _devices_here(self) -> int:
+        if self.device == "cpu":
+            return 0
+        from torch import cuda
+
+        return cuda.device_count()
 
     def _device(self, gpus: int) -> str:
         """A task that has reserved a CUDA device must not go on without it."""

@@ -12,14 +12,13 @@ from lst_robust.distribution.outcome import Outcome
 from lst_robust.distribution.planning import Given, Workers, planned_networks, request_of, tasks_of
 from lst_robust.distribution.schedule import RETRIES, Schedule
 from lst_robust.distribution.slurm import MOST_AT_A_TIME, SubmititExecutor
+from lst_robust.distribution.split import BEGINNING
 from lst_robust.distribution.task import CellsTask, run_task
 from lst_robust.errors import LstRobustError, NothingToEvaluateError, UsageError
 from lst_robust.evaluation.plan import EvalPlan
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.records.store import Store
 from lst_robust.runtime.rank import rank_and_world
-
-BEGINNING = 60.0  # seconds that a job of Slurm should work: it starts Python, and loads images and networks anew
 
 
 def run(
@@ -47,6 +46,8 @@ def run(
 
     Raises:
         UsageError, DataError, CheckpointError, NothingToEvaluateError: as `evaluate_many`, before any task.
+        LstRobustError: the executor takes no more tasks, or all tasks have failed for some minutes; the same call goes
+            on from there.
         KeyboardInterrupt: the tasks that are submitted are cancelled; the same call goes on from there.
     """
     if rank_and_world()[1] > 1:
@@ -77,6 +78,7 @@ def _run(given: Sequence[Given], executor: Any, workers: Workers, retries: int) 
             executor,
             run_task,
             MOST_AT_A_TIME if queued else workers.at_once,
+            running=workers.at_once,
             prepare=outcome.left,
             ended=outcome.end,
             tick=outcome.look,

@@ -9,6 +9,7 @@ from typing import TypeVar
 N = TypeVar("N")
 C = TypeVar("C")
 
+BEGINNING = 60.0  # seconds that a job of Slurm should work: it starts Python, and loads images and networks anew
 ROUNDS = 2.0  # a task has at most this share of what is left for each worker: 1 / ROUNDS
 AT_LEAST = 3  # tasks for each worker, where there are so many cells of so many networks
 

@@ -6,7 +6,6 @@ it is, whoever has measured it.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lst_robust.benchmark import Cell
+from lst_robust.distribution import working_folder
 from lst_robust.distribution.schedule import Refused
-from lst_robust.errors import CheckpointError, LstRobustError, NothingToEvaluateError, UsageError, reason_of
+from lst_robust.errors import CheckpointError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.evaluation.cell_images import CellImages, open_cell_images
 from lst_robust.evaluation.measure import measure_together, prepared_again
 from lst_robust.evaluation.own_geometry import own_geometry
@@ -62,7 +62,7 @@ class CellsTask:
         """Measures what is missing. An error that the task would have anywhere is a `Refused`; any other one is raised,
         such as that of a disk, a device or a node."""
         try:
-            self._enter_folder()
+            working_folder.enter(self.folder)
             return _measured(self._plans_here())
         except OWN as error:
             return Refused(reason_of(error))
@@ -82,17 +82,6 @@ class CellsTask:
         plans = [plan for plan in plans if plan.missing]
         cells = tuple(cell for cell in self.cells if any(cell in plan.missing for plan in plans))
         return replace(self, plans=tuple(plans), cells=cells) if cells else None
-
-    def _enter_folder(self) -> None:
-        if Path.cwd() == self.folder:
-            return
-        try:
-            os.chdir(self.folder)
-        except OSError as error:
-            raise LstRobustError(
-                f"{self.folder} cannot be entered here ({error.strerror}): all workers must see the folder that the "
-                "evaluation was called in"
-            ) from error
 
     def _plans_here(self) -> list[EvalPlan]:
         plans = []

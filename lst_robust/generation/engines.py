@@ -29,12 +29,14 @@ DEVICE_CHUNK_BYTES = 2**23  # the same where they go to a device: it is slow wit
 class SetEngine:
     """An engine for a set on disk.
 
-    name: with its version, for the manifest; versions: of packages that take part besides those of the CPU's engine;
-    chunk_bytes: of the images that are handed over at once, at most; chunk_images: their number, None for any.
+    kind: which one; name: with its version, for the manifest; versions: of packages that take part besides those of
+    the CPU's engine; chunk_bytes: of the images that are handed over at once, at most; chunk_images: their number, None
+    for any.
     """
 
     def __init__(self, engine: EngineName = "cpu", device: torch.device | None = None) -> None:
         """device: of torch's engine, which has one."""
+        self.kind: EngineName = engine
         self.versions: dict[str, str] = {}
         self.chunk_images: int | None = None
         if engine == "cpu":

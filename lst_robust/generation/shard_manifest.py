@@ -121,9 +121,14 @@ def claim(folder: Path, plan: ShardSet) -> ShardSet:
     if (format := format_of(folder)) not in (None, "tar"):
         raise UsageError(f"{folder} holds another set (format {format}, not tar): choose another folder, or remove it")
     earlier = read_set(folder)
+    require_same(folder, earlier, plan)
+    return earlier
+
+
+def require_same(folder: Path, earlier: ShardSet, plan: ShardSet) -> None:
+    """UsageError where `plan` is not the set that MANIFEST.json of the folder speaks of (`earlier`)."""
     if differences := _differences(earlier, plan):
         raise UsageError(f"{folder} holds another set ({'; '.join(differences)}): choose another folder, or remove it")
-    return earlier
 
 
 def _write_first(path: Path, content: bytes) -> None:

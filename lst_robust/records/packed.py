@@ -73,7 +73,7 @@ def read_run_file(path: Path) -> RunFile:
     """What a `run.parquet` says of its run, without reading its cells. DataError where it cannot be trusted."""
     try:
         with path.open("rb") as file:
-            return _run_file(parquet.read_schema(file).metadata or {}, path)
+            return run_file_in(parquet.read_schema(file).metadata or {}, path)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise _refused(path, error) from error
 
@@ -94,10 +94,10 @@ def read_packed_run(path: Path, *, predictions: bool = False) -> PackedRun:
 def unpacked_run(content: bytes, path: Path, *, predictions: bool = False) -> PackedRun:
     """As `read_packed_run`, from the bytes of the file. path: for the message."""
     try:
-        if not _is_as_written(content):
+        if not is_as_written(content):
             raise DamagedError(f"{path}: damaged (it is not as it was written)")
         with parquet.ParquetFile(pa.BufferReader(content)) as file:
-            run_file = _run_file(file.schema_arrow.metadata or {}, path)
+            run_file = run_file_in(file.schema_arrow.metadata or {}, path)
             wanted = [name for name in file.schema_arrow.names if predictions or name not in PREDICTIONS]
             table = file.read(wanted, use_threads=False).combine_chunks()
         records = [checked_record(path, fields) for fields in _rows(table, run_file)]
@@ -106,10 +106,14 @@ def unpacked_run(content: bytes, path: Path, *, predictions: bool = False) -> Pa
     return PackedRun(run_file, {record.cell: record for record in records})
 
 
-def _is_as_written(content: bytes) -> bool:
+def is_as_written(content: bytes) -> bool:
+    """Whether the hash of the file's bytes is the one that it notes of itself."""
     start = content.rfind(FILE_DIGEST) + len(FILE_DIGEST)
-    noted = content[start : start + len(ZEROS)]
-    return _sha256(_with_file_digest(content, ZEROS)) == noted
+    view = memoryview(content)  # parts of it are no copies
+    digest = hashlib.sha256(view[:start])
+    digest.update(ZEROS)
+    digest.update(view[start + len(ZEROS) :])
+    return digest.hexdigest().encode() == content[start : start + len(ZEROS)]
 
 
 def _with_file_digest(content: bytes, digest: bytes) -> bytes:
@@ -117,7 +121,8 @@ def _with_file_digest(content: bytes, digest: bytes) -> bytes:
     return before + mark + digest + after[len(digest) :]
 
 
-def _run_file(metadata: Mapping[bytes, bytes], path: Path) -> RunFile:
+def run_file_in(metadata: Mapping[bytes, bytes], path: Path) -> RunFile:
+    """What the metadata of the file at `path` say of its run; DamagedError where they cannot be trusted."""
     head = metadata.get(KEY)
     if head is None or metadata.get(DIGEST) != _sha256(head):
         raise DamagedError(f"{path}: damaged (it does not say of which run it is)")

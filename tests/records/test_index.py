@@ -58,15 +58,20 @@ def summaries(store: Store, normaliser: object = "none"):
 
 @pytest.fixture
 def reads(monkeypatch) -> list[Path]:
-    """The folders that are read."""
+    """The folders that are read, with records or without."""
     seen: list[Path] = []
-    whole = indexed.read_folder
+    whole, numbers = indexed.read_folder, indexed.read_packed_numbers
 
     def reading(folder: Path, **options):
         seen.append(folder)
         return whole(folder, **options)
 
+    def reading_numbers(path: Path):
+        seen.append(path.parent)
+        return numbers(path)
+
     monkeypatch.setattr(indexed, "read_folder", reading)
+    monkeypatch.setattr(indexed, "read_packed_numbers", reading_numbers)
     return seen
 
 
