@@ -1,4 +1,4 @@
-"""Writes the tables of docs/ from the results files that the benchmarks wrote, and from the published results.
+"""Writes the tables of docs/ and of README.md from the results files of the benchmarks, and from the published results.
 
 python -m benchmarks.tables
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import tables_features, tables_gpu, tables_imagenet
+from benchmarks import tables_cluster, tables_features, tables_gpu, tables_imagenet, tables_readme
 from lst_robust.analysis.published import PublishedResult, published_results
 from lst_robust.benchmark import CLEAN
 from lst_robust.published import ALEXNET, GROUPS, PRINTED, SOURCES, pipeline_difference, published_models
@@ -204,7 +204,19 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "pipelines": ("published.md", pipelines),
     "corruptions": ("performance.md", corruptions),
     "jpeg": ("performance.md", jpeg),
+    "scheduler": ("cluster.md", tables_cluster.scheduler),
+    "engine_starts": ("cluster.md", tables_cluster.starts),
+    "fleet_assumptions": ("cluster.md", tables_cluster.assumptions),
+    "fleet": ("cluster.md", tables_cluster.fleet),
     "torch_engine": ("gpu.md", tables_gpu.fidelity),
+    "digits": ("start.md", tables_readme.digits),
+    "interval": ("numbers.md", tables_readme.interval),
+    "coverage": ("numbers.md", tables_readme.coverage),
+    "counts": ("paper.md", tables_readme.counts),
+    "misprints": ("paper.md", tables_readme.misprints),
+    "table4": ("paper.md", tables_readme.table4),
+    "table": ("../README.md", tables_readme.table),
+    "differences": ("../README.md", tables_readme.differences),
 }
 """Name of a block -> the file in docs/, and what makes its text."""
 

@@ -28,7 +28,7 @@ def leaderboard() -> str:
                     "protocol": summary.protocol.protocol,
                     "network": f"`{summary.label}`",
                     **{
-                        METRICS[name].title: _with_interval(summary, name)
+                        METRICS[name].title: with_interval(summary, name)
                         for name in ("clean_error", "mean_corruption_error", "mce15", "mce19")
                     },
                 }
@@ -113,7 +113,8 @@ def many() -> str:
     )
 
 
-def _with_interval(summary: Summary, name: str) -> str:
+def with_interval(summary: Summary, name: str) -> str:
+    """A metric in percent with its 95 % interval over images; a dash where it has no value."""
     value = summary.metrics[name]
     if value is None:
         return "–"

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes of a name that is not UTF-8, line breaks
 TURNING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # the direction of writing
 MAX_REASON = 300  # characters of another's error
+LISTED_BY = {"model": "models", "suite": "suites", "published weights": "weights"}  # kind of name -> command
 
 
 class LstRobustError(Exception):
@@ -86,7 +87,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:
     known = sorted(known)
     if isinstance(name, str) and len(name) > 100:
         name = f"{name[:100]}..."
-    listing = f" (`lst-robust {kind}s` lists all)" if kind in ("model", "suite") else ""
+    listing = f" (`lst-robust {LISTED_BY[kind]}` lists all)" if kind in LISTED_BY else ""
     nearest = get_close_matches(name, known, n=3, cutoff=0.5) if isinstance(name, str) else []
     if nearest:
         advice = "did you mean " + " or ".join(nearest) + f"?{listing}"

@@ -45,8 +45,10 @@ def evaluate(
         options: see `lst_robust.evaluation.options.EvalOptions`.
 
     Raises:
-        UsageError (before any work), DataError, CheckpointError, NothingToEvaluateError: one line each, see
-            `lst_robust.errors`.
+        UsageError: an argument that cannot be meant; raised before any work.
+        DataError: images that are missing, damaged or not those of an earlier part of the run.
+        CheckpointError: weights that are missing, unsafe or do not fit.
+        NothingToEvaluateError: no cell, or no image, is left to measure.
     """
     return run_request(EvalRequest.of(model, suite, **options))
 
@@ -61,10 +63,10 @@ def evaluate_many(
 
     Args:
         models: names, patterns of names, files of names, or networks; see `requests_of`.
-        suite, options: as of `evaluate`, without `checkpoint` and `name`, which belong to one network.
+        suite: as of `evaluate`.
+        options: as of `evaluate`, without `checkpoint` and `name`, which belong to one network.
 
-    Raises:
-        what `evaluate` raises, for whatever concerns all networks.
+    Raises what `evaluate` raises, for whatever concerns all networks.
     """
     return run_requests(requests_of(models, suite, **options))
 

@@ -3,6 +3,7 @@ tests beside the modules."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -10,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import lst_robust.models
 from lst_robust.models import registry
@@ -69,6 +72,20 @@ def mean_colour(tmp_path, monkeypatch):
     __import__("lst_robust.models.mean_colour")
     yield
     del sys.modules["lst_robust.models.mean_colour"]
+
+
+def test_a_network_in_a_file_is_evaluated_as_its_page_says(run, tiny, tmp_path):
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n\n"
+        "def build(num_classes, image_size):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3 * image_size**2, num_classes))\n"
+    )
+    weights = {"1.weight": torch.zeros(10, 3 * 32 * 32), "1.bias": torch.arange(10.0)}
+    save_file(weights, tmp_path / "net.safetensors")
+    words = shlex.split(blocks("network.md", "bash")[0].replace("digits-c", str(tiny)))
+    done = run(*words[1:], "--corruptions", "contrast", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["errors"]["contrast"] == [90.0] * 5, "it always says the last of ten classes"
 
 
 def test_a_network_is_added_as_its_page_says(mean_colour, run, tiny):

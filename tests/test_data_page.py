@@ -18,7 +18,10 @@ from tests.fixtures.shards import jpeg as image
 from tests.fixtures.shards import parts, table, write_arrow, write_files, write_parquet, write_state, write_tar
 
 PAGE = Path(__file__).parents[1] / "docs" / "data.md"
-EVERYWHERE, SUBSET = (block.splitlines() for block in re.findall(r"```bash\n(.*?)```", PAGE.read_text(), re.DOTALL))
+EVERYWHERE, _, SUBSET = (
+    [line for line in block.splitlines() if not line.startswith("#")]
+    for block in re.findall(r"```bash\n(.*?)```", PAGE.read_text(), re.DOTALL)
+)
 IMAGES = [(f"ILSVRC2012_val_{number:08d}.JPEG", image(number), number % 2) for number in range(8)]
 WNIDS = ("n01440764", "n01443537")
 NETWORK = """

@@ -20,6 +20,7 @@ COMMANDS = [
     line
     for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
     for line in block.replace("\\\n", " ").splitlines()
+    if not line.startswith("#")
 ]
 
 

@@ -87,16 +87,19 @@ def compare(
     """The paired comparison of two measured models.
 
     Args:
-        a, b: two evaluations (then the other arguments do not matter), or names of models with records: `lst18`,
-            `lst18@seed1`, `lst18@3fa9c1` (see `selection.matches`). Where a name means one run on each side, these are
-            compared. Where it means several training seeds, runs of equal seed are paired, each pair is compared, and
-            the mean difference is given with its spread over the pairs.
-        suite, results_dir: where the records are; suite: name, YAML file or `Suite`.
+        a: an evaluation (then `b` is one, too, and the other arguments do not matter), or the name of a model with
+            records: `lst18`, `lst18@seed1`, `lst18@3fa9c1` (see `selection.matches`). Where the names mean one run on
+            each side, these are compared. Where they mean several training seeds, runs of equal seed are paired, each
+            pair is compared, and the mean difference is given with its spread over the pairs.
+        b: as `a`; the one to compare it with.
+        suite: name, YAML file or `Suite`: of which the records are.
+        results_dir: where the records are.
         normaliser: what CE is divided by, as for `evaluate`.
 
     Raises:
-        NothingToEvaluateError: a name without records, or no cell that both have. DataError: no common protocol (other
-        images, seed, suite version, ...). UsageError: names that mean several runs which cannot be paired by seed.
+        NothingToEvaluateError: a name without records, or no cell that both have.
+        DataError: no common protocol (other images, seed, suite version, ...).
+        UsageError: names that mean several runs which cannot be paired by seed.
     """
     a, b = _side("a", a), _side("b", b)
     chosen = chosen_normaliser(normaliser)

@@ -14,13 +14,27 @@ EXIT_CODES = (
     "5 nothing to evaluate, 130 interrupted, 143 ended by SIGTERM."
 )
 
+NEXT = """lst-robust measures how robust an image classifier is: 19 corruptions, 5 severities, CE and mCE.
+
+What to do next:
+
+  lst-robust doctor                is everything here that is needed?
+  lst-robust eval --model lst18    a first measurement, on bundled images (the network is trained first, once)
+  lst-robust table                 the table of all that was measured
+  lst-robust eval --model mine.py:net --suite imagefolder --data-dir my-images
+                                   your own network on your own images
+
+All commands: lst-robust --help. All options of one: lst-robust eval --help.
+Commands and options by the Tab key: lst-robust --install-completion.
+"""
+
 app = typer.Typer(
     cls=LazyGroup,
     name="lst-robust",
     help="How robust is this image classifier? 19 corruptions, 5 severities, CE and mCE.",
     epilog=EXIT_CODES,
-    no_args_is_help=True,
-    **SETTINGS,
+    invoke_without_command=True,
+    **SETTINGS | {"add_completion": True},  # of the whole program; commands below it need none of their own
 )
 
 
@@ -32,7 +46,10 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-) -> None: ...
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(NEXT, nl=False)

@@ -26,7 +26,7 @@ SE-ResNet naming, for the models they fit. Files with code in them are refused.
 
 
 def convert_command(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="The checkpoint to read.")],
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="The checkpoint to read, or published:NAME.")],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The .safetensors file to write.")],
     model: opt.Model,
     num_classes: Annotated[

@@ -44,6 +44,7 @@ options of the model. Paths in it are relative to the folder of the @FILE.
 - `lst-robust eval -m resnet18 --corruptions noise,fog --severities 1,5 --json`
 - `lst-robust eval -m resnet18 --suite imagefolder --data-dir my-images --limit 200`
 - `lst-robust eval -m lst18 --checkpoint lst18.safetensors --no-train`
+- `lst-robust eval -m lst18 --checkpoint published:lst18-digits-c`
 - `lst-robust eval -m torchvision:resnet50 --set weights=DEFAULT -s imagenet-c --data-dir imagenet`
 - `lst-robust eval -m 'lst*' -m resnet18 -m @models.txt --dry-run`
 - `lst-robust eval -m 'timm:resnet*' --set weights=pretrained -s imagenet-c-generated --data-dir imagenet`
@@ -57,7 +58,12 @@ options of the model. Paths in it are relative to the folder of the @FILE.
 
 
 Checkpoint = Annotated[
-    Path | None, typer.Option("--checkpoint", envvar="LST_ROBUST_CHECKPOINT", help="Weights to load.")
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        envvar="LST_ROBUST_CHECKPOINT",
+        help="Weights to load: a file, or published:NAME, see `lst-robust weights`.",
+    ),
 ]
 Subset = Annotated[
     str | None,

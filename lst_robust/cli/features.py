@@ -56,7 +56,11 @@ ModelNames = Annotated[
 ]
 Checkpoints = Annotated[
     list[Path] | None,
-    typer.Option("--checkpoint", envvar="LST_ROBUST_CHECKPOINT", help="Weights to load: one for each --model."),
+    typer.Option(
+        "--checkpoint",
+        envvar="LST_ROBUST_CHECKPOINT",
+        help="Weights to load: a file or published:NAME for each --model.",
+    ),
 ]
 Count = Annotated[
     int | None,

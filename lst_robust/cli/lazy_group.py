@@ -23,12 +23,14 @@ COMMANDS = {
     "check": "Hold the current records against a committed baseline, and fail when a model got worse.",
     "show": "Show what one cell's record holds: the numbers, and how they came about.",
     "models": "List the models with their sizes, or some of them.",
+    "weights": "List the weights that this project publishes, with their SHA-256, and where they are on this machine.",
     "convert": "Load a checkpoint strictly into a model and write it as safetensors, with its origin in the header.",
     "merge": "Copy the runs and checkpoints of several results folders into one.",
     "migrate": "Pack the records of earlier releases, one file a cell, into one file a run.",
     "suites": "List the suites, or check some of them (names or YAML files) and show all their settings.",
     "baseline": "Write the baseline that lst-robust check compares with.",
     "engines": "Measure how many images a second the CPU's engine and torch's engine corrupt on this machine.",
+    "doctor": "Look whether this machine has what is needed: packages, devices, compilers, caches, folders.",
     "data": "Check the data of a suite, or download it.",
 }
 """Name of a command, and of its module in lst_robust.cli -> what it does, for the list of commands."""

@@ -11,6 +11,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
+from lst_robust.distribution.breaker import Breaker
 from lst_robust.distribution.schedule import Refused, Schedule, Ticket
 from lst_robust.errors import CheckpointError, LstRobustError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.runtime.interruption import check_interrupted
@@ -36,11 +37,13 @@ class Executor(Protocol):
 class Driver(Generic[T]):
     """Runs all tasks of a schedule: `work(task)` on the executor, at most `at_once` of them submitted at a time.
 
-    prepare: called before a task is submitted, gives what is left of it, or None where nothing is. ended: called with
-    a task and its result. tick: called every few seconds with the tasks that run. name: of a task, for messages.
+    running: how many of them run at a time, where the executor has a queue of its own; default: all. prepare: called
+    before a task is submitted, gives what is left of it, or None where nothing is. ended: called with a task and its
+    result. tick: called every few seconds with the tasks that run.
 
-    `run` returns when each task is done or has failed for good (`schedule.failed`). Whatever is raised within it, such
-    as KeyboardInterrupt, cancels the tasks that are submitted.
+    `run` returns when each task is done or has failed for good (`schedule.failed`). It raises LstRobustError when the
+    executor takes no more tasks, and when all tasks have failed for some minutes, see `Breaker`. Whatever is raised
+    within it, such as KeyboardInterrupt, cancels the tasks that are submitted.
     """
 
     def __init__(
@@ -50,13 +53,14 @@ class Driver(Generic[T]):
         work: Callable[[T], Any],
         at_once: int,
         *,
+        running: int | None = None,
         prepare: Callable[[T], T | None] = lambda task: task,
         ended: Callable[[T, Any], None] = lambda task, result: None,
         tick: Callable[[Sequence[Ticket[T]]], None] = lambda tickets: None,
-        name: Callable[[T], str] = str,
     ) -> None:
         self.schedule, self._executor, self._work, self._at_once = schedule, executor, work, at_once
-        self._prepare, self._ended, self._tick, self._name = prepare, ended, tick, name
+        self._prepare, self._ended, self._tick = prepare, ended, tick
+        self._breaker: Breaker[T] = Breaker(running or at_once, schedule.clock)
         self._futures: dict[int, Future[Any]] = {}
         self._queue: SimpleQueue[tuple[Ticket[T], Future[Any]]] = SimpleQueue()
 
@@ -66,7 +70,7 @@ class Driver(Generic[T]):
             while True:
                 check_interrupted()
                 self._submit()
-                if not self._futures:
+                if not self._futures and not self.schedule.waiting:
                     return
                 for ticket, future in self._arrivals():
                     del self._futures[ticket.number]
@@ -82,7 +86,8 @@ class Driver(Generic[T]):
     def _submit(self) -> None:
         """Fills the places that are free."""
         chosen: list[tuple[Ticket[T], T]] = []
-        while len(self._futures) + len(chosen) < self._at_once:
+        room = self._breaker.room(self._at_once - len(self._futures))
+        while len(chosen) < room:
             ticket = self.schedule.next()
             if ticket is None:
                 break
@@ -95,6 +100,7 @@ class Driver(Generic[T]):
             return
         for (ticket, _), future in zip(chosen, self._submitted([left for _, left in chosen]), strict=True):
             self._futures[ticket.number] = future
+            self._breaker.submitted(ticket)
             future.add_done_callback(partial(self._arrive, ticket))
 
     def _arrive(self, ticket: Ticket[T], future: Future[Any]) -> None:
@@ -109,7 +115,7 @@ class Driver(Generic[T]):
         except BrokenExecutor as error:
             raise LstRobustError(
                 f"the executor takes no more tasks ({reason_of(error)}): what was finished is kept; give run() a new "
-                "one, or local_executor(), which replaces workers that were killed"
+                "one, or None: its own processes are replaced when they are killed"
             ) from error
 
     def _arrivals(self) -> Iterator[tuple[Ticket[T], Future[Any]]]:
@@ -123,24 +129,50 @@ class Driver(Generic[T]):
         try:
             result = future.result()
         except CancelledError:
-            self._fail(ticket, "it was cancelled", again=True)
+            self._try_again(ticket, "it was cancelled")
         except BaseException as error:  # of the task, wherever it ran
             check_interrupted()
             reason = reason_of(error) if isinstance(error, Exception) else f"ended by {type(error).__name__}"
-            self._fail(ticket, reason, again=not isinstance(error, FINAL))
+            if isinstance(error, FINAL):
+                self._leave_out(ticket, reason)
+            else:
+                self._try_again(ticket, reason)
         else:
             if isinstance(result, Refused):
-                self._fail(ticket, result.reason, again=False)
+                self._leave_out(ticket, result.reason)
             else:
+                self._worked()
                 self.schedule.end(ticket)
                 self._ended(ticket.task, result)
 
-    def _fail(self, ticket: Ticket[T], reason: str, *, again: bool) -> None:
-        name = self._name(ticket.task)
-        if self.schedule.fail(ticket, reason, again=again):
-            logger.warning("%s: %s; it is submitted again (retry %d)", name, reason, ticket.attempt + 1)
+    def _leave_out(self, ticket: Ticket[T], reason: str) -> None:
+        self._worked()
+        self.schedule.fail(ticket, reason, again=False)
+        _warn_left_out(ticket, reason)
+
+    def _worked(self) -> None:
+        if self._breaker.worked():
+            logger.warning("the workers answer again: all tasks go on")
+
+    def _try_again(self, ticket: Ticket[T], reason: str) -> None:
+        """After a failure that may be the node's: while all tasks fail, it does not count."""
+        if self._breaker.is_open:
+            self.schedule.put_back(ticket)
+            self._breaker.failed(ticket, given_up=False)
+            logger.debug("%s: %s; it is submitted again", ticket.task, reason)
+            if not self._futures:  # else there is still hope
+                self._breaker.check_patience(reason)
+            return
+        if self.schedule.fail(ticket, reason, again=True):
+            logger.warning("%s: %s; it is submitted again (retry %d)", ticket.task, reason, ticket.attempt + 1)
+            in_vain = self._breaker.failed(ticket, given_up=False)
         else:
-            logger.warning("%s: %s; it is left out, and the others go on", name, reason)
+            _warn_left_out(ticket, reason)
+            in_vain = self._breaker.failed(ticket, given_up=True)
+        for one in in_vain:
+            self.schedule.put_back(one)
+        if self._breaker.is_open:
+            logger.warning("%s", self._breaker.line(reason))
 
     def _cancel(self) -> None:
         cancel = getattr(self._executor, "cancel", None)
@@ -150,3 +182,7 @@ class Driver(Generic[T]):
                 cancel(futures)
             for future in futures:
                 future.cancel()
+
+
+def _warn_left_out(ticket: Ticket[Any], reason: str) -> None:
+    logger.warning("%s: %s; it is left out, and the others go on", ticket.task, reason)

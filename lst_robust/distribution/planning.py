@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from lst_robust.analysis.evaluation import FailedNetwork
 from lst_robust.benchmark import Cell
 from lst_robust.distribution.costs import Costs, Size, size_of
-from lst_robust.distribution.split import split
+from lst_robust.distribution.split import shares, split
 from lst_robust.distribution.task import CellsTask
 from lst_robust.errors import DataError, DeviceError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.evaluation.cell_images import CellImages, open_cell_images
@@ -31,6 +31,16 @@ logger = logging.getLogger(__name__)
 Given = EvalPlan | EvalRequest
 UNKNOWN = Size(macs=1e9, bytes=0)  # of a plan that has travelled, whose network is not in memory
 Opened = dict[Geometry | None, CellImages]
+
+
+class Sized(Protocol):
+    """A network with the bytes of its weights."""
+
+    @property
+    def size(self) -> Size: ...
+
+
+N = TypeVar("N", bound=Sized)
 
 
 @dataclass(frozen=True)
@@ -92,9 +102,15 @@ def tasks_of(planned: Sequence[Planned], workers: Workers) -> list[tuple[CellsTa
         if one.plan.missing:
             together[one.geometry].append(one)
     costs = Costs({one.plan.run.digest: one.records.values() for one in planned})
-    groups = [group for sharing in together.values() for group in _fitting(sharing)]
-    most = None if workers.most is None else max(workers.most // max(len(groups), 1), 1)
-    return [task for group in groups for task in _tasks_of_group(group, costs, workers, most)]
+    groups = [group for sharing in together.values() for group in fitting(sharing)]
+    work = [
+        sum(costs.seconds(one.plan, cell, one.size) for one in group for cell in one.plan.missing) for group in groups
+    ]
+    return [
+        task
+        for group, most in zip(groups, shares(workers.most, work), strict=True)
+        for task in _tasks_of_group(group, costs, workers, most)
+    ]
 
 
 def _tasks_of_group(
@@ -115,9 +131,9 @@ def _tasks_of_group(
     return tasks
 
 
-def _fitting(networks: Sequence[Planned]) -> list[list[Planned]]:
+def fitting(networks: Sequence[N]) -> list[list[N]]:
     """Networks whose weights are in a worker's memory at the same time."""
-    groups: list[list[Planned]] = [[]]
+    groups: list[list[N]] = [[]]
     held = 0
     for one in networks:
         if groups[-1] and held + one.size.bytes > NETWORK_BYTES:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from lst_robust.errors import LstRobustError, UsageError, message_of
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # with which Ray writes tracebacks
+DEATHS = {  # Ray's exceptions, the more special ones first
+    "OutOfMemoryError": "the worker process died: its node has not enough memory",
+    "WorkerCrashedError": "the worker process died",
+    "NodeDiedError": "the worker process died with its node",
+    "LocalRayletDiedError": "the worker process died with its node",
+    "OwnerDiedError": "the worker process died with the result in it",
+    "ObjectLostError": "the worker process died with the result in it",
+    "TaskCancelledError": "it was cancelled",
+}
 
 
 def require_ray() -> Any:
@@ -52,10 +64,12 @@ class RayExecutor:
         self._references: dict[Future[Any], Any] = {}
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """A future that raises the task's own error, and where its process died, one that says so."""
         reference = self._call.remote(function, *arguments)
-        future: Future[Any] = reference.future()
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
         self._references[future] = reference
-        future.add_done_callback(lambda done: self._references.pop(done, None))
+        reference.future().add_done_callback(lambda rays: self._settle(future, rays))
         return future
 
     def cancel(self, futures: Sequence[Future[Any]]) -> None:
@@ -64,6 +78,16 @@ class RayExecutor:
             reference = self._references.get(future)
             if reference is not None:
                 self._ray.cancel(reference, force=True)
+
+    def _settle(self, future: Future[Any], rays: Future[Any]) -> None:
+        """rays: Ray's own future of the same task, which has ended."""
+        self._references.pop(future, None)
+        try:
+            result = rays.result()
+        except BaseException as error:
+            future.set_exception(own_error(error, self._ray.exceptions))
+        else:
+            future.set_result(result)
 
     def shutdown(self, wait: bool = True) -> None:
         """Leaves the cluster, and ends it where this has started it."""
@@ -79,3 +103,21 @@ class RayExecutor:
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments)
+
+
+def own_error(error: BaseException, exceptions: Any) -> BaseException:
+    """What a task's error is without what Ray puts around it. exceptions: the module `ray.exceptions`.
+
+    Ray wraps the error of a task in one whose text is the worker's traceback, in colours.
+    """
+    if isinstance(error, exceptions.RayTaskError):
+        cause = getattr(error, "cause", None)
+        error = cause if isinstance(cause, BaseException) else error
+    for name, words in DEATHS.items():
+        kind = getattr(exceptions, name, None)  # Ray's versions do not have all of them
+        if kind is not None and isinstance(error, kind):
+            return LstRobustError(words)
+    if isinstance(error, exceptions.RayError):
+        lines = [line.strip() for line in COLOUR.sub("", str(error)).splitlines() if line.strip()]
+        return LstRobustError(f"Ray: {message_of(Exception(lines[-1] if lines else type(error).__name__))}")
+    return error

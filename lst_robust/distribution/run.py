@@ -46,6 +46,8 @@ def run(
 
     Raises:
         UsageError, DataError, CheckpointError, NothingToEvaluateError: as `evaluate_many`, before any task.
+        LstRobustError: the executor takes no more tasks, or all tasks have failed for some minutes; the same call goes
+            on from there.
         KeyboardInterrupt: the tasks that are submitted are cancelled; the same call goes on from there.
     """
     if rank_and_world()[1] > 1:
@@ -76,6 +78,7 @@ def _run(given: Sequence[Given], executor: Any, workers: Workers, retries: int) 
             executor,
             run_task,
             MOST_AT_A_TIME if queued else workers.at_once,
+            running=workers.at_once,
             prepare=outcome.left,
             ended=outcome.end,
             tick=outcome.look,

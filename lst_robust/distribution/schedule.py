@@ -1,19 +1,24 @@
-"""The order of tasks, and what becomes of one that has failed. Nothing here knows what a task is or where it runs.
+"""The order in which tasks are submitted. A task that has failed is submitted again, so many times and after a pause.
+
+Nothing here knows what a task is or where it runs.
 
 The task that waits and is expected to take longest is the next (longest processing time first): what is left for the
-end is short, so that all workers end at about the same time.
+end is short, so that all workers end at about the same time. Tasks that have failed come after all others.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
 RETRIES = 2  # times that a task is submitted again
+PAUSE = 1.0  # seconds before the first retry; before each further one it is twice as long
+LONGEST_PAUSE = 60.0  # seconds
 
 
 class Refused(NamedTuple):
@@ -25,7 +30,7 @@ class Refused(NamedTuple):
 @dataclass(frozen=True)
 class Ticket(Generic[T]):
     """A task in a schedule. number: of the task, from 0; cost: seconds, or whatever all costs are given in; attempt:
-    how many times it has been submitted before."""
+    how many times it has failed before."""
 
     number: int
     task: T
@@ -36,26 +41,39 @@ class Ticket(Generic[T]):
 class Schedule(Generic[T]):
     """Tasks that wait, those that run, and those that have ended. Each call takes O(log n) time.
 
-    tasks: each with what it is expected to cost. retries: how many times one that failed is submitted again.
+    tasks: each with what it is expected to cost. retries: how many times one that failed is submitted again. clock:
+    gives seconds.
     """
 
-    def __init__(self, tasks: Iterable[tuple[T, float]], retries: int = RETRIES) -> None:
+    def __init__(
+        self, tasks: Iterable[tuple[T, float]], retries: int = RETRIES, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         tickets = [Ticket(number, task, cost) for number, (task, cost) in enumerate(tasks)]
-        self._waiting = [(-ticket.cost, ticket.number, ticket) for ticket in tickets]
-        heapq.heapify(self._waiting)
+        self._ready = [_place(ticket) for ticket in tickets]
+        heapq.heapify(self._ready)
+        self._paused: list[tuple[float, int, Ticket[T]]] = []  # by the time at which the pause is over
+        self._given_up: dict[int, tuple[T, str]] = {}
         self.running: dict[int, Ticket[T]] = {}
-        self.failed: list[tuple[T, str]] = []
+        self.clock = clock
         self.total, self.done, self.retries, self.resubmitted = len(tickets), 0, retries, 0
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting)
+        """Tasks that are to be submitted, those in a pause too."""
+        return len(self._ready) + len(self._paused)
+
+    @property
+    def failed(self) -> list[tuple[T, str]]:
+        """Tasks that are not submitted any more, each with the reason of its last failure."""
+        return list(self._given_up.values())
 
     def next(self) -> Ticket[T] | None:
-        """The longest task that waits, which runs from now on; None where none waits."""
-        if not self._waiting:
+        """The longest task that waits, which runs from now on; None where none waits, or each is in its pause."""
+        while self._paused and self._paused[0][0] <= self.clock():
+            heapq.heappush(self._ready, _place(heapq.heappop(self._paused)[2]))
+        if not self._ready:
             return None
-        ticket = heapq.heappop(self._waiting)[2]
+        ticket = heapq.heappop(self._ready)[-1]
         self.running[ticket.number] = ticket
         return ticket
 
@@ -69,8 +87,26 @@ class Schedule(Generic[T]):
         del self.running[ticket.number]
         if again and ticket.attempt < self.retries:
             self.resubmitted += 1
-            once_more = replace(ticket, attempt=ticket.attempt + 1)
-            heapq.heappush(self._waiting, (-ticket.cost, ticket.number, once_more))
+            over = self.clock() + pause_after(ticket.attempt)
+            heapq.heappush(self._paused, (over, ticket.number, replace(ticket, attempt=ticket.attempt + 1)))
             return True
-        self.failed.append((ticket.task, reason))
+        self._given_up[ticket.number] = (ticket.task, reason)
         return False
+
+    def put_back(self, ticket: Ticket[T]) -> None:
+        """The task has failed, or has been given up, and this is not its own fault: it waits again, and the failure
+        does not count."""
+        if self._given_up.pop(ticket.number, None) is None:
+            del self.running[ticket.number]
+        self.resubmitted += 1
+        heapq.heappush(self._ready, _place(ticket))
+
+
+def pause_after(failures: int) -> float:
+    """Seconds to wait after so many failures before the one that has just happened."""
+    return min(PAUSE * 2.0 ** min(failures, 30), LONGEST_PAUSE)
+
+
+def _place(ticket: Ticket[T]) -> tuple[int, float, int, Ticket[T]]:
+    """Its place in the order: the numbers are different, so tickets are never compared."""
+    return ticket.attempt, -ticket.cost, ticket.number, ticket

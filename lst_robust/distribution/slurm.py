@@ -8,13 +8,19 @@ then measures only what is missing: it loses the cell in hand, and no more.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import signal
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lst_robust.errors import LstRobustError, UsageError, message_of
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 POLL = 1.0  # seconds between two looks for results
 QUEUE = 20.0  # seconds between two looks whether the jobs are still in Slurm's queue
+ANSWER = 60.0  # seconds in which squeue must answer
 MINUTES = 240  # of a job, where the options do not say
 TIMEOUTS = 100  # times that a job whose time is over goes on
 MOST_AT_A_TIME = 1000  # jobs of an array: Slurm's own limit, MaxArraySize, is 1001 unless a site has changed it
@@ -34,6 +41,11 @@ class Requeued:
     """Calls a function. submitit's signal handler asks for `checkpoint`: the same call once more."""
 
     def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        if threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGUSR1, signal.SIGUSR2):
+                handler = signal.getsignal(signum)
+                if callable(handler) and getattr(handler, "__name__", None) == "checkpoint_and_try_requeue":
+                    signal.signal(signum, partial(_leave_at_once, handler))
         return function(*arguments)
 
     def checkpoint(self, *arguments: Any) -> Any:
@@ -42,8 +54,28 @@ class Requeued:
         return DelayedSubmission(self, *arguments)
 
 
+def _leave_at_once(requeue: Callable[[int, FrameType | None], Any], signum: int, frame: FrameType | None) -> None:
+    """submitit's handler puts the job back into the queue and raises SystemExit, or another error where Slurm ends
+    the job meanwhile. In the midst of a network's code that would look like an error of the network. The process ends
+    here: what was measured is in whole files, and a job that leaves no result is submitted again."""
+    try:
+        requeue(signum, frame)
+    except SystemExit:
+        pass
+    except BaseException:
+        traceback.print_exc()
+    else:
+        return  # it has nothing to do with this process
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(255)
+
+
 class SubmititExecutor:
     """An executor of submitit with futures that call back. A thread looks for results.
+
+    A job of Slurm has ended when the file with its result is there, or when it has left the queue without one. Submitit
+    itself asks sacct, which knows nothing where a cluster keeps no accounts.
 
     executor: submitit's, with its parameters; many tasks become an array of jobs.
     """
@@ -53,6 +85,7 @@ class SubmititExecutor:
         self._jobs: dict[Future[Any], submitit.Job[Any]] = {}
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._missed: set[str] = set()  # jobs that were not in the queue the last time
+        self._warned = False  # that squeue does not answer
         self._thread = threading.Thread(target=self._watch, name="submitit", daemon=True)
         self._thread.start()
 
@@ -113,28 +146,45 @@ class SubmititExecutor:
         rounds = 0
         while not self._closed.wait(POLL):
             rounds += 1
-            with self._lock:
-                jobs = dict(self._jobs)
-            gone = self._gone(jobs.values()) if rounds % int(QUEUE / POLL) == 0 else set()
-            for future, job in jobs.items():
-                if self._closed.is_set():
-                    return
-                if job.done() or job.job_id in gone:
-                    with self._lock:
-                        del self._jobs[future]
-                    _settle(future, job)
+            try:
+                self._look(ask_queue=rounds % max(int(QUEUE / POLL), 1) == 0)
+            except Exception as error:  # of the file system, say: the next look may see more
+                logger.warning("the results of jobs cannot be looked for (%s); it is tried again", message_of(error))
 
-    def _gone(self, jobs: Any) -> set[str]:
-        """Jobs of Slurm that were not in its queue twice: submitit asks sacct, which not every cluster has."""
+    def _look(self, *, ask_queue: bool) -> None:
+        """Settles the futures of all jobs that have ended."""
+        with self._lock:
+            jobs = dict(self._jobs)
+        gone = self._gone(jobs.values()) if ask_queue else set()  # before the files: a job that has gone left its own
+        files = _files(jobs.values())
+        for future, job in jobs.items():
+            if self._closed.is_set():
+                return
+            if not _is_slurm(job):
+                ended = has_result = job.done()
+            else:
+                has_result = job.paths.result_pickle.name in files
+                ended = has_result or job.job_id in gone
+            if ended:
+                with self._lock:
+                    del self._jobs[future]
+                _settle(future, job, has_result=has_result)
+
+    def _gone(self, jobs: Iterable[submitit.Job[Any]]) -> set[str]:
+        """Jobs of Slurm that were not in its queue twice: the file of a result may be seen here some seconds late."""
         ids = {job.job_id for job in jobs if _is_slurm(job)}
-        if not ids or shutil.which("squeue") is None:
+        if not ids:
             return set()
+        command = ["squeue", "--me", "--noheader", "--array", "--format", "%i"]
         try:
-            command = ["squeue", "--me", "--noheader", "--array", "--format", "%i"]
-            listed = set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
-        except (OSError, subprocess.CalledProcessError):
+            said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=ANSWER).stdout
+        except (OSError, subprocess.SubprocessError) as error:
+            if not self._warned:
+                logger.warning("squeue does not answer (%s): jobs that died are noticed when it does", error)
+            self._warned = True
             return set()
-        missed, self._missed = self._missed, ids - listed
+        self._warned = False
+        missed, self._missed = self._missed, ids - set(said.split())
         return missed & self._missed
 
 
@@ -144,6 +194,7 @@ def require_slurm() -> Any:
         import submitit
     except ImportError as error:
         raise UsageError("submitit is not installed: pip install 'lst-robust[slurm]'") from error
+    _leave_stdout()
     if shutil.which("sbatch") is None:
         raise UsageError("there is no Slurm here (no sbatch): call this where jobs are submitted, or with --on local")
     return submitit
@@ -181,9 +232,32 @@ def _is_slurm(job: submitit.Job[Any]) -> bool:
     return type(job).__name__ == "SlurmJob"
 
 
-def _settle(future: Future[Any], job: submitit.Job[Any]) -> None:
-    """The future gets the job's result, or what was wrong with it."""
+def _leave_stdout() -> None:
+    """Submitit's messages go to stderr only, where it writes warnings anyway: on stdout are the results."""
+    submitits = logging.getLogger("submitit")
+    for handler in list(submitits.handlers):
+        if handler.name == "submitit_out" or getattr(handler, "stream", None) in (sys.stdout, sys.__stdout__):
+            submitits.removeHandler(handler)
+
+
+def _files(jobs: Iterable[submitit.Job[Any]]) -> set[str]:
+    """Names of all files in the folders of jobs of Slurm. A folder that is written to is read anew over NFS."""
+    names: set[str] = set()
+    for folder in {job.paths.folder for job in jobs if _is_slurm(job)}:
+        with suppress(OSError):
+            folder.chmod(folder.stat().st_mode)
+        with suppress(OSError):
+            names.update(os.listdir(folder))
+    return names
+
+
+def _settle(future: Future[Any], job: submitit.Job[Any], *, has_result: bool) -> None:
+    """The future gets the job's result, or what was wrong with it. has_result: the file is there, else submitit would
+    wait for it."""
     try:
+        if not has_result:
+            future.set_exception(LstRobustError(_how_it_died(job)))
+            return
         error = job.exception()
         if error is None:
             future.set_result(job.result())
@@ -192,6 +266,18 @@ def _settle(future: Future[Any], job: submitit.Job[Any]) -> None:
     except Exception as error:  # of submitit, such as a result that cannot be read
         with suppress(Exception):
             future.set_exception(LstRobustError(f"job {job.job_id}: {message_of(error)}"))
+
+
+def _how_it_died(job: submitit.Job[Any]) -> str:
+    try:
+        log = job.paths.stderr.read_text(errors="replace")
+    except OSError:
+        log = ""
+    last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), None)
+    said = "" if last is None else f"; the last line of its log: {message_of(Exception(last))}"
+    return (
+        f"job {job.job_id} has left Slurm's queue without a result: it was killed or cancelled, or its node died{said}"
+    )
 
 
 def _reason(job: submitit.Job[Any], text: str) -> str:

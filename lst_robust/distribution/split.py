@@ -42,6 +42,12 @@ def split(
         least = max(2 * least, sum(unit[2] for unit in units) / most)
 
 
+def shares(most: int | None, costs: Sequence[float]) -> list[int | None]:
+    """How many of `most` tasks each group of networks may have: as many as its part of the cost, and one at least."""
+    total = sum(costs)
+    return [most if most is None else max(int(most * cost / total), 1) if total else 1 for cost in costs]
+
+
 def _blocks(
     units: Sequence[tuple[list[N], C, float]], workers: int, least: float
 ) -> list[tuple[list[N], list[C], float]]:

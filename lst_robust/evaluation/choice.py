@@ -6,7 +6,8 @@
 
 A line of a file is a name or a pattern, and may go on with `checkpoint=FILE` and with options of the network, as in
 `timm:tf_efficientnet_lite0 checkpoint=lite0.pth`. The path of a checkpoint, and that of a network's own file as in
-`net.py:build`, are relative to the folder of the file; `~` is the home folder.
+`net.py:build`, are relative to the folder of the file; `~` is the home folder. `checkpoint=published:NAME` is one of
+`lst_robust.weights`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lst_robust.evaluation.request import EvalRequest
 from lst_robust.models import model_info
 from lst_robust.models.patterns import is_pattern, matching_names
 from lst_robust.suites import Suite
+from lst_robust.weights import is_published
 
 FILE_SIGN = "@"
 MAX_BYTES = 1_000_000  # of a file of networks
@@ -180,8 +182,13 @@ def _of_line(words: Sequence[str], folder: Path, pretrained: bool) -> list[Netwo
             raise UsageError(f"{name} has two values of {key}, {options[key]!r} and {value!r}: give one of them")
         options[key] = value
     checkpoint = options.pop("checkpoint", None)
-    weights = None if checkpoint is None else folder / expanduser(checkpoint)
+    weights = None if checkpoint is None else _weights(checkpoint, folder)
     return _named(_in_folder(name, folder), pretrained, weights, options)
+
+
+def _weights(checkpoint: str, folder: Path) -> Path:
+    """The checkpoint of a line, whose path is meant relative to a folder."""
+    return Path(checkpoint) if is_published(checkpoint) else folder / expanduser(checkpoint)
 
 
 def _in_folder(name: str, folder: Path) -> str:

@@ -36,6 +36,7 @@ from lst_robust.runtime.devices import checked_amp, resolve_device
 from lst_robust.runtime.progress import Observer, Silent, checked_observer
 from lst_robust.suites import Preprocessing, Suite
 from lst_robust.torch_engine.choice import ENGINES, resolve_engine
+from lst_robust.weights import checkpoint_path
 
 Options = Mapping[str, str | int | float | bool]
 MAX_NAME = 100  # characters of a network's name, which names a folder
@@ -45,7 +46,8 @@ MOST_TRAIN_SEED = 2**32 - 1  # as of recipes
 class EvalOptions(TypedDict, total=False):
     """The options of an evaluation, all of which may be left out. Where one is None, the suite decides.
 
-    checkpoint: weights of a named model; without it an earlier training on this suite is used, or one is made.
+    checkpoint: weights of a named model, a file or "published:NAME" (see `lst_robust.weights`); without it an earlier
+        training on this suite is used, or one is made.
     model_options: options for `create_model` in place of the suite's `model_options`.
     name: what to call a network that is passed as a module.
     data_dir: folder of the images, for suites that need one; or a pattern of shards, such as "val-{00..63}.tar".
@@ -115,7 +117,7 @@ def checked_values(given: Mapping[str, Any], suite: Suite) -> dict[str, Any]:
     """Each option as a plain value; UsageError for the first that cannot be meant."""
     get, device = given.get, resolve_device(given["device"])
     return {
-        "checkpoint": optional(path, "checkpoint", get("checkpoint")),
+        "checkpoint": optional(checkpoint_path, "checkpoint", get("checkpoint")),
         "model_options": optional(checked_options, "model_options", get("model_options")),
         "name": optional(text, "name", get("name"), longest=MAX_NAME),
         "data_dir": optional(path, "data_dir", get("data_dir")),

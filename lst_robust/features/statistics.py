@@ -53,7 +53,8 @@ def feature_statistics(
         models: names, or networks: float32 (n, 3, H, W), normalised -> logits. A name may be there several times, with
             other checkpoints.
         suite: name, YAML file or `Suite`: says how images are cut, corrupted and normalised.
-        checkpoints: one a model, in their order; None: an earlier training on the suite in `results_dir`.
+        checkpoints: one a model, in their order, files or "published:NAME"; None: an earlier training on the suite in
+            `results_dir`.
         images: image files in place of the suite's test images.
         layers: numbers from 1, as texts, or names or patterns of names; default: all.
         step: the layers' "input", "output", or their output behind the BN that follows, "bn".
@@ -62,7 +63,10 @@ def feature_statistics(
         options: see `lst_robust.features.request.FeatureOptions`.
 
     Raises:
-        UsageError (before any work), DataError, CheckpointError; NonFiniteError where a feature is NaN or infinite.
+        UsageError: an argument that cannot be meant; raised before any work.
+        DataError: images that are missing or damaged.
+        CheckpointError: weights that are missing, unsafe or do not fit.
+        NonFiniteError: a feature is NaN or infinite.
     """
     choice("step", step, STEPS)
     threshold = finite_number("threshold", threshold, least=0)

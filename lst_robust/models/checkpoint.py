@@ -1,8 +1,10 @@
-"""Checkpoints are data: safetensors with a metadata header; pickles only when they hold nothing but tensors."""
+"""Checkpoints are data: safetensors with a metadata header; pickles only when they hold nothing but tensors.
+
+Every path that is read here may also be `published:NAME`, see `lst_robust.weights`.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -17,7 +19,8 @@ from torch import Tensor, nn
 
 from lst_robust.errors import CheckpointError, DataError
 from lst_robust.models.formats import adapt_state_dict
-from lst_robust.runtime.files import write_output
+from lst_robust.runtime.files import file_sha256, write_output
+from lst_robust.weights import resolved
 
 FORMAT = "lst-robust/1"
 PICKLES = (".pth", ".pt", ".pth.tar", ".ckpt", ".bin")
@@ -219,7 +222,8 @@ def _listing(kind: str, keys: list[str]) -> str:
 
 
 def _existing(path: str | Path) -> Path:
-    path = Path(path)
+    """The file at a path, or of `published:NAME`."""
+    path = resolved(Path(path))
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}: check the path")
     return path
@@ -227,8 +231,4 @@ def _existing(path: str | Path) -> Path:
 
 def checkpoint_sha256(path: str | Path) -> str:
     """SHA-256 of the file's bytes, hexadecimal."""
-    digest = hashlib.sha256()
-    with open(_existing(path), "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_sha256(_existing(path))

@@ -9,6 +9,7 @@ from typing import Any
 from lst_robust.errors import UsageError
 from lst_robust.models.checkpoint import checkpoint_sha256, save_checkpoint
 from lst_robust.models.factory import create_model
+from lst_robust.weights import resolved
 
 
 def convert_checkpoint(
@@ -39,4 +40,4 @@ def convert_checkpoint(
     network = create_model(model, num_classes, source, **options)
     named = {} if classes is None else {"classes": list(classes)}
     digest = checkpoint_sha256(source)
-    return save_checkpoint(network, destination, source=Path(source).name, source_sha256=digest, **named)
+    return save_checkpoint(network, destination, source=resolved(Path(source)).name, source_sha256=digest, **named)

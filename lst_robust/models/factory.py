@@ -8,12 +8,13 @@ from typing import Any
 
 from torch import nn
 
-from lst_robust.arguments import finite_number, optional, path, plain, whole_number, wrong
+from lst_robust.arguments import finite_number, optional, plain, whole_number, wrong
 from lst_robust.errors import UsageError
 from lst_robust.models.checkpoint import load_checkpoint, read_metadata
 from lst_robust.models.entry import CIFAR100, ModelConfig, ModelEntry
 from lst_robust.models.registry import model_info
 from lst_robust.models.stems import SMALLEST_IMAGENET_SIZE, STEMS, resolve_stem
+from lst_robust.weights import checkpoint_path
 
 MOST_CLASSES = 1_000_000
 LEAST_PIXELS, MOST_PIXELS = 8, 4096  # a side, as in suites
@@ -33,7 +34,7 @@ def create_model(
         name: one of `model_names()`, or another's model: `torchvision:NAME`, `timm:NAME`, `hf:OWNER/NAME`,
             `open_clip:MODEL/TAG` (see `lst_robust.models.external`), `FILE.py:FUNCTION` (which runs that file's code).
         num_classes: outputs; default: the checkpoint's, else the network's own (10 on CIFAR, 1000 on ImageNet).
-        checkpoint: file to load strictly, see `lst_robust.models.checkpoint`.
+        checkpoint: file to load strictly, see `lst_robust.models.checkpoint`; or `published:NAME`.
         classes: the names of the outputs, in words or ImageNet's wnids, for zero-shot networks; others ignore it.
         options: `image_size` (default: the network's own input size) and the family's options. What a checkpoint
             of ours records counts as the default. Text is turned into the option's type ("2" -> 2).
@@ -47,7 +48,7 @@ def create_model(
     """
     entry = model_info(name)
     num_classes = optional(whole_number, "num_classes", num_classes, least=1, most=MOST_CLASSES)
-    checkpoint = optional(path, "checkpoint", checkpoint)
+    checkpoint = optional(checkpoint_path, "checkpoint", checkpoint)
     require_no_checkpoint(name, checkpoint)
     if classes is not None and entry.zero_shot:
         num_classes = len(classes) if num_classes is None else num_classes

@@ -30,8 +30,9 @@ def write_figure(
         options: as for `write_report`.
 
     Raises:
-        UsageError: an argument that cannot be meant, or matplotlib is missing. NothingToEvaluateError: no records,
-        nothing to show in this figure, or records of several protocols. DataError: the file cannot be written.
+        UsageError: an argument that cannot be meant, or matplotlib is missing.
+        NothingToEvaluateError: no records, nothing to show in this figure, or records of several protocols.
+        DataError: the file cannot be written.
     """
     file = path("out", out)
     check_output("out", file)

@@ -58,8 +58,9 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
         options: see `ReportOptions` and `PageOptions`.
 
     Raises:
-        UsageError: an argument that cannot be meant. NothingToEvaluateError: no records, or none of a model that is
-        named. DataError: the folder cannot be written.
+        UsageError: an argument that cannot be meant.
+        NothingToEvaluateError: no records, or none of a model that is named.
+        DataError: the folder cannot be written.
     """
     folder = path("out", out)
     of_pages = {

@@ -1,9 +1,10 @@
-"""Writing files so that they are whole or as they were, and writing to pipes and devices."""
+"""Writing files so that they are whole or as they were, writing to pipes and devices, and digests of files."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import stat
@@ -18,6 +19,7 @@ from lst_robust.errors import DataError, UsageError
 
 STDOUT, STDERR = 1, 2
 NEW_FILE = 0o644  # permissions
+BLOCK = 1 << 20  # bytes read at a time
 MAX_LINKS = 40  # that lead from one to the next, as in Linux
 PROC = Path("/proc")
 REFUSED = {stat.S_IFDIR: "a folder", stat.S_IFBLK: "a block device", stat.S_IFSOCK: "a socket"}
@@ -172,3 +174,12 @@ def remove(path: Path) -> None:
 def file_safe(name: str) -> str:
     """A model name as a folder name: anything but letters, digits, dot, dash and underscore becomes a dash."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal. Raises OSError where it cannot be read."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

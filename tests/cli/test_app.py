@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
 import lst_robust
 
 
@@ -10,9 +17,45 @@ def test_the_version(run):
     assert (result.exit_code, result.stdout) == (0, f"lst-robust {lst_robust.__version__}\n")
 
 
-def test_without_a_command_there_is_help_and_the_code_of_a_usage_error(run):
+def test_without_a_command_it_says_what_to_do_next(run):
     result = run()
-    assert result.exit_code == 2 and "Usage: " in result.output and "eval" in result.output
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    named = [words[1] for words in lines if words[:1] == ["lst-robust"]]
+    assert named == ["measures", "doctor", "eval", "table", "eval"]
+    assert max(map(len, result.stdout.splitlines())) <= 120 and "lst-robust --help" in result.stdout
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
+def test_what_it_says_can_be_called(run, number):
+    """Each command with its options is known: with --help behind it nothing is missing."""
+    lines = [shlex.split(line.strip().split("   ")[0]) for line in _commands(run)]
+    assert run(*lines[number][1:], "--help").exit_code == 0
+
+
+def _commands(run) -> list[str]:
+    return [line for line in run().stdout.splitlines() if line.startswith("  lst-robust")]
+
+
+def complete(*words: str) -> list[str]:
+    """What the Tab key offers in bash for these words, the last one unfinished."""
+    environment = os.environ | {"_LST_ROBUST_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(["lst-robust", *words])}
+    environment["COMP_CWORD"] = str(len(words))
+    code = "import sys; sys.argv[0] = 'lst-robust'; from lst_robust.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_completion_knows_commands_and_their_options():
+    assert complete("we") == ["weights"]
+    assert "--checkpoint" in complete("eval", "--ch")
+    assert complete("data", "ver") == ["verify"]
+
+
+def test_completion_can_be_installed_and_shown(run):
+    shown = " ".join(run("--help").stdout.split())
+    assert "--install-completion" in shown and "--show-completion" in shown
+    assert "completion" not in run("eval", "--help").stdout
 
 
 def test_help_lists_the_exit_codes(run):

@@ -96,9 +96,9 @@ def test_what_cannot_be_meant_is_one_line_with_a_hint(run, arguments, words):
     assert all(word in line for word in words), line
 
 
-@pytest.mark.parametrize("arguments", [[], ["baseline"], ["data"]], ids=["lst-robust", "baseline", "data"])
-def test_without_a_command_it_shows_the_help(run, arguments):
-    result = run(*arguments)
+@pytest.mark.parametrize("group", GROUPS)
+def test_without_a_command_a_group_shows_its_help(run, group):
+    result = run(group)
     assert result.exit_code == 2
     assert "Usage: " in result.output and "error:" not in result.output and "completion" not in result.output
 

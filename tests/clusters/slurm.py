@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 TOOL = Path(__file__).parents[2] / "tools" / "slurm-cluster"
@@ -58,11 +60,21 @@ class Slurm:
         [line] = self.says("scontrol", "show", "job", "--oneliner", job).splitlines()
         return re.findall(r"JobState=(\S+)", line)[0]
 
-    def time_is_over_now(self, job: str) -> None:
+    def time_is_over_in(self, seconds: float, job: str) -> None:
         """Lets the time limit of a running job hit. A limit is a minute at least, but its end may be set. The
         controller looks at it every half a minute."""
-        now = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 1))
-        self.says("scontrol", "update", f"JobId={job}", f"EndTime={now}")
+        end = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + seconds))
+        self.says("scontrol", "update", f"JobId={job}", f"EndTime={end}")
+
+    def kill(self, job: str) -> None:
+        """SIGKILL for all processes of a running task of an array, such as 12_3, as a node's lack of memory does it."""
+        array, task = job.split("_")
+        wanted = {f"SLURM_ARRAY_JOB_ID={array}".encode(), f"SLURM_ARRAY_TASK_ID={task}".encode()}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with suppress(OSError):  # it has ended meanwhile, or is another user's
+                environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                if f"SLURM_CONF={self.configuration}".encode() in environment and wanted <= set(environment):
+                    os.kill(int(pid), signal.SIGKILL)
 
     def cancel_all(self) -> None:
         if self.queue():

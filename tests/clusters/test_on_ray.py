@@ -42,7 +42,7 @@ def ended_well(process, results: Path, undisturbed: Path, measured: int = 2 * CO
 
 @pytest.fixture
 def slow(work: Path):
-    (work / "slow").touch()
+    (work / "slow").write_text("0.5")
     return work / "slow"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,9 @@ AT_ONCE = 3
 def quick_looks(monkeypatch):
     monkeypatch.setattr(engine, "POLL", 0.2)
     monkeypatch.setattr(engine, "QUEUE", 2.0)
+    module = import_module("lst_robust.distribution.run")
+    monkeypatch.setattr(module, "BEGINNING", 0.0)  # several jobs, however short they are
+    monkeypatch.setattr(module, "MOST_AT_A_TIME", 6)
 
 
 @pytest.fixture
@@ -33,41 +38,60 @@ def test_an_array_of_jobs_leaves_the_records_of_one_process(work, executor, slur
     evaluations = run(requests(work, work / "slurm"), executor, at_once=AT_ONCE)
     assert [one.measured for one in evaluations] == [COUNT, COUNT] and not evaluations.failed
     assert not differences(work / "slurm", undisturbed)
-    arrays = {job.get("ArrayJobId") for job in slurm.jobs()}
-    assert len(arrays) == 1 and None not in arrays, "all tasks were one array"
+    jobs = slurm.jobs()
+    assert len(jobs) > 1 and len({job.get("ArrayJobId", job["JobId"]) for job in jobs}) == 1, "all tasks were one array"
     until(lambda: not slurm.queue(), 10, "the last job, whose result is there, has ended")
 
 
-def disturbed(work: Path, slurm: Slurm, disturb, undisturbed: Path) -> None:
-    """The driver in a process of its own; jobs are disturbed when they have finished a few cells."""
-    (work / "slow").touch()
+def disturbed(work: Path, slurm: Slurm, disturb: Callable[[], None], undisturbed: Path) -> str:
+    """The driver in a process of its own; jobs are disturbed when they have finished a few cells. What it logs."""
+    (work / "slow").write_text("2.5")
     results = work / "slurm"
     with driver("slurm", results, AT_ONCE) as process:
         some_are_finished(results, 3)
+        until(lambda: len(slurm.running()) == AT_ONCE, 10, "all run that may run at once")
         disturb()
         (work / "slow").unlink()
         said, errors = process.communicate(timeout=150)
     assert process.returncode == 0, errors
     assert said.split()[-1] == str(2 * COUNT), errors
     assert not differences(results, undisturbed)
-    until(lambda: not slurm.queue(), 10, "the last job, whose result is there, has ended")
+    until(lambda: not slurm.queue(), 30, "the last job, whose result is there, has ended")
+    return errors
 
 
-def test_jobs_that_are_cancelled_by_hand_are_submitted_again(work, slurm, undisturbed):
-    disturbed(work, slurm, lambda: slurm.says("scancel", "--signal=KILL", *slurm.running()), undisturbed)
+def test_jobs_that_are_cancelled_killed_or_ended_by_their_time_limit_are_submitted_again(work, slurm, undisturbed):
+    def disturb() -> None:
+        cancelled, killed, overdue = slurm.running()
+        slurm.says("scancel", cancelled)
+        slurm.kill(killed)
+        slurm.time_is_over_in(1, overdue)
+        until(lambda: not {cancelled, killed, overdue} & set(slurm.queue()), 60, "all three have ended")
+
+    errors = disturbed(work, slurm, disturb, undisturbed)
+    ends = {job["JobState"] for job in slurm.jobs()}
+    assert ends >= {"CANCELLED", "FAILED"}
+    assert "TIMEOUT" in ends or any(int(job["Restarts"]) for job in slurm.jobs()), "it was warned at the last moment"
+    assert errors.count("submitted again") >= 2
 
 
-def test_a_requeued_job_goes_on(work, slurm, undisturbed):
-    disturbed(work, slurm, lambda: slurm.says("scontrol", "requeue", slurm.running()[0]), undisturbed)
-    assert any(int(job["Restarts"]) for job in slurm.jobs())
+def test_jobs_that_are_requeued_by_hand_or_near_their_time_limit_go_on(work, slurm, undisturbed):
+    """Slurm warns a job before its time is over, and the job then puts itself into the queue again."""
 
+    def disturb() -> None:
+        requeued, warned, _ = slurm.running()
+        slurm.says("scontrol", "requeue", requeued)
+        slurm.time_is_over_in(60, warned)
+        until(lambda: not {requeued, warned} & set(slurm.running()), 60, "both have left their nodes")
 
-def test_a_job_whose_time_is_over_goes_on(work, slurm, undisturbed):
-    disturbed(work, slurm, lambda: slurm.time_is_over_now(slurm.running()[0]), undisturbed)
+    before = sum(int(job["Restarts"]) for job in slurm.jobs())
+    errors = disturbed(work, slurm, disturb, undisturbed)
+    assert sum(int(job["Restarts"]) for job in slurm.jobs()) == before + 2
+    assert "submitted again" not in errors, "they are not taken for lost"
 
 
 def test_ctrl_c_in_the_driver_takes_its_jobs_out_of_the_queue_and_the_same_call_goes_on(work, slurm, undisturbed):
-    (work / "slow").touch()
+    (work / "slow").write_text("2.5")
     results = work / "slurm"
     with driver("slurm", results, AT_ONCE) as process:
         some_are_finished(results, 3)
@@ -86,7 +110,7 @@ def test_ctrl_c_in_the_driver_takes_its_jobs_out_of_the_queue_and_the_same_call_
 
 def test_a_driver_that_is_killed_is_started_again_beside_its_jobs(work, slurm, undisturbed):
     """The jobs of the first go on in the queue, and the second's share the cells with them."""
-    (work / "slow").touch()
+    (work / "slow").write_text("2.5")
     results = work / "slurm"
     with driver("slurm", results, AT_ONCE) as process:
         some_are_finished(results, 3)

@@ -41,7 +41,7 @@ def test_scancel_and_a_time_limit_end_jobs_that_ignore_sigterm(slurm):
     deaf = "trap '' TERM; sleep 300"
     cancelled, overdue = (batch(slurm, deaf, "--time=1") for _ in range(2))
     until(lambda: len(slurm.running()) == 2, 10, "both run")
-    slurm.time_is_over_now(overdue)
+    slurm.time_is_over_in(1, overdue)
     slurm.says("scancel", cancelled)
     until(lambda: slurm.state(cancelled) == "CANCELLED", 15, "scancel ends it")
     until(lambda: slurm.state(overdue) == "TIMEOUT", 60, "the time limit ends it")

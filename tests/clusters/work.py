@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -20,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 COUNT = 13  # with the clean cell
 NETWORK = '''"""A network of a file. Files beside this one change what it does, and not what it answers.
 
-slow: each batch takes a tenth of a second longer. raises: the second network has an error in whole batches.
+slow: whole batches take so many seconds longer. raises: the second network has an error in them.
 """
 
 import time
@@ -39,9 +41,9 @@ class Net(nn.Module):
         self.register_buffer("number", torch.zeros(1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if (HERE / "slow").exists():
-            time.sleep(0.1)
-        if (HERE / "raises").exists() and self.number > 0 and len(x) == 20:
+        if len(x) == 20 and (HERE / "slow").exists():
+            time.sleep(float((HERE / "slow").read_text()))
+        if len(x) == 20 and (HERE / "raises").exists() and self.number > 0:
             raise RuntimeError("out of patience")
         return self.layers(x)
 
@@ -52,14 +54,18 @@ def build(num_classes, image_size):
 DRIVER = """
 import logging
 import sys
+from importlib import import_module
 from pathlib import Path
 
-from lst_robust.distribution.run import run
+from lst_robust.distribution import slurm
 from tests.clusters.work import requests
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     engine, results, at_once = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    module = import_module("lst_robust.distribution.run")
+    module.BEGINNING, module.MOST_AT_A_TIME = 0.0, 6  # several jobs of Slurm, however short they are
+    slurm.POLL, slurm.QUEUE = 0.2, 2.0  # quick looks
     if engine == "ray":
         from lst_robust.distribution.ray_cluster import RayExecutor
         executor = RayExecutor(sys.argv[4])
@@ -68,7 +74,7 @@ if __name__ == "__main__":
         executor = slurm_executor(Path("jobs").absolute(), at_once, options={"time": "10", "cpus_per_task": "1"})
     else:
         executor = None
-    evaluations = run(requests(Path.cwd(), results), executor, at_once=at_once)
+    evaluations = module.run(requests(Path.cwd(), results), executor, at_once=at_once)
     print(sum(one.measured for one in evaluations))
 """
 
@@ -108,9 +114,11 @@ def finished(results: Path) -> int:
     return sum(path.name != "run.json" for path in results.rglob("*.json"))
 
 
-def driver(engine: str, results: Path, at_once: int, *more: str) -> subprocess.Popen[str]:
-    """The call of `run` in a process of its own, which may be killed. It works in the folder that holds the results."""
-    return subprocess.Popen(
+@contextmanager
+def driver(engine: str, results: Path, at_once: int, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """The call of `run` in a process of its own, which may be killed, and is at the end. It works in the folder that
+    holds the results."""
+    process = subprocess.Popen(
         [sys.executable, "driver.py", engine, str(results), str(at_once), *more],
         cwd=results.parent,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -118,6 +126,11 @@ def driver(engine: str, results: Path, at_once: int, *more: str) -> subprocess.P
         stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def some_are_finished(results: Path, count: int, seconds: float = 90) -> None:

@@ -57,14 +57,21 @@ def _loaded() -> bool:
 
 def _load(folder: Path) -> None:
     """Loads the library from `folder`, where it is built first if nobody has done so."""
-    compiler = _compiler()
-    library = folder / f"lst-{_identity(compiler)}.so"
+    library = library_file(folder)
     if _could_load(library):
         return
     with file_lock(library.with_suffix(".lock"), wait=True):  # a process that is killed loses it
         if not _could_load(library):  # another process may have built it in the meantime
             logger.info("compiling the LST kernels, once on this machine")
             _build(library)
+
+
+def library_file(folder: Path | None = None) -> Path:
+    """Where the library of this machine is kept, by default in the cache. It may not be there yet.
+
+    Raises FileNotFoundError where no C++ compiler is found, OSError or SubprocessError where it cannot be called.
+    """
+    return (cache_root() if folder is None else folder) / f"lst-{_identity(compiler_path())}.so"
 
 
 def _could_load(library: Path) -> bool:
@@ -107,8 +114,8 @@ def _ninja_on_path() -> Iterator[None]:
         os.environ["PATH"] = before
 
 
-def _compiler() -> str:
-    """Path of the C++ compiler that torch's builder takes."""
+def compiler_path() -> str:
+    """Path of the C++ compiler that torch's builder takes. FileNotFoundError where there is none."""
     command = os.environ.get("CXX", "c++")
     try:
         name = next(iter(shlex.split(command)), "")

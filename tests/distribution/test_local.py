@@ -1,0 +1,92 @@
+"""Processes of this machine: one that is killed is replaced, and only its own task fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+
+import pytest
+
+from lst_robust.distribution import local, schedule
+from lst_robust.distribution.driver import Driver
+from lst_robust.distribution.local import LocalExecutor, _devices
+from lst_robust.distribution.schedule import Schedule
+
+
+def pid(_: object = None) -> int:
+    return os.getpid()
+
+
+def kill_once(mark: Path) -> int:
+    """Is killed where the mark is not there yet."""
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+def long(mark: Path) -> None:
+    mark.touch()
+    time.sleep(600)
+
+
+@pytest.fixture(scope="module")
+def executor():
+    with LocalExecutor(2) as made:
+        yield made
+
+
+def test_each_task_goes_to_the_worker_with_the_fewest(executor):
+    first = [executor.submit(pid) for _ in range(4)]
+    pids = [future.result() for future in first]
+    assert len(set(pids)) == 2 and os.getpid() not in pids
+
+
+def test_a_worker_that_is_killed_is_replaced_and_its_task_alone_is_tried_again(executor, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(schedule, "PAUSE", 0.0)
+    ended: dict[Path, int] = {}
+    tasks = Schedule([(tmp_path / name, cost) for name, cost in [("killed", 9.0), ("there", 1.0), ("there too", 0.5)]])
+    for mark in ("there", "there too"):
+        (tmp_path / mark).touch()
+    Driver(tasks, executor, kill_once, 2, ended=ended.__setitem__).run()
+    assert (tasks.done, tasks.resubmitted, tasks.failed) == (3, 1, [])
+    assert len(ended) == 3
+    assert "killed" in caplog.text and caplog.text.count("submitted again") == 1
+
+
+def test_a_worker_that_is_killed_between_two_tasks_is_replaced(executor):
+    before = {executor.submit(pid).result() for _ in range(2)}
+    for one in before:
+        os.kill(one, signal.SIGKILL)
+    alive = set()
+    for _ in range(4):
+        try:
+            alive.add(executor.submit(pid).result(timeout=60))
+        except BrokenExecutor:  # it had not noticed yet
+            continue
+    assert alive and not alive & before
+
+
+def test_cancelling_ends_the_workers_that_run(tmp_path):
+    mark = tmp_path / "begun"
+    executor = LocalExecutor(1)
+    future = executor.submit(long, mark)
+    deadline = time.monotonic() + 60
+    while not mark.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    begun = time.monotonic()
+    executor.cancel([future])
+    with pytest.raises(BrokenExecutor):
+        future.result(timeout=60)
+    assert time.monotonic() - begun < 30
+
+
+def test_each_worker_sees_its_own_devices(monkeypatch):
+    monkeypatch.setenv(local.VISIBLE, "3,5,6,7")
+    assert [_devices(place, 2) for place in range(3)] == ["3,5", "6,7", "3,5"]
+    assert [_devices(place, 1) for place in range(2)] == ["3", "5"]
+    assert _devices(0, 0) is None, "0: all"

@@ -1,0 +1,124 @@
+"""What tasks have made of the plans: progress, failures by name, and the records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lst_robust.distribution.outcome import Outcome
+from lst_robust.distribution.planning import Workers, planned_networks, tasks_of
+from lst_robust.distribution.schedule import Ticket
+from lst_robust.distribution.task import TaskResult
+from lst_robust.records.store import Store
+from tests.clusters.same_results import leftovers
+from tests.clusters.work import COUNT, requests
+
+
+class Shown:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.total = self.done = 0
+        self.title = ""
+
+    def start(self, title: str, total: int, done: int = 0) -> None:
+        self.title, self.total, self.done = title, total, done
+
+    def advance(self, steps: float = 1, status: str = "") -> None:
+        self.done += steps
+
+    def finish(self) -> None: ...
+
+
+class Case:
+    def __init__(self, work: Path) -> None:
+        planned, _ = planned_networks(requests(work, work / "tasks"))
+        self.plans = [one.plan for one in planned]
+        self.tasks = [task for task, _ in tasks_of(planned, Workers(2))]
+        self.results, self.shown = work / "tasks", Shown()
+        self.store = Store(self.results)
+        self.outcome = Outcome(self.plans, self.store, self.shown)
+
+    def measured(self, undisturbed: Path, *networks: int) -> None:
+        """The records of these networks are there."""
+        for number in networks:
+            for record in Store(undisturbed).load(self.plans[number].run).values():
+                self.store.write(record)
+
+
+@pytest.fixture
+def case(work: Path) -> Case:
+    return Case(work)
+
+
+def test_whole_runs_are_packed_and_counted(case, undisturbed):
+    case.measured(undisturbed, 0, 1)
+    found, failed = case.outcome.evaluations()
+    assert [one.measured for one in found] == [COUNT, COUNT] and not failed
+    assert [one.run.model.name for one in found] == [plan.run.model.name for plan in case.plans]
+    assert not leftovers(case.results)
+
+
+def test_a_network_that_has_stopped_is_named_once_and_the_other_is_whole(case, undisturbed, caplog):
+    case.measured(undisturbed, 1)
+    stopped = TaskResult({}, {case.plans[0].run.digest: "the weights have gone"})
+    for task in case.tasks:
+        case.outcome.end(task, stopped)
+    found, failed = case.outcome.evaluations()
+    assert [(one.name, one.reason) for one in failed] == [(case.plans[0].run.model.name, "the weights have gone")]
+    assert [one.run for one in found] == [case.plans[1].run]
+    assert caplog.text.count("the weights have gone; it is left out") == 1
+
+
+def test_tasks_of_a_network_that_has_stopped_have_nothing_left(case):
+    everything = {plan.run.digest: "no" for plan in case.plans}
+    case.outcome.start(len(case.tasks))
+    case.outcome.end(case.tasks[0], TaskResult({}, everything))
+    assert [case.outcome.left(task) for task in case.tasks[1:]] == [None] * (len(case.tasks) - 1)
+    assert case.shown.done == case.shown.total == 2 * COUNT
+
+
+def test_cells_of_a_task_that_nobody_tries_again_have_failed_with_its_reason(case, undisturbed):
+    case.measured(undisturbed, 0, 1)
+    run, cell = case.plans[0].run, case.tasks[0].cells[0]
+    (case.store.run_folder(run) / f"{cell.name}.json").unlink()
+    for task in case.tasks:
+        case.outcome.fail(task, "the worker process died")
+    found, failed = case.outcome.evaluations()
+    assert not failed
+    assert found[0].failed == {cell: "the worker process died"}, "the others are there, whoever wrote them"
+    assert not found[1].failed and found[0].measured == COUNT - 1
+
+
+def test_a_network_without_any_record_fails_with_the_reason_of_its_first_cell(case, undisturbed):
+    case.measured(undisturbed, 0)
+    digest, cells = case.plans[1].run.digest, case.tasks[0].cells
+    case.outcome.end(case.tasks[0], TaskResult({digest: {cells[0]: "NaN in the output"}}, {}))
+    found, failed = case.outcome.evaluations()
+    assert [one.run for one in found] == [case.plans[0].run]
+    assert [(one.name, one.reason) for one in failed] == [(case.plans[1].run.model.name, "NaN in the output")]
+
+
+def test_progress_grows_by_the_cells_whose_files_are_there_and_never_twice(case, undisturbed):
+    case.outcome.start(len(case.tasks))
+    assert "2 networks on tiny" in case.shown.title and (case.shown.total, case.shown.done) == (2 * COUNT, 0)
+    tickets = [Ticket(number, task, 1.0) for number, task in enumerate(case.tasks)]
+    case.outcome.look(tickets)
+    assert case.shown.done == 0
+    case.measured(undisturbed, 0)
+    for _ in range(2):
+        case.outcome.look(tickets)
+        assert case.shown.done == COUNT
+    for task in case.tasks:
+        case.outcome.end(task, TaskResult({}, {}))
+    assert case.shown.done == 2 * COUNT
+
+
+def test_files_that_shall_be_measured_again_are_no_progress(case, undisturbed):
+    case.measured(undisturbed, 0, 1)
+    again = Outcome([replace(plan) for plan in case.plans], case.store, case.shown)
+    again.start(len(case.tasks))
+    again.look([Ticket(number, task, 1.0) for number, task in enumerate(case.tasks)])
+    assert case.shown.done == 0

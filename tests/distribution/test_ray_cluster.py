@@ -1,0 +1,132 @@
+"""Ray's errors in plain words, and its futures, without a cluster; tests/clusters/test_on_ray.py has one."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import Future
+from types import SimpleNamespace
+
+import pytest
+
+from lst_robust.distribution.driver import Driver
+from lst_robust.distribution.ray_cluster import RayExecutor, own_error
+from lst_robust.distribution.schedule import Schedule
+from lst_robust.errors import LstRobustError, UsageError, reason_of
+
+exceptions = pytest.importorskip("ray.exceptions", reason="Ray is not installed")
+TRACE = '\x1b[36mray::_call()\x1b[39m (pid=1, ip=192.0.2.2)\n  File "x.py", line 3, in f\nValueError: no such layer'
+
+
+def of_a_task(cause: BaseException) -> BaseException:
+    """What Ray raises where a task has raised this."""
+    return exceptions.RayTaskError("_call", TRACE, cause, "ray::_call", 1, "192.0.2.2").as_instanceof_cause()
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (ValueError("no such layer"), "ValueError: no such layer"),
+        (UsageError("there is no device cuda"), "there is no device cuda"),
+        (LstRobustError("the disk is full"), "the disk is full"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_of_a_task_is_its_own_error(cause, reason):
+    assert "\n" in str(of_a_task(cause)), "Ray's is a traceback"
+    error = own_error(of_a_task(cause), exceptions)
+    assert type(error) is type(cause) and reason_of(error) == reason
+
+
+def test_an_error_that_cannot_be_pickled_is_one_line():
+    class Own(Exception):
+        def __reduce__(self):
+            raise TypeError("no pickle")
+
+    said = str(own_error(of_a_task(Own("x")), exceptions))
+    assert said == "Ray: ValueError: no such layer"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (exceptions.WorkerCrashedError(), "the worker process died"),
+        (exceptions.NodeDiedError("node 1 of 192.0.2.2\nhas gone"), "the worker process died with its node"),
+        (exceptions.LocalRayletDiedError(), "the worker process died with its node"),
+        (
+            exceptions.OutOfMemoryError("killed\n by the monitor"),
+            "the worker process died: its node has not enough memory",
+        ),
+        (exceptions.ObjectLostError("ab", None, ""), "the worker process died with the result in it"),
+        (exceptions.TaskCancelledError(), "it was cancelled"),
+        (exceptions.RuntimeEnvSetupError("no disk"), "Ray: no disk"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_an_error_of_ray_is_one_line_in_plain_words(error, words):
+    said = own_error(error, exceptions)
+    assert type(said) is LstRobustError and str(said) == words
+
+
+def test_an_error_that_is_not_rays_stays_as_it_is():
+    error = OSError("stale file handle")
+    assert own_error(error, exceptions) is error
+
+
+class Ray(SimpleNamespace):
+    """As much of Ray as the executor asks for: it calls at once."""
+
+    def __init__(self) -> None:
+        super().__init__(exceptions=exceptions, cancelled=[], ended=False)
+
+    def is_initialized(self) -> bool:
+        return False
+
+    def init(self, **_: object) -> None: ...
+
+    def shutdown(self) -> None:
+        self.ended = True
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 6.0}
+
+    def cancel(self, reference: object, force: bool) -> None:
+        self.cancelled.append(reference)
+
+    def remote(self, **options: object):
+        def decorate(function):
+            def call(*arguments):
+                rays: Future = Future()
+                if arguments[1] != "stays":
+                    try:
+                        rays.set_result(function(*arguments))
+                    except BaseException as error:
+                        rays.set_exception(of_a_task(error))
+                return SimpleNamespace(future=lambda: rays)
+
+            return SimpleNamespace(remote=call)
+
+        return decorate
+
+
+@pytest.fixture
+def ray(monkeypatch) -> Ray:
+    made = Ray()
+    monkeypatch.setitem(sys.modules, "ray", made)
+    return made
+
+
+def test_its_futures_tell_the_driver_in_the_tasks_own_words(ray):
+    with RayExecutor(cpus=2) as executor:
+        assert executor.places == 3
+        schedule = Schedule([(0, 2.0), (4, 1.0)], retries=0)
+        results = []
+        Driver(schedule, executor, lambda number: 1 // number, 2, ended=lambda *one: results.append(one)).run()
+    assert schedule.failed == [(0, "ZeroDivisionError: integer division or modulo by zero")]
+    assert results == [(4, 0)] and ray.ended
+
+
+def test_it_ends_the_tasks_that_run_and_no_others(ray):
+    executor = RayExecutor()
+    ended, runs = executor.submit(str, "ends"), executor.submit(str, "stays")
+    executor.cancel([ended, runs])
+    assert ended.result() == "ends" and len(ray.cancelled) == 1 and not runs.done()

@@ -1,0 +1,73 @@
+"""`lst_robust.run`: whoever measures, the records are those of `run_requests`."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import lst_robust
+from lst_robust.distribution import breaker, driver
+from lst_robust.errors import LstRobustError, NothingToEvaluateError, UsageError
+from tests.clusters.same_results import differences, outcomes
+from tests.clusters.work import COUNT, requests
+
+
+def test_on_threads_the_records_are_those_of_one_process_and_a_second_call_measures_nothing(work, undisturbed):
+    results = work / "threads"
+    with ThreadPoolExecutor(2) as executor:
+        first = lst_robust.run(requests(work, results), executor)
+        again = lst_robust.run(requests(work, results), executor)
+    assert not differences(results, undisturbed)
+    assert [one.measured for one in first] == [COUNT, COUNT] and not first.failed
+    assert [one.measured for one in again] == [0, 0]
+    assert [one.records.keys() for one in again] == [one.records.keys() for one in first]
+
+
+def test_on_processes_of_this_machine_too(work, undisturbed):
+    evaluations = lst_robust.run(requests(work, work / "processes"))
+    assert [one.measured for one in evaluations] == [COUNT, COUNT]
+    assert not differences(work / "processes", undisturbed)
+
+
+def test_one_network_alone_is_the_same_as_that_network_among_others(work, undisturbed):
+    with ThreadPoolExecutor(2) as executor:
+        [one] = lst_robust.run(requests(work, work / "alone")[1], executor)
+    everything = outcomes(undisturbed)
+    found = outcomes(work / "alone")
+    assert len(found) == COUNT and all(everything[key] == record for key, record in found.items())
+    assert one.measured == COUNT
+
+
+class Dead(Executor):
+    """A cluster that takes tasks and lets each fail."""
+
+    def submit(self, function, /, *arguments):
+        future: Future = Future()
+        future.set_exception(LstRobustError("the worker process died"))
+        return future
+
+
+def test_where_all_tasks_fail_for_minutes_it_ends_and_the_same_call_goes_on(work, undisturbed, monkeypatch):
+    results = work / "dead"
+    monkeypatch.setattr(breaker, "PATIENCE", 0.0)
+    monkeypatch.setattr(breaker, "FEWEST", 2)
+    monkeypatch.setattr(driver, "WAKE", 0.01)
+    monkeypatch.setattr("lst_robust.distribution.schedule.PAUSE", 0.0)
+    lst_robust.run_requests(requests(work, results)[:1])
+    kept = outcomes(results)
+    with pytest.raises(LstRobustError, match=r"tasks all failed \(the worker process died\)"):
+        lst_robust.run(requests(work, results), Dead(), at_once=1)
+    assert outcomes(results) == kept and len(kept) == COUNT
+    with ThreadPoolExecutor(1) as executor:
+        evaluations = lst_robust.run(requests(work, results), executor, at_once=1)
+    assert sum(one.measured for one in evaluations) == COUNT
+    assert not differences(results, undisturbed)
+
+
+def test_what_is_no_executor_is_refused(work: Path):
+    with pytest.raises(UsageError, match="executor is str, which has no submit"):
+        lst_robust.run(requests(work, work / "no"), "ray")
+    with pytest.raises(NothingToEvaluateError):
+        lst_robust.run([])

@@ -1,0 +1,210 @@
+"""How the end of a job of Slurm is noticed, with jobs and a queue of the test's own; tests/clusters has real ones."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import subprocess
+import sys
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lst_robust.distribution import slurm
+from lst_robust.distribution.slurm import SubmititExecutor
+from lst_robust.errors import LstRobustError, UsageError
+
+
+class SlurmJob:
+    """As submitit's on a cluster without accounting: done() would never be true for a job that was killed."""
+
+    def __init__(self, folder: Path, job_id: str) -> None:
+        self.job_id = job_id
+        self.paths = SimpleNamespace(
+            folder=folder, result_pickle=folder / f"{job_id}_0_result.pkl", stderr=folder / f"{job_id}_0_log.err"
+        )
+
+    def done(self) -> bool:
+        pytest.fail("sacct is asked")
+
+    def ends(self, outcome: str, value: object) -> None:
+        part = self.paths.result_pickle.with_suffix(".part")
+        part.write_bytes(pickle.dumps((outcome, value)))
+        part.rename(self.paths.result_pickle)
+
+    def exception(self) -> Exception | None:
+        outcome, value = pickle.loads(self.paths.result_pickle.read_bytes())
+        line = "-" * 22
+        return None if outcome == "success" else RuntimeError(f"Job failed with trace:\n{line}\n{value}\n{line}\nlogs")
+
+    def result(self) -> object:
+        return pickle.loads(self.paths.result_pickle.read_bytes())[1]
+
+
+class Cluster:
+    """submitit's executor, and squeue."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.jobs, self.queue = folder, [], set()
+        self.answers = True
+        self.asked = 0
+
+    def submit(self, function, *arguments) -> SlurmJob:
+        job = SlurmJob(self.folder, f"7_{len(self.jobs)}")
+        self.jobs.append(job)
+        self.queue.add(job.job_id)
+        return job
+
+    def run(self, command, **options) -> SimpleNamespace:
+        assert command[0] == "squeue" and options["timeout"] == slurm.ANSWER
+        self.asked += 1
+        if not self.answers:
+            raise subprocess.TimeoutExpired(command, slurm.ANSWER)
+        return SimpleNamespace(stdout="\n".join(self.queue))
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch) -> Cluster:
+    made = Cluster(tmp_path)
+    monkeypatch.setattr(slurm.subprocess, "run", made.run)
+    monkeypatch.setattr(slurm, "POLL", 600.0)  # the test looks itself
+    return made
+
+
+@pytest.fixture
+def executor(cluster):
+    with SubmititExecutor(cluster) as made:
+        yield made
+
+
+def looks(executor: SubmititExecutor, times: int = 2) -> None:
+    for _ in range(times):
+        executor._look(ask_queue=True)
+
+
+def test_a_result_is_handed_on_as_soon_as_its_file_is_there(executor, cluster):
+    future = executor.submit(str, "x")
+    executor._look(ask_queue=False)
+    assert not future.done()
+    cluster.jobs[0].ends("success", {"top1_error": 7.0})
+    executor._look(ask_queue=False)
+    assert future.result(timeout=0) == {"top1_error": 7.0} and cluster.asked == 0
+
+
+def test_an_error_is_the_last_line_of_the_traceback(executor, cluster):
+    future = executor.submit(str, "x")
+    cluster.jobs[0].ends("error", "Traceback\n  File x\nOSError: stale file handle\n")
+    executor._look(ask_queue=False)
+    with pytest.raises(LstRobustError, match=r"^job 7_0: OSError: stale file handle$"):
+        future.result(timeout=0)
+
+
+def test_a_job_that_left_the_queue_without_a_result_has_died_and_its_log_is_quoted(executor, cluster):
+    died, waits = executor.submit(str, "x"), executor.submit(str, "y")
+    cluster.jobs[0].paths.stderr.write_text("loading\nslurmstepd: error: *** STEP 7.0 CANCELLED ***\n\n")
+    cluster.queue.discard("7_0")
+    looks(executor, 1)
+    assert not died.done(), "its file may come late"
+    looks(executor, 1)
+    with pytest.raises(LstRobustError, match=r"^job 7_0 has left Slurm's queue without a result.*STEP 7.0 CANCELLED"):
+        died.result(timeout=0)
+    assert not waits.done()
+
+
+def test_a_file_that_comes_late_counts(executor, cluster):
+    future = executor.submit(str, "x")
+    cluster.queue.clear()
+    looks(executor, 1)
+    cluster.jobs[0].ends("success", 3)
+    looks(executor, 1)
+    assert future.result(timeout=0) == 3
+
+
+def test_a_job_that_is_requeued_is_waited_for(executor, cluster):
+    future = executor.submit(str, "x")
+    for _ in range(3):
+        cluster.queue.clear()
+        looks(executor, 1)
+        cluster.queue.add("7_0")
+        looks(executor, 1)
+    assert not future.done()
+
+
+def test_a_queue_that_does_not_answer_kills_no_job_and_is_said_once(executor, cluster, caplog):
+    future = executor.submit(str, "x")
+    cluster.answers = False
+    looks(executor, 5)
+    assert not future.done() and len(caplog.messages) == 1 and "squeue does not answer" in caplog.text
+    cluster.answers = True
+    cluster.queue.clear()
+    looks(executor)
+    assert isinstance(future.exception(timeout=0), LstRobustError)
+
+
+def test_the_thread_outlives_an_error_of_a_look(cluster, monkeypatch, caplog):
+    """Else every future would be waited for without end."""
+    monkeypatch.setattr(slurm, "POLL", 0.01)
+    calls = []
+
+    def files(jobs):
+        calls.append(1)
+        if len(calls) < 3:
+            raise OSError("stale file handle")
+        return {"7_0_0_result.pkl"}
+
+    monkeypatch.setattr(slurm, "_files", files)
+    with SubmititExecutor(cluster) as executor:
+        cluster.folder.joinpath("7_0_0_result.pkl").write_bytes(pickle.dumps(("success", 5)))
+        future = executor.submit(str, "x")
+        assert future.result(timeout=30) == 5
+    assert "stale file handle" in caplog.text
+
+
+def test_submitits_own_messages_leave_stdout(capsys, monkeypatch):
+    pytest.importorskip("submitit")
+    logger = logging.getLogger("submitit")
+    ours = logging.StreamHandler(sys.stdout)
+    logger.addHandler(ours)
+    monkeypatch.setattr(slurm.shutil, "which", lambda name: f"/usr/bin/{name}")
+    try:
+        slurm.require_slurm()
+        logger.warning("Call #1 - Bypassing sacct error")
+    finally:
+        logger.removeHandler(ours)
+    assert capsys.readouterr().out == ""
+    assert all(handler.name != "submitit_out" for handler in logger.handlers)
+
+
+def test_without_slurm_or_submitit_the_mend_is_named(monkeypatch):
+    monkeypatch.setattr(slurm.shutil, "which", lambda name: None)
+    if "submitit" in sys.modules or pytest.importorskip("submitit"):
+        with pytest.raises(UsageError, match=r"there is no Slurm here \(no sbatch\)"):
+            slurm.require_slurm()
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    with pytest.raises(UsageError, match=r"pip install 'lst-robust\[slurm\]'"):
+        slurm.require_slurm()
+
+
+def test_jobs_of_submitits_own_processes_are_asked_themselves(executor, cluster):
+    """submitit.LocalExecutor and DebugExecutor."""
+    local = SimpleNamespace(job_id="1", done=lambda: True, exception=lambda: None, result=lambda: 9)
+    future: Future = executor._futures([local])[0]
+    looks(executor, 1)
+    assert future.result(timeout=0) == 9 and cluster.asked == 0
+
+
+def test_the_queue_is_asked_more_rarely_than_the_files(cluster, monkeypatch):
+    monkeypatch.setattr(slurm, "POLL", 0.01)
+    monkeypatch.setattr(slurm, "QUEUE", 0.05)
+    looked = []
+    monkeypatch.setattr(slurm, "_files", lambda jobs: looked.append(1) or set())
+    with SubmititExecutor(cluster) as executor:
+        executor.submit(str, "x")
+        deadline = time.monotonic() + 30
+        while cluster.asked < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert len(looked) >= 4 * cluster.asked
