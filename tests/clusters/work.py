@@ -77,6 +77,8 @@ if __name__ == "__main__":
         executor = None
     with redirect_stdout(sys.stderr):  # as the command does it: Ray speaks on standard output
         evaluations = module.run(requests(Path.cwd(), results), executor, at_once=at_once)
+        if executor is not None:
+            executor.shutdown(wait=False)
     print(sum(one.measured for one in evaluations))
 """
 
