@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lst_robust._version import __version__
 from lst_robust.diagnosis.finding import Finding
+from lst_robust.diagnosis.variables import PREFIX, misspelt
 from lst_robust.errors import reason_of
 
 LEAST_PYTHON = (3, 10)
@@ -106,8 +107,13 @@ def extras() -> Iterator[Finding]:
 
 
 def settings() -> Iterator[Finding]:
-    """The variables of the environment that this program may read."""
-    found = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("LST_ROBUST_")]
+    """The variables of the environment that this program may read, and those that only look so."""
+    found = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(PREFIX)]
+    if strange := misspelt(os.environ):
+        nearest = [near for near in strange.values() if near]
+        mend = f"did you mean {' and '.join(nearest)}?" if nearest else "unset what is not meant for another program"
+        yield Finding("settings", "note", f"nobody reads {', '.join(strange)}; set: {', '.join(found)}", mend)
+        return
     yield Finding("settings", "ok", ", ".join(found) or "no variable LST_ROBUST_... is set")
 
 

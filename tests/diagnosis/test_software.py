@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lst_robust.diagnosis import software
+from lst_robust.diagnosis.variables import KNOWN
 
 PROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text()
 NAME = re.compile(r'"([A-Za-z0-9_-]+)>=([0-9.]+)"')
@@ -90,3 +91,23 @@ def test_an_old_python_is_a_fault(monkeypatch):
 def test_settings_are_those_of_the_environment(monkeypatch):
     monkeypatch.setenv("LST_ROBUST_LIMIT", "20")
     assert "LST_ROBUST_LIMIT=20" in next(software.settings()).text
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("LST_ROBUST_RESULT_DIR", "did you mean LST_ROBUST_RESULTS_DIR?"),
+        ("LST_ROBUST_Q", "unset what is not meant for another program"),
+    ],
+)
+def test_a_variable_that_nobody_reads_is_a_note(monkeypatch, name, mend):
+    monkeypatch.setenv(name, "x")
+    finding = next(software.settings())
+    assert finding.state == "note" and f"nobody reads {name};" in finding.text and finding.mend == mend
+
+
+def test_the_known_variables_are_those_of_the_sources():
+    package = Path(software.__file__).parents[1]
+    sources = [file.read_text(encoding="utf-8") for file in package.rglob("*.py") if file.name != "variables.py"]
+    read = {name for source in sources for name in re.findall(r"LST_ROBUST_[A-Z_]*[A-Z]", source)}
+    assert read == KNOWN
