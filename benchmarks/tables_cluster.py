@@ -45,11 +45,15 @@ def starts() -> str:
     table = pd.DataFrame(
         {
             "engine": rows["engine"],
-            "first task": rows["first_seconds"].map("{:.1f} s".format),
-            "next task": rows["next_seconds"].map("{:.3f} s".format),
+            "first task": rows["first_seconds"].map(_duration),
+            "next task": rows["next_seconds"].map(_duration),
         }
     )
     return table.to_markdown(index=False, disable_numparse=True)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 0.1 else f"{1000 * seconds:.1f} ms"
 
 
 def assumptions() -> str:

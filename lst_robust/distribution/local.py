@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import suppress
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context, parent_process, resource_tracker
 from typing import Any
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+QUIET = "ignore::UserWarning:multiprocessing.resource_tracker"
 
 
 class LocalExecutor:
@@ -63,6 +65,7 @@ class LocalExecutor:
     def _pool(self, place: int) -> ProcessPoolExecutor:
         pool = self._pools[place]
         if pool is None:
+            _start_quiet_tracker()
             devices = _devices(place, self._gpus)
             pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin_worker, initargs=(devices,))
             self._pools[place] = pool
@@ -86,6 +89,16 @@ def _devices(place: int, gpus: int) -> str | None:
 
         visible = [str(number) for number in range(torch.cuda.device_count())]
     return ",".join(visible[(place * gpus + step) % len(visible)] for step in range(gpus)) if visible else ""
+
+
+def _start_quiet_tracker() -> None:
+    """Python's process that tidies up after this one, without its warning that there was something to tidy up: a
+    command that Ctrl-C ends exits at once, and its own line is the last."""
+    sys.warnoptions.append(QUIET)  # which Python hands on to the processes that it starts
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove(QUIET)
 
 
 def _begin_worker(devices: str | None) -> None:

@@ -23,7 +23,7 @@ def test_the_extras_are_those_of_the_project():
     section = PROJECT.split("[project.optional-dependencies]")[1].split("[project.scripts]")[0]
     found = {name: body for name, body in re.findall(r"^(\w+) = \[(.*?)^(?=\w+ = |\Z)", section, re.M | re.S)}
     own = {name: {package for package, _ in NAME.findall(body)} for name, body in found.items()}
-    for_developers = {"test", "browser", "dev", "docs", "mutants"}
+    for_developers = {"test", "browser", "dev", "docs", "release", "mutants"}
     assert {name: packages for name, packages in own.items() if name not in for_developers} == {
         name: set(packages) for name, (packages, _) in software.EXTRAS.items()
     }

@@ -13,14 +13,13 @@ from lst_robust.distribution.ray_cluster import RayExecutor, own_error
 from lst_robust.distribution.schedule import Schedule
 from lst_robust.errors import LstRobustError, UsageError, reason_of
 
-real = pytest.importorskip("ray")
-exceptions = real.exceptions
+exceptions = pytest.importorskip("ray.exceptions", reason="Ray is not installed")
 TRACE = '\x1b[36mray::_call()\x1b[39m (pid=1, ip=192.0.2.2)\n  File "x.py", line 3, in f\nValueError: no such layer'
 
 
 def of_a_task(cause: BaseException) -> BaseException:
     """What Ray raises where a task has raised this."""
-    return exceptions.RayTaskError("_call", TRACE, cause).as_instanceof_cause()
+    return exceptions.RayTaskError("_call", TRACE, cause, "ray::_call", 1, "192.0.2.2").as_instanceof_cause()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +76,7 @@ class Ray(SimpleNamespace):
     """As much of Ray as the executor asks for: it calls at once."""
 
     def __init__(self) -> None:
-        super().__init__(exceptions=exceptions, _raylet=real._raylet, cancelled=[], ended=False)
+        super().__init__(exceptions=exceptions, cancelled=[], ended=False)
 
     def is_initialized(self) -> bool:
         return False
