@@ -62,7 +62,7 @@ def test_a_package_that_is_missing_or_old_is_a_fault_with_the_pip_line(monkeypat
     assert found["numpy"].text == "1.25.9 is older than 1.26"
     others = found["other packages"]
     assert others.state == "fault" and others.text == "typer 0.11, rich is missing"
-    assert others.mend == "pip install 'typer>=0.12' 'rich>=13.7'"
+    assert others.mend == "pip install 'typer>=0.19' 'rich>=13.7'"
 
 
 def test_a_package_that_cannot_be_imported_is_a_fault(monkeypatch):
