@@ -79,7 +79,7 @@ def test_version(run):
         (["eval", "--modle", "lst18"], ["No such option", "--modle", "--model"]),
         (["evl"], ["No such command 'evl'", "eval"]),
         (["eval"], ["Missing option '--model'"]),
-        (["eval", "-m", "lst18", "--limit", "many"], ["'--limit'", "many"]),
+        (["eval", "-m", "lst18", "--limit", "many"], ["'--limit'"]),
         (["table", "--format", "word"], ["'--format'", "'rich'", "'csv'"]),
         (["baseline", "read"], ["No such command 'read'"]),
         (["convert"], ["Missing argument"]),
