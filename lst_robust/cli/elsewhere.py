@@ -16,7 +16,7 @@ def engine_of(on: str | None, **options: Any) -> Engine | None:
     """Where tasks run; None: this process measures. options: of `Engine`. UsageError for what cannot be meant."""
     if on is None:
         for name, flag in FLAGS.items():
-            if options[name]:
+            if options[name] not in (None, {}):
                 raise UsageError(f"{flag} is for tasks: give --on local, slurm or ray as well")
         return None
     from lst_robust.distribution.engines import Engine

@@ -12,6 +12,7 @@ from lst_robust.arguments import optional, whole_number, wrong
 from lst_robust.distribution.local import LocalExecutor
 from lst_robust.distribution.ray_cluster import RayExecutor, require_ray
 from lst_robust.distribution.slurm import require_slurm, slurm_executor
+from lst_robust.distribution.slurm_options import parameters_of
 from lst_robust.errors import UsageError
 from lst_robust.runtime.cores import available_cores
 
@@ -63,6 +64,7 @@ class Engine:
             raise UsageError(f"--slurm gives options to Slurm, and the tasks run on {self.on}: leave it out")
         if self.ray_address is not None and self.on != "ray":
             raise UsageError(f"--ray-address is of a Ray cluster, and the tasks run on {self.on}: leave it out")
+        parameters_of(self.slurm)
         if self.on == "slurm":
             require_slurm()
         if self.on == "ray":

@@ -20,41 +20,47 @@ QUIET = "ignore::UserWarning:multiprocessing.resource_tracker"
 class LocalExecutor:
     """So many worker processes, started when they get their first task.
 
-    Each is a pool of one: when it is killed, the task in its hands fails, and no other. A new one takes its place. They
-    end when this process does. gpus: how many CUDA devices each one sees; 0: all.
+    Each is a pool of one: when it is killed, the task in its hands fails, and no other. A new process takes its place,
+    and so it does after a task that has raised an error, which may have left a device or a library in no good state.
+    They end when this process does. gpus: how many CUDA devices each one sees; 0: all.
     """
 
     def __init__(self, workers: int, gpus: int = 0) -> None:
         self._pools: list[ProcessPoolExecutor | None] = [None] * workers
         self._loads = [0] * workers
         self._gpus = gpus
-        self._lock = threading.Lock()  # futures call back from threads
+        self._lock = threading.RLock()  # futures call back from threads, or at once
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         """The worker with the fewest tasks takes it."""
         with self._lock:
             place = min(range(len(self._loads)), key=self._loads.__getitem__)
+            pool = self._pool(place)
+            try:
+                future = pool.submit(function, *arguments)
+            except BrokenExecutor:  # killed since its last task
+                self._pools[place] = None
+                pool = self._pool(place)
+                future = pool.submit(function, *arguments)
             self._loads[place] += 1
-        try:
-            future = self._pool(place).submit(function, *arguments)
-        except BrokenExecutor:  # killed since its last task
-            self._pools[place] = None
-            future = self._pool(place).submit(function, *arguments)
-        future.add_done_callback(lambda done: self._leave(place, done))
+        future.add_done_callback(lambda done: self._leave(place, pool, done))
         return future
 
     def cancel(self, futures: Sequence[Future[Any]]) -> None:
         """Ends all workers at once: what each has finished is on the disk."""
-        for pool in self._pools:
-            for process in [] if pool is None else list((pool._processes or {}).values()):
+        with self._lock:
+            pools = [pool for pool in self._pools if pool is not None]
+        for pool in pools:
+            for process in list((pool._processes or {}).values()):
                 process.terminate()
         self.shutdown(wait=False)
 
     def shutdown(self, wait: bool = True) -> None:
-        for place, pool in enumerate(self._pools):
-            if pool is not None:
-                pool.shutdown(wait=wait, cancel_futures=True)
-            self._pools[place] = None
+        with self._lock:
+            pools = [pool for pool in self._pools if pool is not None]
+            self._pools = [None] * len(self._pools)
+        for pool in pools:
+            pool.shutdown(wait=wait, cancel_futures=True)
 
     def __enter__(self) -> LocalExecutor:
         return self
@@ -71,11 +77,14 @@ class LocalExecutor:
             self._pools[place] = pool
         return pool
 
-    def _leave(self, place: int, future: Future[Any]) -> None:
+    def _leave(self, place: int, pool: ProcessPoolExecutor, future: Future[Any]) -> None:
         with self._lock:
             self._loads[place] -= 1
-        if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
-            self._pools[place] = None
+            if future.cancelled() or future.exception() is None or self._pools[place] is not pool:
+                return
+            if self._loads[place] == 0 or isinstance(future.exception(), BrokenExecutor):
+                self._pools[place] = None
+                pool.shutdown(wait=False)
 
 
 def _devices(place: int, gpus: int) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -12,10 +13,14 @@ from lst_robust.distribution.schedule import Ticket
 from lst_robust.distribution.task import CellsTask, TaskResult
 from lst_robust.errors import DataError
 from lst_robust.evaluation.plan import EvalPlan
+from lst_robust.records.record import Record
 from lst_robust.records.store import Store
+from lst_robust.runtime.interruption import check_interrupted
 from lst_robust.runtime.progress import Observer
 
 logger = logging.getLogger(__name__)
+VISIBLE = 90.0  # seconds until a file that another machine has written is to be seen: NFS looks again after 60 at most
+LOOK = 2.0  # seconds between two looks for it
 
 
 class Outcome:
@@ -76,8 +81,9 @@ class Outcome:
     def evaluations(self) -> tuple[list[Evaluation], list[FailedNetwork]]:
         """From the records that are there now; complete runs are packed."""
         found, failed = [], []
+        until = time.monotonic() + VISIBLE
         for digest, plan in self._plans.items():
-            everything = self._store.load(plan.run, quiet=True)
+            everything = self._records(plan, until)
             lost = {cell: why for cell, why in self._failed[digest].items() if cell not in everything}
             records = {cell: everything[cell] for cell in plan.cells if cell in everything}
             if not lost and len(records) == len(plan.cells):
@@ -90,6 +96,23 @@ class Outcome:
                 normaliser = plan.request.normaliser
                 found.append(Evaluation(plan.run, records, normaliser, measured, lost, plan.skipped_images))
         return found, failed
+
+    def _records(self, plan: EvalPlan, until: float) -> dict[Cell, Record]:
+        """Those of the plan's run. It waits for records of other machines that are not to be seen yet. Cells whose
+        records do not appear have failed."""
+        digest = plan.run.digest
+        while True:
+            records = self._store.load(plan.run, quiet=True)
+            known = records.keys() | self._failed[digest].keys()
+            absent = [] if digest in self._stopped else [cell for cell in plan.cells if cell not in known]
+            if not absent or time.monotonic() > until:
+                break
+            check_interrupted()
+            time.sleep(LOOK)
+        folder = self._store.results_dir
+        reason = f"its record is not to be seen in {folder}: all workers must have the same folder there"
+        self._failed[digest].update(dict.fromkeys(absent, reason))
+        return records
 
     def _show(self, task: CellsTask, done: int) -> None:
         """So many cells of a task are done, which never become fewer: a packed cell has no file of its own."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
-from collections.abc import Callable, Sequence
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from lst_robust.errors import LstRobustError, UsageError, message_of
+from lst_robust.errors import DeviceError, LstRobustError, UsageError, message_of
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # with which Ray writes tracebacks
+ANSWER = 5.0  # seconds in which the head of a cluster must take a connection
+MOMENT = 1.0  # seconds in which a worker that is of no use any more sends its last answer
 DEATHS = {  # Ray's exceptions, the more special ones first
     "OutOfMemoryError": "the worker process died: its node has not enough memory",
     "WorkerCrashedError": "the worker process died",
@@ -46,13 +53,7 @@ class RayExecutor:
         ray = require_ray()
         self._ray, self._owns = ray, not ray.is_initialized()
         if self._owns:
-            try:
-                ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False)
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                raise LstRobustError(
-                    f"no Ray cluster at {address or 'this machine'} ({message_of(error)}): start one with `ray start "
-                    "--head`, and give its address with --ray-address"
-                ) from error
+            _connect(ray, address)
         has = ray.cluster_resources()
         share = gpus / has["GPU"] if gpus and has.get("GPU") else 0.0
         self.cpus = cpus or max(int(has.get("CPU", 1) * share), 1)
@@ -101,8 +102,48 @@ class RayExecutor:
         self.shutdown()
 
 
+def _connect(ray: Any, address: str | None) -> None:
+    """Connects to the cluster, or starts one on this machine."""
+    named = address or os.environ.get("RAY_ADDRESS", "")
+    try:
+        _require_listener(named)
+        with _own_signals():
+            ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        with suppress(Exception):
+            ray.shutdown()
+        raise LstRobustError(
+            f"no Ray cluster at {named or 'this machine'} ({message_of(error)}): start one with `ray start --head`, "
+            "and give its address with --ray-address"
+        ) from error
+
+
+def _require_listener(address: str) -> None:
+    """OSError where nobody listens at HOST:PORT or ray://HOST:PORT: Ray would try for minutes. Ray itself says what is
+    wrong with other addresses."""
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if host and port.isdecimal() and port.isascii() and int(port) < 2**16:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Ray puts its own handler in the place of ours for SIGTERM."""
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if ours is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ours)
+
+
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(*arguments)
+    """Runs on a worker. Ray would give further tasks to a process whose device does not answer any more: it ends."""
+    try:
+        return function(*arguments)
+    except DeviceError:
+        threading.Timer(MOMENT, os._exit, [1]).start()
+        raise
 
 
 def own_error(error: BaseException, exceptions: Any) -> BaseException:

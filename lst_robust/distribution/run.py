@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from lst_robust.analysis.evaluation import Evaluations
+from lst_robust.arguments import instance, items, optional, text, whole_number
 from lst_robust.distribution.driver import Driver
 from lst_robust.distribution.local import LocalExecutor
 from lst_robust.distribution.outcome import Outcome
@@ -19,6 +21,10 @@ from lst_robust.evaluation.plan import EvalPlan
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.records.store import Store
 from lst_robust.runtime.rank import rank_and_world
+
+OWN = {"model", "checkpoint", "model_options", "name", "normaliser", "train", "train_seed", "observer"}
+ALIKE = [field.name for field in fields(EvalRequest) if field.name not in OWN]  # in all requests of a call
+MOST = 100_000  # tasks at a time
 
 
 def run(
@@ -52,9 +58,11 @@ def run(
     """
     if rank_and_world()[1] > 1:
         raise UsageError("one process submits the tasks: call this without torchrun")
-    given = [work] if isinstance(work, (EvalPlan, EvalRequest)) else list(work)
-    if not given:
-        raise NothingToEvaluateError("there is no network to evaluate: give at least one")
+    given = _checked_work(work)
+    at_once = whole_number("at_once", at_once, least=1, most=MOST)
+    retries = whole_number("retries", retries, least=0)
+    threads = optional(whole_number, "threads", threads, least=0)
+    device = optional(text, "device", device)
     whose = _adapted(executor, at_once)
     try:
         return _run(given, whose, Workers(at_once, device, threads), retries)
@@ -93,6 +101,20 @@ def _run(given: Sequence[Given], executor: Any, workers: Workers, retries: int) 
     if not found and len(given) == 1:
         raise LstRobustError(stopped[0].line)
     return Evaluations(tuple(found), (*failed, *stopped))
+
+
+def _checked_work(work: Given | Sequence[Given]) -> list[Given]:
+    """The networks to measure; UsageError where they are none, or differ in more than the network."""
+    given: list[Given] = [work] if isinstance(work, (EvalPlan, EvalRequest)) else items("work", work, empty=True)
+    if not given:
+        raise NothingToEvaluateError("there is no network to evaluate: give at least one")
+    for place, one in enumerate(given):
+        name = f"work[{place}]"
+        instance(name, one, (EvalPlan, EvalRequest), "give what lst_robust.requests_of or lst_robust.plan makes")
+        for shared in ALIKE:
+            if getattr(request_of(one), shared) != getattr(request_of(given[0]), shared):
+                raise UsageError(f"{name} has another {shared} than work[0]: call run() once for each {shared}")
+    return given
 
 
 def _adapted(executor: Any, at_once: int) -> Any:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lst_robust.distribution import working_folder
+from lst_robust.distribution.release import Release
 from lst_robust.distribution.schedule import Refused
 from lst_robust.errors import NothingToEvaluateError, UsageError, reason_of
 from lst_robust.generation.engines import engine_for_sets
@@ -58,6 +59,9 @@ class ShardsTask:
     shards: tuple[Path, ...]
     how: HowShards
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpacked, (Release(), self.shards, self.how)
+
     def __str__(self) -> str:
         first, more = self.shards[0].name, len(self.shards) - 1
         return f"{first} and {more} more shards" if more else first
@@ -95,6 +99,10 @@ def is_complete(folder: Path, whole: ShardSet, shard: Path) -> bool:
     """Whether all cells of a shard are there. whole: what the manifest says."""
     part, missing = found_of(folder, whole, shard)
     return part is not None and not missing
+
+
+def _unpacked(release: Release, *fields: Any) -> ShardsTask:
+    return ShardsTask(*fields)
 
 
 def run_shards_task(task: ShardsTask) -> ShardsResult | Refused:

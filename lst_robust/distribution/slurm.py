@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -23,7 +24,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from lst_robust.distribution.slurm_options import parameters_of
 from lst_robust.errors import LstRobustError, UsageError, message_of
+from lst_robust.runtime.interruption import check_interrupted
 
 if TYPE_CHECKING:
     import submitit
@@ -32,7 +35,7 @@ logger = logging.getLogger(__name__)
 POLL = 1.0  # seconds between two looks for results
 QUEUE = 20.0  # seconds between two looks whether the jobs are still in Slurm's queue
 ANSWER = 60.0  # seconds in which squeue must answer
-MINUTES = 240  # of a job, where the options do not say
+BUSY = (1.0, 4.0, 15.0, 60.0)  # seconds before sbatch is called again, where it fails after it has worked
 TIMEOUTS = 100  # times that a job whose time is over goes on
 MOST_AT_A_TIME = 1000  # jobs of an array: Slurm's own limit, MaxArraySize, is 1001 unless a site has changed it
 
@@ -86,6 +89,7 @@ class SubmititExecutor:
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._missed: set[str] = set()  # jobs that were not in the queue the last time
         self._warned = False  # that squeue does not answer
+        self._accepted = False  # whether Slurm has taken a task
         self._thread = threading.Thread(target=self._watch, name="submitit", daemon=True)
         self._thread.start()
 
@@ -125,14 +129,24 @@ class SubmititExecutor:
     def __exit__(self, *_: object) -> None:
         self.shutdown()
 
-    @staticmethod
-    def _submitted(submit: Callable[[], Any]) -> Any:
-        try:
-            return submit()
-        except (OSError, subprocess.CalledProcessError, RuntimeError) as error:
-            raise LstRobustError(
-                f"Slurm has not taken the tasks ({message_of(error)}): correct the options --slurm, and call again"
-            ) from error
+    def _submitted(self, submit: Callable[[], Any]) -> Any:
+        """What submit() gives. A scheduler that has taken jobs before may be busy: it is asked again."""
+        pauses = iter(BUSY if self._accepted else ())
+        while True:
+            try:
+                submitted = submit()
+            except (OSError, subprocess.CalledProcessError, RuntimeError) as error:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise LstRobustError(
+                        f"Slurm has not taken the tasks ({message_of(error)}): correct the options --slurm, and call "
+                        "again; what was finished is kept"
+                    ) from error
+                logger.warning("Slurm has not taken tasks (%s): it is tried again in %g s", message_of(error), pause)
+                _wait(pause)
+            else:
+                self._accepted = True
+                return submitted
 
     def _futures(self, jobs: Sequence[submitit.Job[Any]]) -> list[Future[Any]]:
         futures: list[Future[Any]] = [Future() for _ in jobs]
@@ -175,7 +189,7 @@ class SubmititExecutor:
         ids = {job.job_id for job in jobs if _is_slurm(job)}
         if not ids:
             return set()
-        command = ["squeue", "--me", "--noheader", "--array", "--format", "%i"]
+        command = ["squeue", f"--user={os.getuid()}", "--noheader", "--array", "--format", "%i"]
         try:
             said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=ANSWER).stdout
         except (OSError, subprocess.SubprocessError) as error:
@@ -204,28 +218,32 @@ def slurm_executor(
     folder: Path, at_once: int, gpus: int = 0, options: Mapping[str, str] | None = None
 ) -> SubmititExecutor:
     """Jobs on this cluster. folder: for submitit's files and the jobs' logs, where all nodes see it. at_once: jobs that
-    run at a time; gpus: of each. options: of submitit (`partition`, `time` in minutes, `cpus_per_task`, `mem`), and any
-    other of sbatch, by its long name.
+    run at a time; gpus: of each. options: see `parameters_of`.
 
     Raises UsageError when submitit is not installed, when there is no Slurm, and for options that cannot be meant.
     """
     submitit = require_slurm()
     executor = submitit.AutoExecutor(folder / "%j", cluster="slurm", slurm_max_num_timeout=TIMEOUTS)
-    executor.update_parameters(name="lst-robust", timeout_min=MINUTES, slurm_array_parallelism=at_once)
+    executor.update_parameters(name="lst-robust", slurm_array_parallelism=at_once)
     if gpus:
         executor.update_parameters(gpus_per_node=gpus)
-    others: dict[str, Any] = {}
-    for key, text in (options or {}).items():
-        name, value = key.replace("-", "_"), int(text) if text.isdecimal() else text
+    known, others = parameters_of(options or {})
+    for name, value in known.items():
         try:
             executor.update_parameters(**{f"slurm_{name}": value})
         except NameError:  # submitit does not know it
-            others[key.replace("_", "-")] = value
+            others[name.replace("_", "-")] = value
         except (AssertionError, TypeError, ValueError) as error:
-            raise UsageError(f"--slurm {key}={text}: {message_of(error)}") from error
-    if others:
-        executor.update_parameters(slurm_additional_parameters=others)
+            raise UsageError(f"--slurm {name}={value}: {message_of(error)}") from error
+    executor.update_parameters(slurm_additional_parameters=others)
     return SubmititExecutor(executor)
+
+
+def _wait(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        check_interrupted()
+        time.sleep(min(0.2, seconds))
 
 
 def _is_slurm(job: submitit.Job[Any]) -> bool:

@@ -11,12 +11,20 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lst_robust.benchmark import Cell
 from lst_robust.distribution import working_folder
+from lst_robust.distribution.release import Release
 from lst_robust.distribution.schedule import Refused
-from lst_robust.errors import CheckpointError, NothingToEvaluateError, UsageError, reason_of
+from lst_robust.errors import (
+    CheckpointError,
+    DeviceError,
+    LstRobustError,
+    NothingToEvaluateError,
+    UsageError,
+    reason_of,
+)
 from lst_robust.evaluation.cell_images import CellImages, open_cell_images
 from lst_robust.evaluation.measure import measure_together, prepared_again
 from lst_robust.evaluation.own_geometry import own_geometry
@@ -26,6 +34,7 @@ from lst_robust.evaluation.turns import Turns
 from lst_robust.records.store import Store
 from lst_robust.runtime.cores import worker_count
 from lst_robust.runtime.devices import resolve_device
+from lst_robust.runtime.progress import Silent
 
 OWN = (UsageError, CheckpointError, NothingToEvaluateError)  # errors of a network, which it has everywhere
 KEPT_NETWORKS = 8  # that stay in a worker's memory for its next task
@@ -51,6 +60,9 @@ class CellsTask:
     folder: Path
     device: str | None = None
     threads: int | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpacked, (Release(), self.plans, self.cells, self.folder, self.device, self.threads)
 
     def __str__(self) -> str:
         names = [plan.run.model.name for plan in self.plans]
@@ -94,9 +106,16 @@ class CellsTask:
         return plans
 
     def _request_here(self, request: EvalRequest) -> EvalRequest:
-        device = request.device if self.device is None else resolve_device(self.device)
+        try:
+            device = request.device if self.device is None else resolve_device(self.device)
+        except UsageError as error:  # of this worker: another one may have the device
+            raise DeviceError(str(error)) from error
         threads = request.workers if self.threads is None else worker_count(self.threads or None)
-        return replace(request, device=device, workers=threads)
+        return replace(request, device=device, workers=threads, observer=Silent())  # whoever submits tasks shows them
+
+
+def _unpacked(release: Release, *fields: Any) -> CellsTask:
+    return CellsTask(*fields)
 
 
 def run_task(task: CellsTask) -> TaskResult | Refused:
@@ -114,20 +133,23 @@ def is_there(store: Store, plan: EvalPlan, cell: Cell) -> bool:
 
 
 def _measured(plans: Sequence[EvalPlan]) -> TaskResult:
-    """Measures the plans, whose cells are missing. A network that cannot be prepared is named, and the others go on."""
+    """Measures the plans, whose cells are missing. Where one cannot be prepared, LstRobustError says so when the others
+    are done: the network has been prepared where it was planned, so another worker may be able to."""
     result = TaskResult({}, {})
-    ready = []
+    ready, reasons = [], []
     for plan in plans:
         try:
             ready.append(replace(plan, prepared=_memory().prepared(plan)))
         except OWN as error:
-            result.stopped[plan.run.digest] = reason_of(error)
+            reasons.append(f"{plan.run.model.name} cannot be prepared on this worker: {reason_of(error)}")
     if ready:
         for plan, outcome in zip(ready, measure_together(ready, _memory().turns), strict=True):
             if outcome.failed:
                 result.failed[plan.run.digest] = outcome.failed
             if outcome.stopped is not None:
                 result.stopped[plan.run.digest] = outcome.stopped
+    if reasons:
+        raise LstRobustError(reasons[0])
     return result
 
 

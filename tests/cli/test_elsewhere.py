@@ -68,11 +68,13 @@ def test_a_dry_run_lists_the_models_and_starts_no_task(run, tiny, monkeypatch):
     "flag",
     [
         ("--tasks-at-once", "2"),
+        ("--tasks-at-once", "0"),
         ("--gpus-per-worker", "1"),
+        ("--gpus-per-worker", "0"),
         ("--slurm", "partition=gpu"),
         ("--ray-address", "auto"),
     ],
-    ids=lambda flag: flag[0],
+    ids="=".join,
 )
 def test_options_of_tasks_without_tasks_are_refused(run, tiny, flag):
     refused(run(*EVAL, *flag), 2, flag[0], "give --on local, slurm or ray as well")
@@ -87,6 +89,8 @@ def test_options_of_tasks_without_tasks_are_refused(run, tiny, flag):
         (("--on", "local", "--slurm", "nonsense"), ("--slurm 'nonsense'", "give KEY=VALUE, such as partition=gpu")),
         (("--on", "local", "--slurm", "time=9"), ("--slurm gives options to Slurm", "leave it out")),
         (("--on", "local", "--ray-address", "auto"), ("--ray-address is of a Ray cluster", "leave it out")),
+        (("--on", "slurm", "--slurm", "time=abc"), ("--slurm time=abc", "give minutes, such as 240")),
+        (("--on", "slurm", "--slurm", "nodes=2"), ("--slurm nodes=2", "one process on one node", "leave it out")),
         (("--on", "slurm", "--slurm", "time=1", "--slurm", "time=2"), ("--slurm gives time two values",)),
     ],
     ids=lambda value: "" if value and " " in value[0] else "-".join(value[1:]),

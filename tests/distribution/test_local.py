@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
 
 import pytest
@@ -90,3 +90,24 @@ def test_each_worker_sees_its_own_devices(monkeypatch):
     assert [_devices(place, 2) for place in range(3)] == ["3,5", "6,7", "3,5"]
     assert [_devices(place, 1) for place in range(2)] == ["3", "5"]
     assert _devices(0, 0) is None, "0: all"
+
+
+def test_after_an_error_a_new_process_takes_the_place():
+    with LocalExecutor(1) as one:
+        before = one.submit(pid).result(60)
+        assert isinstance(one.submit(int, "x").exception(60), ValueError)
+        assert one.submit(pid).result(60) != before
+
+
+def test_a_failure_that_is_heard_late_does_not_end_the_new_process():
+    """The old worker's future may call back when the next task is with the new one already."""
+    with LocalExecutor(1) as one:
+        old = one._pool(0)
+        one._pools[0] = None
+        new = one._pool(0)
+        late: Future = Future()
+        late.set_exception(BrokenExecutor("killed"))
+        one._loads[0] += 1
+        one._leave(0, old, late)
+        assert one._pools == [new] and one._loads == [0]
+        old.shutdown()

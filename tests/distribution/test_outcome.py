@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lst_robust.distribution import outcome
 from lst_robust.distribution.outcome import Outcome
 from lst_robust.distribution.planning import Workers, planned_networks, tasks_of
 from lst_robust.distribution.schedule import Ticket
@@ -49,7 +50,8 @@ class Case:
 
 
 @pytest.fixture
-def case(work: Path) -> Case:
+def case(work: Path, monkeypatch) -> Case:
+    monkeypatch.setattr(outcome, "VISIBLE", 0.0)  # no record comes later
     return Case(work)
 
 
@@ -122,3 +124,37 @@ def test_files_that_shall_be_measured_again_are_no_progress(case, undisturbed):
     again.start(len(case.tasks))
     again.look([Ticket(number, task, 1.0) for number, task in enumerate(case.tasks)])
     assert case.shown.done == 0
+
+
+def test_records_that_never_appear_are_failures_that_say_so(case):
+    """As those of a worker that has a folder of the same name on a disk of its own."""
+    for task in case.tasks:
+        case.outcome.end(task, TaskResult({}, {}))
+    found, failed = case.outcome.evaluations()
+    assert not found and len(failed) == 2
+    assert all("is not to be seen in" in one.reason and "have the same folder there" in one.reason for one in failed)
+
+
+def test_records_that_appear_late_are_waited_for(case, undisturbed, monkeypatch):
+    """As over NFS, where another machine's file is to be seen some seconds later."""
+    monkeypatch.setattr(outcome, "VISIBLE", 600.0)
+    naps = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            case.measured(undisturbed, 0, 1)
+
+    monkeypatch.setattr(outcome.time, "sleep", sleep)
+    found, failed = case.outcome.evaluations()
+    assert [one.measured for one in found] == [COUNT, COUNT] and not failed
+    assert naps == [outcome.LOOK] * 3
+
+
+def test_nobody_waits_for_the_records_of_a_network_that_has_stopped(case, undisturbed, monkeypatch):
+    monkeypatch.setattr(outcome, "VISIBLE", 600.0)
+    monkeypatch.setattr(outcome.time, "sleep", lambda seconds: pytest.fail("it waits"))
+    case.measured(undisturbed, 1)
+    case.outcome.end(case.tasks[0], TaskResult({}, {case.plans[0].run.digest: "out of patience"}))
+    found, [failed] = case.outcome.evaluations()
+    assert len(found) == 1 and failed.reason == "out of patience"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import sys
+import threading
+import time
 from concurrent.futures import Future
 from types import SimpleNamespace
 
 import pytest
 
+from lst_robust.distribution import ray_cluster
 from lst_robust.distribution.driver import Driver
 from lst_robust.distribution.ray_cluster import RayExecutor, own_error
 from lst_robust.distribution.schedule import Schedule
-from lst_robust.errors import LstRobustError, UsageError, reason_of
+from lst_robust.errors import DeviceError, LstRobustError, UsageError, reason_of
 
 exceptions = pytest.importorskip("ray.exceptions", reason="Ray is not installed")
 TRACE = '\x1b[36mray::_call()\x1b[39m (pid=1, ip=192.0.2.2)\n  File "x.py", line 3, in f\nValueError: no such layer'
@@ -76,12 +81,16 @@ class Ray(SimpleNamespace):
     """As much of Ray as the executor asks for: it calls at once."""
 
     def __init__(self) -> None:
-        super().__init__(exceptions=exceptions, cancelled=[], ended=False)
+        super().__init__(exceptions=exceptions, cancelled=[], ended=False, started=[])
 
     def is_initialized(self) -> bool:
         return False
 
-    def init(self, **_: object) -> None: ...
+    def init(self, **options: object) -> None:
+        self.started.append(options["address"])
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        if options["address"] == "rubbish":
+            raise ValueError("Invalid address format: rubbish.\nTry another")
 
     def shutdown(self) -> None:
         self.ended = True
@@ -130,3 +139,45 @@ def test_it_ends_the_tasks_that_run_and_no_others(ray):
     ended, runs = executor.submit(str, "ends"), executor.submit(str, "stays")
     executor.cancel([ended, runs])
     assert ended.result() == "ends" and len(ray.cancelled) == 1 and not runs.done()
+
+
+@pytest.mark.parametrize("form", ["{}", "ray://{}"])
+def test_where_nobody_listens_ray_is_not_asked(ray, form):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = form.format(f"127.0.0.1:{server.getsockname()[1]}")
+        RayExecutor(address)
+        assert ray.started == [address]
+    begun = time.monotonic()
+    with pytest.raises(LstRobustError, match=f"^no Ray cluster at {address} .*start one with `ray start"):
+        RayExecutor(address)
+    assert ray.started == [address] and time.monotonic() - begun < ray_cluster.ANSWER + 1
+
+
+@pytest.mark.parametrize("address", ["auto", "local", "127.0.0.1:99999", "127.0.0.1:", ":6379"])
+def test_other_addresses_are_for_ray_to_judge(ray, address):
+    RayExecutor(address)
+    assert ray.started == [address]
+
+
+def test_what_ray_says_of_an_address_is_one_line(ray):
+    with pytest.raises(LstRobustError, match=r"^no Ray cluster at rubbish \(Invalid address format") as raised:
+        RayExecutor("rubbish")
+    assert "\n" not in str(raised.value) and ray.ended
+
+
+def test_the_handler_of_sigterm_stays_ours(ray):
+    before = signal.getsignal(signal.SIGTERM)
+    RayExecutor()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_worker_whose_device_has_gone_ends_after_its_answer(ray, monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr(ray_cluster, "MOMENT", 0.01)
+    monkeypatch.setattr(ray_cluster.os, "_exit", lambda code: ended.set())
+
+    def lost(_: object) -> None:
+        raise DeviceError("cuda:0 does not answer")
+
+    assert isinstance(RayExecutor().submit(lost, 1).exception(), DeviceError)
+    assert ended.wait(5)

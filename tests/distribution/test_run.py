@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import lst_robust
 from lst_robust.distribution import breaker, driver
 from lst_robust.errors import LstRobustError, NothingToEvaluateError, UsageError
+from lst_robust.runtime.progress import Silent
 from tests.clusters.same_results import differences, outcomes
 from tests.clusters.work import COUNT, requests
 
@@ -71,3 +73,47 @@ def test_what_is_no_executor_is_refused(work: Path):
         lst_robust.run(requests(work, work / "no"), "ray")
     with pytest.raises(NothingToEvaluateError):
         lst_robust.run([])
+
+
+def test_progress_counts_each_cell_once_also_where_tasks_run_in_this_process(work):
+    class Counting(Silent):
+        starts, steps = 0, 0.0
+
+        def start(self, title, total, done=0):
+            self.starts += 1
+            self.steps += done
+
+        def advance(self, steps=1, status=""):
+            self.steps += steps
+
+    observer = Counting()
+    asked = [replace(one, observer=observer) for one in requests(work, work / "threads")]
+    with ThreadPoolExecutor(2) as executor:
+        lst_robust.run(asked, executor)
+    assert (observer.starts, observer.steps) == (1, 2 * COUNT)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"at_once": 0}, "at_once is 0: give a whole number"),
+        ({"at_once": 1.5}, "at_once is 1.5: give a whole number"),
+        ({"retries": -1}, "retries is -1: give a whole number"),
+        ({"threads": -1}, "threads is -1: give a whole number"),
+        ({"device": 3}, "device is 3: give a text"),
+    ],
+)
+def test_arguments_that_cannot_be_meant(work, options, says):
+    with pytest.raises(UsageError, match=says):
+        lst_robust.run(requests(work, work / "none"), **options)
+    assert not (work / "none").exists()
+
+
+def test_work_that_cannot_be_meant(work):
+    asked = requests(work, work / "none")
+    with pytest.raises(UsageError, match=r"work\[1\] is 'lst18': give what lst_robust.requests_of"):
+        lst_robust.run([asked[0], "lst18"])
+    with pytest.raises(UsageError, match="work is 'lst18': give a list"):
+        lst_robust.run("lst18")
+    with pytest.raises(UsageError, match=r"work\[1\] has another results_dir than work\[0\]: call run"):
+        lst_robust.run([asked[0], replace(asked[1], results_dir=work / "elsewhere")])

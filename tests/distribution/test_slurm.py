@@ -208,3 +208,58 @@ def test_the_queue_is_asked_more_rarely_than_the_files(cluster, monkeypatch):
             assert time.monotonic() < deadline
             time.sleep(0.01)
     assert len(looked) >= 4 * cluster.asked
+
+
+class Busy(Cluster):
+    """Whose sbatch fails at some calls, counted from 0."""
+
+    def __init__(self, folder: Path, fails: set[int]) -> None:
+        super().__init__(folder)
+        self.fails, self.calls = fails, 0
+
+    def submit(self, function, *arguments) -> SlurmJob:
+        self.calls += 1
+        if self.calls - 1 in self.fails:
+            raise RuntimeError("sbatch: error: Batch job submission failed: Socket timed out")
+        return super().submit(function, *arguments)
+
+
+@pytest.fixture
+def waits(monkeypatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(slurm, "_wait", found.append)
+    monkeypatch.setattr(slurm, "POLL", 600.0)
+    return found
+
+
+def test_an_sbatch_that_has_never_worked_is_not_asked_again(tmp_path, waits):
+    with SubmititExecutor(Busy(tmp_path, {0})) as executor, pytest.raises(LstRobustError, match="correct the options"):
+        executor.submit(str, "x")
+    assert waits == []
+
+
+def test_an_sbatch_that_is_busy_for_a_moment_is_asked_again(tmp_path, waits, caplog):
+    cluster = Busy(tmp_path, {1, 2})
+    with SubmititExecutor(cluster) as executor:
+        for _ in range(2):
+            executor.submit(str, "x")
+    assert waits == list(slurm.BUSY[:2]) and len(cluster.jobs) == 2 and "tried again in 1 s" in caplog.text
+
+
+def test_an_sbatch_that_does_not_work_any_more_is_one_line(tmp_path, waits):
+    with SubmititExecutor(Busy(tmp_path, set(range(1, 99)))) as executor:
+        executor.submit(str, "x")
+        with pytest.raises(LstRobustError, match=r"Socket timed out.*what was finished is kept") as raised:
+            executor.submit(str, "x")
+    assert waits == list(slurm.BUSY) and "\n" not in str(raised.value)
+
+
+def test_options_reach_sbatch(tmp_path, monkeypatch):
+    pytest.importorskip("submitit")
+    monkeypatch.setattr(slurm.shutil, "which", lambda name: f"/usr/bin/{name}")
+    options = {"partition": "gpu", "time": "1-0", "cpus-per-task": "8", "mem": "16GB", "nice": "5"}
+    with slurm.slurm_executor(tmp_path, 7, gpus=1, options=options) as executor:
+        script = executor._executor._executor._make_submission_file_text("work", "id")
+        assert executor._executor._executor.parameters["array_parallelism"] == 7
+    expected = ["partition=gpu", "time=1440", "cpus-per-task=8", "mem=16GB", "nice=5", "gpus-per-node=1", "requeue"]
+    assert all(f"#SBATCH --{line}\n" in script for line in [*expected, "signal=USR2@90", "job-name=lst-robust"]), script

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import pickle
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lst_robust.distribution import release
 from lst_robust.distribution.planning import Workers, planned_networks, tasks_of
 from lst_robust.distribution.schedule import Refused
 from lst_robust.distribution.task import CellsTask, TaskResult, run_task
-from lst_robust.errors import LstRobustError
+from lst_robust.errors import DeviceError, LstRobustError, UsageError
 from lst_robust.records.store import Store
 from tests.clusters.same_results import outcomes
-from tests.clusters.work import COUNT, requests
+from tests.clusters.slurm import until
+from tests.clusters.work import COUNT, finished, requests
 
 NOTHING_WRONG = TaskResult({}, {})
 
@@ -86,26 +91,62 @@ def test_a_cell_that_shall_be_measured_again_is_never_there(task, undisturbed):
     assert len(replace(task, plans=tuple(plans)).left([]).units()) == len(task.units())
 
 
-def test_a_network_whose_weights_have_gone_is_stopped_and_the_others_go_on(task, work):
+def test_a_network_whose_weights_are_not_here_is_for_another_worker_and_the_others_have_their_records(task, work):
     (work / "0.safetensors").rename(work / "0.gone")
     try:
-        result = run_task(task)
+        with pytest.raises(LstRobustError, match=r"cannot be prepared on this worker: .*0\.safetensors") as raised:
+            run_task(task)
     finally:
         (work / "0.gone").rename(work / "0.safetensors")
+    assert type(raised.value) is LstRobustError, "so the driver tries it again"
     assert len(task.plans) == 2
-    [(digest, reason)] = result.stopped.items()
-    assert digest == task.plans[0].run.digest and "0.safetensors" in reason
     assert {run for run, _ in outcomes(work / "tasks")} == {task.plans[1].run.digest}
+    assert {plan.run.digest for plan, _ in task.left([]).units()} == {task.plans[0].run.digest}
+
+
+def test_a_device_that_is_not_here_is_for_another_worker(task):
+    with pytest.raises(DeviceError, match=r"cuda:99.* is not here"):
+        run_task(replace(task, device="cuda:99"))
 
 
 def test_an_error_that_it_has_anywhere_is_refused_and_not_raised(task, monkeypatch):
-    from lst_robust.errors import UsageError
+    def refuse(*_):
+        raise UsageError("the images have no labels")
 
-    def refuse(name):
-        raise UsageError(f"there is no device {name}")
+    monkeypatch.setattr("lst_robust.distribution.task.measure_together", refuse)
+    assert run_task(task) == Refused("the images have no labels")
 
-    monkeypatch.setattr("lst_robust.distribution.task.resolve_device", refuse)
-    assert run_task(replace(task, device="cuda")) == Refused("there is no device cuda")
+
+def test_a_worker_of_another_release_says_which_they_are(task, monkeypatch):
+    pickled = pickle.dumps(task)
+    monkeypatch.setattr(release, "__version__", "9.9")
+    with pytest.raises(LstRobustError, match=r"^this worker has lst-robust 9\.9, and the task was made by") as raised:
+        pickle.loads(pickled)
+    assert "\n" not in str(raised.value) and "install the same release" in str(raised.value)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+def test_a_worker_that_is_ended_loses_the_cell_in_hand_and_no_more(task, work, undisturbed, signum):
+    (work / "slow").write_text("0.1")
+    whole = replace(task, cells=task.plans[0].cells)
+    worker = multiprocessing.get_context("spawn").Process(target=run_task, args=(whole,))
+    worker.start()
+    until(lambda: finished(work / "tasks") >= 4, 90, "some cells are finished")
+    os.kill(worker.pid, signum)
+    worker.join(20)
+    (work / "slow").unlink()
+    assert worker.exitcode == -signum
+    kept = outcomes(work / "tasks")
+    everything = outcomes(undisturbed)
+    assert 4 <= len(kept) < len(whole.units())
+    assert all(everything[key] == record for key, record in kept.items()), "what is there is whole"
+    assert len(whole.left([]).units()) == len(whole.units()) - len(kept)
+    files = {path: path.stat().st_mtime_ns for path in (work / "tasks").rglob("*-?.json")}
+    left = whole.left([])
+    run_task(replace(left, cells=left.cells[:1]))
+    assert all(path.stat().st_mtime_ns == at for path, at in files.items()), "nothing is measured twice"
+    run_task(whole)
+    assert outcomes(work / "tasks") == of_the_task(whole, undisturbed)
 
 
 def test_a_folder_that_is_not_there_is_the_nodes_error_and_names_it(task, tmp_path):
