@@ -12,6 +12,20 @@ from lst_robust.errors import UsageError
 
 CLUSTER = "Tasks on several processes or machines"  # heading of the options in the help
 
+
+def _suite_names() -> list[str]:
+    """For the Tab key."""
+    from lst_robust.suites import suite_names
+
+    return suite_names()
+
+
+def _model_names() -> list[str]:
+    """For the Tab key: those in the table of counts, because the registry of all would import torch."""
+    rows = (Path(__file__).parents[1] / "models" / "counts.csv").read_text(encoding="utf-8").splitlines()[1:]
+    return sorted({row.partition(",")[0] for row in rows})
+
+
 Model = Annotated[
     str,
     typer.Option(
@@ -19,6 +33,7 @@ Model = Annotated[
         "-m",
         envvar="LST_ROBUST_MODEL",
         help="Model name, see `lst-robust models`, or another's network, such as timm:NAME or hf:OWNER/NAME.",
+        autocompletion=_model_names,
     ),
 ]
 ModelWords = Annotated[
@@ -29,13 +44,28 @@ ModelWords = Annotated[
         envvar="LST_ROBUST_MODEL",
         help="Model name, see `lst-robust models`; a pattern such as 'timm:resnet*'; @FILE with a model a line. May be "
         "repeated: each image is then corrupted once for all.",
+        autocompletion=_model_names,
     ),
 ]
 Suite = Annotated[
-    str, typer.Option("--suite", "-s", envvar="LST_ROBUST_SUITE", help="Name of a suite, or a YAML file.")
+    str,
+    typer.Option(
+        "--suite",
+        "-s",
+        envvar="LST_ROBUST_SUITE",
+        help="Name of a suite, or a YAML file.",
+        autocompletion=_suite_names,
+    ),
 ]
 SuiteOrAll = Annotated[
-    str | None, typer.Option("--suite", "-s", envvar="LST_ROBUST_SUITE", help="Name or YAML file.  [default: all]")
+    str | None,
+    typer.Option(
+        "--suite",
+        "-s",
+        envvar="LST_ROBUST_SUITE",
+        help="Name or YAML file.  [default: all]",
+        autocompletion=_suite_names,
+    ),
 ]
 Models = Annotated[
     list[str] | None,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lst_robust._version import __version__
 from lst_robust.diagnosis.finding import Finding
+from lst_robust.diagnosis.variables import PREFIX, misspelt
 from lst_robust.errors import reason_of
 
 LEAST_PYTHON = (3, 10)
@@ -22,25 +23,25 @@ REQUIRED: Mapping[str, str] = {
     "torch": "2.4",
     "torchvision": "0.19",
     "numpy": "1.26",
-    "scipy": "1.11",
+    "scipy": "1.11.1",
     "pillow": "10.1",
     "imagecorruptions": "1.1.2",
     "scikit-image": "0.22",
     "scikit-learn": "1.3",
     "threadpoolctl": "3.1",
     "numba": "0.60",
-    "ninja": "1.11",
+    "ninja": "1.11.1",
     "setuptools": "70",
     "safetensors": "0.4.3",
     "platformdirs": "4",
     "filelock": "4",
-    "pydantic": "2.7",
+    "pydantic": "2.10",
     "pyyaml": "6",
     "pandas": "2.1",
     "pyarrow": "17",
     "jinja2": "3.1",
     "tabulate": "0.9",
-    "typer": "0.12",
+    "typer": "0.19",
     "rich": "13.7",
     "lazy_loader": "0.6",
 }
@@ -107,8 +108,13 @@ def extras() -> Iterator[Finding]:
 
 
 def settings() -> Iterator[Finding]:
-    """The variables of the environment that this program may read."""
-    found = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("LST_ROBUST_")]
+    """The variables of the environment that this program may read, and those that only look so."""
+    found = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(PREFIX)]
+    if strange := misspelt(os.environ):
+        nearest = [near for near in strange.values() if near]
+        mend = f"did you mean {' and '.join(nearest)}?" if nearest else "unset what is not meant for another program"
+        yield Finding("settings", "note", f"nobody reads {', '.join(strange)}; set: {', '.join(found)}", mend)
+        return
     yield Finding("settings", "ok", ", ".join(found) or "no variable LST_ROBUST_... is set")
 
 

@@ -52,6 +52,22 @@ def test_completion_knows_commands_and_their_options():
     assert complete("data", "ver") == ["verify"]
 
 
+def test_completion_knows_networks_and_suites():
+    assert complete("eval", "--model", "lst18-r") == ["lst18-relu"]
+    assert complete("train", "-m", "alexnet-b") == ["alexnet-bn"]
+    assert complete("eval", "--suite", "digi") == complete("table", "-s", "digi") == ["digits-c"]
+
+
+def test_completion_does_not_wait_for_torch():
+    code = (
+        "import sys\n"
+        "from lst_robust.cli.options import _model_names, _suite_names\n"
+        "assert 'lst18' in _model_names() and 'digits-c' in _suite_names()\n"
+        "print('torch' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
 def test_completion_can_be_installed_and_shown(run):
     shown = " ".join(run("--help").stdout.split())
     assert "--install-completion" in shown and "--show-completion" in shown

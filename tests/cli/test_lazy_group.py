@@ -76,10 +76,10 @@ def test_version(run):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["eval", "--modle", "lst18"], ["No such option: --modle", "--model"]),
+        (["eval", "--modle", "lst18"], ["No such option", "--modle", "--model"]),
         (["evl"], ["No such command 'evl'", "eval"]),
         (["eval"], ["Missing option '--model'"]),
-        (["eval", "-m", "lst18", "--limit", "many"], ["'--limit'", "integer"]),
+        (["eval", "-m", "lst18", "--limit", "many"], ["'--limit'"]),
         (["table", "--format", "word"], ["'--format'", "'rich'", "'csv'"]),
         (["baseline", "read"], ["No such command 'read'"]),
         (["convert"], ["Missing argument"]),
@@ -144,5 +144,5 @@ def test_devices_are_named_so_that_help_shows_them_whole(run, name):
 @pytest.mark.parametrize("name", ["eval", "train"])
 def test_words_of_choices_look_alike(run, name):
     text = help_of(run, name)
-    assert "<auto|bf16|fp16|no>" in text and "<no|default|reduce-overhead|max-autotune>" in text
+    assert "auto|bf16|fp16|no" in text and "no|default|reduce-overhead|max-autotune" in text  # between [ ] or < >
     assert "fp16 on a card without bf16" in text

@@ -20,14 +20,16 @@ AT_ONCE = 3
 
 
 def workers() -> list[int]:
-    """Processes that have a task of ours in hand."""
+    """Processes that have a task of ours in hand; another Ray cluster on this machine is not touched."""
+    ours = f"RAY_TMPDIR={os.environ['RAY_TMPDIR']}".encode()
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             line = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if line.startswith("ray::_call"):
+        if line.startswith("ray::_call") and ours in environment:
             found.append(int(pid))
     return found
 

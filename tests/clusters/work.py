@@ -54,6 +54,7 @@ def build(num_classes, image_size):
 DRIVER = """
 import logging
 import sys
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 
@@ -74,7 +75,10 @@ if __name__ == "__main__":
         executor = slurm_executor(Path("jobs").absolute(), at_once, options={"time": "10", "cpus_per_task": "1"})
     else:
         executor = None
-    evaluations = module.run(requests(Path.cwd(), results), executor, at_once=at_once)
+    with redirect_stdout(sys.stderr):  # as the command does it: Ray speaks on standard output
+        evaluations = module.run(requests(Path.cwd(), results), executor, at_once=at_once)
+        if executor is not None:
+            executor.shutdown(wait=False)
     print(sum(one.measured for one in evaluations))
 """
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lst_robust.diagnosis import software
+from lst_robust.diagnosis.variables import KNOWN
 
 PROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text()
 NAME = re.compile(r'"([A-Za-z0-9_-]+)>=([0-9.]+)"')
@@ -22,7 +23,7 @@ def test_the_extras_are_those_of_the_project():
     section = PROJECT.split("[project.optional-dependencies]")[1].split("[project.scripts]")[0]
     found = {name: body for name, body in re.findall(r"^(\w+) = \[(.*?)^(?=\w+ = |\Z)", section, re.M | re.S)}
     own = {name: {package for package, _ in NAME.findall(body)} for name, body in found.items()}
-    for_developers = {"test", "browser", "dev", "docs", "mutants"}
+    for_developers = {"test", "browser", "dev", "docs", "release", "mutants"}
     assert {name: packages for name, packages in own.items() if name not in for_developers} == {
         name: set(packages) for name, (packages, _) in software.EXTRAS.items()
     }
@@ -61,7 +62,7 @@ def test_a_package_that_is_missing_or_old_is_a_fault_with_the_pip_line(monkeypat
     assert found["numpy"].text == "1.25.9 is older than 1.26"
     others = found["other packages"]
     assert others.state == "fault" and others.text == "typer 0.11, rich is missing"
-    assert others.mend == "pip install 'typer>=0.12' 'rich>=13.7'"
+    assert others.mend == "pip install 'typer>=0.19' 'rich>=13.7'"
 
 
 def test_a_package_that_cannot_be_imported_is_a_fault(monkeypatch):
@@ -90,3 +91,23 @@ def test_an_old_python_is_a_fault(monkeypatch):
 def test_settings_are_those_of_the_environment(monkeypatch):
     monkeypatch.setenv("LST_ROBUST_LIMIT", "20")
     assert "LST_ROBUST_LIMIT=20" in next(software.settings()).text
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("LST_ROBUST_RESULT_DIR", "did you mean LST_ROBUST_RESULTS_DIR?"),
+        ("LST_ROBUST_Q", "unset what is not meant for another program"),
+    ],
+)
+def test_a_variable_that_nobody_reads_is_a_note(monkeypatch, name, mend):
+    monkeypatch.setenv(name, "x")
+    finding = next(software.settings())
+    assert finding.state == "note" and f"nobody reads {name};" in finding.text and finding.mend == mend
+
+
+def test_the_known_variables_are_those_of_the_sources():
+    package = Path(software.__file__).parents[1]
+    sources = [file.read_text(encoding="utf-8") for file in package.rglob("*.py") if file.name != "variables.py"]
+    read = {name for source in sources for name in re.findall(r"LST_ROBUST_[A-Z_]*[A-Z]", source)}
+    assert read == KNOWN

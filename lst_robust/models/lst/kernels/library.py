@@ -91,14 +91,15 @@ def _build(library: Path) -> None:
     from torch.utils.cpp_extension import load  # takes a while, and only who compiles needs it
 
     with tempfile.TemporaryDirectory(dir=library.parent) as folder, _ninja_on_path():
-        built = load(
+        load(
             "lst_robust_kernels",
             sorted(map(str, SOURCES.glob("*.cpp"))),
             extra_cflags=list(FLAGS),
             build_directory=folder,
             is_python_module=False,
         )
-        Path(built).replace(library)
+        (built,) = Path(folder).glob("*.so")  # torch says where only since a later version than the oldest one here
+        built.replace(library)
 
 
 @contextmanager
