@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -63,7 +65,7 @@ class How:
 
 
 def corrupt_shards(clean: CleanShards, folder: Path, settings: Settings, how: How) -> None:
-    with RichObserver() as observer:
+    with redirect_stdout(sys.stderr), RichObserver() as observer:  # what Ray and submitit print is no result
         made = _shards_maker(how.on)(
             clean,
             folder,

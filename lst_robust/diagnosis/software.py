@@ -28,6 +28,7 @@ REQUIRED: Mapping[str, str] = {
     "imagecorruptions": "1.1.2",
     "scikit-image": "0.22",
     "scikit-learn": "1.3",
+    "threadpoolctl": "3.1",
     "numba": "0.60",
     "ninja": "1.11.1",
     "setuptools": "70",

@@ -124,6 +124,7 @@ def _run(how: HowShards, missing: Sequence[Path], place: Place, shards: int, obs
         place.executor,
         run_shards_task,
         MOST_AT_A_TIME if queued else place.at_once,
+        running=place.at_once,
         prepare=progress.left,
         ended=progress.end,
         tick=progress.look,

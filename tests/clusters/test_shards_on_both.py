@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def disturbed(on: Engine, whole: dict[str, bytes], kill: Callable[[], object]) -
     assert {name: content for name, content in found.items() if not name.startswith(".submitit")} == whole
 
 
+def kill_one_of_ours() -> None:
+    """A worker with a task in hand, which has entered this folder: there may be another Ray on this machine."""
+
+    def ours() -> list[int]:
+        found = []
+        for pid in workers():
+            with suppress(OSError):  # it has ended meanwhile
+                found += [pid] if Path(f"/proc/{pid}/cwd").readlink() == Path.cwd() else []
+        return found
+
+    until(ours, 30, "a worker has a task in hand")
+    os.kill(ours()[0], signal.SIGKILL)
+
+
 @pytest.mark.slurm
 def test_a_job_of_slurm_that_is_killed(whole, slurm: Slurm):
     on = Engine("slurm", at_once=2, threads=1, slurm={"time": "2", "cpus_per_task": "1"})
@@ -61,5 +76,5 @@ def test_a_job_of_slurm_that_is_killed(whole, slurm: Slurm):
 @pytest.mark.ray
 def test_a_worker_of_ray_that_is_killed(whole, ray_cluster, caplog):
     on = Engine("ray", at_once=2, threads=1, ray_address=ray_cluster.address)
-    disturbed(on, whole, lambda: os.kill(workers()[0], signal.SIGKILL))
+    disturbed(on, whole, kill_one_of_ours)
     assert "it is submitted again" in caplog.text
