@@ -23,11 +23,15 @@ class Breaker(Generic[T]):
 
     running: how many tasks run at a time; as many tasks may fail by one event, so it opens after twice as many
     failures, FEWEST at least. clock: gives seconds.
+
+    A task that has failed before another one succeeded may be to blame itself, as one that needs more memory than there
+    is. A row of such tasks only does not open it.
     """
 
     def __init__(self, running: int, clock: Callable[[], float]) -> None:
         self._running, self._clock = running, clock
-        self._failures = 0  # one after the other
+        self._row: list[int] = []  # numbers of the tasks that have failed one after the other
+        self._suspects: set[int] = set()  # those that have failed before another one succeeded
         self._given_up: list[Ticket[T]] = []  # of those failures
         self._opened: float | None = None
         self._pauses = 0
@@ -51,13 +55,14 @@ class Breaker(Generic[T]):
     def worked(self) -> bool:
         """A task has ended in another way than by a failure that a retry may mend. Gives whether this closes it."""
         was_open = self.is_open
-        self._failures, self._given_up, self._opened, self._trying = 0, [], None, None
+        self._suspects.update(self._row)
+        self._row, self._given_up, self._opened, self._trying = [], [], None, None
         return was_open
 
     def failed(self, ticket: Ticket[T], *, given_up: bool) -> list[Ticket[T]]:
         """A task has failed in such a way. given_up: it is not submitted again. Where this opens the breaker, gives
         those that were given up in vain."""
-        self._failures += 1
+        self._row.append(ticket.number)
         if self.is_open:
             if self._trying == ticket.number:
                 self._trying = None
@@ -65,7 +70,7 @@ class Breaker(Generic[T]):
             return []
         if given_up:
             self._given_up.append(ticket)
-        if self._failures < max(FEWEST, 2 * self._running):
+        if len(self._row) < max(FEWEST, 2 * self._running) or self._suspects.issuperset(self._row):
             return []
         self._opened, self._pauses, self._trying = self._clock(), 0, None
         self._pause()
@@ -76,14 +81,14 @@ class Breaker(Generic[T]):
         """LstRobustError where it has been open for too long. reason: of the last failure."""
         if self._opened is not None and self._clock() - self._opened > PATIENCE:
             raise LstRobustError(
-                f"the last {self._failures} tasks all failed ({reason}): mend that, and call again; what was finished "
+                f"the last {len(self._row)} tasks all failed ({reason}): mend that, and call again; what was finished "
                 "is kept, and the same call goes on from there"
             )
 
     def line(self, reason: str) -> str:
         """What to say when it has opened."""
         return (
-            f"the last {self._failures} tasks all failed ({reason}): from now on one task tries at a time, after "
+            f"the last {len(self._row)} tasks all failed ({reason}): from now on one task tries at a time, after "
             "growing pauses, until one succeeds"
         )
 

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 TICK = 2.0  # seconds between two looks at the tasks that run
 WAKE = 0.2  # seconds within which Ctrl-C is noticed
+WORKER_DIED = "the worker process died: it was killed, or its machine ran out of memory"
 FINAL = (UsageError, CheckpointError, NothingToEvaluateError)  # errors that a retry would only repeat
 
 
@@ -88,7 +89,7 @@ class Driver(Generic[T]):
         chosen: list[tuple[Ticket[T], T]] = []
         room = self._breaker.room(self._at_once - len(self._futures))
         while len(chosen) < room:
-            ticket = self.schedule.next()
+            ticket = self.schedule.probe() if self._breaker.is_open else self.schedule.next()
             if ticket is None:
                 break
             left = self._prepare(ticket.task)
@@ -130,6 +131,8 @@ class Driver(Generic[T]):
             result = future.result()
         except CancelledError:
             self._try_again(ticket, "it was cancelled")
+        except BrokenExecutor:
+            self._try_again(ticket, WORKER_DIED)
         except BaseException as error:  # of the task, wherever it ran
             check_interrupted()
             reason = reason_of(error) if isinstance(error, Exception) else f"ended by {type(error).__name__}"

@@ -3,7 +3,8 @@
 Nothing here knows what a task is or where it runs.
 
 The task that waits and is expected to take longest is the next (longest processing time first): what is left for the
-end is short, so that all workers end at about the same time. Tasks that have failed come after all others.
+end is short, so that all workers end at about the same time. A task that has failed takes its place in this order again
+after its pause: if it came after all others, a long one would keep everybody waiting at the end.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ class Ticket(Generic[T]):
     attempt: int = 0
 
 
+_Place = tuple[int, float, int, Ticket[T]]
+
+
 class Schedule(Generic[T]):
     """Tasks that wait, those that run, and those that have ended. Each call takes O(log n) time.
 
@@ -50,6 +54,7 @@ class Schedule(Generic[T]):
     ) -> None:
         tickets = [Ticket(number, task, cost) for number, (task, cost) in enumerate(tasks)]
         self._ready = [_place(ticket) for ticket in tickets]
+        self._put_back = 0  # how many tasks have been put back
         heapq.heapify(self._ready)
         self._paused: list[tuple[float, int, Ticket[T]]] = []  # by the time at which the pause is over
         self._given_up: dict[int, tuple[T, str]] = {}
@@ -71,9 +76,21 @@ class Schedule(Generic[T]):
         """The longest task that waits, which runs from now on; None where none waits, or each is in its pause."""
         while self._paused and self._paused[0][0] <= self.clock():
             heapq.heappush(self._ready, _place(heapq.heappop(self._paused)[2]))
-        if not self._ready:
-            return None
-        ticket = heapq.heappop(self._ready)[-1]
+        return self._start(heapq.heappop(self._ready)) if self._ready else None
+
+    def probe(self) -> Ticket[T] | None:
+        """A task that soon tells whether tasks succeed now, and which runs from now on: the shortest of those that have
+        not been tried. Where all have been, `next`. It takes O(n) time."""
+        untried = [place for place in self._ready if place[-1].attempt == 0 and place[0] == 0]
+        if not untried:
+            return self.next()
+        shortest = max(untried)
+        self._ready.remove(shortest)
+        heapq.heapify(self._ready)
+        return self._start(shortest)
+
+    def _start(self, place: _Place[T]) -> Ticket[T]:
+        ticket = place[-1]
         self.running[ticket.number] = ticket
         return ticket
 
@@ -94,12 +111,13 @@ class Schedule(Generic[T]):
         return False
 
     def put_back(self, ticket: Ticket[T]) -> None:
-        """The task has failed, or has been given up, and this is not its own fault: it waits again, and the failure
-        does not count."""
+        """The task has failed, or has been given up, and this may not be its own fault: it waits behind all others, and
+        the failure does not count."""
         if self._given_up.pop(ticket.number, None) is None:
             del self.running[ticket.number]
         self.resubmitted += 1
-        heapq.heappush(self._ready, _place(ticket))
+        self._put_back += 1
+        heapq.heappush(self._ready, _place(ticket, self._put_back))
 
 
 def pause_after(failures: int) -> float:
@@ -107,6 +125,7 @@ def pause_after(failures: int) -> float:
     return min(PAUSE * 2.0 ** min(failures, 30), LONGEST_PAUSE)
 
 
-def _place(ticket: Ticket[T]) -> tuple[int, float, int, Ticket[T]]:
-    """Its place in the order: the numbers are different, so tickets are never compared."""
-    return ticket.attempt, -ticket.cost, ticket.number, ticket
+def _place(ticket: Ticket[T], behind: int = 0) -> _Place[T]:
+    """Its place in the order: the numbers are different, so tickets are never compared. behind: 0 for most tasks, the
+    others come after these in its order."""
+    return behind, -ticket.cost, ticket.number, ticket

@@ -72,10 +72,20 @@ def test_a_success_closes_it_and_the_next_time_the_pauses_begin_anew():
     clock = Clock()
     breaker = opened(clock)
     assert breaker.worked() and not breaker.is_open and breaker.room(9) == 9
-    for ticket in TICKETS[:20]:
+    for ticket in TICKETS[20:40]:
         breaker.failed(ticket, given_up=False)
     clock.now += 1
     assert breaker.is_open and breaker.room(9) == 1
+
+
+def test_tasks_that_failed_while_others_then_succeeded_do_not_open_it_again_alone():
+    breaker = opened(Clock())
+    breaker.failed(TICKETS[20], given_up=False)
+    breaker.worked()
+    for ticket in TICKETS[:21] * 3:
+        assert breaker.failed(ticket, given_up=True) == [] and not breaker.is_open
+    breaker.failed(TICKETS[21], given_up=False)
+    assert breaker.is_open, "one that is above suspicion"
 
 
 def test_when_it_opens_it_gives_back_what_was_given_up_since_the_last_success():

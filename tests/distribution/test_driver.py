@@ -110,7 +110,7 @@ def test_a_task_of_which_nothing_is_left_is_not_submitted():
     assert schedule.done == 4
 
 
-def test_a_task_that_fails_is_submitted_again_at_the_end(caplog):
+def test_a_task_that_fails_is_submitted_again_after_its_pause(caplog):
     schedule, executor = tasks(3), Executor()
     Driver(schedule, executor, failing(1, OSError("stale file handle")), 1).run()
     assert executor.submitted == ["task 0", "task 1", "task 2", "task 0"]
@@ -218,6 +218,20 @@ def test_after_some_minutes_of_failures_only_the_run_ends_and_its_tasks_have_not
         Driver(schedule, Executor(), black_hole, 2).run()
     assert breaker.PATIENCE < clock.now < 2 * breaker.PATIENCE
     assert not schedule.failed and len(black_hole.attempts) < 35
+
+
+def test_tasks_that_kill_their_workers_keep_no_other_from_being_done():
+    """The longest thirty do, as those of a network that needs more memory than there is."""
+    schedule, done = tasks(60), []
+
+    def work(task: str) -> str:
+        if int(task.split()[1]) < 30:
+            raise BrokenExecutor("terminated abruptly")
+        return task
+
+    Driver(schedule, Executor(), work, 2, ended=lambda task, result: done.append(task)).run()
+    assert sorted(done) == sorted(f"task {n}" for n in range(30, 60))
+    assert dict(schedule.failed) == {f"task {n}": driver.WORKER_DIED for n in range(30)}
 
 
 def test_while_other_tasks_still_run_the_run_does_not_end():

@@ -30,14 +30,14 @@ def test_no_tasks_are_done_at_once():
     assert Schedule([]).next() is None
 
 
-def test_a_task_that_failed_waits_for_its_pause_and_comes_after_all_others():
+def test_a_task_that_failed_takes_its_place_again_after_its_pause():
     clock = Clock()
     schedule = Schedule([("long", 9.0), ("short", 1.0), ("shorter", 0.5)], clock=clock)
     assert schedule.fail(schedule.next(), "the node died", again=True)
     ticket = schedule.next()
     assert ticket.task == "short"
     clock.now += 1.0
-    assert drained(schedule) == ["shorter", "long"]
+    assert drained(schedule) == ["long", "shorter"], "a long one at the end would keep everybody waiting"
     schedule.end(ticket)
     assert (schedule.done, schedule.resubmitted, schedule.failed) == (3, 1, [])
 
@@ -87,6 +87,24 @@ def test_a_task_that_is_put_back_has_lost_no_retry_and_needs_no_pause():
     assert schedule.failed and schedule.next() is None
     schedule.put_back(ticket)  # it was given up in vain
     assert not schedule.failed and schedule.next() == ticket
+
+
+def test_what_is_put_back_comes_behind_all_others_in_its_order():
+    schedule = Schedule([("long", 9.0), ("middle", 5.0), ("short", 1.0)], clock=Clock())
+    for _ in range(2):
+        schedule.put_back(schedule.next())
+    assert drained(schedule) == ["short", "long", "middle"]
+
+
+def test_a_probe_is_the_shortest_that_was_not_tried():
+    schedule = Schedule([("long", 9.0), ("middle", 5.0), ("short", 1.0)], clock=Clock())
+    first = schedule.probe()
+    assert first.task == "short" and schedule.running == {2: first}
+    schedule.put_back(first)
+    second = schedule.probe()
+    assert second.task == "middle"
+    schedule.put_back(second)
+    assert [schedule.probe().task for _ in range(3)] == ["long", "short", "middle"] and schedule.probe() is None
 
 
 @given(
