@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,8 @@ def shared_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def work(shared_work: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """That folder, as it was before the test."""
+    module = import_module("lst_robust.distribution.run")
+    monkeypatch.setattr(module, "Workers", partial(module.Workers, least=0.0))  # several tasks, however short they are
     monkeypatch.chdir(shared_work)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     before = set(shared_work.iterdir())

@@ -13,6 +13,7 @@ from lst_robust.distribution.ray_cluster import RayExecutor
 from lst_robust.distribution.run import run
 from lst_robust.distribution.schedule import Schedule
 from tests.clusters.same_results import differences, outcomes
+from tests.clusters.slurm import until
 from tests.clusters.work import COUNT, driver, requests, some_are_finished
 
 pytestmark = pytest.mark.ray
@@ -42,9 +43,16 @@ def ended_well(process, results: Path, undisturbed: Path, measured: int = 2 * CO
     return errors
 
 
+def all_are_at_work(results: Path) -> None:
+    """Each node has a task, so that none can be killed without a loss."""
+    until(lambda: len(workers()) == AT_ONCE, 60, "all nodes work")
+    some_are_finished(results, 3)
+    until(lambda: len(workers()) == AT_ONCE, 10, "all nodes work")
+
+
 @pytest.fixture
 def slow(work: Path):
-    (work / "slow").write_text("0.5")
+    (work / "slow").write_text("1")
     return work / "slow"
 
 
@@ -58,7 +66,7 @@ def test_the_records_are_those_of_one_process(work, ray_cluster, undisturbed):
 def test_a_worker_that_is_killed(work, slow, ray_cluster, undisturbed):
     results = work / "ray"
     with driver("ray", results, AT_ONCE, ray_cluster.address) as process:
-        some_are_finished(results, 3)
+        all_are_at_work(results)
         os.kill(workers()[0], signal.SIGKILL)
         slow.unlink()
         assert "submitted again" in ended_well(process, results, undisturbed)
@@ -67,7 +75,7 @@ def test_a_worker_that_is_killed(work, slow, ray_cluster, undisturbed):
 def test_a_node_that_is_killed(work, slow, ray_cluster, undisturbed):
     results = work / "ray"
     with driver("ray", results, AT_ONCE, ray_cluster.address) as process:
-        some_are_finished(results, 3)
+        all_are_at_work(results)
         ray_cluster.remove_node(ray_cluster.worker_nodes.copy().pop(), allow_graceful=False)
         slow.unlink()
         assert "submitted again" in ended_well(process, results, undisturbed)
