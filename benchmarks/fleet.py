@@ -26,7 +26,7 @@ from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
 from lst_robust.distribution.costs import RELATIVE, Costs, Size
 from lst_robust.distribution.planning import fitting
 from lst_robust.distribution.run import BEGINNING
-from lst_robust.distribution.schedule import Schedule, Ticket
+from lst_robust.distribution.schedule import Schedule, Ticket, pause_after
 from lst_robust.distribution.slurm import MOST_AT_A_TIME
 from lst_robust.distribution.split import shares, split
 from lst_robust.distribution.task import KEPT_NETWORKS
@@ -123,11 +123,12 @@ class Worker:
 def simulated(tasks: Sequence[tuple[Block, float]], assumed: Assumed, keeps: bool) -> tuple[float, Counter[str]]:
     """Seconds from the first task to the end of the last one, and GPU seconds by what takes them."""
     rng = np.random.default_rng(1)
-    schedule = Schedule(tasks)
+    now = 0.0
+    schedule = Schedule(tasks, clock=lambda: now)
     workers = [Worker(assumed, keeps) for _ in range(GPUS)]
     idle = list(range(GPUS))
-    running: list[tuple[float, int, Ticket[Block], bool]] = []
-    now, spent = 0.0, Counter[str]()
+    running: list[tuple[float, int, Ticket[Block] | None, bool]] = []  # None: the pause of a task is over
+    spent = Counter[str]()
     while True:
         while idle and (ticket := schedule.next()) is not None:
             number = idle.pop()
@@ -141,12 +142,15 @@ def simulated(tasks: Sequence[tuple[Block, float]], assumed: Assumed, keeps: boo
         if not running:
             break
         now, number, ticket, fails = heapq.heappop(running)
+        if ticket is None:
+            continue
         idle.append(number)
         if fails:
             schedule.fail(ticket, "drawn", again=True)
+            heapq.heappush(running, (now + pause_after(ticket.attempt), GPUS + ticket.number, None, False))
         else:
             schedule.end(ticket)
-    assert not schedule.failed, "three failures of one task are drawn: choose another seed"
+    assert schedule.done == len(tasks), "three failures of one task are drawn: choose another seed"
     spent["no task left"] = GPUS * now - sum(spent.values())
     return now, spent
 
