@@ -29,18 +29,23 @@ class Executor(Protocol):
     """Anything with the `submit` of concurrent.futures, whose futures call back.
 
     It may also have `submit_many(function, arguments) -> futures`, for engines that take many tasks at once, and
-    `cancel(futures)`, for engines whose futures cannot end a task that runs.
+    `cancel(futures)`, for engines whose futures cannot end a task that runs. `queue` is how many tasks it takes at a
+    time where it has a queue of its own, see `queue_of`.
     """
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]: ...
 
 
-class Driver(Generic[T]):
-    """Runs all tasks of a schedule: `work(task)` on the executor, at most `at_once` of them submitted at a time.
+def queue_of(executor: Executor) -> int | None:
+    """How many tasks an executor takes although fewer run, as Slurm's does; None where all that it takes run."""
+    return getattr(executor, "queue", None)
 
-    running: how many of them run at a time, where the executor has a queue of its own; default: all. prepare: called
-    before a task is submitted, gives what is left of it, or None where nothing is. ended: called with a task and its
-    result. tick: called every few seconds with the tasks that run.
+
+class Driver(Generic[T]):
+    """Runs all tasks of a schedule: `work(task)` on the executor, of which `at_once` run at a time.
+
+    prepare: called before a task is submitted, gives what is left of it, or None where nothing is. ended: called with a
+    task and its result. tick: called every few seconds with the tasks that run.
 
     `run` returns when each task is done or has failed for good (`schedule.failed`). It raises LstRobustError when the
     executor takes no more tasks, and when all tasks have failed for some minutes, see `Breaker`. Whatever is raised
@@ -54,14 +59,14 @@ class Driver(Generic[T]):
         work: Callable[[T], Any],
         at_once: int,
         *,
-        running: int | None = None,
         prepare: Callable[[T], T | None] = lambda task: task,
         ended: Callable[[T, Any], None] = lambda task, result: None,
         tick: Callable[[Sequence[Ticket[T]]], None] = lambda tickets: None,
     ) -> None:
-        self.schedule, self._executor, self._work, self._at_once = schedule, executor, work, at_once
+        self.schedule, self._executor, self._work = schedule, executor, work
+        self._most = queue_of(executor) or at_once  # that are submitted at a time
         self._prepare, self._ended, self._tick = prepare, ended, tick
-        self._breaker: Breaker[T] = Breaker(running or at_once, schedule.clock)
+        self._breaker: Breaker[T] = Breaker(at_once, schedule.clock)
         self._futures: dict[int, Future[Any]] = {}
         self._queue: SimpleQueue[tuple[Ticket[T], Future[Any]]] = SimpleQueue()
 
@@ -87,7 +92,7 @@ class Driver(Generic[T]):
     def _submit(self) -> None:
         """Fills the places that are free."""
         chosen: list[tuple[Ticket[T], T]] = []
-        room = self._breaker.room(self._at_once - len(self._futures))
+        room = self._breaker.room(self._most - len(self._futures))
         while len(chosen) < room:
             ticket = self.schedule.probe() if self._breaker.is_open else self.schedule.next()
             if ticket is None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from lst_robust.analysis.evaluation import Evaluations
 from lst_robust.arguments import instance, items, optional, text, whole_number
-from lst_robust.distribution.driver import Driver
+from lst_robust.distribution.driver import Driver, queue_of
 from lst_robust.distribution.local import LocalExecutor
 from lst_robust.distribution.outcome import Outcome
 from lst_robust.distribution.planning import Given, Workers, planned_networks, request_of, tasks_of
 from lst_robust.distribution.schedule import RETRIES, Schedule
-from lst_robust.distribution.slurm import MOST_AT_A_TIME, SubmititExecutor
+from lst_robust.distribution.slurm import SubmititExecutor
 from lst_robust.distribution.split import BEGINNING
 from lst_robust.distribution.task import CellsTask, run_task
 from lst_robust.errors import LstRobustError, NothingToEvaluateError, UsageError
@@ -74,9 +74,9 @@ def run(
 def _run(given: Sequence[Given], executor: Any, workers: Workers, retries: int) -> Evaluations:
     store = Store(request_of(given[0]).results_dir)
     store.check_writable()  # before any work is done
-    queued = isinstance(executor, SubmititExecutor)  # Slurm's queue has all tasks, and runs `at_once` of them
+    queue = queue_of(executor)
     planned, failed = planned_networks(given)
-    tasks = tasks_of(planned, workers._replace(most=MOST_AT_A_TIME, least=BEGINNING) if queued else workers)
+    tasks = tasks_of(planned, workers._replace(most=queue, least=BEGINNING) if queue else workers)
     outcome = Outcome([one.plan for one in planned], store, request_of(given[0]).observer)
     if tasks:
         outcome.start(len(tasks))
@@ -85,8 +85,7 @@ def _run(given: Sequence[Given], executor: Any, workers: Workers, retries: int) 
             schedule,
             executor,
             run_task,
-            MOST_AT_A_TIME if queued else workers.at_once,
-            running=workers.at_once,
+            workers.at_once,
             prepare=outcome.left,
             ended=outcome.end,
             tick=outcome.look,

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lst_robust.arguments import optional
-from lst_robust.distribution.driver import Driver
+from lst_robust.distribution.driver import Driver, queue_of
 from lst_robust.distribution.engines import Engine, Place
 from lst_robust.distribution.schedule import Schedule, Ticket
 from lst_robust.distribution.shard_task import HowShards, ShardsResult, ShardsTask, run_shards_task
-from lst_robust.distribution.slurm import MOST_AT_A_TIME, SubmititExecutor
 from lst_robust.distribution.split import BEGINNING
 from lst_robust.errors import UsageError
 from lst_robust.generation.engines import SetEngine
@@ -114,8 +113,7 @@ def _before(folder: Path, whole: ShardSet, shards: Sequence[Path]) -> Before:
 def _run(how: HowShards, missing: Sequence[Path], place: Place, shards: int, observer: Observer) -> dict[str, str]:
     """Gives the shards that could not be made, with the reason. shards: of the call, with those that are there."""
     how = replace(how, device=place.device, threads=how.threads if place.threads is None else place.threads)
-    queued = isinstance(place.executor, SubmititExecutor)  # Slurm's queue has all tasks, and runs `at_once` of them
-    tasks = _tasks(how, missing, BEGINNING if queued else 0.0)
+    tasks = _tasks(how, missing, BEGINNING if queue_of(place.executor) else 0.0)
     progress = _Progress(how.folder, observer)
     observer.start(f"corrupting {shards} shards in {len(tasks)} tasks", shards, shards - len(missing))
     schedule = Schedule(tasks)
@@ -123,8 +121,7 @@ def _run(how: HowShards, missing: Sequence[Path], place: Place, shards: int, obs
         schedule,
         place.executor,
         run_shards_task,
-        MOST_AT_A_TIME if queued else place.at_once,
-        running=place.at_once,
+        place.at_once,
         prepare=progress.left,
         ended=progress.end,
         tick=progress.look,

@@ -85,6 +85,7 @@ class SubmititExecutor:
 
     def __init__(self, executor: submitit.Executor) -> None:
         self._executor = executor
+        self.queue = MOST_AT_A_TIME
         self._jobs: dict[Future[Any], submitit.Job[Any]] = {}
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._missed: set[str] = set()  # jobs that were not in the queue the last time

@@ -25,7 +25,7 @@ def quick_looks(monkeypatch):
     monkeypatch.setattr(engine, "QUEUE", 2.0)
     module = import_module("lst_robust.distribution.run")
     monkeypatch.setattr(module, "BEGINNING", 0.0)  # several jobs, however short they are
-    monkeypatch.setattr(module, "MOST_AT_A_TIME", 6)
+    monkeypatch.setattr(engine, "MOST_AT_A_TIME", 6)
 
 
 @pytest.fixture

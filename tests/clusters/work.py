@@ -66,7 +66,7 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     engine, results, at_once = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     module = import_module("lst_robust.distribution.run")
-    module.BEGINNING, module.MOST_AT_A_TIME = 0.0, 6  # several jobs of Slurm, however short they are
+    module.BEGINNING, slurm.MOST_AT_A_TIME = 0.0, 6  # several jobs of Slurm, however short they are
     module.Workers = partial(module.Workers, least=0.0)  # the same for the other engines
     slurm.POLL, slurm.QUEUE = 0.2, 2.0  # quick looks
     if engine == "ray":

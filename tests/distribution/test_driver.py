@@ -259,11 +259,29 @@ def test_while_other_tasks_still_run_the_run_does_not_end():
     assert schedule.done + len(schedule.failed) == 60 and schedule.done >= 2
 
 
+def test_an_engine_with_a_queue_of_its_own_gets_more_tasks_than_run():
+    class Queue(Executor):
+        queue = 7
+        most = 0
+
+        def submit(self, function, /, *arguments):
+            self.most += 1
+            return super().submit(function, *arguments)
+
+    executor, schedule = Queue(), tasks(30)
+    given = []
+    Driver(schedule, executor, lambda task: task, 2, ended=lambda task, _: given.append(executor.most)).run()
+    assert given[0] == 7 and schedule.done == 30
+
+
 def test_for_an_engine_with_a_queue_of_its_own_the_tasks_that_run_count():
+    class Queue(Executor):
+        queue = 1000
+
     clock = Clock(step=0.05)
     schedule, black_hole = tasks(30, clock=clock), BlackHole(clock, 1e9)
     with pytest.raises(LstRobustError, match="all failed"):
-        Driver(schedule, Executor(), black_hole, 1000, running=4).run()
+        Driver(schedule, Queue(), black_hole, 4).run()
     assert not schedule.failed
 
 
