@@ -75,7 +75,18 @@ def both_get_the_lock(mounts: list[Path]) -> bool:
 
 
 def test_two_processes_leave_the_records_of_one(work, mounts, undisturbed):
-    assert both_get_the_lock(mounts) == (mounts[0] != mounts[1]), "the table in docs/cluster.md says so"
+    pretends = both_get_the_lock(mounts)
+    assert pretends == (mounts[0] != mounts[1]), "the table in docs/cluster.md says so"
+    evaluate(mounts)
+    assert not differences(mounts[0] / "results", undisturbed)
+    if pretends:  # the file of a cell that one has measured after the other had packed it waits for the next call
+        evaluate(mounts[:1])
+        assert not differences(mounts[0] / "results", undisturbed)
+    assert not leftovers(mounts[0] / "results")
+
+
+def evaluate(mounts: list[Path]) -> None:
+    """A process on each mount, all at the same time."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", WORK, str(mount / "results")],
@@ -89,5 +100,3 @@ def test_two_processes_leave_the_records_of_one(work, mounts, undisturbed):
     for process in processes:
         errors = process.communicate(timeout=120)[1]
         assert process.returncode == 0, errors
-    assert not differences(mounts[0] / "results", undisturbed)
-    assert not leftovers(mounts[0] / "results")
