@@ -140,8 +140,8 @@ class SubmititExecutor:
                 pause = next(pauses, None)
                 if pause is None:
                     raise LstRobustError(
-                        f"Slurm has not taken the tasks ({message_of(error)}): correct the options --slurm, and call "
-                        "again; what was finished is kept"
+                        f"Slurm has not taken the tasks ({message_of(error)}): correct the options --slurm, or look "
+                        "whether sbatch works here, and call again; what was finished is kept"
                     ) from error
                 logger.warning("Slurm has not taken tasks (%s): it is tried again in %g s", message_of(error), pause)
                 _wait(pause)
@@ -235,7 +235,9 @@ def slurm_executor(
         except NameError:  # submitit does not know it
             others[name.replace("_", "-")] = value
         except (AssertionError, TypeError, ValueError) as error:
-            raise UsageError(f"--slurm {name}={value}: {message_of(error)}") from error
+            raise UsageError(
+                f"--slurm {name}={value} is refused ({message_of(error)}): give a value that sbatch takes"
+            ) from error
     executor.update_parameters(slurm_additional_parameters=others)
     return SubmititExecutor(executor)
 
