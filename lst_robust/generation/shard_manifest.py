@@ -241,6 +241,8 @@ def is_there(folder: Path, whole: ShardSet, shard: str, cell: Cell, part: ShardP
 
 def wrong_tar(path: Path, stated: TarDigest | None) -> str | None:
     """What is wrong with a corrupted shard on disk, None where nothing is."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        return f"{path} is no file"
     digest = sha256()
     try:
         with open(path, "rb", buffering=0) as file:

@@ -256,8 +256,14 @@ def test_verify_names_what_is_wrong(make_shards, tmp_path):
         verify_shards(out, share=(1, 2))
     (out / "contrast" / "4" / SHARDS[1]).unlink()
     (out / "contrast" / "4" / "mine.tar").touch()
-    with pytest.raises(DataError, match=r"mine\.tar is not of this set; .*contrast/4/val-01\.tar is missing$"):
+    with pytest.raises(DataError, match=r"mine\.tar is not of this set; .*4/val-01\.tar is missing: remove what"):
         verify_shards(out)
+    (out / "contrast" / "4" / "mine.tar").unlink()
+    os.mkfifo(out / "contrast" / "4" / SHARDS[1])  # which has no end
+    with pytest.raises(DataError, match=r"contrast/4/val-01\.tar is no file: remove what has changed"):
+        verify_shards(out)
+    (out / "contrast" / "4" / SHARDS[1]).unlink()
+    assert make_shards(out).written == 2 and verify_shards(out).images == 6, "what the message says is enough"
     part = out / "manifest-parts" / f"{SHARDS[1]}.json"
     (out / "MANIFEST.json").write_text("{}")
     with pytest.raises(DataError, match=r"MANIFEST\.json is damaged \(layout\): generate the set again"):
