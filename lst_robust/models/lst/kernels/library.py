@@ -130,7 +130,7 @@ def compiler_path() -> str:
 
 def _identity(compiler: str) -> str:
     """A digest of all that the library is made from."""
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, errors="replace", timeout=60, check=True).stdout
     sources = [path.read_text(encoding="utf-8") for path in sorted(SOURCES.iterdir())]
     made_from = "\n".join([*sources, torch.__version__, version, *FLAGS, _processor()])
     return hashlib.sha256(made_from.encode()).hexdigest()[:16]
