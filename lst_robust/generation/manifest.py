@@ -225,7 +225,7 @@ def _stated(folder: Path, *keys: str) -> str | None:
         for key in keys:
             found = found[key]
         return str(found)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None
 
 

@@ -126,6 +126,7 @@ def test_large_and_empty_files_beside_an_image_are_copied(tmp_path):
         ([("c/../../x.jpg", IMAGE)], r"leads out of the folder in which the shard would be unpacked: rename"),
         ([("/etc/x.jpg", IMAGE)], r"/etc/x\.jpg in .* leads out of the folder"),
         ([("c/x.jpg", b"no image")], r"c/x\.jpg of .*a\.tar cannot be read \(.*\)\. Repair .*--skip-unreadable"),
+        ([("x.jpg", IMAGE), ("x.json", b"[" * 100_000)], r"x\.json in .*a\.tar is no JSON \(.*\): correct the shard"),
         ([("x.jpg", IMAGE), ("x.cls", b"cat")], r"says 'cat', where a label is a whole number"),
     ],
 )

@@ -265,9 +265,16 @@ def test_verify_names_what_is_wrong(make_shards, tmp_path):
     (out / "contrast" / "4" / SHARDS[1]).unlink()
     assert make_shards(out).written == 2 and verify_shards(out).images == 6, "what the message says is enough"
     part = out / "manifest-parts" / f"{SHARDS[1]}.json"
-    (out / "MANIFEST.json").write_text("{}")
-    with pytest.raises(DataError, match=r"MANIFEST\.json is damaged \(layout\): generate the set again"):
-        verify_shards(out)
+    sound = (out / "MANIFEST.json").read_text()
+    for damaged, key in (
+        ("{}", "layout"),
+        ("[" * 100_000, "not JSON"),
+        (sound.replace(SHARDS[1], "../../a.tar"), "shards"),
+        (sound.replace(SHARDS[1], "a\\u0000.tar"), "shards"),
+    ):
+        (out / "MANIFEST.json").write_text(damaged)
+        with pytest.raises(DataError, match=rf"MANIFEST\.json is damaged \({key}.*\): generate the set again"):
+            verify_shards(out)
     part.unlink()
 
 
