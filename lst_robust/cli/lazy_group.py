@@ -10,7 +10,15 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lst_robust.cli.console import guarded, print_error
+from lst_robust.cli.console import (
+    PIPE_CLOSED,
+    guarded,
+    leave_stdout,
+    print_any_name,
+    print_error,
+    print_not_written,
+)
+from lst_robust.errors import LstRobustError
 
 COMMANDS = {
     "eval": "Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.",
@@ -61,6 +69,7 @@ class LazyGroup(TyperGroup):
     def main(self, args: Any = None, *, standalone_mode: bool = True, **settings: Any) -> Any:  # type: ignore[override]
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **settings)
+        print_any_name()
         try:
             code = super().main(args, standalone_mode=False, **settings)
         except BAD_INPUT as error:
@@ -70,6 +79,15 @@ class LazyGroup(TyperGroup):
                 text = " ".join(error.format_message().split()).replace(": Value error, ", ": ")
                 print_error(f"{text} (see {_command_of(error, args)} --help)")
             code = error.exit_code
+        except SystemExit as error:  # click and rich leave with 1, which means a regression, where the reader has gone
+            if not isinstance(error.__context__, BrokenPipeError):
+                raise
+            leave_stdout()
+            code = PIPE_CLOSED
+        except OSError as error:  # of the help on a full disk, of the Tab key's file in a home that is read-only
+            leave_stdout()
+            print_not_written(error)
+            code = LstRobustError.exit_code
         sys.exit(code if isinstance(code, int) else 0)
 
 

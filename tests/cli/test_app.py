@@ -74,6 +74,42 @@ def test_completion_can_be_installed_and_shown(run):
     assert "completion" not in run("eval", "--help").stdout
 
 
+def test_completion_that_cannot_be_installed_is_one_line(tmp_path):
+    (tmp_path / "home").touch()
+    install = [sys.executable, "-m", "lst_robust", "--install-completion", "bash"]
+    environment = os.environ | {"HOME": str(tmp_path / "home")}
+    done = subprocess.run(install, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and done.stdout == "" and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"error: {tmp_path / 'home'}") and "choose another place" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["eval", "--help"], []], ids=["help", "nothing"])
+def test_a_terminal_of_ascii_gets_help(tmp_path, arguments):
+    """Whose examples are a list with bullets."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lst_robust", *arguments],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "") and "lst-robust eval --model lst18" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version", "eval --help", "--show-completion bash", ""])
+@pytest.mark.parametrize(
+    ("redirection", "code", "says"),
+    [("> /dev/full", 3, "error: No space left on device: make room where"), (">&-", 0, ""), ("| true", 141, "")],
+    ids=["full", "closed", "pipe"],
+)
+def test_help_that_nobody_can_read_is_no_traceback_and_no_regression(tmp_path, arguments, redirection, code, says):
+    shell = f"sleep 1 | {sys.executable} -m lst_robust {arguments} {redirection}; exit ${{PIPESTATUS[1]}}"
+    done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert done.stderr.startswith(says) and len(done.stderr.splitlines()) == bool(says)
+
+
 def test_help_lists_the_exit_codes(run):
     shown = " ".join(run("-h").stdout.split())
     for code in ("0 fine", "1 regression found", "2 usage", "5 nothing to evaluate", "143 ended by SIGTERM"):
