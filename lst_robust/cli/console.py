@@ -32,7 +32,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from lst_robust.errors import LstRobustError, message_of, one_line
+from lst_robust.errors import LstRobustError, UsageError, message_of, one_line
 from lst_robust.runtime.interruption import Interruption, check_interrupted
 from lst_robust.runtime.rank import is_leader
 
@@ -91,9 +91,10 @@ def guarded(command: Callable[P, R], when_interrupted: str | None = None) -> Cal
         except Exception as error:
             if os.environ.get("LST_ROBUST_DEBUG"):
                 raise
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.ENAMETOOLONG):
                 print_not_written(error)
-                raise typer.Exit(LstRobustError.exit_code) from error
+                too_long = error.errno == errno.ENAMETOOLONG
+                raise typer.Exit(UsageError.exit_code if too_long else LstRobustError.exit_code) from error
             reason = message_of(error, MAX_REASON)
             print_error(f"unexpected {type(error).__name__}: {reason} (set LST_ROBUST_DEBUG=1 to see where)")
             raise typer.Exit(LstRobustError.exit_code) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -18,7 +19,7 @@ from lst_robust.cli.console import (
     print_error,
     print_not_written,
 )
-from lst_robust.errors import LstRobustError
+from lst_robust.errors import LstRobustError, UsageError
 
 COMMANDS = {
     "eval": "Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.",
@@ -42,6 +43,7 @@ COMMANDS = {
     "data": "Check the data of a suite, or download it.",
 }
 """Name of a command, and of its module in lst_robust.cli -> what it does, for the list of commands."""
+COMPLETIONS = (["--install-completion"], ["--show-completion"])  # which fail with 1, and that means a regression
 BAD_INPUT: type[Any] = typer.BadParameter.__mro__[1]  # click's UsageError, wherever typer keeps click
 
 SETTINGS: dict[str, Any] = {
@@ -64,6 +66,7 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
+        _require_current_folder()
         return name, command if name is None else loaded(name), rest
 
     def main(self, args: Any = None, *, standalone_mode: bool = True, **settings: Any) -> Any:  # type: ignore[override]
@@ -72,6 +75,9 @@ class LazyGroup(TyperGroup):
         print_any_name()
         try:
             code = super().main(args, standalone_mode=False, **settings)
+            if code == 1 and list(sys.argv[1:] if args is None else args)[:1] in COMPLETIONS:
+                print_error("the shell is not one that Typer knows: call this from bash, zsh, fish or PowerShell")
+                code = UsageError.exit_code
         except BAD_INPUT as error:
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()
@@ -89,6 +95,15 @@ class LazyGroup(TyperGroup):
             print_not_written(error)
             code = LstRobustError.exit_code
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _require_current_folder() -> None:
+    """Where it has been removed, torch itself ends the process when it is imported."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        print_error("the folder in which this is called has been removed: change into another one, and call again")
+        raise typer.Exit(LstRobustError.exit_code) from error
 
 
 def _command_of(error: Any, args: Sequence[str] | None) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import shellingham
 
 import lst_robust
 
@@ -74,11 +75,42 @@ def test_completion_can_be_installed_and_shown(run):
     assert "completion" not in run("eval", "--help").stdout
 
 
+@pytest.mark.parametrize("option", ["--install-completion", "--show-completion"])
+def test_completion_for_an_unknown_shell_is_no_regression(run, monkeypatch, option):
+    def detect_shell(*_: object) -> None:
+        raise shellingham.ShellDetectionFailure
+
+    monkeypatch.setattr(shellingham, "detect_shell", detect_shell)
+    done = run(option)
+    assert done.exit_code == 2 and done.stderr.splitlines()[-1].startswith("error: the shell is not one that Typer")
+
+
+@pytest.mark.parametrize("command", ["doctor", "table"])
+def test_a_folder_that_has_been_removed_is_one_line(tmp_path, command):
+    call = f"mkdir gone; cd gone; rmdir ../gone; {sys.executable} -m lst_robust {command}"
+    done = subprocess.run(["bash", "-c", call], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert done.stderr.startswith("error: the folder in which this is called has been removed: change into another")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("table", "--results-dir"), ("show",), ("migrate",), ("convert", "x.safetensors", "-m", "alexnet")],
+    ids=" ".join,
+)
+def test_a_name_that_is_too_long_is_one_line(run, arguments):
+    command, *options = arguments
+    place = [*options, "n" * 300] if command == "table" else ["n" * 300, *options]
+    done = run(command, *place)
+    assert (done.exit_code, done.stdout) == (2, "") and "File name too long" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and "choose another" in done.stderr
+
+
 def test_completion_that_cannot_be_installed_is_one_line(tmp_path):
     (tmp_path / "home").touch()
-    install = [sys.executable, "-m", "lst_robust", "--install-completion", "bash"]
+    install = f"{sys.executable} -m lst_robust --install-completion; exit $?"  # of the shell that it is called from
     environment = os.environ | {"HOME": str(tmp_path / "home")}
-    done = subprocess.run(install, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(["bash", "-c", install], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 3 and done.stdout == "" and len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"error: {tmp_path / 'home'}") and "choose another place" in done.stderr
 
