@@ -10,7 +10,7 @@ from lst_robust.report import write_report
 from tests.browser.conftest import THEMES, WIDTHS, Browser
 from tests.browser.test_report_page import violations
 
-RESULTS = Path(__file__).parents[2] / "results" / "imagenet-sample"
+RESULTS = Path(__file__).parents[2] / "results" / "published" / "imagenet-sample"
 
 
 @pytest.fixture(scope="module")
