@@ -5,8 +5,8 @@
 
 The three networks are measured in one pass a suite, `imagenet-c-jpeg` and `imagenet-c-generated`, at the suites' 224
 pixels. Their clean errors are checked against a plain script (PIL, torchvision's resize and crop, timm's network), at
-224 pixels and at the size that timm states. The records and the table go to results/published/imagenet-sample/, the clean counts
-to results/published/leaderboard_clean.csv. Interrupted, the same command goes on.
+224 pixels and at the size that timm states. The records and the table go to results/published/imagenet-sample/, the
+clean counts to results/published/leaderboard_clean.csv. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations

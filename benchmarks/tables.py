@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import tables_cluster, tables_features, tables_gpu, tables_imagenet, tables_readme
+from benchmarks import tables_cluster, tables_experiment, tables_features, tables_gpu, tables_imagenet, tables_readme
 from lst_robust.analysis.published import PublishedResult, published_results
 from lst_robust.benchmark import CLEAN
 from lst_robust.published import ALEXNET, GROUPS, PRINTED, SOURCES, pipeline_difference, published_models
@@ -167,6 +167,21 @@ def jpeg() -> str:
     )
 
 
+def lst_speed() -> str:
+    """LST-Nets against the authors' formulation and against ResNets: median (quartiles) of ratios, as they were printed."""
+    speed = pd.read_csv(PUBLISHED / "lst_speed.csv", dtype=str)
+    table = pd.DataFrame(
+        {
+            "network": speed["network"],
+            "mode": speed["mode"],
+            "x authors": speed["authors"] + " (" + speed["authors_low"] + " to " + speed["authors_high"] + ")",
+            "of ResNet": speed["resnet"] + " (" + speed["resnet_low"] + " to " + speed["resnet_high"] + ")",
+            "MACs, of ResNet": speed["macs"],
+        }
+    )
+    return table.to_markdown(index=False, disable_numparse=True)
+
+
 def _times(ratio: float) -> str:
     return f"{ratio:.0f} x" if ratio >= 10 else f"{ratio:.1f} x"
 
@@ -191,6 +206,10 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "leaderboard_clean": ("imagenet-c.md", tables_imagenet.clean),
     "leaderboard_protocols": ("imagenet-c.md", tables_imagenet.protocols),
     "leaderboard_resolution": ("imagenet-c.md", tables_imagenet.resolution),
+    "experiment_networks": ("experiment.md", tables_experiment.networks),
+    "experiment_pairs": ("experiment.md", tables_experiment.pairs),
+    "experiment_corruptions": ("experiment.md", tables_experiment.corruptions),
+    "experiment_answer": ("experiment.md", tables_experiment.answer),
     "features_answer": ("features.md", tables_features.answer),
     "features_sparsity": ("features.md", tables_features.sparsity),
     "features_differences": ("features.md", tables_features.sparsity_differences),
@@ -204,6 +223,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "pipelines": ("published.md", pipelines),
     "corruptions": ("performance.md", corruptions),
     "jpeg": ("performance.md", jpeg),
+    "lst_speed": ("performance.md", lst_speed),
     "scheduler": ("cluster.md", tables_cluster.scheduler),
     "engine_starts": ("cluster.md", tables_cluster.starts),
     "fleet_assumptions": ("cluster.md", tables_cluster.assumptions),
