@@ -58,7 +58,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-cache
 
 # coverage chooses the cheapest way to measure branches by itself: sys.monitoring from Python 3.14, its C tracer before.
-coverage: $(VENV)/.installed-test
+coverage: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
 build: $(VENV)/.installed-dev

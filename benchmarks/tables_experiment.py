@@ -97,9 +97,9 @@ def answer() -> str:
     return (
         f"- **Lower mCE than ResNet: yes with each of three seeds** ({mces['resnet20'].difference:+.1f}; the paper: "
         f"{paper_resnet:+.1f} for the 18-layer\n  networks), but the interval over trainings still holds 0. "
-        "**Than SENet: on average, with two seeds of three. Than CBAM:\n  not shown.** The mCE of one network differs by "
-        f"up to {_largest_range():.0f} points between seeds. That is more than the networks\n  differ. The intervals over "
-        "images speak of these weights only.\n"
+        "**Than SENet: on average, with two seeds of three. Than CBAM:\n  not shown.** The mCE of one network differs "
+        f"by up to {_largest_range():.0f} points between seeds. That is more than the networks\n  differ. The "
+        "intervals over images speak of these weights only.\n"
         "- **LST-20 gains on blur** (defocus, motion, zoom, Gaussian: against all three), and not on noise. The paper "
         "prints gains of\n  6 to 8 points on noise.\n"
         "- **Lower clean error: yes against ResNet and SENet in these trainings.** Their intervals over images do not "
