@@ -62,7 +62,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# A part of the tests has no floor. coverage chooses the cheapest way to measure branches by itself: sys.monitoring from Python 3.14, its C tracer before.
+# coverage chooses the cheapest way to measure branches by itself: sys.monitoring from Python 3.14, its C tracer before.
+# The floor of pyproject.toml is that of all tests, so a part of them has none.
 coverage: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --cov --cov-report=term $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 
