@@ -62,8 +62,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# The extra dev has selenium, without which the tests in a browser are skipped. A part of the tests has no floor. coverage
-# chooses the cheapest way to measure branches by itself: sys.monitoring from Python 3.14, its C tracer before.
+# coverage chooses the cheapest way to measure branches by itself: sys.monitoring from Python 3.14, its C tracer before.
+# The floor of pyproject.toml is that of all tests, so a part of them has none. The extra dev has selenium, without which
+# the tests in a browser are skipped.
 coverage: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --cov --cov-report=term $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 
