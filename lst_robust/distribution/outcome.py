@@ -98,11 +98,12 @@ class Outcome:
         return found, failed
 
     def _records(self, plan: EvalPlan, until: float) -> dict[Cell, Record]:
-        """Those of the plan's run. It waits for records of other machines that are not to be seen yet. Cells whose
-        records do not appear have failed."""
+        """Those of the plan's run, without those that should have been replaced. It waits for records of other machines
+        that are not to be seen yet. Cells whose records do not appear have failed."""
         digest = plan.run.digest
         while True:
-            records = self._store.load(plan.run, quiet=True)
+            there = self._store.load(plan.run, quiet=True)
+            records = {cell: record for cell, record in there.items() if plan.counts(cell, record)}
             known = records.keys() | self._failed[digest].keys()
             absent = [] if digest in self._stopped else [cell for cell in plan.cells if cell not in known]
             if not absent or time.monotonic() > until:

@@ -126,10 +126,10 @@ def run_task(task: CellsTask) -> TaskResult | Refused:
 def is_there(store: Store, plan: EvalPlan, cell: Cell) -> bool:
     """Whether the cell needs no measuring any more. Of a corruption that is the user's own only who measures can tell,
     because its code may have changed."""
-    if plan.request.overwrite:
-        return False
     record = store.find(plan.run, cell)
-    return record is not None and (record.pixels is None or plan.request.suite.protocol == "official")
+    if record is None or not plan.counts(cell, record):
+        return False
+    return record.pixels is None or plan.request.suite.protocol == "official"
 
 
 def _measured(plans: Sequence[EvalPlan]) -> TaskResult:

@@ -126,6 +126,23 @@ def test_files_that_shall_be_measured_again_are_no_progress(case, undisturbed):
     assert case.shown.done == 0
 
 
+def test_cells_that_should_have_been_measured_again_and_were_not_have_failed(case, undisturbed):
+    """Their old records are there, and are not shown as new ones."""
+    case.measured(undisturbed, 0, 1)
+    digest, there = case.plans[0].run.digest, case.store.load(case.plans[0].run)
+    replaced = {cell: record.provenance for cell, record in there.items()}
+    again = Outcome([replace(case.plans[0], replaced=replaced), case.plans[1]], case.store, case.shown)
+    first, second = case.plans[0].missing[:2]
+    how = there[first].provenance
+    case.store.write(there[first].model_copy(update={"provenance": how.model_copy(update={"seconds": 7.0})}))
+    for task in case.tasks:
+        again.fail(task, "the worker process died")
+    found, failed = again.evaluations()
+    assert not failed and found[0].measured == 1 and list(found[0].records) == [first]
+    assert found[0].run.digest == digest and found[0].failed[second] == "the worker process died"
+    assert len(found[0].failed) == COUNT - 1 and not found[1].failed
+
+
 def test_records_that_never_appear_are_failures_that_say_so(case):
     """As those of a worker that has a folder of the same name on a disk of its own."""
     for task in case.tasks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -84,11 +85,24 @@ def test_what_is_left_of_it_is_without_stopped_networks_and_finished_cells(task,
     assert len(left.units()) == len(task.units()) - 1
 
 
-def test_a_cell_that_shall_be_measured_again_is_never_there(task, undisturbed):
-    plans = [
-        replace(plan, request=replace(plan.request, results_dir=undisturbed, overwrite=True)) for plan in task.plans
-    ]
-    assert len(replace(task, plans=tuple(plans)).left([]).units()) == len(task.units())
+def test_with_overwrite_the_records_that_were_there_do_not_count_and_those_of_an_earlier_attempt_do(
+    work, undisturbed
+):
+    """So a job that is preempted again and again comes to its end."""
+    results = work / "again"
+    shutil.copytree(undisturbed, results)
+    asked = [replace(one, overwrite=True) for one in requests(work, results)]
+    planned, _ = planned_networks(asked)
+    [(whole, _)] = tasks_of([planned[0]], Workers(1, most=1))
+    assert len(whole.units()) == len(whole.left([]).units()) == COUNT
+    first = replace(whole, cells=whole.cells[:2])
+    assert run_task(pickle.loads(pickle.dumps(first))) == NOTHING_WRONG
+    assert first.left([]) is None and len(whole.left([]).units()) == COUNT - 2
+    store, before = Store(results), Store(undisturbed).load(whole.plans[0].run)
+    measured = {cell: store.find(whole.plans[0].run, cell).provenance for cell in first.cells}
+    assert all(measured[cell] != before[cell].provenance for cell in first.cells)
+    assert run_task(first) == NOTHING_WRONG
+    assert {cell: store.find(whole.plans[0].run, cell).provenance for cell in first.cells} == measured
 
 
 def test_a_network_whose_weights_are_not_here_is_for_another_worker_and_the_others_have_their_records(task, work):
