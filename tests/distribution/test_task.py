@@ -54,6 +54,14 @@ def test_it_leaves_the_records_of_one_process_and_a_second_call_changes_no_byte(
     assert {path: path.read_bytes() for path in results.rglob("*.json")} == written
 
 
+def test_the_next_task_of_the_same_networks_loads_none_of_them_again(task, monkeypatch):
+    first, second = (replace(task, cells=(cell,)) for cell in task.cells[:2])
+    assert run_task(first) == NOTHING_WRONG
+    monkeypatch.setattr("lst_robust.distribution.task.prepared_again", lambda *_: pytest.fail("a network is loaded"))
+    assert run_task(second) == NOTHING_WRONG
+    assert first.left([]) is second.left([]) is None
+
+
 def test_twice_in_two_folders_it_gives_equal_records(task, work):
     again = replace(
         task, plans=tuple(replace(plan, request=replace(plan.request, results_dir=work / "b")) for plan in task.plans)
