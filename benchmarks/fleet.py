@@ -78,7 +78,7 @@ def drawn_networks(assumed: Assumed, rng: np.random.Generator) -> list[Network]:
 
 def tasks_of(networks: Sequence[Network], most: int | None, least: float) -> list[tuple[Block, float]]:
     """As lst_robust.distribution.planning makes them of plans."""
-    costs = Costs({})
+    costs = Costs([])
     plan = SimpleNamespace(run=SimpleNamespace(digest="", protocol=SimpleNamespace(n=IMAGES, image_size=SIZE)))
     together = fitting(networks)
     work = [sum(costs.seconds(plan, cell, one.size) for one in group for cell in CELLS) for group in together]

@@ -101,7 +101,7 @@ def tasks_of(planned: Sequence[Planned], workers: Workers) -> list[tuple[CellsTa
     for one in planned:
         if one.plan.missing:
             together[one.geometry].append(one)
-    costs = Costs({one.plan.run.digest: one.records.values() for one in planned})
+    costs = Costs((one.plan, one.size, one.records.values()) for one in planned)
     groups = [group for sharing in together.values() for group in fitting(sharing)]
     work = [
         sum(costs.seconds(one.plan, cell, one.size) for one in group for cell in one.plan.missing) for group in groups
