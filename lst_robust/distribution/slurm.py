@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from lst_robust.distribution.slurm_options import parameters_of
 from lst_robust.errors import LstRobustError, UsageError, message_of
@@ -218,13 +219,15 @@ def require_slurm() -> Any:
 def slurm_executor(
     folder: Path, at_once: int, gpus: int = 0, options: Mapping[str, str] | None = None
 ) -> SubmititExecutor:
-    """Jobs on this cluster. folder: for submitit's files and the jobs' logs, where all nodes see it. at_once: jobs that
-    run at a time; gpus: of each. options: see `parameters_of`.
+    """Jobs on this cluster. folder: where all nodes see it; each call has one of its own there for submitit's files and
+    the jobs' logs. at_once: jobs that run at a time; gpus: of each. options: see `parameters_of`.
 
     Raises UsageError when submitit is not installed, when there is no Slurm, and for options that cannot be meant.
     """
     submitit = require_slurm()
-    executor = submitit.AutoExecutor(folder / "%j", cluster="slurm", slurm_max_num_timeout=TIMEOUTS)
+    # Not one for each job: all of them would be asked each second.
+    of_call = folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{uuid4().hex[:8]}"
+    executor = submitit.AutoExecutor(of_call, cluster="slurm", slurm_max_num_timeout=TIMEOUTS)
     executor.update_parameters(name="lst-robust", slurm_array_parallelism=at_once)
     if gpus:
         executor.update_parameters(gpus_per_node=gpus)

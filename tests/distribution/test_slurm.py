@@ -263,3 +263,15 @@ def test_options_reach_sbatch(tmp_path, monkeypatch):
         assert executor._executor._executor.parameters["array_parallelism"] == 7
     expected = ["partition=gpu", "time=1440", "cpus-per-task=8", "mem=16GB", "nice=5", "gpus-per-node=1", "requeue"]
     assert all(f"#SBATCH --{line}\n" in script for line in [*expected, "signal=USR2@90", "job-name=lst-robust"]), script
+
+
+def test_the_jobs_of_a_call_have_one_folder_which_is_looked_at_once(tmp_path, monkeypatch):
+    """A thousand jobs with a folder each were three thousand questions to the file system each second."""
+    submitit = pytest.importorskip("submitit")
+    monkeypatch.setattr(slurm.shutil, "which", lambda name: f"/usr/bin/{name}")
+    with slurm.slurm_executor(tmp_path / "a", 1) as one, slurm.slurm_executor(tmp_path / "a", 1) as other:
+        folders = [
+            {submitit.core.utils.JobPaths(made._executor.folder, f"7_{n}").folder for n in range(3)}
+            for made in (one, other)
+        ]
+    assert len(folders[0]) == len(folders[1]) == 1 and folders[0] != folders[1]
