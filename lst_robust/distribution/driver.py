@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import suppress
 from functools import partial
+from pickle import PicklingError
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
 from lst_robust.distribution.breaker import Breaker
+from lst_robust.distribution.pickled import cannot_travel
 from lst_robust.distribution.schedule import Refused, Schedule, Ticket
 from lst_robust.errors import CheckpointError, LstRobustError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.runtime.interruption import check_interrupted
@@ -19,6 +21,7 @@ from lst_robust.runtime.interruption import check_interrupted
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+F = TypeVar("F")
 TICK = 2.0  # seconds between two looks at the tasks that run
 WAKE = 0.2  # seconds within which Ctrl-C is noticed
 WORKER_DIED = "the worker process died: it was killed, or its machine ran out of memory"
@@ -102,27 +105,35 @@ class Driver(Generic[T]):
                 self.schedule.end(ticket)
             else:
                 chosen.append((ticket, left))
-        if not chosen:
-            return
-        for (ticket, _), future in zip(chosen, self._submitted([left for _, left in chosen]), strict=True):
-            self._futures[ticket.number] = future
-            self._breaker.submitted(ticket)
-            future.add_done_callback(partial(self._arrive, ticket))
+        submit_many = getattr(self._executor, "submit_many", None)
+        if submit_many is None:
+            for ticket, left in chosen:
+                self._register(ticket, self._submitted(partial(self._executor.submit, self._work, left)))
+        elif chosen:
+            futures = self._submitted(partial(submit_many, self._work, [left for _, left in chosen]))
+            for (ticket, _), future in zip(chosen, futures, strict=True):
+                self._register(ticket, future)
+
+    def _register(self, ticket: Ticket[T], future: Future[Any]) -> None:
+        """At once: what is not known here is not cancelled where the next one cannot be submitted."""
+        self._futures[ticket.number] = future
+        self._breaker.submitted(ticket)
+        future.add_done_callback(partial(self._arrive, ticket))
 
     def _arrive(self, ticket: Ticket[T], future: Future[Any]) -> None:
         self._queue.put((ticket, future))
 
-    def _submitted(self, tasks: Sequence[T]) -> list[Future[Any]]:
-        submit_many = getattr(self._executor, "submit_many", None)
+    def _submitted(self, submit: Callable[[], F]) -> F:
+        """What submit() gives."""
         try:
-            if submit_many is not None:
-                return list(submit_many(self._work, tasks))
-            return [self._executor.submit(self._work, task) for task in tasks]
+            return submit()
         except BrokenExecutor as error:
             raise LstRobustError(
                 f"the executor takes no more tasks ({reason_of(error)}): what was finished is kept; give run() a new "
                 "one, or None: its own processes are replaced when they are killed"
             ) from error
+        except (PicklingError, TypeError, AttributeError) as error:
+            raise UsageError(cannot_travel(error)) from error
 
     def _arrivals(self) -> Iterator[tuple[Ticket[T], Future[Any]]]:
         """Those that have ended; it waits a moment for the first one."""

@@ -171,6 +171,28 @@ def test_a_broken_executor_is_one_line_that_says_what_to_do():
         Driver(tasks(3), Broken(), str, 2).run()
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BrokenExecutor("terminated"), "takes no more tasks"),
+        (KeyboardInterrupt(), "^$"),
+        (TypeError("cannot pickle '_thread.lock' object"), r"a task cannot be sent to another process .*net\.py:build"),
+    ],
+    ids=["broken", "Ctrl-C", "not to be pickled"],
+)
+def test_where_one_cannot_be_submitted_those_before_it_are_cancelled(error, said):
+    class Third(Pending):
+        def submit(self, function, *arguments):
+            if len(self.submitted) == 2:
+                raise error
+            return super().submit(function, *arguments)
+
+    executor = Third()
+    with pytest.raises((LstRobustError, KeyboardInterrupt), match=said):
+        Driver(tasks(5), executor, str, 4).run()
+    assert len(executor.submitted) == len(executor.cancelled) == 2
+
+
 def test_the_futures_of_threads_arrive():
     with ThreadPoolExecutor(4) as executor:
         schedule = tasks(50)
