@@ -97,6 +97,7 @@ class Driver(Generic[T]):
         chosen: list[tuple[Ticket[T], T]] = []
         room = self._breaker.room(self._most - len(self._futures))
         while len(chosen) < room:
+            check_interrupted()  # to prepare a thousand tasks can take minutes
             ticket = self.schedule.probe() if self._breaker.is_open else self.schedule.next()
             if ticket is None:
                 break

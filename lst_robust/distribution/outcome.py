@@ -47,7 +47,7 @@ class Outcome:
 
     def left(self, task: CellsTask) -> CellsTask | None:
         """What of a task is still to be done, before it is submitted."""
-        left = task.left(self._stopped)
+        left = task.left(self._stopped, self._store)
         if left is None:
             self._show(task, len(task.units()))
         return left
@@ -55,6 +55,7 @@ class Outcome:
     def look(self, tickets: Sequence[Ticket[CellsTask]]) -> None:
         """Shows the cells of tasks that run, as far as their files are there."""
         for ticket in tickets:
+            check_interrupted()
             there = (
                 self._store.has_file(plan.run, cell)
                 for plan, cell in ticket.task.units()

@@ -1,7 +1,7 @@
 """Calls on their way to another process, as bytes.
 
-`ProcessPoolExecutor` pickles in a thread and unpickles before it calls anything. What cannot be pickled then looks like a
-failure of the task, and what cannot be unpickled kills the worker, which looks like a lack of memory.
+`ProcessPoolExecutor` pickles in a thread and unpickles before it calls anything. What cannot be pickled then looks like
+a failure of the task, and what cannot be unpickled kills the worker, which looks like a lack of memory.
 """
 
 from __future__ import annotations

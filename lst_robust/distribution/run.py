@@ -64,7 +64,7 @@ def run(
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise UsageError(
             "a worker process has imported the script that called lst_robust.run: put that call below "
-            "`if __name__ == \"__main__\":`"
+            '`if __name__ == "__main__":`'
         )
     given = _checked_work(work)
     at_once = whole_number("at_once", at_once, least=1, most=MOST)

@@ -187,6 +187,7 @@ class _Progress:
 
     def look(self, tickets: Sequence[Ticket[ShardsTask]]) -> None:
         for ticket in tickets:
+            check_interrupted()
             self.left(ticket.task)
 
     def end(self, task: ShardsTask, result: ShardsResult) -> None:

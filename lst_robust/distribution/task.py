@@ -84,11 +84,11 @@ class CellsTask:
         wanted = set(self.cells)
         return [(plan, cell) for plan in self.plans for cell in plan.missing if cell in wanted]
 
-    def left(self, stopped: Iterable[str]) -> CellsTask | None:
+    def left(self, stopped: Iterable[str], store: Store | None = None) -> CellsTask | None:
         """The task without the networks that have stopped, by digest, and without the cells that are there by now; None
-        where nothing is left."""
+        where nothing is left. store: of the results, which asks less when it is asked often."""
         out = set(stopped)
-        store = Store(self.plans[0].request.results_dir)
+        store = Store(self.plans[0].request.results_dir) if store is None else store
         plans = [plan.part(self.cells) for plan in self.plans if plan.run.digest not in out]
         plans = [plan.part([cell for cell in plan.missing if not is_there(store, plan, cell)]) for plan in plans]
         plans = [plan for plan in plans if plan.missing]
@@ -97,9 +97,9 @@ class CellsTask:
 
     def _plans_here(self) -> list[EvalPlan]:
         plans = []
+        store = Store(self.plans[0].request.results_dir)
         for plan in self.plans:
             part = plan.part(self.cells)
-            store = Store(part.request.results_dir)
             part = part.part([cell for cell in part.missing if not is_there(store, part, cell)])
             if part.missing:
                 plans.append(replace(part, request=self._request_here(part.request)))

@@ -5,8 +5,8 @@ to do. The workers take chunks of the shard in order, each through all cells. A 
 before it has been, and chunks follow one another through the cells as cars through a town, without waiting much. So
 there are never more decoded images in memory than the workers have in hand.
 
-Where locks only pretend, two processes may make the same shard. Each writes into a folder of its own, and the files that
-one gives their names last have the same bytes.
+Where locks only pretend, two processes may make the same shard. Each writes into a folder of its own, and gives its
+files their names when they are whole: whoever is the last replaces files by those of the same bytes.
 """
 
 from __future__ import annotations

@@ -193,6 +193,21 @@ def test_where_one_cannot_be_submitted_those_before_it_are_cancelled(error, said
     assert len(executor.submitted) == len(executor.cancelled) == 2
 
 
+def test_ctrl_c_is_noticed_between_the_tasks_that_are_prepared(monkeypatch):
+    """On a slow disk that takes minutes for a thousand tasks, and what is submitted by then is to be cancelled."""
+    prepared = []
+
+    def check() -> None:
+        if len(prepared) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(driver, "check_interrupted", check)
+    executor = Executor()
+    with pytest.raises(KeyboardInterrupt):
+        Driver(tasks(50), executor, str, 50, prepare=lambda task: prepared.append(task) or task).run()
+    assert len(prepared) == 3 and not executor.submitted
+
+
 def test_the_futures_of_threads_arrive():
     with ThreadPoolExecutor(4) as executor:
         schedule = tasks(50)

@@ -93,9 +93,7 @@ def test_what_is_left_of_it_is_without_stopped_networks_and_finished_cells(task,
     assert len(left.units()) == len(task.units()) - 1
 
 
-def test_with_overwrite_the_records_that_were_there_do_not_count_and_those_of_an_earlier_attempt_do(
-    work, undisturbed
-):
+def test_with_overwrite_the_records_that_were_there_do_not_count_and_those_of_an_earlier_attempt_do(work, undisturbed):
     """So a job that is preempted again and again comes to its end."""
     results = work / "again"
     shutil.copytree(undisturbed, results)
