@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from statistics import fmean, median
 from typing import NamedTuple
 
@@ -16,7 +16,6 @@ from torch import nn
 from lst_robust.benchmark import CLEAN, Cell
 from lst_robust.evaluation.plan import EvalPlan
 from lst_robust.models.profile import count
-from lst_robust.records.record import Record
 
 logger = logging.getLogger(__name__)
 MACS_A_SECOND = 5e10  # of a few cores; a GPU does a hundred times as many, of all networks alike
@@ -56,18 +55,18 @@ def size_of(network: nn.Module, image_size: int) -> Size:
 class Costs:
     """Seconds of cells: as earlier records of the networks say, else by an estimate that fits to those."""
 
-    def __init__(self, observed: Iterable[tuple[EvalPlan, Size, Iterable[Record]]]) -> None:
-        """observed: networks, each with the records of its run that are there."""
+    def __init__(self, observed: Iterable[tuple[EvalPlan, Size, Mapping[Cell, float]]]) -> None:
+        """observed: networks, each with the seconds that those of its cells took which are there."""
         self._of_run: dict[str, float] = {}
         by_corruption: defaultdict[str, list[float]] = defaultdict(list)
         to_estimate = []
-        for plan, size, records in observed:
-            seconds = {(one.corruption, one.severity): one.provenance.seconds / one.protocol.n for one in records}
+        for plan, size, of_cells in observed:
+            seconds = {cell: value / plan.run.protocol.n for cell, value in of_cells.items()}
             if seconds:
                 typical = self._of_run[plan.run.digest] = max(median(seconds.values()), 1e-9)
                 to_estimate.append(typical / sum(_estimate(plan, size)))
-                for (corruption, _), value in seconds.items():
-                    by_corruption[corruption].append(value / typical)
+                for cell, value in seconds.items():
+                    by_corruption[cell.corruption].append(value / typical)
         self._ratios = {corruption: fmean(values) for corruption, values in by_corruption.items()}
         self._scale = median(to_estimate) if to_estimate else 1.0  # a GPU is a hundred times as fast as the estimate
 
