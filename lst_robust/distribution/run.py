@@ -48,7 +48,7 @@ def run(
         executor: one of concurrent.futures, a `submitit.AutoExecutor`, a `RayExecutor`, or any other whose `submit`
             gives futures with `add_done_callback`; it is not shut down. Processes of a `ProcessPoolExecutor` must not
             be forked. Default: processes on this machine.
-        at_once: tasks that run at a time.
+        at_once: tasks that run at a time. On Slurm through submitit the executor's `slurm_array_parallelism` says it.
         device: of the workers, in place of the requests'; "auto" is what each of them has.
         threads: of each worker, in place of the requests'; 0: one for each core that it has.
         retries: times that a task is submitted again after an error that may be the node's.

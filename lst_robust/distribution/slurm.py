@@ -81,12 +81,13 @@ class SubmititExecutor:
     A job of Slurm has ended when the file with its result is there, or when it has left the queue without one. Submitit
     itself asks sacct, which knows nothing where a cluster keeps no accounts.
 
-    executor: submitit's, with its parameters; many tasks become an array of jobs.
+    executor: submitit's, with its parameters; many tasks become an array of jobs. Its `slurm_array_parallelism` says
+    how many of them run at a time.
     """
 
     def __init__(self, executor: submitit.Executor) -> None:
         self._executor = executor
-        self.queue = MOST_AT_A_TIME
+        self.queue = MOST_AT_A_TIME if _has_queue(executor) else None
         self._jobs: dict[Future[Any], submitit.Job[Any]] = {}
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._missed: set[str] = set()  # jobs that were not in the queue the last time
@@ -248,6 +249,12 @@ def _wait(seconds: float) -> None:
     while time.monotonic() < until:
         check_interrupted()
         time.sleep(min(0.2, seconds))
+
+
+def _has_queue(executor: submitit.Executor) -> bool:
+    """Whether it takes more jobs than run. submitit's own processes on this machine start at once."""
+    on_this_machine = {"local", "debug", "LocalExecutor", "DebugExecutor"}
+    return on_this_machine.isdisjoint({getattr(executor, "cluster", ""), type(executor).__name__})
 
 
 def _is_slurm(job: submitit.Job[Any]) -> bool:

@@ -260,7 +260,7 @@ def test_there_are_no_more_tasks_than_a_queue_takes_at_a_time(wds, monkeypatch):
 
 
 def test_tasks_through_submitit(whole, monkeypatch):
-    """As Slurm has them, in processes of this machine: all of them are in the queue, small shards in one."""
+    """As Slurm has them, in processes of this machine."""
     submitit = pytest.importorskip("submitit")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(engines, "require_slurm", lambda: submitit)
