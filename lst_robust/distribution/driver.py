@@ -48,7 +48,8 @@ class Driver(Generic[T]):
     """Runs all tasks of a schedule: `work(task)` on the executor, of which `at_once` run at a time.
 
     prepare: called before a task is submitted, gives what is left of it, or None where nothing is. ended: called with a
-    task and its result. tick: called every few seconds with the tasks that run.
+    task and its result, gives why the task is to be tried again, or None where it is done. tick: called every few
+    seconds with the tasks that run.
 
     `run` returns when each task is done or has failed for good (`schedule.failed`). It raises LstRobustError when the
     executor takes no more tasks, and when all tasks have failed for some minutes, see `Breaker`. Whatever is raised
@@ -63,7 +64,7 @@ class Driver(Generic[T]):
         at_once: int,
         *,
         prepare: Callable[[T], T | None] = lambda task: task,
-        ended: Callable[[T, Any], None] = lambda task, result: None,
+        ended: Callable[[T, Any], str | None] = lambda task, result: None,
         tick: Callable[[Sequence[Ticket[T]]], None] = lambda tickets: None,
     ) -> None:
         self.schedule, self._executor, self._work = schedule, executor, work
@@ -162,8 +163,11 @@ class Driver(Generic[T]):
                 self._leave_out(ticket, result.reason)
             else:
                 self._worked()
-                self.schedule.end(ticket)
-                self._ended(ticket.task, result)
+                again = self._ended(ticket.task, result)
+                if again is None:
+                    self.schedule.end(ticket)
+                else:
+                    self._fail(ticket, again)
 
     def _leave_out(self, ticket: Ticket[T], reason: str) -> None:
         self._worked()
@@ -183,16 +187,20 @@ class Driver(Generic[T]):
             if not self._futures:  # else there is still hope
                 self._breaker.check_patience(reason)
             return
-        if self.schedule.fail(ticket, reason, again=True):
-            logger.warning("%s: %s; it is submitted again (retry %d)", ticket.task, reason, ticket.attempt + 1)
-            in_vain = self._breaker.failed(ticket, given_up=False)
-        else:
-            _warn_left_out(ticket, reason)
-            in_vain = self._breaker.failed(ticket, given_up=True)
-        for one in in_vain:
+        waits = self._fail(ticket, reason)
+        for one in self._breaker.failed(ticket, given_up=not waits):
             self.schedule.put_back(one)
         if self._breaker.is_open:
             logger.warning("%s", self._breaker.line(reason))
+
+    def _fail(self, ticket: Ticket[T], reason: str) -> bool:
+        """Gives whether the task waits for another attempt."""
+        waits = self.schedule.fail(ticket, reason, again=True)
+        if waits:
+            logger.warning("%s: %s; it is submitted again (retry %d)", ticket.task, reason, ticket.attempt + 1)
+        else:
+            _warn_left_out(ticket, reason)
+        return waits
 
     def _cancel(self) -> None:
         cancel = getattr(self._executor, "cancel", None)

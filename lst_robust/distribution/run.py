@@ -85,7 +85,7 @@ def _run(given: Sequence[Given], executor: Any, workers: Workers, retries: int) 
     queue = queue_of(executor)
     planned, failed = planned_networks(given)
     tasks = tasks_of(planned, workers._replace(most=queue, least=BEGINNING) if queue else workers)
-    outcome = Outcome([one.plan for one in planned], store, request_of(given[0]).observer)
+    outcome = Outcome([one.plan for one in planned], store, request_of(given[0]).observer, retries=retries)
     if tasks:
         outcome.start(len(tasks))
         schedule = Schedule(tasks, retries)

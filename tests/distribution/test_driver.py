@@ -118,6 +118,19 @@ def test_a_task_that_fails_is_submitted_again_after_its_pause(caplog):
     assert caplog.messages == ["task 0: OSError: stale file handle; it is submitted again (retry 1)"]
 
 
+def test_a_task_whose_result_is_not_enough_is_submitted_again(caplog):
+    schedule, executor, ends = tasks(2, retries=1), Executor(), []
+
+    def ended(task: str, result: str) -> str | None:
+        ends.append(task)
+        return "lst18: out of memory" if task == "task 0" else None
+
+    Driver(schedule, executor, str, 1, ended=ended).run()
+    assert ends == ["task 0", "task 1", "task 0"]
+    assert schedule.done == 1 and schedule.failed == [("task 0", "lst18: out of memory")]
+    assert caplog.messages[0] == "task 0: lst18: out of memory; it is submitted again (retry 1)"
+
+
 def test_the_pauses_before_retries_are_kept():
     clock, executor = Clock(step=0.05), Executor()
     at = []

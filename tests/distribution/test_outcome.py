@@ -40,7 +40,7 @@ class Case:
         self.tasks = [task for task, _ in tasks_of(planned, Workers(2))]
         self.results, self.shown = work / "tasks", Shown()
         self.store = Store(self.results)
-        self.outcome = Outcome(self.plans, self.store, self.shown)
+        self.outcome = Outcome(self.plans, self.store, self.shown, retries=0)
 
     def measured(self, undisturbed: Path, *networks: int) -> None:
         """The records of these networks are there."""
@@ -72,6 +72,22 @@ def test_a_network_that_has_stopped_is_named_once_and_the_other_is_whole(case, u
     assert [(one.name, one.reason) for one in failed] == [(case.plans[0].run.model.name, "the weights have gone")]
     assert [one.run for one in found] == [case.plans[1].run]
     assert caplog.text.count("the weights have gone; it is left out") == 1
+
+
+def test_a_network_that_could_not_go_on_is_tried_again_in_whatever_task_before_it_is_left_out(case, caplog):
+    """It may have been a worker with less memory than the others."""
+    outcome, digest = Outcome(case.plans, case.store, case.shown, retries=2), case.plans[0].run.digest
+    outcome.start(len(case.tasks))
+    stopped = TaskResult({}, {digest: "CUDA out of memory"})
+    task, name = case.tasks[0], case.plans[0].run.model.name
+    for _ in range(2):
+        assert outcome.end(task, stopped) == f"{name}: CUDA out of memory"
+        assert {plan.run.digest for plan, _ in outcome.left(task).units()} == {plan.run.digest for plan in task.plans}
+    assert case.shown.done == 0 and "left out" not in caplog.text
+    assert outcome.end(task, stopped) is None
+    assert "CUDA out of memory; it is left out, and the others go on" in caplog.text
+    assert digest not in {plan.run.digest for plan, _ in outcome.left(task).units()}
+    assert outcome.end(task, stopped) is None, "of a worker that had it in hand"
 
 
 def test_tasks_of_a_network_that_has_stopped_have_nothing_left(case):
