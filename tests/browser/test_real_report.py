@@ -10,6 +10,8 @@ from lst_robust.report import write_report
 from tests.browser.conftest import THEMES, WIDTHS, Browser
 from tests.browser.test_report_page import violations
 
+pytestmark = pytest.mark.slow  # writes a whole report, and opens its pages at all widths
+
 RESULTS = Path(__file__).parents[2] / "results" / "imagenet-sample"
 
 
