@@ -66,6 +66,7 @@ class Engine:
             raise UsageError(f"--ray-address is of a Ray cluster, and the tasks run on {self.on}: leave it out")
         if self.ray_address is not None and not self.ray_address.strip():
             raise UsageError("--ray-address is empty: give auto, HOST:PORT or ray://HOST:PORT, or leave it out")
+        _require_own_device(self.device)
         self._check_slurm()
         if self.on == "slurm":
             require_slurm()
@@ -126,3 +127,12 @@ class Engine:
     def _device(self, gpus: int) -> str:
         """A task that has reserved a CUDA device must not go on without it."""
         return "cuda" if gpus and self.device == "auto" else self.device
+
+
+def _require_own_device(device: str) -> None:
+    """UsageError for a CUDA device by its number: each task sees only those that it has, and counts them from 0."""
+    if device.startswith("cuda:") and device != "cuda:0":
+        raise UsageError(
+            f"--device {device} is one of this machine, and each task has devices of its own: give --device cuda, and "
+            "how many with --gpus-per-worker"
+        )
