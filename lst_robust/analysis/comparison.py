@@ -26,11 +26,12 @@ from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.analysis.normalisers import Choice, chosen_normaliser
 from lst_robust.analysis.protocols import protocol_differences, protocol_key, way_of
 from lst_robust.analysis.quantities import part
-from lst_robust.analysis.scores import Scores, all_corruptions, by_corruption, image_scores, mean_scores
+from lst_robust.analysis.scores import Scores, all_corruptions, by_corruption, mean_scores, weighted, wrong_images
 from lst_robust.analysis.selection import choices, label, select
 from lst_robust.arguments import instance, text
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
+from lst_robust.records.indexed import numbers_of
 from lst_robust.records.record import Protocol, Record, other_files
 from lst_robust.suites import Normaliser, Suite
 from lst_robust.suites.normaliser import caution
@@ -178,7 +179,7 @@ def _comparable_pair(one: MeasuredRun, other: MeasuredRun) -> tuple[MeasuredRun,
             f"compared: {', '.join(differences)}; measure both in the same way"
             f"{way_of(one.run.protocol, other.run.protocol)}"
         )
-    files = [{cell.name: record.pixels for cell, record in run.records.items()} for run in (one, other)]
+    files = [{cell.name: found.pixels for cell, found in numbers_of(run.records).items()} for run in (one, other)]
     if different := other_files(*files):
         official = one.run.protocol.protocol == "official"
         how = "on two official sets" if official else "with different code of a corruption"
@@ -231,7 +232,8 @@ def _scores(records: Mapping[Cell, Record], cells: set[Cell], normaliser: Normal
     corruptions = all_corruptions(cell.corruption for cell in cells)
     wanted = {part(quantity, name) for quantity in ("ce", "error") for name in corruptions}
     wanted |= {metric.name for metric in image_metrics()}
-    return image_scores({cell: record for cell, record in records.items() if cell in cells}, normaliser, wanted)
+    wrong = {cell: bits for cell, bits in wrong_images(records).items() if cell in cells}
+    return weighted(wrong, normaliser, wanted)
 
 
 def _comparison(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from lst_robust.analysis.statistics import SharedDraws
 from lst_robust.analysis.summary import Summary, summarise
 from lst_robust.benchmark import Cell
 from lst_robust.records.record import Record, Run
@@ -16,12 +17,15 @@ from lst_robust.suites import Normaliser
 class Evaluation:
     """The outcome of `lst_robust.evaluate`.
 
+    `records`: by cell. They lie in the results folder and are read there when they are asked for, so that thousands of
+    evaluations fit into memory: keep that folder as long as you need them, or make a `dict` of them. DataError where
+    they have changed or are gone. Pickled and copied, an evaluation holds them itself.
     `measured`: how many cells were measured by this call; `failed`: cells that could not be measured, with the reason;
     `skipped_images`: the images that were left out because they cannot be decoded.
     """
 
     run: Run
-    records: dict[Cell, Record]
+    records: Mapping[Cell, Record]
     normaliser: Normaliser | None
     measured: int = 0
     failed: dict[Cell, str] = field(default_factory=dict)
@@ -60,4 +64,5 @@ class Evaluations:
 
     def summaries(self) -> list[Summary]:
         """All numbers of each network, in percent."""
-        return [evaluation.summary() for evaluation in self.evaluations]
+        draws = SharedDraws() if len(self) > 1 else None
+        return [summarise(one.run, one.records, one.normaliser, draws=draws) for one in self.evaluations]

@@ -12,6 +12,7 @@ import yaml
 from lst_robust.arguments import path, shown, wrong
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.errors import NothingToEvaluateError, UsageError
+from lst_robust.records.indexed import numbers_of
 from lst_robust.suites import Suite
 from lst_robust.suites.normaliser import NAMED, Normaliser, load_normaliser
 
@@ -64,8 +65,8 @@ def to_yaml(evaluation: Evaluation, command: str) -> str:
 
     command: how it was made. Raises NothingToEvaluateError unless every corruption was measured at every severity.
     """
-    records, run = evaluation.records, evaluation.run
-    missing = [cell.name for cell in ALL_CELLS if cell not in records]
+    errors, run = {cell: one.top1_error for cell, one in numbers_of(evaluation.records).items()}, evaluation.run
+    missing = [cell.name for cell in ALL_CELLS if cell not in errors]
     if missing:
         raise NothingToEvaluateError(
             f"a normaliser needs all 96 cells; {len(missing)} are missing, such as {missing[0]}"
@@ -73,7 +74,7 @@ def to_yaml(evaluation: Evaluation, command: str) -> str:
     protocol = run.protocol
     fields = {
         "name": f"{run.model.name}-{protocol.suite}",
-        "clean_error": round(records[CLEAN_CELL].top1_error, 4),
+        "clean_error": round(errors[CLEAN_CELL], 4),
         "made_with": {
             "command": command,
             "n": protocol.n,
@@ -84,9 +85,6 @@ def to_yaml(evaluation: Evaluation, command: str) -> str:
             "images": protocol.images,
             "checkpoint_sha256": run.model.checkpoint_sha256,
         },
-        "errors": {
-            name: [round(records[Cell(name, severity)].top1_error, 4) for severity in SEVERITIES]
-            for name in CORRUPTIONS
-        },
+        "errors": {name: [round(errors[Cell(name, severity)], 4) for severity in SEVERITIES] for name in CORRUPTIONS},
     }
     return yaml.safe_dump(fields, sort_keys=False, default_flow_style=None, width=120)

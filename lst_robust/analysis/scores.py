@@ -15,8 +15,8 @@ import numpy as np
 from lst_robust.analysis.metrics import image_metrics
 from lst_robust.analysis.quantities import QUANTITIES, part
 from lst_robust.benchmark import CLEAN, CORRUPTIONS, Cell, known_corruptions
-from lst_robust.records.indexed import IndexedRecords
 from lst_robust.records.record import Record
+from lst_robust.records.stored import StoredRecords
 from lst_robust.suites import Normaliser
 
 V = TypeVar("V")
@@ -66,7 +66,7 @@ def image_scores(
 
 def wrong_images(records: Mapping[Cell, Record]) -> dict[Cell, np.ndarray]:
     """Of each cell, bool (n,): which images were classified wrongly."""
-    if isinstance(records, IndexedRecords):
+    if isinstance(records, StoredRecords):
         return records.wrong()
     return {cell: ~record.correct_bits() for cell, record in records.items()}
 

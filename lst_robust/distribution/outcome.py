@@ -13,8 +13,8 @@ from lst_robust.distribution.schedule import RETRIES, Ticket
 from lst_robust.distribution.task import CellsTask, TaskResult
 from lst_robust.errors import DataError
 from lst_robust.evaluation.plan import EvalPlan
-from lst_robust.records.record import Record
 from lst_robust.records.store import Store
+from lst_robust.records.stored import StoredRecords, stored_records
 from lst_robust.runtime.interruption import check_interrupted
 from lst_robust.runtime.progress import Observer
 
@@ -96,7 +96,7 @@ class Outcome:
         for digest, plan in self._plans.items():
             everything = self._records(plan, until)
             lost = {cell: why for cell, why in self._failed[digest].items() if cell not in everything}
-            records = {cell: everything[cell] for cell in plan.cells if cell in everything}
+            records = everything.only(cell for cell in plan.cells if cell in everything)
             if not lost and len(records) == len(plan.cells):
                 self._pack(plan)
             reason = self._stopped.get(digest) or (None if records else next(iter(lost.values()), None))
@@ -108,7 +108,7 @@ class Outcome:
                 found.append(Evaluation(plan.run, records, normaliser, measured, lost, plan.skipped_images))
         return found, failed
 
-    def _records(self, plan: EvalPlan, until: float) -> dict[Cell, Record]:
+    def _records(self, plan: EvalPlan, until: float) -> StoredRecords:
         """Those of the plan's run, without those that should have been replaced. It waits for records of other machines
         that are not to be seen yet. Cells whose records do not appear have failed."""
         digest = plan.run.digest
@@ -124,7 +124,7 @@ class Outcome:
         folder = self._store.results_dir
         reason = f"its record is not to be seen in {folder}: all workers must have the same folder there"
         self._failed[digest].update(dict.fromkeys(absent, reason))
-        return records
+        return stored_records(self._store.run_folder(plan.run), plan.run, records)
 
     def _show(self, task: CellsTask, done: int) -> None:
         """So many cells of a task are done, which never become fewer: a packed cell has no file of its own."""

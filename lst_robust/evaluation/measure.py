@@ -24,6 +24,7 @@ from lst_robust.records.record import Record
 from lst_robust.records.run_file import RunFile
 from lst_robust.records.runs import without_probe
 from lst_robust.records.store import Store
+from lst_robust.records.stored import StoredRecords, stored_records
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.progress import Silent
 
@@ -31,11 +32,11 @@ logger = logging.getLogger(__name__)
 
 
 class Measured(NamedTuple):
-    """`records`: of all cells that the plan wants and that are there; `measured`: how many this call has measured, on
-    all ranks; `failed`: cells that could not be measured, with the reason; `stopped`: why the network took no further
-    part, where several were asked for and it could not go on."""
+    """`records`: of all cells that the plan wants and that are there, see `StoredRecords`; `measured`: how many this
+    call has measured, on all ranks; `failed`: cells that could not be measured, with the reason; `stopped`: why the
+    network took no further part, where several were asked for and it could not go on."""
 
-    records: dict[Cell, Record]
+    records: Mapping[Cell, Record]
     measured: int
     failed: dict[Cell, str]
     stopped: str | None = None
@@ -69,9 +70,12 @@ def measure_together(
     """
     store = Store(plans[0].request.results_dir if results_dir is None else results_dir)
     with process_group() as ranks:
-        found = [store.load(plan.run, quiet=plan.prepared is not None) for plan in plans]
-        if results_dir is not None:
-            plans = [_replacing(plan, records) for plan, records in zip(plans, found, strict=True)]
+        plans, found = list(plans), list[StoredRecords]()
+        for place, plan in enumerate(plans):
+            there = store.load(plan.run, quiet=plan.prepared is not None)
+            if results_dir is not None:
+                plans[place] = _replacing(plan, there)
+            found.append(stored_records(store.run_folder(plan.run), plan.run, there))
         networks: list[MeasuredNetwork] = []
         if any(plan.missing for plan in plans):
             store.check_writable()
@@ -79,18 +83,21 @@ def measure_together(
                 prepared = plan.prepared or prepared_again(plan, store.results_dir)
                 if ranks.leader:
                     _require_run_file(store, plan.run_file)
-                finished = {cell: records[cell] for cell in plan.cells if cell in records and cell not in plan.missing}
-                networks.append(MeasuredNetwork(plan, prepared, finished))
+                finished = [cell for cell in plan.cells if cell in records and cell not in plan.missing]
+                errors = {cell: records.numbers[cell].top1_error for cell in finished}
+                networks.append(MeasuredNetwork(plan, prepared, errors))
             observer = plans[0].request.observer if ranks.leader else Silent()
             Worker(networks, turns or Turns(), store, observer, going_on=going_on).measure_share(ranks)
         everywhere = ranks.gather([(one.measured, one.failed, one.stopped) for one in networks])
         outcomes = []
         for place, plan in enumerate(plans):
             measured, failed, stopped = _of_all_ranks([ranks_own[place] for ranks_own in everywhere if ranks_own])
-            records = store.load(plan.run, quiet=True) if networks else found[place]
+            if networks:
+                found[place] = stored_records(store.run_folder(plan.run), plan.run, store.load(plan.run, quiet=True))
+            records = found[place]
             _pack(store, plan, records, failed, ranks)
-            records = {cell: records[cell] for cell in plan.cells if cell in records and cell not in failed}
-            outcomes.append(Measured(records, measured, failed, stopped))
+            wanted = records.only(cell for cell in plan.cells if cell in records and cell not in failed)
+            outcomes.append(Measured(wanted, measured, failed, stopped))
     return outcomes
 
 

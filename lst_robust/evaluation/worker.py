@@ -21,7 +21,7 @@ from lst_robust.evaluation.plan import EvalPlan, Prepared
 from lst_robust.evaluation.provenance import provenance
 from lst_robust.evaluation.turns import Turns
 from lst_robust.records.confidence import Outcomes
-from lst_robust.records.record import Record, make_record
+from lst_robust.records.record import make_record
 from lst_robust.records.store import Store
 from lst_robust.runtime.devices import device_errors, not_enough_memory
 from lst_robust.runtime.process_group import Ranks
@@ -34,13 +34,13 @@ logger = logging.getLogger(__name__)
 class MeasuredNetwork:
     """A network with the plan of its cells, and what this rank has made of them so far.
 
-    records: the wanted cells that are there; measured: how many of them this rank has measured; failed: cells that
-    could not be measured; stopped: why the network takes no further part.
+    errors: top-1, in percent, of the wanted cells that are there; measured: how many of them this rank has measured;
+    failed: cells that could not be measured; stopped: why the network takes no further part.
     """
 
     plan: EvalPlan
     prepared: Prepared
-    records: dict[Cell, Record]
+    errors: dict[Cell, float]
     measured: int = 0
     failed: dict[Cell, str] = field(default_factory=dict)
     stopped: str | None = None
@@ -50,8 +50,8 @@ class MeasuredNetwork:
         return self.plan.run.model.name
 
     def running_result(self) -> str:
-        corrupted = [record.top1_error for cell, record in self.records.items() if cell != CLEAN_CELL]
-        clean = f"clean error {self.records[CLEAN_CELL].top1_error:.2f} %" if CLEAN_CELL in self.records else ""
+        corrupted = [error for cell, error in self.errors.items() if cell != CLEAN_CELL]
+        clean = f"clean error {self.errors[CLEAN_CELL]:.2f} %" if CLEAN_CELL in self.errors else ""
         return clean + (f", mean corruption error so far {fmean(corrupted):.2f} %" if corrupted else "")
 
 
@@ -102,7 +102,7 @@ class Worker:
         self.observer.finish()
 
     def _start_observer(self, missing: int, ranks: Ranks) -> None:
-        first, finished = self.networks[0], sum(len(network.records) for network in self.networks)
+        first, finished = self.networks[0], sum(len(network.errors) for network in self.networks)
         which = first.name if len(self.networks) == 1 else f"{len(self.networks)} networks"
         sharing = f" (its share of {ranks.world} processes)" if ranks.world > 1 else ""
         title = f"evaluating {which} on {first.plan.run.protocol.suite}{sharing}"
@@ -115,7 +115,7 @@ class Worker:
             return False
         if record.pixels != self.images.pixels_digest(cell, self.workers):
             return False
-        network.records[cell] = record
+        network.errors[cell] = record.top1_error
         self._show(network, steps=1)
         return True
 
@@ -134,7 +134,7 @@ class Worker:
             )
             record = make_record(network.plan.run, cell, outcomes, how, pixels)
             self.store.write(record)
-            network.records[cell] = record
+            network.errors[cell] = record.top1_error
             network.measured += 1
             self._show(network)
 

@@ -19,7 +19,7 @@ from lst_robust.analysis.summary import summarise
 from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
 from lst_robust.records import index as module
-from lst_robust.records import indexed
+from lst_robust.records import stored
 from lst_robust.records.index import ResultsIndex, folder_state
 from lst_robust.records.indexed import scan_indexed
 from lst_robust.records.numbers import CellNumbers
@@ -60,7 +60,7 @@ def summaries(store: Store, normaliser: object = "none"):
 def reads(monkeypatch) -> list[Path]:
     """The folders that are read, with records or without."""
     seen: list[Path] = []
-    whole, numbers = indexed.read_folder, indexed.read_packed_numbers
+    whole, numbers = stored.read_folder, stored.read_packed_numbers
 
     def reading(folder: Path, **options):
         seen.append(folder)
@@ -70,8 +70,8 @@ def reads(monkeypatch) -> list[Path]:
         seen.append(path.parent)
         return numbers(path)
 
-    monkeypatch.setattr(indexed, "read_folder", reading)
-    monkeypatch.setattr(indexed, "read_packed_numbers", reading_numbers)
+    monkeypatch.setattr(stored, "read_folder", reading)
+    monkeypatch.setattr(stored, "read_packed_numbers", reading_numbers)
     return seen
 
 
