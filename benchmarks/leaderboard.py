@@ -72,7 +72,7 @@ def evaluated_clean(checkpoints: dict[int, Path], folder: Path, preprocess: str)
                 preprocess=preprocess,
                 results_dir=results,
             )
-        clean = next(record for cell, record in evaluation.records.items() if cell.name == "clean")
+            clean = next(record for cell, record in evaluation.records.items() if cell.name == "clean")
         counts.append(int(np.count_nonzero(~clean.correct_bits())))
     return counts
 

@@ -76,7 +76,7 @@ def evaluated_counts(model: nn.Module, folder: Path, preprocess: str) -> dict[st
             preprocess=preprocess,
             results_dir=temporary,
         )
-    return {cell.name: int((~record.correct_bits()).sum()) for cell, record in evaluation.records.items()}
+        return {cell.name: int((~record.correct_bits()).sum()) for cell, record in evaluation.records.items()}
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from lst_robust.errors import DataError
 from lst_robust.records.record import Record, Run
+from lst_robust.runtime.files import require_file
 from lst_robust.schema import first_mistake
 
 SCHEMA: Literal[4] = 4
@@ -81,6 +82,7 @@ def is_of_earlier_release(path: Path) -> bool:
 def read_json(path: Path) -> Any:
     """The data in a JSON file; DataError where it cannot be read or is none."""
     try:
+        require_file(path)
         return json.loads(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error

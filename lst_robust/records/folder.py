@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from lst_robust.records.packed import PackedRun, read_packed_run, read_run_file
 from lst_robust.records.packed_files import PackedReader, mistake_of, packed_paths
 from lst_robust.records.record import Record
 from lst_robust.records.run_file import RunFile
+from lst_robust.runtime.files import require_file
 from lst_robust.schema import first_mistake
 
 logger = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ def run_file_of(folder: Path) -> RunFile | None:
         try:
             return read(path)
         except DataError as error:
-            if path.exists():
+            if os.path.lexists(path):
                 mistake = mistake or error
     if mistake is not None:
         raise mistake
@@ -83,6 +85,7 @@ def read_record(path: Path, cell: str | None = None) -> Record:
 
 def _read_run_json(path: Path) -> RunFile:
     try:
+        require_file(path)
         return RunFile.model_validate_json(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
@@ -127,7 +130,7 @@ def _own_files(folder: Path, paths: list[Path], run_file: RunFile) -> tuple[dict
             continue
         except DataError as error:
             trusted = False
-            if path.exists():
+            if os.path.lexists(path):
                 logger.warning("%s; it is left out", error)
             continue
         records[record.cell] = record

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lst_robust.errors import DataError, message_of
-from lst_robust.runtime.files import write_output
+from lst_robust.runtime.files import require_file, write_output
 from lst_robust.runtime.interruption import check_interrupted
 
 logger = logging.getLogger(__name__)
@@ -97,6 +97,7 @@ def _digests(folder: Path) -> dict[str, str]:
 def _sha256(file: Path) -> str:
     digest = hashlib.sha256()
     try:
+        require_file(file)
         with file.open("rb") as opened:
             while chunk := opened.read(CHUNK):
                 digest.update(chunk)

@@ -23,6 +23,7 @@ from lst_robust.errors import DataError, message_of
 from lst_robust.records.cell_file import checked_record
 from lst_robust.records.record import Record, packed, packed_classes, packed_confidences
 from lst_robust.records.run_file import RunFile
+from lst_robust.runtime.files import require_file
 from lst_robust.schema import first_mistake
 
 KEY, DIGEST = b"lst_robust_run", b"lst_robust_run_sha256"
@@ -72,6 +73,7 @@ def packed_run(run_file: RunFile, records: Mapping[Cell, Record]) -> bytes:
 def read_run_file(path: Path) -> RunFile:
     """What a `run.parquet` says of its run, without reading its cells. DataError where it cannot be trusted."""
     try:
+        require_file(path)
         with path.open("rb") as file:
             return run_file_in(parquet.read_schema(file).metadata or {}, path)
     except (OSError, pa.ArrowException, ValueError) as error:
@@ -85,6 +87,7 @@ def read_packed_run(path: Path, *, predictions: bool = False) -> PackedRun:
     Raises DataError, one line, when the file cannot be read, and DamagedError when it cannot be trusted.
     """
     try:
+        require_file(path)
         content = path.read_bytes()
     except OSError as error:
         raise _refused(path, error) from error

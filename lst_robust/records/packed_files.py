@@ -36,13 +36,13 @@ class PackedFile(NamedTuple):
 
 def packed_paths(folder: Path) -> list[Path]:
     """The packed files that are there: mostly one or none. `run.parquet` is the last one."""
-    return [*sorted(folder.glob(ASIDE)), *([folder / PACKED] if (folder / PACKED).exists() else [])]
+    return [*sorted(folder.glob(ASIDE)), *([folder / PACKED] if os.path.lexists(folder / PACKED) else [])]
 
 
 def packed_states(folder: Path) -> PackedStates | None:
     """By which the packed files that are there are known again, in the same order; None while they are replaced."""
     try:
-        return tuple((path, identity(path.stat())) for path in packed_paths(folder))
+        return tuple((path, identity(_state(path))) for path in packed_paths(folder))
     except OSError:
         return None
 
@@ -60,7 +60,7 @@ class PackedReader:
         for _ in range(LOOKS):
             try:
                 self._last = [self._file(path) for path in packed_paths(folder)]
-                states = [(path, identity(path.stat())) for path in packed_paths(folder)]
+                states = [(path, identity(_state(path))) for path in packed_paths(folder)]
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -70,14 +70,14 @@ class PackedReader:
         return self._last
 
     def _file(self, path: Path) -> PackedFile:
-        state = path.stat()
+        state = _state(path)
         for known in self._last:
             if known.path == path and identity(known.state) == identity(state):
                 return known
         try:
             return PackedFile(path, state, read_packed_run(path, predictions=self._predictions))
         except DataError as error:
-            path.stat()  # one that has gone meanwhile is no mistake
+            _state(path)  # one that has gone meanwhile is no mistake
             return PackedFile(path, state, error)
 
 
@@ -110,6 +110,14 @@ def put_packed(folder: Path, content: bytes, read: Sequence[PackedFile]) -> bool
 def identity(state: os.stat_result) -> tuple[int, int, int]:
     """By which a file is known again, also under another name."""
     return (state.st_ino, state.st_mtime_ns, state.st_size)
+
+
+def _state(path: Path) -> os.stat_result:
+    """Of the file, or of a link that leads nowhere. FileNotFoundError where there is neither."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return path.lstat()
 
 
 def _moved_aside(path: Path, aside: Path, known: os.stat_result) -> bool:

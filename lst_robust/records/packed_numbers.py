@@ -22,6 +22,7 @@ from lst_robust.records.confidence import BINS
 from lst_robust.records.numbers import CalibrationNumbers, CellNumbers, Measurement
 from lst_robust.records.packed import PREDICTIONS, is_as_written, run_file_in
 from lst_robust.records.run_file import RunFile
+from lst_robust.runtime.files import require_file
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:
@@ -74,6 +75,7 @@ class PackedNumbers(NamedTuple):
 def read_packed_numbers(path: Path) -> PackedNumbers | None:
     """What the file says, checked as `read_packed_run` checks it; None where that has to read it."""
     with suppress(OSError, pa.ArrowException, DataError, NotPlainError, KeyError, ValueError, TypeError):
+        require_file(path)
         content = path.read_bytes()
         _require(is_as_written(content))
         with parquet.ParquetFile(pa.BufferReader(content)) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ class _Reading:
         try:
             record = read_cell(path, run_file.run)
         except DataError as error:
-            if path.exists():  # else it has just been packed
+            if os.path.lexists(path):  # else it has just been packed
                 self.left[path] = str(error)
             return
         self.records[record.cell], self.files[record.cell] = record, path

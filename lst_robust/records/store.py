@@ -174,7 +174,7 @@ class Store:
             except EarlierReleaseError:
                 raise
             except DataError as error:
-                if path.exists():  # else it has just been packed
+                if os.path.lexists(path):  # else it has just been packed
                     logger.log(_level(quiet), "%s; it is not used and the cell is measured again", error)
         return found
 

@@ -38,6 +38,19 @@ class Target(NamedTuple):
         return self.descriptor == STDOUT
 
 
+def require_file(path: Path) -> None:
+    """To be called before a file is opened to be read. OSError for a pipe, a socket or a device, which might be waited
+    for without end, and for a link that leads nowhere; their `strerror` says so."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise OSError(errno.ENOENT, "it is a link that leads nowhere", str(path)) from None
+        raise
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "it is a pipe, a socket or a device, and no file", str(path))
+
+
 def write_output(path: Path, content: bytes) -> None:
     """Writes to whatever the path leads to. Every file of this package that a person can name is written by this.
 

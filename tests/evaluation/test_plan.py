@@ -21,6 +21,7 @@ from lst_robust.evaluation.plan import plan
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.records.folder import RUN_FILE
 from lst_robust.records.migration import migrate
+from lst_robust.records.indexed import numbers_of
 from lst_robust.records.packed_files import PACKED
 from lst_robust.records.record import Run
 from lst_robust.records.store import Store
@@ -42,7 +43,7 @@ def make_plan(suite, model, tmp_path):
 
 
 def errors(evaluation) -> list[float]:
-    return [record.top1_error for record in evaluation.records.values()]
+    return [found.top1_error for found in numbers_of(evaluation.records).values()]
 
 
 def test_answers_that_change_from_call_to_call_are_warned_of(evaluate):

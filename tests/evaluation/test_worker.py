@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,10 @@ from lst_robust.errors import DataError
 from lst_robust.evaluation import cell_images, group, inference
 from lst_robust.evaluation import worker as module
 from lst_robust.evaluation.chunks import CHUNK_BYTES
+from lst_robust.records import stored
 from lst_robust.records.record import Record
 from lst_robust.records.store import Store
+from lst_robust.records.stored import KEPT, Loader
 from lst_robust.runtime.progress import Silent
 from tests.fixtures.networks import PixelSum, Unsteady, classifier
 
@@ -273,3 +276,26 @@ def test_progress_counts_the_cells_of_all_networks(together):
     assert observer.started == [("evaluating 2 networks on digits-c", 6, 2)]
     assert observer.steps == pytest.approx(4) and observer.finished == 1
     assert observer.status.startswith("b: clean error ")
+
+
+def test_the_records_of_many_networks_are_not_in_memory_at_any_time(together, monkeypatch):
+    """Of 50,000 images in 96 cells they would take 26 MB a network."""
+
+    def alive() -> int:
+        gc.collect()
+        return sum(type(one) is Record for one in gc.get_objects())
+
+    class Counting(Silent):
+        at_the_end = 0
+
+        def finish(self):
+            self.at_the_end = alive()
+
+    monkeypatch.setattr(stored, "_EVALUATIONS", Loader(predictions=True))
+    before, observer = alive(), Counting()
+    named = {str(number): classifier(nn.LeakyReLU(number / 10)) for number in range(KEPT + 3)}
+    outcome, _ = together(named, limit=10, observer=observer)
+    assert observer.at_the_end - before <= 1, "the last one that was written"
+    assert len(outcome) == KEPT + 3 and alive() - before <= KEPT * 5
+    assert [one.records[CLEAN_CELL].model.name for one in outcome] == list(named)
+    assert outcome.summaries() == [one.summary() for one in outcome]
