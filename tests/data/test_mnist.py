@@ -64,20 +64,21 @@ def test_other_sizes_are_refused(tmp_path):
         opened(tmp_path, size=64)
 
 
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [
-        ("t10k-images-idx3-ubyte.gz", b"no gzip"),
-        ("t10k-images-idx3-ubyte.gz", gzip.compress(idx(np.zeros((6, 28, 28), np.uint8)))[:40]),
-        ("t10k-images-idx3-ubyte.gz", gzip.compress(idx(np.zeros((6, 28, 28), np.uint8))[:-1])),
-        ("t10k-images-idx3-ubyte.gz", gzip.compress(b"")),
-        ("t10k-images-idx3-ubyte.gz", gzip.compress(struct.pack(">BBBB3I", 0, 0, 8, 3, *(2**32 - 1,) * 3))),
-        ("t10k-images-idx3-ubyte.gz", gzip.compress(idx(np.zeros((6, 27, 28), np.uint8)))),
-        ("t10k-labels-idx1-ubyte.gz", gzip.compress(idx(np.full(6, 10, np.uint8)))),
-        ("t10k-labels-idx1-ubyte.gz", gzip.compress(idx(np.zeros(5, np.uint8)))),
-        ("t10k-labels-idx1-ubyte.gz", None),
-    ],
-)
+IMAGES, LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+DAMAGED = {
+    "no gzip": (IMAGES, b"no gzip"),
+    "cut off": (IMAGES, gzip.compress(idx(np.zeros((6, 28, 28), np.uint8)))[:40]),
+    "a value too few": (IMAGES, gzip.compress(idx(np.zeros((6, 28, 28), np.uint8))[:-1])),
+    "nothing": (IMAGES, gzip.compress(b"")),
+    "a size without end": (IMAGES, gzip.compress(struct.pack(">BBBB3I", 0, 0, 8, 3, *(2**32 - 1,) * 3))),
+    "another size": (IMAGES, gzip.compress(idx(np.zeros((6, 27, 28), np.uint8)))),
+    "an eleventh class": (LABELS, gzip.compress(idx(np.full(6, 10, np.uint8)))),
+    "a label too few": (LABELS, gzip.compress(idx(np.zeros(5, np.uint8)))),
+    "no labels": (LABELS, None),
+}
+
+
+@pytest.mark.parametrize(("file", "content"), DAMAGED.values(), ids=DAMAGED)
 def test_what_is_damaged_or_missing_is_one_line(tmp_path, file, content):
     write(tmp_path)
     (tmp_path / file).unlink()
