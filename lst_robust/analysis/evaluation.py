@@ -19,7 +19,7 @@ class Evaluation:
 
     `records`: by cell. They lie in the results folder and are read there when they are asked for, so that thousands of
     evaluations fit into memory: keep that folder as long as you need them, or make a `dict` of them. DataError where
-    they have changed or are gone. Pickled and copied, an evaluation holds them itself.
+    they have changed or are gone. A pickled evaluation holds them itself.
     `measured`: how many cells were measured by this call; `failed`: cells that could not be measured, with the reason;
     `skipped_images`: the images that were left out because they cannot be decoded.
     """

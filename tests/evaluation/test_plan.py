@@ -20,8 +20,8 @@ from lst_robust.evaluation import plan as plan_module
 from lst_robust.evaluation.plan import plan
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.records.folder import RUN_FILE
-from lst_robust.records.migration import migrate
 from lst_robust.records.indexed import numbers_of
+from lst_robust.records.migration import migrate
 from lst_robust.records.packed_files import PACKED
 from lst_robust.records.record import Run
 from lst_robust.records.store import Store
