@@ -73,7 +73,8 @@ def evaluate_many(
 
 def run_request(request: EvalRequest) -> Evaluation:
     """`evaluate`, of a request that has been checked."""
-    return run_requests([request]).evaluations[0]
+    evaluation = run_requests([request]).evaluations[0]
+    return replace(evaluation, records=dict(evaluation.records))  # a single network's fit into memory
 
 
 def run_requests(requests: Sequence[EvalRequest]) -> Evaluations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from lst_robust import workflow
 from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.errors import CheckpointError, DataError, UsageError
 from lst_robust.evaluation.request import EvalRequest
+from lst_robust.records import stored
 from lst_robust.suites import Suite, load_suite
 from lst_robust.workflow import run_request, with_weights
 from tests.fixtures.commands import PUBLISHED
@@ -144,6 +146,14 @@ def test_images_that_were_left_out_are_named(draw_images, tmp_path):
         lst_robust.evaluate(network, suite, **asked)
     evaluation = lst_robust.evaluate(network, suite, skip_unreadable=True, **asked)
     assert evaluation.skipped_images == ("cat/0.png",) and evaluation.run.protocol.n == 11
+
+
+def test_a_single_evaluation_needs_the_results_folder_no_more(suite, model, tmp_path):
+    evaluation = lst_robust.evaluate(model, suite, results_dir=tmp_path / "own", **ASKED)
+    summary = evaluation.summary().to_dict()
+    shutil.rmtree(tmp_path / "own")
+    stored._EVALUATIONS._kept.clear()  # as after some other evaluations
+    assert evaluation.summary().to_dict() == summary
 
 
 def test_a_request_that_is_run_is_the_evaluation_of_its_arguments(suite, model, tmp_path):

@@ -15,11 +15,12 @@ from lst_robust.suites import Normaliser
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The outcome of `lst_robust.evaluate`.
+    """The outcome of `lst_robust.evaluate`, or of one network of `evaluate_many`.
 
-    `records`: by cell. They lie in the results folder and are read there when they are asked for, so that thousands of
-    evaluations fit into memory: keep that folder as long as you need them, or make a `dict` of them. DataError where
-    they have changed or are gone. A pickled evaluation holds them itself.
+    `records`: by cell. Those of `evaluate` are in memory. Those of `evaluate_many`, `run_requests` and `run` stay in
+    the results folder and are read when they are asked for, so that thousands of evaluations fit into memory. Keep that
+    folder as long as you need them, or make a `dict` of them. DataError where they have changed or are gone. A pickled
+    evaluation holds them itself.
     `measured`: how many cells were measured by this call; `failed`: cells that could not be measured, with the reason;
     `skipped_images`: the images that were left out because they cannot be decoded.
     """

@@ -127,7 +127,7 @@ def replace_fog(imagenet_c) -> None:
 
 def test_files_that_have_changed_since_are_not_taken_for_those_from_then(imagenet_c, suite):
     asked = {"data_dir": imagenet_c, "corruptions": ["fog", "snow"]}
-    before = dict(evaluate(MODEL, suite, imagenet_c, **asked).records)
+    before = evaluate(MODEL, suite, imagenet_c, **asked)
     assert evaluate(MODEL, suite, imagenet_c, **asked).measured == 0
     replace_fog(imagenet_c)
     for corruptions in (["fog"], ["snow"]):  # also when others are asked for: the run would be a mixture
@@ -137,11 +137,11 @@ def test_files_that_have_changed_since_are_not_taken_for_those_from_then(imagene
         evaluate(MODEL, suite, imagenet_c, overwrite=True, **asked | {"corruptions": ["snow"]})
     elsewhere = evaluate(MODEL, suite, imagenet_c / "new", **asked)
     again = evaluate(MODEL, suite, imagenet_c, overwrite=True, **asked)
-    assert again.records.keys() == elsewhere.records.keys() == before.keys()
+    assert again.records.keys() == elsewhere.records.keys() == before.records.keys()
     fog = Cell("fog", 1)
-    assert again.records[fog].pixels == elsewhere.records[fog].pixels != before[fog].pixels
+    assert again.records[fog].pixels == elsewhere.records[fog].pixels != before.records[fog].pixels
     assert again.records[fog].correct_bits().tolist() == MODEL.right(read(imagenet_c, "fog", 1), LABELS)
-    assert again.records[Cell("snow", 1)].pixels == before[Cell("snow", 1)].pixels
+    assert again.records[Cell("snow", 1)].pixels == before.records[Cell("snow", 1)].pixels
 
 
 def test_networks_measured_on_two_sets_are_never_held_against_each_other(imagenet_c, suite, tmp_path):
