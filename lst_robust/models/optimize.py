@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTBlock
-from lst_robust.models.lst.folded import InferenceLSTI, InferenceLSTII
+from lst_robust.models.lst.folded import InferenceChain, InferenceLSTI, InferenceLSTII, blocks_of
 
 IMAGES_A_THREAD = 16  # of an LST-Net on a CPU: wide activations then stay in caches and in memory already mapped
 
@@ -44,10 +44,20 @@ def optimize_for_inference(model: nn.Module) -> nn.Module:
                 setattr(parent, name, InferenceLSTII(child))
             elif isinstance(child, LSTI):
                 setattr(parent, name, InferenceLSTI(child))
+    _join_blocks(model)
     for parameter in model.parameters():
         if parameter.is_leaf:  # those of a scripted network's copy are not
             parameter.requires_grad_(False)
     return model.to(memory_format=torch.channels_last)
+
+
+def _join_blocks(parent: nn.Module) -> None:
+    """Lets LST-II bottlenecks that follow each other run as one, so far as nothing stands between them."""
+    for name, child in parent.named_children():
+        if type(child) is nn.Sequential and blocks_of(child):
+            setattr(parent, name, InferenceChain(child))
+        else:
+            _join_blocks(child)
 
 
 def _pairs(parent: nn.Module) -> list[tuple[str, str]]:

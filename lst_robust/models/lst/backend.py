@@ -6,6 +6,7 @@ does not stand for the steps, and the plain definition runs. `lst_robust.models.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class CompiledBlock(Protocol):
-    """An `InferenceLSTII` with weights as the compiled code wants them."""
+    """One or several `InferenceLSTII` with weights as the compiled code wants them."""
 
     def takes(self, x: Tensor) -> bool:
         """Whether it can work on `x`."""
         ...
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The block's output. Its memory may be that of `x`."""
+        """The block's output."""
         ...
 
 
@@ -40,6 +41,10 @@ class Backend:
 
     def compiled_block(self, block: InferenceLSTII) -> CompiledBlock | None:
         """What stands for a block in inference."""
+        return None
+
+    def compiled_chain(self, blocks: Sequence[InferenceLSTII]) -> CompiledBlock | None:
+        """What stands for blocks, one behind the other, in inference."""
         return None
 
 

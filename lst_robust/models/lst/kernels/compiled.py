@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +11,7 @@ from lst_robust.models.lst.backend import Backend, CompiledBlock
 from lst_robust.models.lst.blocks import LSTII, GroupedShortcut
 from lst_robust.models.lst.folded import InferenceLSTII
 from lst_robust.models.lst.kernels.autograd import fused_head, fused_shortcut, fused_tail
-from lst_robust.models.lst.kernels.inference import CompiledLSTII, can_compile
+from lst_robust.models.lst.kernels.inference import CompiledChain, CompiledLSTII, can_compile
 from lst_robust.models.lst.kernels.library import kernels_ready
 from lst_robust.models.lst.transforms import SoftThreshold, SpatialTransform
 
@@ -35,8 +37,13 @@ class CompiledBackend(Backend):
         return fused_shortcut(x, shortcut.weight, shortcut.bn, shortcut.source, shortcut.stride)
 
     def compiled_block(self, block: InferenceLSTII) -> CompiledBlock | None:
-        """One pass for the whole block, or from T_s on where T_c is diagonal."""
+        """One pass for the whole block."""
         return CompiledLSTII(block) if can_compile(block) and kernels_ready() else None
+
+    def compiled_chain(self, blocks: Sequence[InferenceLSTII]) -> CompiledBlock | None:
+        """One pass for all of them, if each is compiled."""
+        compiled = [block.compiled for block in blocks if isinstance(block.compiled, CompiledLSTII)]
+        return CompiledChain(compiled) if compiled and len(compiled) == len(blocks) else None
 
 
 def _can_train_on(x: Tensor) -> bool:

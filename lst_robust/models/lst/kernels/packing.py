@@ -7,12 +7,13 @@ from torch import Tensor
 
 
 def lanes(channels: int) -> int:
-    """Floats in the vectors for a layer of so many channels, a multiple of 8: what its weights are packed for.
+    """Floats in the vectors for a layer of so many channels, a multiple of 4: what its weights are packed for.
 
-    The processor's widest, or 8 where the channels are not a multiple of them.
+    The widest of the processor (16, 8 or 4; LST_ROBUST_LST_VECTORS may ask for narrower ones) of which the channels are
+    a multiple.
     """
     widest: int = torch.ops.lst_robust.lanes()
-    return widest if channels % widest == 0 else 8
+    return next(width for width in (16, 8, 4) if width <= widest and channels % width == 0)
 
 
 def pack_pointwise(weight: Tensor, width: int = 0) -> Tensor:

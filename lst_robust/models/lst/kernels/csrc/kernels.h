@@ -1,4 +1,4 @@
-// The compiled passes, free of torch. Images are float32, channels last: (images, height, width, channels).
+// The compiled passes of training, free of torch; block.h has inference. Images are float32, channels last: (images, height, width, channels).
 //
 //   z = shrink(b2 + W2 relu(b1 + W1 x))          1x1 convolutions T_r and T_c
 //   out = shrink(residual + b3 + T_s z)          four 3x3 depthwise filters a channel, k-major, stride 1 or 2
@@ -42,12 +42,7 @@ struct Slopes {
 
 template <int W>
 struct Bottleneck {
-    // The whole block for inference, from x (inputs channels). `out` (4c channels) holds the residual and receives the
-    // result; it may be x. weights: W1, b1, W2, b2, W3, b3. size.channels is c.
-    static void block(Work, const float* x, float* out, Size, int inputs, const float* const* weights, float tau);
-    static int64_t block_scratch(Size size) { return size.padded_values() + (int64_t)size.width * size.channels; }
-
-    // The block from T_c's output v on, with z = shrink(affine(v)): for training, and for inference with a diagonal T_c.
+    // The block from T_c's output v on, with z = shrink(affine(v)).
     // `out` may be `residual`.
     static void tail(Work, const float* v, const float* residual, float* out, Size, Affine, const float* w,
                      const float* bias, float tau);

@@ -2,117 +2,20 @@
 // shared out over torch's threads, and what a call computes does not depend on how many there are.
 //
 // Sums are float64 (2, channels), over all images and pixels. `affine` is [scale, shift] or [], `slopes` is [a, b, e].
-#include <ATen/Parallel.h>
-#include <ATen/core/Tensor.h>
 #include <torch/library.h>
 
-#include <new>
 #include <optional>
-#include <tuple>
 
-#include "kernels.h"
+#include "tensors.h"
 
 namespace lst {
 namespace {
 
-using at::Tensor;
-using at::TensorList;
-using Pair = std::tuple<Tensor, Tensor>;
-using Triple = std::tuple<Tensor, Tensor, Tensor>;
-
-#ifdef __AVX512F__
-constexpr int WIDEST = 16;
-#else
-constexpr int WIDEST = 8;
-#endif
-
-// Calls call(lanes as a type) for the vectors that weights were packed for.
-template <class Call>
-void with_lanes(int64_t lanes, Call call) {
-    TORCH_CHECK(lanes == 8 || lanes == WIDEST, "no kernel has vectors of ", lanes, " floats");
-    if (lanes == 8) return call(std::integral_constant<int, 8>());
-    call(std::integral_constant<int, WIDEST>());
-}
-
-// The widest vectors that so many channels are a multiple of.
-int64_t fitting_lanes(int64_t channels) { return channels % WIDEST == 0 ? WIDEST : 8; }
-
-// Uninitialised memory of one thread, at an address that suits every vector.
-class Scratch {
-   public:
-    explicit Scratch(int64_t size) : memory(new (alignment) float[size]) {}
-    ~Scratch() { operator delete[](memory, alignment); }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    float* const memory;
-
-   private:
-    static constexpr std::align_val_t alignment{64};
-};
-
-// Calls call(work, first image) for all images, on torch's threads at the same time.
-template <class Call>
-void over_images(int64_t images, int64_t scratch_size, Call call) {
-    at::parallel_for(0, images, 1, [&](int64_t first, int64_t end) {
-        Scratch scratch(scratch_size);
-        call(Work{end - first, scratch.memory}, first);
-    });
-}
-
-void check_images(const Tensor& x) {
-    TORCH_CHECK(x.scalar_type() == at::kFloat && x.is_contiguous(at::MemoryFormat::ChannelsLast),
-                "images must be float32 in channels last");
-}
-
-// The place of one image, or of its part, in a tensor that has one for each.
-template <class T = float>
-const T* read(const Tensor& x, int64_t image) {
-    return x.const_data_ptr<T>() + image * (x.numel() / x.size(0));
-}
-template <class T = float>
-T* write(const Tensor& x, int64_t image) {
-    return x.mutable_data_ptr<T>() + image * (x.numel() / x.size(0));
-}
-
-const float* values(const Tensor& x) { return x.const_data_ptr<float>(); }
-Affine as_affine(TensorList pair) {
-    return pair.empty() ? Affine{nullptr, nullptr} : Affine{values(pair[0]), values(pair[1])};
-}
-Slopes as_slopes(TensorList slopes) { return {values(slopes[0]), values(slopes[1]), values(slopes[2])}; }
-
-Size size_of(const Tensor& x, int64_t stride) {
-    check_images(x);
-    return {(int)x.size(2), (int)x.size(3), (int)x.size(1), (int)stride};
-}
-int pixels_of(const Tensor& x) {
-    check_images(x);
-    return (int)(x.size(2) * x.size(3));
-}
-
-Tensor new_images(const Tensor& like, int64_t channels, int64_t height, int64_t width) {
-    return like.new_empty({like.size(0), height, width, channels}).permute({0, 3, 1, 2});
-}
-Tensor new_images(const Tensor& like) { return new_images(like, like.size(1), like.size(2), like.size(3)); }
 Tensor new_sums(const Tensor& like, int64_t channels) {
     return like.new_empty({like.size(0), 2, channels}, at::TensorOptions().dtype(at::kDouble));
 }
 
-int64_t lanes() { return WIDEST; }
-
-void block_(const Tensor& x, const Tensor& out, int64_t stride, TensorList weights, double tau) {
-    Size size = size_of(x, stride);
-    check_images(out);
-    int inputs = size.channels;
-    size.channels = (int)out.size(1) / 4;
-    const float* packed[6];
-    for (int i = 0; i < 6; i++) packed[i] = values(weights[i]);
-    with_lanes(weights[4].size(-1), [&](auto w) {
-        using Kernels = Bottleneck<w.value>;
-        over_images(x.size(0), Kernels::block_scratch(size), [&](Work work, int64_t n) {
-            Kernels::block(work, read(x, n), write(out, n), size, inputs, packed, tau);
-        });
-    });
-}
+int64_t lanes() { return widest_lanes(); }
 
 void tail_(const Tensor& v, const Tensor& residual, const Tensor& out, int64_t stride, TensorList affine,
            const Tensor& weight, const Tensor& bias, double tau) {
@@ -286,7 +189,6 @@ Tensor shortcut_backward(const Tensor& x, const Tensor& gradient, int64_t stride
 // kernels.h says what each computes.
 TORCH_LIBRARY(lst_robust, m) {
     m.def("lanes() -> int", lst::lanes);
-    m.def("block_(Tensor x, Tensor(a!) out, int stride, Tensor[] weights, float tau) -> ()");
     m.def(
         "tail_(Tensor v, Tensor residual, Tensor(a!) out, int stride, Tensor[] affine, Tensor weight, Tensor bias, "
         "float tau) -> ()");
@@ -311,7 +213,6 @@ TORCH_LIBRARY(lst_robust, m) {
 }
 
 TORCH_LIBRARY_IMPL(lst_robust, CPU, m) {
-    m.impl("block_", lst::block_);
     m.impl("tail_", lst::tail_);
     m.impl("statistics", lst::statistics);
     m.impl("backward_sums", lst::backward_sums);

@@ -8,7 +8,7 @@ namespace {
 // dw (outputs, inputs) += the products of d (pixels, outputs) and x (pixels, inputs).
 template <int W>
 inline void add_products(const float* d, const float* x, int pixels, int inputs, int outputs, float* dw) {
-    const int rows = PIXELS<W>;
+    const int rows = W / 2;
     for (int o = 0; o < outputs; o += rows)
         in_groups<2>(0, inputs / W, [&](auto vectors, int first) {
             vec<W> sum[rows][vectors.value];
@@ -126,9 +126,6 @@ LST_KERNEL void Pointwise<W>::resize_backward(Work work, const float* x, const f
     }
 }
 
-template struct Pointwise<8>;
-#ifdef __AVX512F__
-template struct Pointwise<16>;
-#endif
+template struct Pointwise<LST_WIDTH>;
 
 }  // namespace lst
