@@ -1,8 +1,8 @@
 """Builds and loads the operators `torch.ops.lst_robust`, once a machine, in the user's cache folder.
 
 The kernels are compiled once for each width of vectors, and which of them run is seen from the processor at run time.
-The operators around them are compiled by torch's own builder. Both need a C++ compiler, and the latter ninja. Without one
-of them, or without a folder to keep the result in, everything runs in plain torch.
+The operators around them are compiled by torch's own builder. Both need a C++ compiler, and the latter ninja. Without
+one of them, or without a folder to keep the result in, everything runs in plain torch.
 """
 
 from __future__ import annotations
