@@ -12,13 +12,23 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTBlock
 from lst_robust.models.lst.folded import InferenceChain, InferenceLSTI, InferenceLSTII, blocks_of
 
-IMAGES_A_THREAD = 16  # of an LST-Net on a CPU: wide activations then stay in caches and in memory already mapped
+IMAGES_A_THREAD = (
+    16  # of an LST-Net in torch on a CPU: wide activations then stay in caches and in memory already mapped
+)
 
 
 def images_a_thread(network: nn.Module) -> int | None:
-    """How many images a thread of a CPU should take through the network at a time; None where that does not matter."""
-    has_lst = any(isinstance(module, (LSTBlock, InferenceLSTI, InferenceLSTII)) for module in network.modules())
-    return IMAGES_A_THREAD if has_lst else None
+    """How many images a thread of a CPU should take through the network at a time; None where that does not matter.
+
+    It does not for compiled LST-II bottlenecks, which take one image after the other through all of them.
+    """
+    chains = [module for module in network.modules() if isinstance(module, InferenceChain) and module.compiled]
+    compiled = {block for chain in chains for block in chain.modules()}
+    in_torch = (
+        module not in compiled and isinstance(module, (LSTBlock, InferenceLSTI, InferenceLSTII))
+        for module in network.modules()
+    )
+    return IMAGES_A_THREAD if any(in_torch) else None
 
 
 def logits_in_pieces(network: nn.Module, images: Tensor) -> Tensor:
