@@ -24,6 +24,7 @@ import torch
 
 from lst_robust.models.lst.blocks import LSTII, LSTOptions
 from lst_robust.models.lst.folded import InferenceLSTII
+from lst_robust.models.lst.kernels.inference import CompiledChain, CompiledLSTII
 from lst_robust.models.lst.kernels.library import KERNEL_FLAGS, SOURCES, WIDTHS, compiler_path, kernels_ready
 from lst_robust.runtime.switches import LST_VECTORS
 
@@ -92,13 +93,16 @@ def layer(size: int, inputs: int, planes: int, stride: int, groups: int, rounds:
     torch.manual_seed(0)
     block = InferenceLSTII(LSTII(inputs, planes, stride, LSTOptions(), groups).eval())
     x = torch.randn(1, inputs, size, size).contiguous(memory_format=torch.channels_last)
-    seconds = []
+    compiled, seconds = block.compiled, []
+    assert isinstance(compiled, CompiledLSTII)
+    times = 10 if block.shortcut is None else 1  # one behind the other, so that calling costs little
+    chain = CompiledChain([compiled] * times)
     with torch.inference_mode():
         for _ in range(rounds):
             started = time.process_time()
-            for _ in range(10):
-                block(x)
-            seconds.append((time.process_time() - started) / 10)
+            for _ in range(20 // times):
+                chain(x)
+            seconds.append((time.process_time() - started) / 20)
     out = (size - 1) // stride + 1
     macs = size**2 * (inputs + planes) * planes + out**2 * 4 * planes * 9
     took = statistics.quantiles(seconds, n=4)[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import tables_cluster, tables_features, tables_gpu, tables_imagenet, tables_readme
+from benchmarks import tables_cluster, tables_features, tables_gpu, tables_imagenet, tables_lst, tables_readme
 from lst_robust.analysis.published import PublishedResult, published_results
 from lst_robust.benchmark import CLEAN
 from lst_robust.published import ALEXNET, GROUPS, PRINTED, SOURCES, pipeline_difference, published_models
@@ -204,6 +204,8 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "pipelines": ("published.md", pipelines),
     "corruptions": ("performance.md", corruptions),
     "jpeg": ("performance.md", jpeg),
+    "lst_inference": ("lst-inference.md", tables_lst.networks),
+    "lst_inference_layers": ("lst-inference.md", tables_lst.layers),
     "scheduler": ("cluster.md", tables_cluster.scheduler),
     "engine_starts": ("cluster.md", tables_cluster.starts),
     "fleet_assumptions": ("cluster.md", tables_cluster.assumptions),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTBlock
-from lst_robust.models.lst.folded import InferenceChain, InferenceLSTI, InferenceLSTII, blocks_of
+from lst_robust.models.lst.folded import InferenceChain, InferenceHandler, InferenceLSTI, InferenceLSTII, blocks_of
 
 IMAGES_A_THREAD = (
     16  # of an LST-Net in torch on a CPU: wide activations then stay in caches and in memory already mapped
@@ -62,12 +63,25 @@ def optimize_for_inference(model: nn.Module) -> nn.Module:
 
 
 def _join_blocks(parent: nn.Module) -> None:
-    """Lets LST-II bottlenecks that follow each other run as one, so far as nothing stands between them."""
+    """Lets LST-II bottlenecks that follow each other run as one, and the handler behind them as well."""
+    joined = False
     for name, child in parent.named_children():
         if type(child) is nn.Sequential and blocks_of(child):
             setattr(parent, name, InferenceChain(child))
+            joined = True
+        elif joined and _is_handler(child):
+            setattr(parent, name, InferenceHandler(child))
         else:
             _join_blocks(child)
+
+
+def _is_handler(module: nn.Module) -> TypeGuard[nn.Sequential]:
+    """Whether it is a 1x1 convolution with its BN folded, and ReLU, as the handler of an `LSTNet` is."""
+    if not (type(module) is nn.Sequential and [type(child) for child in module] == [nn.Conv2d, nn.Identity, nn.ReLU]):
+        return False
+    convolution = module[0]
+    assert isinstance(convolution, nn.Conv2d)
+    return convolution.kernel_size == convolution.stride == (1, 1) and convolution.groups == 1
 
 
 def _pairs(parent: nn.Module) -> list[tuple[str, str]]:

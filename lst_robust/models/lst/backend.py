@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from lst_robust.models.lst.blocks import LSTII, GroupedShortcut
@@ -45,6 +45,10 @@ class Backend:
 
     def compiled_chain(self, blocks: Sequence[InferenceLSTII]) -> CompiledBlock | None:
         """What stands for blocks, one behind the other, in inference."""
+        return None
+
+    def compiled_handler(self, convolution: nn.Conv2d) -> CompiledBlock | None:
+        """What stands for a 1x1 convolution with a bias, and ReLU, in inference."""
         return None
 
 

@@ -123,6 +123,22 @@ class InferenceChain(nn.Sequential):
         return out
 
 
+class InferenceHandler(nn.Sequential):
+    """A 1x1 convolution with BN in it, and ReLU. A compiled backend may stand for both."""
+
+    def __init__(self, handler: nn.Sequential) -> None:
+        super().__init__(*handler)
+        convolution = handler[0]
+        assert isinstance(convolution, nn.Conv2d)
+        self.compiled = backend().compiled_handler(convolution)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.compiled is not None and self.compiled.takes(x):
+            return self.compiled(x)
+        out: Tensor = super().forward(x)
+        return out
+
+
 def blocks_of(chain: nn.Sequential) -> list[InferenceLSTII]:
     """The blocks in the order in which they are called. An empty list where there is anything else among them."""
     blocks = []

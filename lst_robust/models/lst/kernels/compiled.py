@@ -11,7 +11,7 @@ from lst_robust.models.lst.backend import Backend, CompiledBlock
 from lst_robust.models.lst.blocks import LSTII, GroupedShortcut
 from lst_robust.models.lst.folded import InferenceLSTII
 from lst_robust.models.lst.kernels.autograd import fused_head, fused_shortcut, fused_tail
-from lst_robust.models.lst.kernels.inference import CompiledChain, CompiledLSTII, can_compile
+from lst_robust.models.lst.kernels.inference import CompiledChain, CompiledHandler, CompiledLSTII, can_compile
 from lst_robust.models.lst.kernels.library import kernels_ready
 from lst_robust.models.lst.transforms import SoftThreshold, SpatialTransform
 
@@ -44,6 +44,10 @@ class CompiledBackend(Backend):
         """One pass for all of them, if each is compiled."""
         compiled = [block.compiled for block in blocks if isinstance(block.compiled, CompiledLSTII)]
         return CompiledChain(compiled) if compiled and len(compiled) == len(blocks) else None
+
+    def compiled_handler(self, convolution: nn.Conv2d) -> CompiledBlock | None:
+        """One pass over all pixels."""
+        return CompiledHandler(convolution) if convolution.out_channels % 4 == 0 and kernels_ready() else None
 
 
 def _can_train_on(x: Tensor) -> bool:

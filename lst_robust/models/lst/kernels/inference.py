@@ -27,8 +27,7 @@ class CompiledLSTII:
 
     def takes(self, x: Tensor) -> bool:
         """Whether this can stand for the block: it has no gradient."""
-        in_graph = torch.compiler.is_compiling() or (x.requires_grad and torch.is_grad_enabled())
-        return x.device.type == "cpu" and x.dtype is torch.float32 and not in_graph
+        return runs_compiled(x)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, 4·planes, H', W')."""
@@ -48,6 +47,31 @@ class CompiledChain:
         x = x.contiguous(memory_format=torch.channels_last)
         out: Tensor = torch.ops.lst_robust.blocks(x, self.weights, self.strides, self.taus)
         return out
+
+
+class CompiledHandler:
+    """A 1x1 convolution with a bias, and ReLU."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        assert convolution.bias is not None
+        self.weight, self.bias = pack_pointwise(convolution.weight.detach()), convolution.bias.detach()
+
+    def takes(self, x: Tensor) -> bool:
+        """Whether this can stand for the layers: they have no gradient."""
+        return runs_compiled(x)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H, W)."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        out: Tensor = torch.ops.lst_robust.resize(x, self.weight, self.bias)
+        return out
+
+
+def runs_compiled(x: Tensor) -> bool:
+    """Whether the operators of inference take `x`."""
+    in_graph = torch.compiler.is_compiling() or (x.requires_grad and torch.is_grad_enabled())
+    plain = torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and x.dtype is torch.float32 and not in_graph and not plain
 
 
 def can_compile(block: InferenceLSTII) -> bool:

@@ -10,7 +10,7 @@ from torch import nn
 
 from lst_robust.models import create_model, optimize_for_inference
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTOptions
-from lst_robust.models.lst.folded import InferenceChain, InferenceLSTII
+from lst_robust.models.lst.folded import InferenceChain, InferenceHandler, InferenceLSTII
 from lst_robust.models.lst.kernels.inference import can_compile
 
 torch.set_num_threads(1)
@@ -108,6 +108,34 @@ def test_only_blocks_of_one_kind_are_joined(compiled, other) -> None:
     model = nn.Sequential(nn.Sequential(LSTII(64, 16, 1, LSTOptions(), 4), other))
     fast = optimize_for_inference(model)
     assert type(fast[0]) is nn.Sequential and type(fast[0][0]) is InferenceLSTII
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "size"), [(64, 16, (5, 7)), (300, 20, (7, 7)), (16, 24, (1, 1))])
+def test_the_handler_behind_them(width, trained, assert_same, inputs: int, outputs: int, size) -> None:
+    handler = [nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+    model = trained(nn.Sequential(nn.Sequential(LSTII(inputs, inputs, 1, LSTOptions())), nn.Sequential(*handler)))
+    model[1][0] = nn.Conv2d(4 * inputs, outputs, 1, bias=False)
+    fast = optimize_for_inference(model)[1]
+    assert type(fast) is InferenceHandler and fast.compiled is not None
+    x = torch.randn(5, 4 * inputs, *size)
+    with torch.no_grad():
+        assert_same(fast(x), model[1](x))
+        assert torch.equal(fast(x[3:4]), fast(x)[3:4])
+        assert fast(x[:0]).shape == (0, outputs, *size)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.Conv2d(64, 16, 3), nn.BatchNorm2d(16), nn.ReLU()],
+        [nn.Conv2d(64, 16, 1), nn.BatchNorm2d(16), nn.ELU()],
+        [nn.Conv2d(64, 16, 1, groups=2), nn.BatchNorm2d(16), nn.ReLU()],
+    ],
+    ids=["3x3", "elu", "groups"],
+)
+def test_other_layers_behind_them_are_left_to_torch(compiled, layers) -> None:
+    model = nn.Sequential(nn.Sequential(LSTII(64, 16, 1, LSTOptions(), 4)), nn.Sequential(*layers))
+    assert type(optimize_for_inference(model)[1]) is nn.Sequential
 
 
 def test_no_images(compiled, trained) -> None:

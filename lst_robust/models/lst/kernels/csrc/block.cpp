@@ -9,9 +9,6 @@
 namespace lst {
 namespace {
 
-// T_r and T_c take at least so many pixels at a time, so that few are left over after groups of 16, 12, 8 or 6.
-constexpr int PIXELS_AT_ONCE = 96;
-
 template <int W>
 constexpr int RESPONSES = REGISTERS<W> == 32 ? 4 : 3;  // so many pixels times four filters fit
 
@@ -47,15 +44,21 @@ inline void clear_borders(float* z, int planes, const Plan<W>& plan) {
     }
 }
 
+template <int W>
+inline void convolve_relu(const float* x, float* out, int pixels, int inputs, int outputs, const float* w,
+                          const float* bias) {
+    convolve_to<W>(
+        x, pixels, inputs, outputs, w, bias, W, [=](int p) { return out + p * outputs; },
+        [](vec<W> v) { return relu(v); });
+}
+
 // z of some pixels, at z + places[pixel].
 template <int W>
 inline void mix(const BlockLayer& layer, const float* x, int pixels, float* y, float* z, int plane,
                 const int32_t* places) {
     int c = layer.channels;
     float tau = layer.tau;
-    convolve_to<W>(
-        x, pixels, layer.inputs, c, layer.w1, layer.b1, W, [=](int p) { return y + p * c; },
-        [](vec<W> v) { return relu(v); });
+    convolve_relu<W>(x, y, pixels, layer.inputs, c, layer.w1, layer.b1);
     if (!layer.diagonal)
         return convolve_to<W>(
             y, pixels, c, c, layer.w2, layer.b2, plane, [=](int p) { return z + places[p]; },
@@ -185,6 +188,12 @@ LST_KERNEL void Block<W>::run(const BlockLayer& layer, const float* x, float* ou
                 spread<W, 2, true>(layer, rows, plan.plane, residual, out_width, to);
         }
     }
+}
+
+template <int W>
+LST_KERNEL void Block<W>::resize(const float* x, float* out, int pixels, int inputs, int outputs, const float* w,
+                                 const float* bias) {
+    convolve_relu<W>(x, out, pixels, inputs, outputs, w, bias);
 }
 
 template struct Block<LST_WIDTH>;

@@ -129,11 +129,34 @@ Tensor blocks(const Tensor& x, TensorList weights, at::IntArrayRef strides, at::
     return out;
 }
 
+// relu(bias + W x), all pixels of all images alike.
+Tensor resize(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+    check_images(x);
+    const int64_t inputs = x.size(1), outputs = bias.numel(), pixels = x.size(0) * x.size(2) * x.size(3);
+    TORCH_CHECK(weight.numel() == inputs * outputs, "the weight does not fit the input");
+    Tensor out = new_images(x, outputs, x.size(2), x.size(3));
+    const float *from = values(x), *w = values(weight), *b = values(bias);
+    float* to = out.mutable_data_ptr<float>();
+    with_lanes(weight.size(-1), [&](auto lanes) {
+        at::parallel_for(0, (pixels - 1) / PIXELS_AT_ONCE + 1, 1, [&](int64_t first, int64_t end) {
+            for (int64_t n = first * PIXELS_AT_ONCE; n < std::min(end * PIXELS_AT_ONCE, pixels); n += PIXELS_AT_ONCE)
+                Block<lanes.value>::resize(from + n * inputs, to + n * outputs,
+                                           (int)std::min<int64_t>(PIXELS_AT_ONCE, pixels - n), (int)inputs,
+                                           (int)outputs, w, b);
+        });
+    });
+    return out;
+}
+
 }  // namespace
 }  // namespace lst
 
 TORCH_LIBRARY_FRAGMENT(lst_robust, m) {
     m.def("blocks(Tensor x, Tensor[] weights, int[] strides, float[] taus) -> Tensor");
+    m.def("resize(Tensor x, Tensor weight, Tensor bias) -> Tensor");
 }
 
-TORCH_LIBRARY_IMPL(lst_robust, CPU, m) { m.impl("blocks", lst::blocks); }
+TORCH_LIBRARY_IMPL(lst_robust, CPU, m) {
+    m.impl("blocks", lst::blocks);
+    m.impl("resize", lst::resize);
+}
