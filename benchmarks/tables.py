@@ -205,6 +205,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "corruptions": ("performance.md", corruptions),
     "jpeg": ("performance.md", jpeg),
     "lst_inference": ("lst-inference.md", tables_lst.networks),
+    "lst_inference_threads": ("lst-inference.md", tables_lst.two_threads),
     "lst_inference_layers": ("lst-inference.md", tables_lst.layers),
     "scheduler": ("cluster.md", tables_cluster.scheduler),
     "engine_starts": ("cluster.md", tables_cluster.starts),

@@ -12,15 +12,13 @@ VECTORS = {16: "AVX-512", 8: "AVX2", 4: "SSE"}
 
 
 def networks() -> str:
-    """Against the ResNet of the same depth, a row a measurement."""
-    found = _part("network")
-    times = found["clock"].map({"cpu": "CPU", "wall": "wall clock"})
+    """Against the ResNet of the same depth, one thread, a row a measurement."""
+    found = _part("networks")
     table = pd.DataFrame(
         {
             "network": found["what"].map(NAMES),
             "LST's vectors": found["vectors"].map(VECTORS),
             "ResNet's": found["torch"],
-            "threads, time": found["threads"].astype(int).astype(str) + ", " + times,
             "x authors": found["of_authors"].map("{:.1f}".format),
             "of ResNet": [
                 f"{row.of_resnet:.2f} ({row.low:.2f} to {row.high:.2f})" for row in found.itertuples(index=False)
@@ -31,11 +29,21 @@ def networks() -> str:
     return table.to_markdown(index=False, disable_numparse=True)
 
 
+def two_threads() -> str:
+    """The shortest steps on two threads, in one sentence."""
+    rows = [
+        f"{NAMES[row.what]} {row.images_per_second:,.0f}, its ResNet {row.resnet_images_per_second:,.0f}, "
+        f"{row.of_resnet:.2f} times"
+        for row in _part("shortest").itertuples(index=False)
+    ]
+    return "Images a second of the shortest steps:\n\n" + "\n".join(f"- {row}" for row in rows)
+
+
 def layers() -> str:
     """GMAC/s of each kind of bottleneck with each width of vectors, and of the processor's registers alone."""
-    found = _part("layer")
+    found = _part("layers")
     wide = found.pivot(index="what", columns="vectors", values="gmacs").loc[list(dict.fromkeys(found["what"]))]
-    peaks = _part("peak").set_index("vectors")["gmacs"]
+    peaks = _part("peaks").set_index("vectors")["gmacs"]
     took = found[found["vectors"] == max(VECTORS)].set_index("what")["microseconds"]
     table = pd.DataFrame({"µs, AVX-512": took.loc[wide.index].map("{:.1f}".format)})
     for width, name in VECTORS.items():
