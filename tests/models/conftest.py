@@ -23,7 +23,7 @@ def compiled() -> None:
 def width(compiled: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The test runs with the processor's widest vectors, and with those of 8 floats."""
     if request.param == "8":
-        monkeypatch.setattr("lst_robust.models.lst.kernels.autograd.lanes", lambda _: 8)
+        monkeypatch.setattr("lst_robust.models.lst.kernels.chain.lanes", lambda _: 8)
         monkeypatch.setattr(packing, "lanes", lambda _: 8)
     return request.param
 

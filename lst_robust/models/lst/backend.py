@@ -6,6 +6,7 @@ does not stand for the steps, and the plain definition runs. `lst_robust.models.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
@@ -29,6 +30,10 @@ class CompiledBlock(Protocol):
 
 class Backend:
     """The default: it stands for nothing."""
+
+    def train_blocks(self, blocks: Sequence[LSTII], x: Tensor) -> Tensor | None:
+        """The output of blocks one behind the other, as `train_block` gives that of each."""
+        return None
 
     def train_block(self, block: LSTII, x: Tensor) -> Tensor | None:
         """The block's output in training mode, with the gradients and running statistics of the plain definition."""

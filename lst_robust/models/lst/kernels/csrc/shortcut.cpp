@@ -51,8 +51,8 @@ LST_KERNEL void Shortcut::sums(Work work, const float* x, const float* gradient,
                                const int32_t* source) {
     int kept = size.out_width(), step = size.stride * size.channels;
     float *row = work.scratch, *taken = row + 2 * outputs;
-    for (int64_t n = 0; n < work.images; n++, x += size.values(), sums += 2 * outputs) {
-        std::memset(sums, 0, sizeof(double) * 2 * outputs);
+    std::memset(sums, 0, sizeof(double) * 2 * outputs);
+    for (int64_t n = 0; n < work.images; n++, x += size.values()) {
         for_kept_rows(x, size, [&](const float* from) {
             std::memset(row, 0, sizeof(float) * 2 * outputs);
             if (gradient) take(from, kept, step, source, outputs, taken);
