@@ -59,8 +59,7 @@ def shortcut_backward(x: Tensor, gradient: Tensor, kept: KeptShortcut) -> tuple[
     a = -scale * dgamma * inverse * weight / count
     b = -scale * sum_g / count - a * mean
     of_x = [torch.zeros(x.shape[1], dtype=a.dtype).index_add_(0, source, part).float() for part in (a, b)]
-    places = source.argsort(stable=True).int().reshape(x.shape[1], -1).T.contiguous()  # each is taken as often
-    dx = _ops.shortcut_backward(x, gradient, stride, places, scale.float(), of_x)
+    dx = _ops.shortcut_backward(x, gradient, stride, source, scale.float(), of_x)
     return dx, dweight.float(), dgamma.float(), sum_g.float()
 
 

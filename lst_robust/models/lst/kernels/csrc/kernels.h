@@ -140,10 +140,10 @@ struct Shortcut {
     static int64_t sums_scratch(Size size, int outputs) { return (int64_t)(2 + size.out_width()) * outputs; }
 
     // dx = a x + b at the kept pixels, plus scale gradient for every output that comes from the channel; 0 elsewhere.
-    // places (outputs/channels, channels): those outputs. of_x: a and b.
+    // of_x: a and b.
     static void backward(Work, const float* x, const float* gradient, float* dx, Size, int outputs,
-                         const int32_t* places, const float* scale, Affine of_x);
-    static int64_t backward_scratch(Size size, int outputs) { return 2 * (int64_t)size.out_width() * outputs; }
+                         const int32_t* source, const float* scale, Affine of_x);
+    static int64_t backward_scratch(int outputs) { return outputs; }
 };
 
 }  // namespace lst

@@ -97,12 +97,18 @@ inline void gather(const Reaching& from, int x, vec<W> (&sum)[P]) {
         }
 }
 
+// Asks for a range of memory, to be called some time before it is read.
+inline void prefetch_range(const float* from, int64_t count) {
+    for (int64_t i = 0; i < count; i += 16) __builtin_prefetch(from + i);
+}
+
 }  // namespace
 
 template <int W>
 LST_KERNEL void Training<W>::tail(Work work, const float* v, const float* residual, float* out, Size size,
                                   Affine affine, const float* w, const float* bias, float tau, Resize r) {
     int wide = 4 * size.channels, pixels = size.out_pixels(), tile = tile_of(size);
+    int ahead = size.stride * size.stride * size.channels;  // floats of v for each output pixel
     float* partial = work.scratch + size.padded_values();
     clear_border(work.scratch, size);
     std::memset(r.sums, 0, sizeof(double) * 2 * r.outputs);
@@ -111,6 +117,7 @@ LST_KERNEL void Training<W>::tail(Work work, const float* v, const float* residu
         std::memset(partial, 0, sizeof(float) * 2 * r.outputs);
         for (int first = 0; first < pixels; first += tile) {
             int count = first + tile < pixels ? tile : pixels - first;
+            prefetch_range(v + size.values() + first * ahead, count * ahead);  // the next image's
             spatial<W>(work.scratch, size, w, bias, tau, first, first + count, residual, out);
             float* y = r.y;
             int outputs = r.outputs;
@@ -142,6 +149,7 @@ LST_KERNEL void Training<W>::backward_sums(Work work, const float* v, const floa
                                            double* sums, Size size, Affine affine, const float* w, float tau,
                                            ResizeBackward r) {
     int wide = 4 * size.channels, pixels = size.out_pixels(), tile = tile_of(size);
+    int ahead = size.stride * size.stride * size.channels;  // floats of v for each output pixel
     float *partial = work.scratch + size.padded_values(), *d = partial + 2 * wide;
     clear_border(work.scratch, size);
     std::memset(sums, 0, sizeof(double) * 2 * wide);
@@ -156,7 +164,10 @@ LST_KERNEL void Training<W>::backward_sums(Work work, const float* v, const floa
                 if (tau > 0) value = load<W>(out + at) != 0.f ? value : vec<W>{};
                 store(g + at, value);
             };
+            prefetch_range(v + size.values() + first * ahead, count * ahead);  // the next image's
             if (r.y) {
+                prefetch_range(r.y + tile * r.outputs, tile * r.outputs);
+                prefetch_range(r.dy + tile * r.outputs, tile * r.outputs);
                 apply_slopes<W>(r.dy, r.y, count, r.outputs, r.slopes, d);
                 add_products<W>(d, out, count, wide, r.outputs, r.dw);
                 convolve<W>(d, count, r.outputs, wide, r.w, [=](vec<W> value, int p, int i) {

@@ -214,16 +214,16 @@ Tensor shortcut_sums(const Tensor& x, const std::optional<Tensor>& gradient, int
     return sums.sum(0);
 }
 
-Tensor shortcut_backward(const Tensor& x, const Tensor& gradient, int64_t stride, const Tensor& places,
+Tensor shortcut_backward(const Tensor& x, const Tensor& gradient, int64_t stride, const Tensor& source,
                          const Tensor& scale, TensorList of_x) {
     Size size = size_of(x, stride);
     check_images(gradient);
-    int outputs = (int)places.numel();
+    int outputs = (int)source.numel();
     Tensor dx = new_images(x);
     Affine kept = as_affine(of_x);
-    over_images(x.size(0), Shortcut::backward_scratch(size, outputs), [&](Work work, int64_t n) {
+    over_images(x.size(0), Shortcut::backward_scratch(outputs), [&](Work work, int64_t n) {
         Shortcut::backward(work, read(x, n), read(gradient, n), write(dx, n), size, outputs,
-                           places.const_data_ptr<int32_t>(), values(scale), kept);
+                           source.const_data_ptr<int32_t>(), values(scale), kept);
     });
     return dx;
 }
@@ -256,7 +256,7 @@ TORCH_LIBRARY_FRAGMENT(lst_robust, m) {
         "resize_backward_(Tensor(a!) dx, Tensor x, Tensor y, Tensor dy, Tensor weight, Tensor[] slopes) -> Tensor");
     m.def("shortcut_sums(Tensor x, Tensor? gradient, int stride, Tensor source) -> Tensor");
     m.def(
-        "shortcut_backward(Tensor x, Tensor gradient, int stride, Tensor places, Tensor scale, Tensor[] of_x) "
+        "shortcut_backward(Tensor x, Tensor gradient, int stride, Tensor source, Tensor scale, Tensor[] of_x) "
         "-> Tensor");
 }
 
