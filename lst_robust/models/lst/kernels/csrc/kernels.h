@@ -55,7 +55,7 @@ struct Bottleneck {
     static int64_t tail_scratch(Size size) { return size.padded_values(); }
 };
 
-const int TILE = 32;  // pixels at a time in training, of which all that belongs to them stays in caches
+const int TILE = 16;  // pixels at a time in training, of which all that belongs to them stays in caches
 
 // The T_r behind a block, forward: y = W x (outputs channels), sums (2, outputs) of y and y².
 struct Resize {

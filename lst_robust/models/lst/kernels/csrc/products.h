@@ -34,6 +34,11 @@ inline void activate(const float* x, int pixels, int c, Affine affine, float* y)
             store(y + p * c + o, relu(load<W>(x + p * c + o) * load<W>(affine.scale + o) + load<W>(affine.shift + o)));
 }
 
+// Asks for a range of memory, to be called some time before it is read.
+inline void prefetch_range(const float* from, int64_t count) {
+    for (int64_t i = 0; i < count; i += 16) __builtin_prefetch(from + i);
+}
+
 // d = slopes(g, x) for some pixels
 template <int W>
 inline void apply_slopes(const float* g, const float* x, int pixels, int c, Slopes slopes, float* d) {

@@ -97,11 +97,6 @@ inline void gather(const Reaching& from, int x, vec<W> (&sum)[P]) {
         }
 }
 
-// Asks for a range of memory, to be called some time before it is read.
-inline void prefetch_range(const float* from, int64_t count) {
-    for (int64_t i = 0; i < count; i += 16) __builtin_prefetch(from + i);
-}
-
 }  // namespace
 
 template <int W>
