@@ -55,7 +55,10 @@ struct Bottleneck {
     static int64_t tail_scratch(Size size) { return size.padded_values(); }
 };
 
-const int TILE = 16;  // pixels at a time in training, of which all that belongs to them stays in caches
+// Pixels at a time in training, for a block of c channels. All that belongs to them stays in caches. Few where they are
+// wide beside the weights, as a part of a page is read soon and the processor fetches its rest in the meantime. Many
+// where the weights are what comes from farther away.
+inline int tile_of(int c) { return c <= 64 ? 16 : c <= 128 ? 32 : 64; }
 
 // The T_r behind a block, forward: y = W x (outputs channels), sums (2, outputs) of y and y².
 struct Resize {
@@ -92,7 +95,7 @@ struct Training {
     static void backward_sums(Work, const float* v, const float* out, const float* gradient, float* g, double* sums,
                               Size, Affine, const float* w, float tau, ResizeBackward);
     static int64_t backward_sums_scratch(Size size, int outputs) {
-        return statistics_scratch(size) + TILE * outputs;
+        return statistics_scratch(size) + tile_of(size.channels) * outputs;
     }
 
     // Backward, second pass: slopes(g, t) is the gradient of t. From it come that of affine(v), dz (0 where z is 0, if
@@ -116,17 +119,17 @@ struct Pointwise {
     // T_r and T_c: out = W x, or W relu(affine(x)) if there is a scale; sums (2, outputs) of out and out².
     static void forward(Work, const float* x, float* out, double* sums, int pixels, int inputs, int outputs,
                         const float* w, Affine);
-    static int64_t forward_scratch(int inputs, int outputs) { return TILE * inputs + 2 * outputs; }
+    static int64_t forward_scratch(int inputs, int outputs) { return tile_of(outputs) * inputs + 2 * outputs; }
 
     // T_c backward, v = W relu(affine(x)) with BN behind it. The gradient of v is slopes(dz, v). From it: that of W,
     // dw (c, c), and that of affine(x), dx; sums (2, c) of dx and dx x. w is W transposed.
     static void mix_backward(Work, const float* x, const float* v, const float* dz, float* dx, float* dw, double* sums,
                              int pixels, int c, const float* w, Affine, Slopes);
-    static int64_t mix_scratch(int c) { return (2 * TILE + 2) * c; }
+    static int64_t mix_scratch(int c) { return (2 * tile_of(c) + 2) * c; }
 
     // T_r backward: adds the gradient of x to dx.
     static void resize_backward(Work, const float* x, float* dx, int pixels, int inputs, ResizeBackward);
-    static int64_t resize_scratch(int outputs) { return TILE * outputs; }
+    static int64_t resize_scratch(int outputs) { return tile_of(outputs) * outputs; }
 };
 
 // LST-II's shortcut: affine(x[every stride-th pixel, source]). It has no vectors of a fixed width.

@@ -9,8 +9,8 @@ namespace {
 
 // Output pixels at a time: whole rows where they are short.
 int tile_of(Size size) {
-    int width = size.out_width();
-    return width >= TILE ? TILE : TILE / width * width;
+    int width = size.out_width(), tile = lst::tile_of(size.channels);
+    return width >= tile ? tile : tile / width * width;
 }
 
 // Adds up f and f t over some output pixels, partial (2, 4c), with f = factor(place of T_s's first channel in the output).
