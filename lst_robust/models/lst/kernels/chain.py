@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lst_robust.models.lst.blocks import LSTII, GroupedShortcut
-from lst_robust.models.lst.kernels.batch_norm import BatchStatistics, move_running_statistics, values_a_channel
+from lst_robust.models.lst.kernels.batch_norm import BatchStatistics, normalise, values_a_channel
 from lst_robust.models.lst.kernels.packing import channels_last, lanes, pack_pointwise, pack_spatial, threshold
 from lst_robust.models.lst.kernels.shortcut import KeptShortcut, shortcut_backward, shortcut_forward
 
@@ -123,11 +123,9 @@ def _forward(
 ) -> tuple[_Step, _Kept, Tensor, tuple[Tensor, Tensor] | None]:
     """From y = T_r x and its sums: what is kept, the block's output, and the next block's y and sums."""
     stride, tau = block.t_s.stride, threshold(block)
-    r = BatchStatistics.of(sums, values_a_channel(y), block.bn_r.eps)
-    affine_r = r.affine(p.gamma_r, p.beta_r)
+    r, affine_r = normalise(block.bn_r, p.gamma_r, p.beta_r, sums, values_a_channel(y))
     v, sums = _ops.pointwise(y, pack_pointwise(p.mix), affine_r)
-    c = BatchStatistics.of(sums, values_a_channel(v), block.bn_c.eps)
-    affine_c = c.affine(p.gamma_c, p.beta_c)
+    c, affine_c = normalise(block.bn_c, p.gamma_c, p.beta_c, sums, values_a_channel(v))
     residual, shortcut = x, None
     if p.shortcut is not None:
         assert p.shortcut_gamma is not None
@@ -136,8 +134,7 @@ def _forward(
         residual, shortcut = shortcut_forward(x, d, p.shortcut, p.shortcut_gamma, p.shortcut_beta)
     out = torch.empty_like(residual) if residual is x else residual
     sums = _ops.statistics(v, stride, affine_c, p.filters, tau)
-    s = BatchStatistics.of(sums, values_a_channel(out), block.bn_s.eps)
-    scale, bias = s.affine(p.gamma_s, p.beta_s)
+    s, (scale, bias) = normalise(block.bn_s, p.gamma_s, p.beta_s, sums, values_a_channel(out))
     folded = p.filters * scale.reshape(4, -1, p.filters.shape[-1]).transpose(0, 1)[:, None]
     arguments = (v, residual, out, stride, affine_c, folded, bias, tau)
     following = None
@@ -145,8 +142,6 @@ def _forward(
         following = _ops.tail_resize_(*arguments, _pack_resize(behind, p))
     else:
         _ops.tail_(*arguments)
-    for bn, batch in ((block.bn_r, r), (block.bn_c, c), (block.bn_s, s)):
-        move_running_statistics(bn, batch.mean, batch.variance, batch.values)
     return _Step(x, y, v, *affine_r, *affine_c), _Kept(r, c, s, shortcut), out, following
 
 

@@ -45,7 +45,7 @@ def shortcut_forward(
     inverse = (of_product + shortcut.bn.eps).rsqrt()
     scale = gamma * inverse * weight
     out: Tensor = _ops.shortcut(x, stride, source, scale.float(), (beta - scale * mean).float())
-    move_running_statistics(shortcut.bn, weight * mean, of_product, count)
+    move_running_statistics(shortcut.bn, torch.stack([weight * mean, of_product]), count)
     return out, KeptShortcut(weight, gamma, source, mean, variance, inverse, stride, count)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from lst_robust.models.lst.kernels.batch_norm import BatchStatistics, move_running_statistics, values_a_channel
+from lst_robust.models.lst.kernels.batch_norm import normalise, values_a_channel
 from lst_robust.models.lst.kernels.packing import channels_last, pack_spatial
 from lst_robust.models.lst.transforms import SpatialTransform
 
@@ -20,16 +20,16 @@ _ops = torch.ops.lst_robust  # csrc/kernels.h says what each computes
 
 
 class _TailSettings(NamedTuple):
-    """What `_FusedTail` needs besides tensors: the stride of T_s, the threshold (0: no ST), both BNs' eps."""
+    """What `_FusedTail` needs besides tensors: the stride of T_s, the threshold (0: no ST), both BNs."""
 
     stride: int
     tau: float
-    inner_eps: float
-    outer_eps: float
+    inner: nn.BatchNorm2d
+    outer: nn.BatchNorm2d
 
 
 class _FusedTail(torch.autograd.Function):
-    """out = ST(residual + BN(T_s ST(BN(v)))) with the batch's statistics; also both BNs' means and variances.
+    """out = ST(residual + BN(T_s ST(BN(v)))) with the batch's statistics; moves the BNs' running statistics.
 
     v: (N, c, H, W); residual: (N, 4c, H', W'). float32, channels last.
     `parameters`, one by one as autograd does not look into containers: gamma and beta of the inner BN, (c,); T_s's
@@ -37,29 +37,22 @@ class _FusedTail(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, v: Tensor, residual: Tensor, settings: _TailSettings, *parameters: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, v: Tensor, residual: Tensor, settings: _TailSettings, *parameters: Tensor) -> Tensor:
         inner_gamma, inner_beta, weight, gamma, beta = parameters
         stride, tau = settings.stride, settings.tau
         out = torch.empty_like(residual)
-        inner = BatchStatistics.of(_ops.sums(v), values_a_channel(v), settings.inner_eps)
-        affine = inner.affine(inner_gamma, inner_beta)
-        outer = BatchStatistics.of(
-            _ops.statistics(v, stride, affine, weight, tau), values_a_channel(out), settings.outer_eps
-        )
-        scale, bias = outer.affine(gamma, beta)
+        ctx.inner, affine = normalise(settings.inner, inner_gamma, inner_beta, _ops.sums(v), values_a_channel(v))
+        sums = _ops.statistics(v, stride, affine, weight, tau)
+        ctx.outer, (scale, bias) = normalise(settings.outer, gamma, beta, sums, values_a_channel(out))
         folded = weight * scale.reshape(4, -1, weight.shape[-1]).transpose(0, 1)[:, None]
         _ops.tail_(v, residual, out, stride, affine, folded, bias, tau)
         ctx.save_for_backward(v, out, inner_gamma, weight, gamma, *affine)
-        ctx.inner, ctx.outer, ctx.settings = inner, outer, settings
-        statistics = (inner.mean, inner.variance, outer.mean, outer.variance)
-        ctx.mark_non_differentiable(*statistics)
-        return out, *statistics
+        ctx.settings = settings
+        return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         v, out, inner_gamma, weight, gamma, scale, shift = ctx.saved_tensors
         affine, stride, tau = (scale, shift), ctx.settings.stride, ctx.settings.tau
         g, sums = _ops.backward_sums(v, out, channels_last(gradient), stride, affine, weight, tau)
@@ -77,8 +70,5 @@ def fused_tail(
     v, residual = channels_last(v), channels_last(residual)
     weight = pack_spatial(torch.cat(t_s.channel_weights()))
     parameters = (inner.weight, inner.bias, weight, outer.weight, outer.bias)
-    results = _FusedTail.apply(v, residual, _TailSettings(t_s.stride, tau, inner.eps, outer.eps), *parameters)
-    out, inner_mean, inner_variance, mean, variance = results
-    move_running_statistics(inner, inner_mean, inner_variance, values_a_channel(v))
-    move_running_statistics(outer, mean, variance, values_a_channel(out))
+    out: Tensor = _FusedTail.apply(v, residual, _TailSettings(t_s.stride, tau, inner, outer), *parameters)
     return out

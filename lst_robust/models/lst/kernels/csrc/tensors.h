@@ -82,7 +82,10 @@ inline const float* values(const Tensor& x) { return x.const_data_ptr<float>(); 
 inline Affine as_affine(TensorList pair) {
     return pair.empty() ? Affine{nullptr, nullptr} : Affine{values(pair[0]), values(pair[1])};
 }
-inline Slopes as_slopes(TensorList slopes) { return {values(slopes[0]), values(slopes[1]), values(slopes[2])}; }
+inline Slopes as_slopes(const Tensor& slopes) {
+    const float* a = values(slopes);
+    return {a, a + slopes.size(1), a + 2 * slopes.size(1)};
+}
 
 inline Size size_of(const Tensor& x, int64_t stride) {
     check_images(x);

@@ -1,6 +1,6 @@
 // The kernels for training as operators of torch, as ops.cpp has those for inference.
 //
-// Sums are float64 (2, channels), over all images and pixels. `affine` is [scale, shift] or [], `slopes` is [a, b, e].
+// Sums are float64 (2, channels), over all images and pixels. `affine` is [scale, shift] or [], `slopes` (3, channels) is a, b, e.
 #include <torch/library.h>
 
 #include <optional>
@@ -9,9 +9,6 @@
 
 namespace lst {
 namespace {
-
-using Pair = std::tuple<Tensor, Tensor>;
-using Triple = std::tuple<Tensor, Tensor, Tensor>;
 
 // Images in parts, each with sums and weights' gradients of its own: few enough that adding these up costs little, and
 // enough for many threads. What is added up in float in a part is about as many pixels as an image has.
@@ -86,7 +83,7 @@ Pair backward_sums(const Tensor& v, const Tensor& out, const Tensor& gradient, i
     return {g, sums.sum(0)};
 }
 
-Pair resize_backward_sums_(const Tensor& g, const Tensor& y, const Tensor& dy, const Tensor& resize, TensorList slopes,
+Pair resize_backward_sums_(const Tensor& g, const Tensor& y, const Tensor& dy, const Tensor& resize, const Tensor& slopes,
                            const Tensor& v, const Tensor& out, int64_t stride, TensorList affine,
                            const Tensor& weight, double tau) {
     Size size = size_of(v, stride);
@@ -109,7 +106,7 @@ Pair resize_backward_sums_(const Tensor& g, const Tensor& y, const Tensor& dy, c
 }
 
 Triple backward(const Tensor& v, const Tensor& g, int64_t stride, TensorList affine, const Tensor& weight,
-                TensorList slopes, double tau) {
+                const Tensor& slopes, double tau) {
     Size size = size_of(v, stride);
     check_images(g);
     Parts parts(v, size.pixels());
@@ -140,7 +137,7 @@ Tensor sums(const Tensor& v) {
     return sums.sum(0);
 }
 
-void normalise_backward_(const Tensor& dz, const Tensor& v, TensorList slopes) {
+void normalise_backward_(const Tensor& dz, const Tensor& v, const Tensor& slopes) {
     int pixels = pixels_of(v), c = (int)v.size(1);
     check_images(dz);
     Slopes of_v = as_slopes(slopes);
@@ -167,7 +164,7 @@ Pair pointwise(const Tensor& x, const Tensor& weight, TensorList affine) {
 }
 
 Triple mix_backward(const Tensor& x, const Tensor& v, const Tensor& dz, const Tensor& weight, TensorList affine,
-                    TensorList slopes) {
+                    const Tensor& slopes) {
     int pixels = pixels_of(x), c = (int)x.size(1);
     check_images(v), check_images(dz);
     Parts parts(x, pixels);
@@ -185,7 +182,7 @@ Triple mix_backward(const Tensor& x, const Tensor& v, const Tensor& dz, const Te
 }
 
 Tensor resize_backward_(const Tensor& dx, const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& weight,
-                        TensorList slopes) {
+                        const Tensor& slopes) {
     int pixels = pixels_of(x), inputs = (int)x.size(1), outputs = (int)y.size(1);
     check_images(dx), check_images(y), check_images(dy);
     Parts parts(x, pixels);
@@ -241,19 +238,19 @@ TORCH_LIBRARY_FRAGMENT(lst_robust, m) {
         "backward_sums(Tensor v, Tensor out, Tensor gradient, int stride, Tensor[] affine, Tensor weight, float tau) "
         "-> (Tensor, Tensor)");
     m.def(
-        "resize_backward_sums_(Tensor(a!) g, Tensor y, Tensor dy, Tensor resize, Tensor[] slopes, Tensor v, Tensor out, "
+        "resize_backward_sums_(Tensor(a!) g, Tensor y, Tensor dy, Tensor resize, Tensor slopes, Tensor v, Tensor out, "
         "int stride, Tensor[] affine, Tensor weight, float tau) -> (Tensor, Tensor)");
     m.def(
-        "backward(Tensor v, Tensor g, int stride, Tensor[] affine, Tensor weight, Tensor[] slopes, float tau) "
+        "backward(Tensor v, Tensor g, int stride, Tensor[] affine, Tensor weight, Tensor slopes, float tau) "
         "-> (Tensor, Tensor, Tensor)");
     m.def("sums(Tensor v) -> Tensor");
-    m.def("normalise_backward_(Tensor(a!) dz, Tensor v, Tensor[] slopes) -> ()");
+    m.def("normalise_backward_(Tensor(a!) dz, Tensor v, Tensor slopes) -> ()");
     m.def("pointwise(Tensor x, Tensor weight, Tensor[] affine) -> (Tensor, Tensor)");
     m.def(
-        "mix_backward(Tensor x, Tensor v, Tensor dz, Tensor weight, Tensor[] affine, Tensor[] slopes) "
+        "mix_backward(Tensor x, Tensor v, Tensor dz, Tensor weight, Tensor[] affine, Tensor slopes) "
         "-> (Tensor, Tensor, Tensor)");
     m.def(
-        "resize_backward_(Tensor(a!) dx, Tensor x, Tensor y, Tensor dy, Tensor weight, Tensor[] slopes) -> Tensor");
+        "resize_backward_(Tensor(a!) dx, Tensor x, Tensor y, Tensor dy, Tensor weight, Tensor slopes) -> Tensor");
     m.def("shortcut_sums(Tensor x, Tensor? gradient, int stride, Tensor source) -> Tensor");
     m.def(
         "shortcut_backward(Tensor x, Tensor gradient, int stride, Tensor source, Tensor scale, Tensor[] of_x) "
