@@ -31,6 +31,10 @@ class CompiledBlock(Protocol):
 class Backend:
     """The default: it stands for nothing."""
 
+    def train_blocks(self, blocks: Sequence[LSTII], x: Tensor) -> Tensor | None:
+        """The output of blocks one behind the other, as `train_block` gives that of each."""
+        return None
+
     def train_block(self, block: LSTII, x: Tensor) -> Tensor | None:
         """The block's output in training mode, with the gradients and running statistics of the plain definition."""
         return None

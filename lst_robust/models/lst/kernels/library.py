@@ -33,7 +33,7 @@ from lst_robust.runtime.switches import LST_KERNELS, check_vectors, kernels_want
 logger = logging.getLogger(__name__)
 
 SOURCES = Path(__file__).with_name("csrc")
-KERNELS = ("block.cpp", "bottleneck.cpp", "pointwise.cpp")
+KERNELS = ("block.cpp", "bottleneck.cpp", "pointwise.cpp", "training.cpp")
 """They know no torch, and are compiled once for each width of vectors."""
 
 KERNEL_FLAGS = ("-std=c++17", "-O3", "-fPIC")

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from lst_robust.models.lst.transforms import SoftThreshold
+
+
+def channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def lanes(channels: int) -> int:
@@ -31,3 +37,8 @@ def pack_spatial(weight: Tensor) -> Tensor:
     c = weight.shape[0] // 4
     width = lanes(c)
     return weight.reshape(4, c // width, width, 9).permute(1, 3, 0, 2).contiguous()
+
+
+def threshold(block: nn.Module) -> float:
+    """tau of a block's ST, or 0 where it has none."""
+    return block.threshold.tau if isinstance(block.threshold, SoftThreshold) else 0.0

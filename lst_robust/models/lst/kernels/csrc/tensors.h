@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <new>
 #include <tuple>
 
@@ -36,13 +37,20 @@ class Scratch {
     static constexpr std::align_val_t alignment{64};
 };
 
+// Calls call(work, first image, number of the part) for all images in parts, on torch's threads at the same time.
+template <class Call>
+void over_parts(int64_t images, int64_t part, int64_t scratch_size, Call call) {
+    at::parallel_for(0, (images + part - 1) / part, 1, [&](int64_t begin, int64_t end) {
+        Scratch scratch(scratch_size);
+        for (int64_t i = begin; i < end; i++)
+            call(Work{std::min(part, images - i * part), scratch.memory}, i * part, i);
+    });
+}
+
 // Calls call(work, first image) for all images, on torch's threads at the same time.
 template <class Call>
 void over_images(int64_t images, int64_t scratch_size, Call call) {
-    at::parallel_for(0, images, 1, [&](int64_t first, int64_t end) {
-        Scratch scratch(scratch_size);
-        call(Work{end - first, scratch.memory}, first);
-    });
+    over_parts(images, 1, scratch_size, [&](Work work, int64_t n, int64_t) { call(work, n); });
 }
 
 inline void check_images(const Tensor& x) {
@@ -64,7 +72,10 @@ inline const float* values(const Tensor& x) { return x.const_data_ptr<float>(); 
 inline Affine as_affine(TensorList pair) {
     return pair.empty() ? Affine{nullptr, nullptr} : Affine{values(pair[0]), values(pair[1])};
 }
-inline Slopes as_slopes(TensorList slopes) { return {values(slopes[0]), values(slopes[1]), values(slopes[2])}; }
+inline Slopes as_slopes(const Tensor& slopes) {
+    const float* a = values(slopes);
+    return {a, a + slopes.size(1), a + 2 * slopes.size(1)};
+}
 
 inline Size size_of(const Tensor& x, int64_t stride) {
     check_images(x);
