@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from benchmarks import tables_cluster, tables_experiment, tables_features, tables_gpu, tables_imagenet, tables_readme
+from benchmarks import (
+    tables_cluster,
+    tables_experiment,
+    tables_features,
+    tables_gpu,
+    tables_imagenet,
+    tables_lst_inference,
+    tables_readme,
+)
 from lst_robust.analysis.published import PublishedResult, published_results
 from lst_robust.benchmark import CLEAN
 from lst_robust.published import ALEXNET, GROUPS, PRINTED, SOURCES, pipeline_difference, published_models
@@ -248,6 +256,9 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "corruptions": ("performance.md", corruptions),
     "jpeg": ("performance.md", jpeg),
     "lst_speed": ("performance.md", lst_speed),
+    "lst_inference": ("lst-inference.md", tables_lst_inference.networks),
+    "lst_inference_threads": ("lst-inference.md", tables_lst_inference.two_threads),
+    "lst_inference_layers": ("lst-inference.md", tables_lst_inference.layers),
     "scheduler": ("cluster.md", tables_cluster.scheduler),
     "engine_starts": ("cluster.md", tables_cluster.starts),
     "fleet_assumptions": ("cluster.md", tables_cluster.assumptions),

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTBlock
-from lst_robust.models.lst.folded import InferenceLSTI, InferenceLSTII
+from lst_robust.models.lst.folded import InferenceChain, InferenceHandler, InferenceLSTI, InferenceLSTII, blocks_of
 
-IMAGES_A_THREAD = 16  # of an LST-Net on a CPU: wide activations then stay in caches and in memory already mapped
+IMAGES_A_THREAD = (
+    16  # of an LST-Net in torch on a CPU: wide activations then stay in caches and in memory already mapped
+)
 
 
 def images_a_thread(network: nn.Module) -> int | None:
-    """How many images a thread of a CPU should take through the network at a time; None where that does not matter."""
-    has_lst = any(isinstance(module, (LSTBlock, InferenceLSTI, InferenceLSTII)) for module in network.modules())
-    return IMAGES_A_THREAD if has_lst else None
+    """How many images a thread of a CPU should take through the network at a time; None where that does not matter.
+
+    It does not for compiled LST-II bottlenecks, which take one image after the other through all of them.
+    """
+    chains = [module for module in network.modules() if isinstance(module, InferenceChain) and module.compiled]
+    compiled = {block for chain in chains for block in chain.modules()}
+    in_torch = (
+        module not in compiled and isinstance(module, (LSTBlock, InferenceLSTI, InferenceLSTII))
+        for module in network.modules()
+    )
+    return IMAGES_A_THREAD if any(in_torch) else None
 
 
 def logits_in_pieces(network: nn.Module, images: Tensor) -> Tensor:
@@ -44,10 +55,33 @@ def optimize_for_inference(model: nn.Module) -> nn.Module:
                 setattr(parent, name, InferenceLSTII(child))
             elif isinstance(child, LSTI):
                 setattr(parent, name, InferenceLSTI(child))
+    _join_blocks(model)
     for parameter in model.parameters():
         if parameter.is_leaf:  # those of a scripted network's copy are not
             parameter.requires_grad_(False)
     return model.to(memory_format=torch.channels_last)
+
+
+def _join_blocks(parent: nn.Module) -> None:
+    """Lets LST-II bottlenecks that follow each other run as one, and the handler behind them as well."""
+    joined = False
+    for name, child in parent.named_children():
+        if type(child) is nn.Sequential and blocks_of(child):
+            setattr(parent, name, InferenceChain(child))
+            joined = True
+        elif joined and _is_handler(child):
+            setattr(parent, name, InferenceHandler(child))
+        else:
+            _join_blocks(child)
+
+
+def _is_handler(module: nn.Module) -> TypeGuard[nn.Sequential]:
+    """Whether it is a 1x1 convolution with its BN folded, and ReLU, as the handler of an `LSTNet` is."""
+    if not (type(module) is nn.Sequential and [type(child) for child in module] == [nn.Conv2d, nn.Identity, nn.ReLU]):
+        return False
+    convolution = module[0]
+    assert isinstance(convolution, nn.Conv2d)
+    return convolution.kernel_size == convolution.stride == (1, 1) and convolution.groups == 1
 
 
 def _pairs(parent: nn.Module) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from lst_robust.errors import UsageError
 
 CORRUPTION_KERNELS = "LST_ROBUST_CORRUPTION_KERNELS"
 LST_KERNELS = "LST_ROBUST_LST_KERNELS"
+LST_VECTORS = "LST_ROBUST_LST_VECTORS"
 REPLACED = "LST_ROBUST_KERNELS"
 
 
@@ -23,3 +24,14 @@ def kernels_wanted(switch: str) -> bool:
     if choice not in ("fast", "plain"):
         raise UsageError(f"{switch} is {choice!r}: set it to 'fast' or 'plain', or unset it")
     return choice == "fast"
+
+
+def check_vectors() -> None:
+    """Raises UsageError where LST_ROBUST_LST_VECTORS is set, and not to a number of floats that vectors can have.
+
+    The compiled code reads it itself: at most so many floats in a vector, for tests and measurements on a processor
+    that has wider ones.
+    """
+    choice = os.environ.get(LST_VECTORS)
+    if choice not in (None, "4", "8", "16"):
+        raise UsageError(f"{LST_VECTORS} is {choice!r}: set it to 4, 8 or 16, or unset it")

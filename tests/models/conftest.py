@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lst_robust.models.lst.kernels import packing
 from lst_robust.models.lst.kernels.library import kernels_ready
 
 
@@ -19,12 +18,12 @@ def compiled() -> None:
         pytest.skip("no C++ compiler, or LST_ROBUST_LST_KERNELS=plain")
 
 
-@pytest.fixture(params=["widest", "8"])
+@pytest.fixture(params=["16", "8", "4"])
 def width(compiled: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The test runs with the processor's widest vectors, and with those of 8 floats."""
-    if request.param == "8":
-        monkeypatch.setattr("lst_robust.models.lst.kernels.autograd.lanes", lambda _: 8)
-        monkeypatch.setattr(packing, "lanes", lambda _: 8)
+    """The test runs with vectors of so many floats at most, if the processor has them."""
+    if int(request.param) > torch.ops.lst_robust.lanes():
+        pytest.skip(f"the processor has no vectors of {request.param} floats")
+    monkeypatch.setenv("LST_ROBUST_LST_VECTORS", request.param)
     return request.param
 
 

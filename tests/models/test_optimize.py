@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lst_robust.models import create_model, optimize_for_inference
-from lst_robust.models.optimize import logits_in_pieces
+from lst_robust.models.optimize import images_a_thread, logits_in_pieces
 
 torch.set_num_threads(1)
 
@@ -38,6 +38,27 @@ def test_without_the_kernel_everything_runs_in_torch(monkeypatch: pytest.MonkeyP
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         assert_same(optimize_for_inference(model)(images), model(images))
+
+
+def test_only_lst_nets_in_torch_take_few_images_at_a_time(compiled) -> None:
+    def pieces(name: str, fast: bool) -> int | None:
+        model = create_model(name)
+        return images_a_thread(optimize_for_inference(model) if fast else model)
+
+    assert [pieces("lst20", True), pieces("lst20", False)] == [None, 16]
+    assert [pieces("lst20-i", True), pieces("resnet20", True), pieces("resnet20", False)] == [16, None, None]
+
+
+def test_whole_networks_on_two_threads(compiled, trained) -> None:
+    fast = optimize_for_inference(trained(create_model("lst20", num_classes=4)))
+    images = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        alone = logits_in_pieces(fast, images)
+        torch.set_num_threads(2)
+        try:
+            torch.testing.assert_close(logits_in_pieces(fast, images), alone, rtol=1e-5, atol=1e-6)
+        finally:
+            torch.set_num_threads(1)
 
 
 @pytest.mark.parametrize("make", [lambda model: model, lambda model: torch.jit.script(model.eval())])

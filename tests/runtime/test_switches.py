@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from lst_robust.errors import UsageError
-from lst_robust.runtime.switches import CORRUPTION_KERNELS, LST_KERNELS, REPLACED, kernels_wanted
+from lst_robust.runtime.switches import (
+    CORRUPTION_KERNELS,
+    LST_KERNELS,
+    LST_VECTORS,
+    REPLACED,
+    check_vectors,
+    kernels_wanted,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +48,14 @@ def test_the_switch_of_earlier_releases_names_the_two(monkeypatch, value):
         UsageError, match="set LST_ROBUST_CORRUPTION_KERNELS or LST_ROBUST_LST_KERNELS to fast or plain"
     ):
         kernels_wanted(CORRUPTION_KERNELS)
+
+
+@pytest.mark.parametrize("value", ["2", "", "wide"])
+def test_vectors_have_4_8_or_16_floats(monkeypatch, value):
+    monkeypatch.delenv(LST_VECTORS, raising=False)
+    check_vectors()
+    monkeypatch.setenv(LST_VECTORS, "8")
+    check_vectors()
+    monkeypatch.setenv(LST_VECTORS, value)
+    with pytest.raises(UsageError, match=f"LST_ROBUST_LST_VECTORS is '{value}': set it to 4, 8 or 16"):
+        check_vectors()

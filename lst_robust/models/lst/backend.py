@@ -6,9 +6,10 @@ does not stand for the steps, and the plain definition runs. `lst_robust.models.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from lst_robust.models.lst.blocks import LSTII, GroupedShortcut
@@ -16,19 +17,23 @@ if TYPE_CHECKING:
 
 
 class CompiledBlock(Protocol):
-    """An `InferenceLSTII` with weights as the compiled code wants them."""
+    """One or several `InferenceLSTII` with weights as the compiled code wants them."""
 
     def takes(self, x: Tensor) -> bool:
         """Whether it can work on `x`."""
         ...
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The block's output. Its memory may be that of `x`."""
+        """The block's output."""
         ...
 
 
 class Backend:
     """The default: it stands for nothing."""
+
+    def train_blocks(self, blocks: Sequence[LSTII], x: Tensor) -> Tensor | None:
+        """The output of blocks one behind the other, as `train_block` gives that of each."""
+        return None
 
     def train_block(self, block: LSTII, x: Tensor) -> Tensor | None:
         """The block's output in training mode, with the gradients and running statistics of the plain definition."""
@@ -40,6 +45,14 @@ class Backend:
 
     def compiled_block(self, block: InferenceLSTII) -> CompiledBlock | None:
         """What stands for a block in inference."""
+        return None
+
+    def compiled_chain(self, blocks: Sequence[InferenceLSTII]) -> CompiledBlock | None:
+        """What stands for blocks, one behind the other, in inference."""
+        return None
+
+    def compiled_handler(self, convolution: nn.Conv2d) -> CompiledBlock | None:
+        """What stands for a 1x1 convolution with a bias, and ReLU, in inference."""
         return None
 
 

@@ -86,7 +86,7 @@ class FoldedShortcut(nn.Module):
 
 
 class InferenceLSTII(nn.Module):
-    """`LSTII` for inference. A compiled backend may stand for it, and then overwrite its input with its output."""
+    """`LSTII` for inference. A compiled backend may stand for it."""
 
     def __init__(self, block: LSTII) -> None:
         super().__init__()
@@ -102,6 +102,54 @@ class InferenceLSTII(nn.Module):
             return self.compiled(x)
         z = self.threshold(self.t_c(self.relu(self.t_r(x))))
         return self.threshold(self.t_s(z) + (x if self.shortcut is None else self.shortcut(x)))
+
+
+class InferenceChain(nn.Sequential):
+    """An nn.Sequential of `InferenceLSTII`, or of such ones. A compiled backend may stand for all of it.
+
+    Hooks of the blocks and layers in it are not called then.
+    """
+
+    def __init__(self, chain: nn.Sequential) -> None:
+        super().__init__()
+        for name, child in chain.named_children():
+            self.add_module(name, child)
+        self.compiled = backend().compiled_chain(blocks_of(chain))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.compiled is not None and self.compiled.takes(x):
+            return self.compiled(x)
+        out: Tensor = super().forward(x)
+        return out
+
+
+class InferenceHandler(nn.Sequential):
+    """A 1x1 convolution with BN in it, and ReLU. A compiled backend may stand for both."""
+
+    def __init__(self, handler: nn.Sequential) -> None:
+        super().__init__(*handler)
+        convolution = handler[0]
+        assert isinstance(convolution, nn.Conv2d)
+        self.compiled = backend().compiled_handler(convolution)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.compiled is not None and self.compiled.takes(x):
+            return self.compiled(x)
+        out: Tensor = super().forward(x)
+        return out
+
+
+def blocks_of(chain: nn.Sequential) -> list[InferenceLSTII]:
+    """The blocks in the order in which they are called. An empty list where there is anything else among them."""
+    blocks = []
+    for child in chain:
+        found = (
+            [child] if isinstance(child, InferenceLSTII) else blocks_of(child) if type(child) is nn.Sequential else []
+        )
+        if not found:
+            return []
+        blocks += found
+    return blocks
 
 
 class InferenceLSTI(nn.Module):

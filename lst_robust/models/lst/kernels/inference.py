@@ -1,61 +1,82 @@
-"""LST-II for inference in one compiled pass over each image."""
+"""LST-II for inference: blocks, one behind the other, in one compiled pass over each image."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lst_robust.models.lst.folded import FoldedShortcut, InferenceLSTII
+from lst_robust.models.lst.folded import InferenceLSTII
 from lst_robust.models.lst.kernels.packing import pack_pointwise, pack_spatial
 from lst_robust.models.lst.transforms import SoftThreshold
 
 
 class CompiledLSTII:
-    """A folded bottleneck with its weights packed. It works on float32 on the CPU, channels last.
-
-    An identity shortcut is overwritten by the output: input and output share their memory. This is safe in a network
-    where nobody else holds a block's input.
-    """
+    """A folded bottleneck with its weights packed. It works on float32 on the CPU, channels last."""
 
     def __init__(self, block: InferenceLSTII) -> None:
-        self.t_r, self.t_c, self.t_s, self.shortcut = block.t_r, block.t_c, block.t_s, block.shortcut
+        self.stride = block.t_s.stride
         self.tau = block.threshold.tau if isinstance(block.threshold, SoftThreshold) else 0.0
-        self.filters = pack_spatial(self.t_s.weight)
-        self.whole = self.t_c.groups == 1  # a diagonal T_c is left to torch, with T_r
-        if self.whole:
-            pointwise = [t for layer in (self.t_r, self.t_c) for t in (pack_pointwise(layer.weight), layer.bias)]
-            self.weights = [*pointwise, self.filters, self.t_s.bias]
+        t_r, t_c, t_s, shortcut = block.t_r, block.t_c, block.t_s, block.shortcut
+        mix = pack_pointwise(t_c.weight) if t_c.groups == 1 else t_c.weight.flatten()  # the latter is diagonal
+        bias = t_s.bias if shortcut is None else t_s.bias + shortcut.shift.flatten()
+        residual = [torch.empty(0)] * 2 if shortcut is None else [shortcut.source, shortcut.scale.flatten()]
+        pointwise = [pack_pointwise(t_r.weight), t_r.bias, mix, t_c.bias]
+        self.weights = [*pointwise, pack_spatial(t_s.weight), bias, *residual]
 
     def takes(self, x: Tensor) -> bool:
         """Whether this can stand for the block: it has no gradient."""
-        in_graph = torch.compiler.is_compiling() or (x.requires_grad and torch.is_grad_enabled())
-        return x.device.type == "cpu" and x.dtype is torch.float32 and not in_graph
+        return runs_compiled(x)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, 4·planes, H', W')."""
+        return CompiledChain([self])(x)
+
+
+class CompiledChain:
+    """Blocks, one behind the other. What lies between them never leaves the processor's caches."""
+
+    def __init__(self, blocks: Sequence[CompiledLSTII]) -> None:
+        self.takes = blocks[0].takes
+        self.weights = [weight for block in blocks for weight in block.weights]
+        self.strides, self.taus = [block.stride for block in blocks], [block.tau for block in blocks]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H', W')."""
         x = x.contiguous(memory_format=torch.channels_last)
-        stride = self.t_s.stride
-        if self.whole:
-            out = self._residual(x)
-            torch.ops.lst_robust.block_(x, out, stride, self.weights, self.tau)
-        else:
-            v = self.t_c(F.relu_(self.t_r(x))).contiguous(memory_format=torch.channels_last)
-            out = self._residual(x)
-            torch.ops.lst_robust.tail_(v, out, out, stride, [], self.filters, self.t_s.bias, self.tau)
+        out: Tensor = torch.ops.lst_robust.blocks(x, self.weights, self.strides, self.taus)
         return out
 
-    def _residual(self, x: Tensor) -> Tensor:
-        return x if self.shortcut is None else compiled_shortcut(self.shortcut, x)
+
+class CompiledHandler:
+    """A 1x1 convolution with a bias, and ReLU."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        assert convolution.bias is not None
+        self.weight, self.bias = pack_pointwise(convolution.weight.detach()), convolution.bias.detach()
+
+    def takes(self, x: Tensor) -> bool:
+        """Whether this can stand for the layers: they have no gradient."""
+        return runs_compiled(x)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H, W)."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        out: Tensor = torch.ops.lst_robust.resize(x, self.weight, self.bias)
+        return out
+
+
+def runs_compiled(x: Tensor) -> bool:
+    """Whether the operators of inference take `x`."""
+    in_graph = torch.compiler.is_compiling() or (x.requires_grad and torch.is_grad_enabled())
+    plain = torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and x.dtype is torch.float32 and not in_graph and not plain
 
 
 def can_compile(block: InferenceLSTII) -> bool:
-    """Whether the block has the form that is compiled: 3x3, four filters a channel, ReLU, a multiple of 8 channels."""
-    planes = block.t_s.channels
-    return type(block.relu) is nn.ReLU and block.t_s.weight.shape == (4 * planes, 1, 3, 3) and planes % 8 == 0
-
-
-def compiled_shortcut(shortcut: FoldedShortcut, x: Tensor) -> Tensor:
-    """`shortcut` of float32 on the CPU, channels last."""
-    out: Tensor = torch.ops.lst_robust.shortcut(x, shortcut.stride, shortcut.source, shortcut.scale, shortcut.shift)
-    return out
+    """Whether the block has the form that is compiled: 3x3, four filters a channel, ReLU, a multiple of 4 channels,
+    stride 1 or 2."""
+    t_s = block.t_s
+    form = t_s.weight.shape == (4 * t_s.channels, 1, 3, 3) and t_s.stride in (1, 2) and t_s.channels % 4 == 0
+    return form and type(block.relu) is nn.ReLU

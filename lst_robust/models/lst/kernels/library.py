@@ -1,7 +1,8 @@
 """Builds and loads the operators `torch.ops.lst_robust`, once a machine, in the user's cache folder.
 
-The sources are compiled for this machine's processor by torch's own builder, which needs a C++ compiler and ninja.
-Without one of them, or without a folder to keep the result in, everything runs in plain torch.
+The kernels are compiled once for each width of vectors, and which of them run is seen from the processor at run time.
+The operators around them are compiled by torch's own builder. Both need a C++ compiler, and the latter ninja. Without
+one of them, or without a folder to keep the result in, everything runs in plain torch.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -25,11 +28,21 @@ import torch
 from lst_robust.errors import LstRobustError
 from lst_robust.runtime.cache import cache_root
 from lst_robust.runtime.file_lock import file_lock
-from lst_robust.runtime.switches import LST_KERNELS, kernels_wanted
+from lst_robust.runtime.switches import LST_KERNELS, check_vectors, kernels_wanted
 
 logger = logging.getLogger(__name__)
 
 SOURCES = Path(__file__).with_name("csrc")
+KERNELS = ("block.cpp", "bottleneck.cpp", "pointwise.cpp", "training.cpp")
+"""They know no torch, and are compiled once for each width of vectors."""
+
+KERNEL_FLAGS = ("-std=c++17", "-O3", "-fPIC")
+# Floats in a vector, and what makes the compiler use the processor's instructions for them; lanes.h chooses among them.
+WIDTHS: dict[int, tuple[str, ...]] = (
+    {4: (), 8: ("-mavx2", "-mfma"), 16: ("-mavx512f", "-mfma")}
+    if platform.machine().lower() in ("x86_64", "amd64")
+    else {4: ()}
+)
 # OpenMP's functions are not linked but found in the library that torch itself runs on. A second one would have threads
 # of its own, which wait for work beside torch's and so slow them down.
 FLAGS = ("-O3", "-march=native", *(("-fopenmp",) if sys.platform == "linux" else ()))
@@ -38,8 +51,10 @@ FLAGS = ("-O3", "-march=native", *(("-fopenmp",) if sys.platform == "linux" else
 def kernels_ready() -> bool:
     """Whether `torch.ops.lst_robust` may be called: it is wanted (LST_ROBUST_LST_KERNELS), and it is there.
 
-    The first call builds it. Raises UsageError where the switch has another value than fast or plain.
+    The first call builds it. Raises UsageError where the switch has another value than fast or plain, and where
+    LST_ROBUST_LST_VECTORS is no width.
     """
+    check_vectors()
     return kernels_wanted(LST_KERNELS) and _loaded()
 
 
@@ -93,13 +108,33 @@ def _build(library: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent) as folder, _ninja_on_path():
         load(
             "lst_robust_kernels",
-            sorted(map(str, SOURCES.glob("*.cpp"))),
+            sorted(str(path) for path in SOURCES.glob("*.cpp") if path.name not in KERNELS),
             extra_cflags=list(FLAGS),
+            extra_ldflags=compile_kernels(Path(folder)),
             build_directory=folder,
             is_python_module=False,
         )
         (built,) = Path(folder).glob("*.so")  # torch says where only since a later version than the oldest one here
         built.replace(library)
+
+
+def compile_kernels(folder: Path) -> list[str]:
+    """Compiles the kernels for all widths of vectors, as many at a time as there are processors. Returns the objects.
+
+    Raises OSError where the compiler cannot be called, and RuntimeError with its first line where it fails.
+    """
+
+    def compile_one(source: str, width: int) -> str:
+        target = folder / f"{Path(source).stem}-{width}.o"
+        flags = [*KERNEL_FLAGS, *WIDTHS[width], f"-DLST_WIDTH={width}"]
+        command = [*_compiler_command(), *flags, "-c", str(SOURCES / source), "-o", str(target)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        if done.returncode:
+            raise RuntimeError((done.stderr.strip() or f"the compiler ended with {done.returncode}").partition("\n")[0])
+        return str(target)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(compile_one, *zip(*product(KERNELS, WIDTHS), strict=True)))
 
 
 @contextmanager
@@ -115,13 +150,18 @@ def _ninja_on_path() -> Iterator[None]:
         os.environ["PATH"] = before
 
 
-def compiler_path() -> str:
-    """Path of the C++ compiler that torch's builder takes. FileNotFoundError where there is none."""
+def _compiler_command() -> list[str]:
+    """The C++ compiler that torch's builder takes, with arguments if the variable CXX has them."""
     command = os.environ.get("CXX", "c++")
     try:
-        name = next(iter(shlex.split(command)), "")
+        return shlex.split(command) or [""]
     except ValueError:  # a quotation mark without its partner
-        name = command
+        return [command]
+
+
+def compiler_path() -> str:
+    """Path of the C++ compiler that torch's builder takes. FileNotFoundError where there is none."""
+    name = _compiler_command()[0]
     path = shutil.which(name)
     if path is None or sys.platform == "win32":
         raise FileNotFoundError(f"no C++ compiler {name!r}")
@@ -134,7 +174,7 @@ def _identity(compiler: str) -> str:
         [compiler, "--version"], capture_output=True, text=True, errors="replace", timeout=60, check=True
     ).stdout
     sources = [path.read_text(encoding="utf-8") for path in sorted(SOURCES.iterdir())]
-    made_from = "\n".join([*sources, torch.__version__, version, *FLAGS, _processor()])
+    made_from = "\n".join([*sources, torch.__version__, version, str((KERNEL_FLAGS, WIDTHS, FLAGS)), _processor()])
     return hashlib.sha256(made_from.encode()).hexdigest()[:16]
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from lst_robust.models.lst.transforms import SoftThreshold
+
+
+def channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def lanes(channels: int) -> int:
-    """Floats in the vectors for a layer of so many channels, a multiple of 8: what its weights are packed for.
+    """Floats in the vectors for a layer of so many channels, a multiple of 4: what its weights are packed for.
 
-    The processor's widest, or 8 where the channels are not a multiple of them.
+    The widest of the processor (16, 8 or 4; LST_ROBUST_LST_VECTORS may ask for narrower ones) of which the channels are
+    a multiple.
     """
     widest: int = torch.ops.lst_robust.lanes()
-    return widest if channels % widest == 0 else 8
+    return next(width for width in (16, 8, 4) if width <= widest and channels % width == 0)
 
 
 def pack_pointwise(weight: Tensor, width: int = 0) -> Tensor:
@@ -30,3 +37,8 @@ def pack_spatial(weight: Tensor) -> Tensor:
     c = weight.shape[0] // 4
     width = lanes(c)
     return weight.reshape(4, c // width, width, 9).permute(1, 3, 0, 2).contiguous()
+
+
+def threshold(block: nn.Module) -> float:
+    """tau of a block's ST, or 0 where it has none."""
+    return block.threshold.tau if isinstance(block.threshold, SoftThreshold) else 0.0

@@ -6,10 +6,11 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 
 from lst_robust.models import create_model, optimize_for_inference
-from lst_robust.models.lst.blocks import LSTII, LSTOptions
-from lst_robust.models.lst.folded import InferenceLSTII
+from lst_robust.models.lst.blocks import LSTI, LSTII, LSTOptions
+from lst_robust.models.lst.folded import InferenceChain, InferenceHandler, InferenceLSTII
 from lst_robust.models.lst.kernels.inference import can_compile
 
 torch.set_num_threads(1)
@@ -20,7 +21,14 @@ SHAPES = [
     (128, 64, 2, 4, (8, 6)),
     (640, 160, 1, 4, (3, 5)),
     (32, 8, 1, 4, (4, 4)),  # a multiple of 8 and not of 16
+    (16, 4, 1, 4, (5, 6)),
+    (96, 24, 1, 4, (6, 5)),
+    (20, 20, 2, 1, (7, 7)),
     (64, 16, 1, 4, (1, 1)),
+    (64, 32, 2, 4, (1, 2)),
+    (64, 16, 1, 4, (40, 33)),  # z's ring goes round
+    (64, 32, 2, 4, (37, 50)),
+    (288, 72, 2, 4, (3, 101)),  # more inputs than at once, rows wider than T_r takes pixels at once
 ]
 
 
@@ -37,24 +45,97 @@ def test_it_gives_the_blocks_output(inputs, planes, stride, groups, size, option
         assert_same(fast(x.clone(memory_format=torch.channels_last)), plain)
 
 
-@pytest.mark.parametrize(("planes", "options"), [(12, {}), (16, {"a": 1}), (16, {"activation": "elu"})])
+@pytest.mark.parametrize(("planes", "options"), [(10, {}), (16, {"a": 1}), (16, {"activation": "elu"})])
 def test_other_forms_are_left_to_torch(planes: int, options: dict) -> None:
     block = InferenceLSTII(LSTII(planes, planes, 1, LSTOptions(**options)).eval())
     assert not can_compile(block)
     assert block.compiled is None
 
 
-@pytest.mark.parametrize("threads", [2, 5])
-def test_threads_share_the_images(compiled, trained, threads: int) -> None:
-    fast = InferenceLSTII(trained(LSTII(64, 16, 1, LSTOptions(), 4)))
-    x = torch.randn(7, 64, 8, 8).contiguous(memory_format=torch.channels_last)
+@pytest.fixture
+def stages(compiled, trained) -> tuple[InferenceChain, nn.Module]:
+    """Blocks of three stages, with shortcuts and without, two of stride 2: for inference, and as they were trained."""
+    torch.manual_seed(0)
+    blocks = [
+        [LSTII(16, 16, 1, LSTOptions(), 1), LSTII(64, 16, 1, LSTOptions(), 4), LSTII(64, 16, 1, LSTOptions(), 4)],
+        [LSTII(64, 32, 2, LSTOptions(), 4), LSTII(128, 32, 1, LSTOptions(), 4)],
+        [LSTII(128, 32, 2, LSTOptions(), 4)],
+    ]
+    blocks[2][0].shortcut.source = torch.randint(128, (128,))  # any choice of channels
+    blocks[2][0].shortcut.source[32:64] = blocks[2][0].shortcut.source[:32]
+    model = trained(nn.Sequential(*(nn.Sequential(*stage) for stage in blocks)))
+    plain = copy.deepcopy(model)
+    return optimize_for_inference(nn.ModuleList([model]))[0], plain
+
+
+def test_blocks_behind_each_other_run_as_one(width, stages, assert_same) -> None:
+    chain, trained = stages
+    x = torch.randn(2, 16, 19, 21)
     with torch.no_grad():
-        alone = fast(x.clone())
+        plain = trained(x)
+        assert type(chain) is InferenceChain and len(chain.compiled.strides) == 6
+        assert_same(chain(x), plain)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 5, 12])
+def test_an_image_gives_the_same_in_every_batch_and_on_all_threads(stages, threads: int) -> None:
+    chain, _ = stages
+    x = torch.randn(7, 16, 37, 20)
+    with torch.no_grad():
+        alone = torch.cat([chain(image[None]) for image in x])
         torch.set_num_threads(threads)
         try:
-            assert torch.equal(fast(x.clone()), alone)
+            for images in (1, 2, 3, 7):
+                assert torch.equal(chain(x[:images]), alone[:images])
         finally:
             torch.set_num_threads(1)
+
+
+def test_the_input_stays_as_it_is(stages) -> None:
+    chain, _ = stages
+    x = torch.randn(2, 16, 9, 9).contiguous(memory_format=torch.channels_last)
+    before = x.clone()
+    with torch.no_grad():
+        chain(x)
+        later = torch.randn(2, 64, 9, 9).contiguous(memory_format=torch.channels_last)
+        kept = later.clone()
+        chain[0][1](later)
+    assert torch.equal(x, before) and torch.equal(later, kept)
+
+
+@pytest.mark.parametrize("other", [nn.Identity(), LSTI(64, 16, 1, LSTOptions())], ids=["identity", "lst-i"])
+def test_only_blocks_of_one_kind_are_joined(compiled, other) -> None:
+    model = nn.Sequential(nn.Sequential(LSTII(64, 16, 1, LSTOptions(), 4), other))
+    fast = optimize_for_inference(model)
+    assert type(fast[0]) is nn.Sequential and type(fast[0][0]) is InferenceLSTII
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "size"), [(64, 16, (5, 7)), (300, 20, (7, 7)), (16, 24, (1, 1))])
+def test_the_handler_behind_them(width, trained, assert_same, inputs: int, outputs: int, size) -> None:
+    handler = [nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+    model = trained(nn.Sequential(nn.Sequential(LSTII(inputs, inputs, 1, LSTOptions())), nn.Sequential(*handler)))
+    model[1][0] = nn.Conv2d(4 * inputs, outputs, 1, bias=False)
+    fast = optimize_for_inference(model)[1]
+    assert type(fast) is InferenceHandler and fast.compiled is not None
+    x = torch.randn(5, 4 * inputs, *size)
+    with torch.no_grad():
+        assert_same(fast(x), model[1](x))
+        assert torch.equal(fast(x[3:4]), fast(x)[3:4])
+        assert fast(x[:0]).shape == (0, outputs, *size)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.Conv2d(64, 16, 3), nn.BatchNorm2d(16), nn.ReLU()],
+        [nn.Conv2d(64, 16, 1), nn.BatchNorm2d(16), nn.ELU()],
+        [nn.Conv2d(64, 16, 1, groups=2), nn.BatchNorm2d(16), nn.ReLU()],
+    ],
+    ids=["3x3", "elu", "groups"],
+)
+def test_other_layers_behind_them_are_left_to_torch(compiled, layers) -> None:
+    model = nn.Sequential(nn.Sequential(LSTII(64, 16, 1, LSTOptions(), 4)), nn.Sequential(*layers))
+    assert type(optimize_for_inference(model)[1]) is nn.Sequential
 
 
 def test_no_images(compiled, trained) -> None:

@@ -86,7 +86,7 @@ def no_folder(monkeypatch, tmp_path):
         (no_compiler, "no C++ compiler 'no-such-compiler'"),
         (empty_compiler, "no C++ compiler ''"),
         (unreadable_compiler, "no C++ compiler '\"g++'"),
-        (failing_compiler, "Error building extension"),
+        (failing_compiler, "(cannot compile)"),
         (no_ninja, "ninja"),
         (no_folder, "choose a writable folder"),
     ],

@@ -8,6 +8,9 @@ import threading
 import pytest
 import torch
 
+from lst_robust.models.lst.blocks import LSTII, LSTOptions
+from lst_robust.models.lst.folded import InferenceLSTII
+
 torch.set_num_threads(1)
 pytestmark = pytest.mark.usefixtures("compiled")
 
@@ -31,8 +34,8 @@ def test_images_that_it_cannot_read_are_refused(v: torch.Tensor) -> None:
 
 
 def test_weights_packed_for_other_vectors_are_refused() -> None:
-    with pytest.raises(RuntimeError, match="no kernel has vectors of 4 floats"):
-        torch.ops.lst_robust.pointwise(last(1, 8, 2, 2), torch.randn(2, 8, 4), [])
+    with pytest.raises(RuntimeError, match="no kernel has vectors of 2 floats"):
+        torch.ops.lst_robust.pointwise(last(1, 8, 2, 2), torch.randn(4, 8, 2), [])
 
 
 def test_python_goes_on_while_an_operator_runs() -> None:
@@ -57,3 +60,19 @@ def test_python_goes_on_while_an_operator_runs() -> None:
         sys.setswitchinterval(interval)
         thread.join()
     assert went_on
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"inputs": 32}, "the weights of a block do not fit its input"),
+        ({"stride": 2}, "the shortcut of a block does not fit its input"),
+        ({"taus": [0.0, 0.0]}, "every block has 8 tensors, a stride and a tau"),
+    ],
+    ids=str,
+)
+def test_blocks_that_do_not_fit_are_refused(change: dict, message: str) -> None:
+    weights = InferenceLSTII(LSTII(64, 16, 1, LSTOptions(), 4).eval()).compiled.weights
+    given = {"inputs": 64, "stride": 1, "taus": [0.0]} | change
+    with pytest.raises(RuntimeError, match=message):
+        torch.ops.lst_robust.blocks(last(1, given["inputs"], 4, 4), weights, [given["stride"]], given["taus"])

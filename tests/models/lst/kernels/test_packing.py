@@ -6,10 +6,16 @@ from lst_robust.models.lst.kernels.packing import lanes, pack_pointwise, pack_sp
 pytestmark = pytest.mark.usefixtures("compiled")
 
 
-@pytest.mark.parametrize("channels", [8, 16, 24, 32, 40])
-def test_vectors_divide_the_channels(channels):
-    assert channels % lanes(channels) == 0
-    assert lanes(channels) in (8, torch.ops.lst_robust.lanes())
+@pytest.mark.parametrize(("channels", "most"), [(4, 4), (8, 8), (16, 16), (20, 4), (24, 8), (32, 16), (40, 8)])
+def test_the_widest_vectors_that_divide_the_channels(channels, most):
+    assert lanes(channels) == min(most, torch.ops.lst_robust.lanes())
+
+
+@pytest.mark.parametrize("most", [4, 8, 16])
+def test_narrower_vectors_on_demand(monkeypatch, most):
+    processor = torch.ops.lst_robust.lanes()
+    monkeypatch.setenv("LST_ROBUST_LST_VECTORS", str(most))
+    assert torch.ops.lst_robust.lanes() == min(most, processor)
 
 
 def test_a_pointwise_weight_has_outputs_side_by_side():

@@ -5,7 +5,14 @@
 #include <cstring>
 #include <type_traits>
 
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+// Each source is compiled once for every width of vectors, with the flags of processors that have them. What headers
+// define is therefore each object's own: the linker must not take one processor's code for another's.
 namespace lst {
+namespace {
 
 template <int W>
 struct Vector {
@@ -13,6 +20,15 @@ struct Vector {
 };
 template <int W>
 using vec = typename Vector<W>::type;
+
+// How many registers hold a vector of W floats: AVX-512 has 32, AVX2 and SSE 16, NEON 32.
+#if defined(__x86_64__) || defined(__i386__)
+template <int W>
+constexpr int REGISTERS = W == 16 ? 32 : 16;
+#else
+template <int W>
+constexpr int REGISTERS = 32;
+#endif
 
 template <int W>
 inline vec<W> load(const float* p) {
@@ -25,18 +41,61 @@ inline void store(float* p, V v) {
     std::memcpy(p, &v, sizeof v);
 }
 
+// Loads once what several multiplications need: some compilers would rather read it from memory for each of them, and
+// wait for that.
+template <int W>
+inline vec<W> load_once(const float* p) {
+    vec<W> v = load<W>(p);
+#if defined(__x86_64__) && defined(__AVX512F__)
+    asm("" : "+v"(v));
+#elif defined(__x86_64__)
+    asm("" : "+x"(v));
+#elif defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+    return v;
+}
+
+// Hides from the compiler where a pointer comes from. It would else keep many sums of pointers and distances for later,
+// more than there are registers, where one addition makes each anew.
+template <class T>
+inline T* anew(T* p) {
+    asm("" : "+r"(p));
+    return p;
+}
+
+// The larger and the smaller of two, the second where one is NaN. Compilers do not always find the instruction.
+template <class V>
+inline V larger(V a, V b) {
+    return a > b ? a : b;
+}
+template <class V>
+inline V smaller(V a, V b) {
+    return a < b ? a : b;
+}
+#ifdef __x86_64__
+inline vec<4> larger(vec<4> a, vec<4> b) { return _mm_max_ps(a, b); }
+inline vec<4> smaller(vec<4> a, vec<4> b) { return _mm_min_ps(a, b); }
+#endif
+#ifdef __AVX2__
+inline vec<8> larger(vec<8> a, vec<8> b) { return _mm256_max_ps(a, b); }
+inline vec<8> smaller(vec<8> a, vec<8> b) { return _mm256_min_ps(a, b); }
+#endif
+#ifdef __AVX512F__
+inline vec<16> larger(vec<16> a, vec<16> b) { return _mm512_max_ps(a, b); }
+inline vec<16> smaller(vec<16> a, vec<16> b) { return _mm512_min_ps(a, b); }
+#endif
+
 // Keeps a NaN.
 template <class V>
 inline V relu(V v) {
-    return V{} > v ? V{} : v;
+    return larger(V{}, v);
 }
 
 // Soft thresholding: sign(v) max(|v| - tau, 0).
 template <class V>
 inline V shrink(V v, float tau) {
-    V high = V{} + tau, low = V{} - tau;
-    V inner = low > v ? low : v;
-    return v - (inner > high ? high : inner);
+    return v - smaller(V{} + tau, larger(V{} - tau, v));
 }
 
 // Ask for memory that is needed 4 KB later. Wide activations come from beyond the caches, and the processor's own
@@ -44,11 +103,13 @@ inline V shrink(V v, float tau) {
 inline void prefetch_to_read(const float* p) { __builtin_prefetch(p + 1024, 0); }
 inline void prefetch_to_write(const float* p) { __builtin_prefetch(p + 1024, 1); }
 
-// Calls call(group size, first) for all of a range: in groups of P, and in groups of P/2, P/4 ... 1 for what is left.
+// Calls call(group size, first) for all of a range: in groups of P, and in groups of P/2, P/4 ... 1 (rounded up) for
+// what is left.
 template <int P, class Call>
 inline void in_groups(int first, int end, Call call) {
     for (; first + P <= end; first += P) call(std::integral_constant<int, P>(), first);
-    if constexpr (P > 1) in_groups<P / 2>(first, end, call);
+    if constexpr (P > 1) in_groups<(P + 1) / 2>(first, end, call);
 }
 
+}  // namespace
 }  // namespace lst

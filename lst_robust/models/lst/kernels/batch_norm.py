@@ -1,0 +1,54 @@
+"""A BN over a batch whose sums a pass has taken."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+_ops = torch.ops.lst_robust  # csrc/batch_norm.cpp says what each computes
+
+
+class BatchStatistics(NamedTuple):
+    """mean, variance and 1 / sqrt(variance + eps), float64 (3, C), of `values` values a channel."""
+
+    statistics: Tensor
+    values: int
+
+    def backward(self, gamma: Tensor, sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of gamma and beta, and (3, C) a, b, e with which a·g + b·x + e is that of the BN's input x.
+
+        g: the gradient of its output; sums (2, C): those of g and g·x.
+        """
+        result: tuple[Tensor, Tensor, Tensor] = _ops.batch_norm_backward(self.statistics, gamma, sums, self.values)
+        return result
+
+
+def normalise(
+    bn: nn.BatchNorm2d, gamma: Tensor, beta: Tensor, sums: Tensor, values: int
+) -> tuple[BatchStatistics, tuple[Tensor, Tensor]]:
+    """The statistics of a batch, and the scale and shift that `bn` is with them; moves its running statistics.
+
+    sums (2, C): those of the values, `values` a channel, and of their squares. gamma and beta: the weight and bias of
+    `bn`, as a function of autograd was given them.
+    """
+    statistics, scale, shift = _ops.batch_norm(sums, values, gamma, beta, bn.eps)
+    move_running_statistics(bn, statistics, values)
+    return BatchStatistics(statistics, values), (scale, shift)
+
+
+def values_a_channel(x: Tensor) -> int:
+    """Values that a BN has of each channel of x."""
+    return x.numel() // x.shape[1]
+
+
+@torch.no_grad()
+def move_running_statistics(bn: nn.BatchNorm2d, statistics: Tensor, values: int) -> None:
+    """As `nn.BatchNorm2d` does, from the mean and variance (statistics[:2]) of `values` values a channel."""
+    if not bn.track_running_stats:
+        return
+    assert bn.num_batches_tracked is not None
+    bn.num_batches_tracked += 1
+    momentum = 1 / float(bn.num_batches_tracked) if bn.momentum is None else bn.momentum
+    _ops.move_statistics_(bn.running_mean, bn.running_var, statistics, values, momentum)
