@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 
@@ -17,8 +19,13 @@ def lanes(channels: int) -> int:
 
     The processor's widest, or 8 where the channels are not a multiple of them.
     """
+    return _widest() if channels % _widest() == 0 else 8
+
+
+@cache
+def _widest() -> int:
     widest: int = torch.ops.lst_robust.lanes()
-    return widest if channels % widest == 0 else 8
+    return widest
 
 
 def pack_pointwise(weight: Tensor, width: int = 0) -> Tensor:
