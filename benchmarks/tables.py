@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import tables_cluster, tables_features, tables_gpu, tables_imagenet, tables_readme
+from benchmarks import tables_cluster, tables_features, tables_gpu, tables_imagenet, tables_lst, tables_readme
 from lst_robust.analysis.published import PublishedResult, published_results
 from lst_robust.benchmark import CLEAN
 from lst_robust.published import ALEXNET, GROUPS, PRINTED, SOURCES, pipeline_difference, published_models
@@ -204,6 +204,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "pipelines": ("published.md", pipelines),
     "corruptions": ("performance.md", corruptions),
     "jpeg": ("performance.md", jpeg),
+    "lst_passes": ("lst-kernels.md", tables_lst.passes),
     "scheduler": ("cluster.md", tables_cluster.scheduler),
     "engine_starts": ("cluster.md", tables_cluster.starts),
     "fleet_assumptions": ("cluster.md", tables_cluster.assumptions),
