@@ -26,8 +26,10 @@ PASSES = {  # operator: what it does
 def passes() -> str:
     """A row a pass, over all blocks of a step; then what the machine does at best, and the step."""
     rows = pd.read_csv(PUBLISHED / "lst_passes.csv").set_index("pass")
-    copy, product, step = (rows.loc[name] for name in ("copy", "product", "step"))
-    found = rows.drop(index=["copy", "product", "step"]).groupby(level=0)[["calls", "ms", "mb", "mega_products"]].sum()
+    copy, convolution, step = (rows.loc[name] for name in ("copy", "convolution", "step"))
+    found = (
+        rows.drop(index=["copy", "convolution", "step"]).groupby(level=0)[["calls", "ms", "mb", "mega_products"]].sum()
+    )
     found = found.loc[[name for name in PASSES if name in found.index]]
     table = pd.DataFrame(
         {
@@ -41,12 +43,12 @@ def passes() -> str:
         }
     )
     total = found.sum()
-    bandwidth, peak = copy["mb"] / copy["ms"], product["mega_products"] / product["ms"]
+    bandwidth, peak = copy["mb"] / copy["ms"], convolution["mega_products"] / convolution["ms"]
     moving, computing = total["mb"] / bandwidth, total["mega_products"] / peak
     return (
         f"One training step of {step['shape']}, one thread, CPU time: {step['ms']:.0f} ms, of which these passes\n"
         f"take {total['ms']:.0f} ms.\n\n{table.to_markdown(index=False, disable_numparse=True)}\n\n"
-        f"A copy of 256 MB moves {bandwidth:.0f} GB/s on this machine, and a product of two matrices makes\n"
+        f"A copy of 256 MB moves {bandwidth:.0f} GB/s on this machine, and a large convolution of torch makes\n"
         f"{peak:.0f}·10^9 products a second. At these rates the bytes of all passes take {moving:.0f} ms and the\n"
         f"products {computing:.0f} ms."
     )
