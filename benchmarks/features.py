@@ -1,11 +1,11 @@
-"""Are an LST-Net's features sparser than a ResNet's? The trained networks of results/cifar10-jpeg, layer by layer.
+"""Are an LST-Net's features sparser than a ResNet's? The trained networks of cifar10-jpeg, layer by layer.
 
     OMP_NUM_THREADS=1 python -m benchmarks.features DATA_DIR     # train/<class>/*.jpg and test/<class>/*.jpg
 
-Reads the checkpoints in results/cifar10-jpeg/checkpoints and 1,000 test images of the suite. Writes features.csv (means
-of three trainings, 95 % intervals over images) and feature_differences.csv (paired by image and by seed, with intervals
-over images and over trainings) into results/cifar10-jpeg, and two figures into docs/. docs/features.md says what came
-of it. About half an hour on two cores.
+Reads the checkpoints in results/published/cifar10-jpeg/checkpoints and 1,000 test images of the suite. Writes
+features.csv (means of three trainings, 95 % intervals over images) and feature_differences.csv (paired by image and by
+seed, with intervals over images and over trainings) into results/published/cifar10-jpeg, and two figures into docs/.
+docs/features.md says what came of it. About half an hour on two cores.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lst_robust.reporting.figures.features import columns_of, draw_columns, draw
 
 SUITE, SEEDS, IMAGES = "cifar10-jpeg", (0, 1, 2), 1000
 ROOT = Path(__file__).parents[1]
-RESULTS, DOCS = ROOT / "results" / SUITE, ROOT / "docs"
+RESULTS, DOCS = ROOT / "results" / "published" / SUITE, ROOT / "docs"
 PAIRS = (
     ("lst20", "resnet20"),
     ("lst20", "lst20-relu"),

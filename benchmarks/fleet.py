@@ -12,7 +12,7 @@ results/published/fleet.csv.
 from __future__ import annotations
 
 import heapq
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,12 +24,13 @@ from torchvision import models
 
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
 from lst_robust.distribution.costs import RELATIVE, Costs, Size
+from lst_robust.distribution.kept_networks import KeptNetworks
 from lst_robust.distribution.planning import fitting
 from lst_robust.distribution.run import BEGINNING
 from lst_robust.distribution.schedule import Schedule, Ticket, pause_after
 from lst_robust.distribution.slurm import MOST_AT_A_TIME
 from lst_robust.distribution.split import shares, split
-from lst_robust.distribution.task import KEPT_NETWORKS
+from lst_robust.evaluation.group import NETWORK_BYTES
 
 TABLE = Path(__file__).parents[1] / "results" / "published" / "fleet.csv"
 NETWORKS, GPUS, IMAGES, SIZE = 1000, 512, 50_000, 224
@@ -77,7 +78,7 @@ def drawn_networks(assumed: Assumed, rng: np.random.Generator) -> list[Network]:
 
 def tasks_of(networks: Sequence[Network], most: int | None, least: float) -> list[tuple[Block, float]]:
     """As lst_robust.distribution.planning makes them of plans."""
-    costs = Costs({})
+    costs = Costs([])
     plan = SimpleNamespace(run=SimpleNamespace(digest="", protocol=SimpleNamespace(n=IMAGES, image_size=SIZE)))
     together = fitting(networks)
     work = [sum(costs.seconds(plan, cell, one.size) for one in group for cell in CELLS) for group in together]
@@ -96,7 +97,7 @@ class Worker:
     def __init__(self, assumed: Assumed, keeps: bool) -> None:
         self._assumed, self._keeps = assumed, keeps
         self._begun = False
-        self._networks: OrderedDict[str, None] = OrderedDict()
+        self._networks: KeptNetworks[Network] = KeptNetworks(NETWORK_BYTES)
 
     def seconds(self, task: Block) -> Counter[str]:
         """What a task takes here, by what takes it."""
@@ -106,13 +107,11 @@ class Worker:
             spent["images, decoded once a process"] += IMAGES / a.decoded_a_second
             self._networks.clear()
         self._begun = True
+        self._networks.begin(network.name for network in task.networks)
         for network in task.networks:
-            if network.name not in self._networks:
+            if self._networks.get(network.name) is None:
                 spent["weights and probe images"] += network.size.bytes / a.weights_a_second + a.network_seconds
-            self._networks[network.name] = None
-            self._networks.move_to_end(network.name)
-            while len(self._networks) > KEPT_NETWORKS:
-                self._networks.popitem(last=False)
+                self._networks.add(network.name, network, network.size.bytes)
         for cell in task.cells:
             spent["corruptions"] += IMAGES / a.corrupted_a_second * RELATIVE.get(cell.corruption, 1.0)
         macs = sum(one.size.macs * one.factor for one in task.networks)

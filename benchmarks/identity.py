@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 CHECKPOINTS = {
     path.name.split("-seed")[0].split(".")[0]: path
     for path in (
-        *sorted((ROOT / "results" / "cifar10-jpeg" / "checkpoints").glob("*-seed0-*.safetensors")),
+        *sorted((ROOT / "results" / "published" / "cifar10-jpeg" / "checkpoints").glob("*-seed0-*.safetensors")),
         ROOT / "results" / "published" / "digits-c" / "lst18.safetensors",
     )
 }

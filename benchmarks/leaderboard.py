@@ -5,8 +5,8 @@
 
 The three networks are measured in one pass a suite, `imagenet-c-jpeg` and `imagenet-c-generated`, at the suites' 224
 pixels. Their clean errors are checked against a plain script (PIL, torchvision's resize and crop, timm's network), at
-224 pixels and at the size that timm states. The records and the table go to results/imagenet-sample/, the clean counts
-to results/published/leaderboard_clean.csv. Interrupted, the same command goes on.
+224 pixels and at the size that timm states. The records and the table go to results/published/imagenet-sample/, the
+clean counts to results/published/leaderboard_clean.csv. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from lst_robust.cli.console import RichObserver, lines_on_stderr
 from lst_robust.data.imagenet import wnids
 
 SUITES = ("imagenet-c-jpeg", "imagenet-c-generated")
-RESULTS = Path(__file__).parents[1] / "results"
+PUBLISHED = Path(__file__).parents[1] / "results" / "published"
 BATCH = 50  # of the plain script
 BATCH_SIZE = 4  # of the evaluation, on one thread: activations of 224 x 224 images then stay in the cache
 
@@ -80,7 +80,7 @@ def evaluated_clean(checkpoints: dict[int, Path], folder: Path, preprocess: str)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--results-dir", type=Path, default=RESULTS / "imagenet-sample")
+    parser.add_argument("--results-dir", type=Path, default=PUBLISHED / "imagenet-sample")
     parser.add_argument("--suites", nargs="+", choices=SUITES, default=SUITES)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary, lines_on_stderr():
@@ -107,7 +107,7 @@ def main() -> None:
             },
             index=pd.Index(map(timm_name, NUMBERS), name="network"),
         )
-    clean.to_csv(RESULTS / "published" / "leaderboard_clean.csv")
+    clean.to_csv(PUBLISHED / "leaderboard_clean.csv")
     print(clean.to_string())
 
 

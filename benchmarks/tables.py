@@ -11,8 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
-from benchmarks import tables_cluster, tables_features, tables_gpu, tables_imagenet, tables_lst, tables_readme
+from benchmarks import (
+    tables_cluster,
+    tables_experiment,
+    tables_features,
+    tables_gpu,
+    tables_imagenet,
+    tables_lst,
+    tables_readme,
+)
 from lst_robust.analysis.published import PublishedResult, published_results
 from lst_robust.benchmark import CLEAN
 from lst_robust.published import ALEXNET, GROUPS, PRINTED, SOURCES, pipeline_difference, published_models
@@ -125,6 +134,29 @@ def _on_disk(model: str, normaliser: str) -> PublishedResult:
     return published_results(["testbed"], [model], normaliser=normaliser)[0]
 
 
+def citation() -> str:
+    """What CITATION.cff says, as BibTeX: the software, and the papers whose networks and benchmark it measures."""
+    said = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    software = {"title": said["title"], "author": said["authors"][0]["name"], "note": f"version {said['version']}"}
+    entries = [_bibtex("misc", "lst-robust", {name: f"{{{value}}}" for name, value in software.items()})]
+    for paper in said["references"]:
+        fields = {
+            "title": f"{{{paper['title']}}}",  # in two braces, so that capitals stay
+            "author": " and ".join(f"{one['family-names']}, {one['given-names']}" for one in paper["authors"]),
+            "booktitle": paper["conference"]["name"],
+            "year": str(paper["year"]),
+        }
+        key = f"{paper['authors'][0]['family-names'].lower()}{paper['year']}"
+        entries.append(_bibtex("inproceedings", key, fields))
+    return "\n".join(["```bibtex", "\n\n".join(entries), "```"])
+
+
+def _bibtex(kind: str, key: str, fields: dict[str, str]) -> str:
+    width = max(map(len, fields))
+    lines = [f"  {name:<{width}} = {{{value}}}," for name, value in fields.items()]
+    return "\n".join([f"@{kind}{{{key},", *lines, "}"])
+
+
 SHOWN = ("glass_blur", "frost", "zoom_blur", "brightness", "contrast", "saturate", "jpeg_compression")
 COMPARISONS = {"224": "224 px", "32": "32 px, batches of 256"}
 
@@ -167,6 +199,21 @@ def jpeg() -> str:
     )
 
 
+def lst_speed() -> str:
+    """LST-Nets against the authors' formulation and against ResNets: medians (quartiles) of ratios, as printed."""
+    speed = pd.read_csv(PUBLISHED / "lst_speed.csv", dtype=str)
+    table = pd.DataFrame(
+        {
+            "network": speed["network"],
+            "mode": speed["mode"],
+            "x authors": speed["authors"] + " (" + speed["authors_low"] + " to " + speed["authors_high"] + ")",
+            "of ResNet": speed["resnet"] + " (" + speed["resnet_low"] + " to " + speed["resnet_high"] + ")",
+            "MACs, of ResNet": speed["macs"],
+        }
+    )
+    return table.to_markdown(index=False, disable_numparse=True)
+
+
 def _times(ratio: float) -> str:
     return f"{ratio:.0f} x" if ratio >= 10 else f"{ratio:.1f} x"
 
@@ -191,6 +238,10 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "leaderboard_clean": ("imagenet-c.md", tables_imagenet.clean),
     "leaderboard_protocols": ("imagenet-c.md", tables_imagenet.protocols),
     "leaderboard_resolution": ("imagenet-c.md", tables_imagenet.resolution),
+    "experiment_networks": ("experiment.md", tables_experiment.networks),
+    "experiment_pairs": ("experiment.md", tables_experiment.pairs),
+    "experiment_corruptions": ("experiment.md", tables_experiment.corruptions),
+    "experiment_answer": ("experiment.md", tables_experiment.answer),
     "features_answer": ("features.md", tables_features.answer),
     "features_sparsity": ("features.md", tables_features.sparsity),
     "features_differences": ("features.md", tables_features.sparsity_differences),
@@ -205,11 +256,13 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "corruptions": ("performance.md", corruptions),
     "jpeg": ("performance.md", jpeg),
     "lst_passes": ("lst-kernels.md", tables_lst.passes),
+    "lst_speed": ("performance.md", lst_speed),
     "scheduler": ("cluster.md", tables_cluster.scheduler),
     "engine_starts": ("cluster.md", tables_cluster.starts),
     "fleet_assumptions": ("cluster.md", tables_cluster.assumptions),
     "fleet": ("cluster.md", tables_cluster.fleet),
     "torch_engine": ("gpu.md", tables_gpu.fidelity),
+    "citation": ("cite.md", citation),
     "digits": ("start.md", tables_readme.digits),
     "interval": ("numbers.md", tables_readme.interval),
     "coverage": ("numbers.md", tables_readme.coverage),

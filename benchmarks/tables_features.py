@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-RESULTS = Path(__file__).parents[1] / "results" / "cifar10-jpeg"
+RESULTS = Path(__file__).parents[1] / "results" / "published" / "cifar10-jpeg"
 NAMES = {
     "lst20": "LST-20",
     "lst20-relu": "LST-20, ReLU for ST",

@@ -12,8 +12,8 @@ from lst_robust.analysis.metrics import METRICS
 from lst_robust.analysis.networks import collect_summaries
 from lst_robust.analysis.summary import Summary
 
-RESULTS = Path(__file__).parents[1] / "results"
-RECORDS = RESULTS / "imagenet-sample"
+PUBLISHED = Path(__file__).parents[1] / "results" / "published"
+RECORDS = PUBLISHED / "imagenet-sample"
 JPEG, GENERATED = "imagenet-c-jpeg", "imagenet-c-generated"
 
 
@@ -84,14 +84,14 @@ def protocols() -> str:
 
 def clean() -> str:
     """The clean counts of a plain script beside ours."""
-    found = pd.read_csv(RESULTS / "published" / "leaderboard_clean.csv")
+    found = pd.read_csv(PUBLISHED / "leaderboard_clean.csv")
     found["network"] = found["network"].map("`{}`".format)
     return found.rename(columns=lambda name: name.replace("_", " ")).to_markdown(index=False)
 
 
 def many() -> str:
     """What several networks in one call cost."""
-    found = pd.read_csv(RESULTS / "published" / "many.csv", keep_default_na=False)
+    found = pd.read_csv(PUBLISHED / "many.csv", keep_default_na=False)
     first = found.iloc[0]
     ratios = found[found["clock"] != ""]
     table = pd.DataFrame(

@@ -1,8 +1,8 @@
 """Every error a person can cause: one line, naming what is wrong and what to do, with the exit code that it leads to.
 
 Exit codes: 0 fine, 1 regression found, 2 usage, 3 data, checkpoint or runtime failure, 5 nothing to evaluate,
-130 interrupted (Ctrl-C), 143 ended by SIGTERM. Codes 1, 130 and 143 are results of a command, not errors, so they have
-no class here.
+130 interrupted (Ctrl-C), 141 the reader of a pipe has gone, 143 ended by SIGTERM. Codes 1, 130, 141 and 143 are results
+of a command, not errors, so they have no class here.
 """
 
 from __future__ import annotations

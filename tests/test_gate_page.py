@@ -76,6 +76,7 @@ def fresh_checkout(repository: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_workflow_passes_the_network_of_the_baseline(repository, tmp_path):
     folder = fresh_checkout(repository, tmp_path)
     done = job(folder)
@@ -83,6 +84,7 @@ def test_the_workflow_passes_the_network_of_the_baseline(repository, tmp_path):
     assert ElementTree.parse(folder / "check.xml").getroot().find(".//failure") is None
 
 
+@pytest.mark.slow
 def test_the_workflow_stops_a_worse_network_and_names_the_corruptions(repository, tmp_path):
     folder = fresh_checkout(repository, tmp_path)
     (folder / "weights").unlink()

@@ -16,8 +16,8 @@ from lst_robust.records.record import Record, Run
 from lst_robust.records.store import Store
 from lst_robust.suites import load_suite
 
-RESULTS = Path(__file__).parents[1] / "results"
-RECORDS = RESULTS / "imagenet-sample"
+PUBLISHED = Path(__file__).parents[1] / "results" / "published"
+RECORDS = PUBLISHED / "imagenet-sample"
 SUITES = ("imagenet-c-jpeg", "imagenet-c-generated")
 NETWORKS = {f"timm:tf_efficientnet_lite{number}" for number in (0, 1, 2)}
 
@@ -47,7 +47,7 @@ def test_every_network_was_measured_on_every_cell_of_the_same_images(runs):
 
 
 def test_the_clean_cell_is_the_same_under_both_protocols_and_in_a_plain_script(runs):
-    clean = pd.read_csv(RESULTS / "published" / "leaderboard_clean.csv").set_index("network")
+    clean = pd.read_csv(PUBLISHED / "leaderboard_clean.csv").set_index("network")
     for run, records in runs:
         wrong = int((~records[CLEAN_CELL].correct_bits()).sum())
         counts = clean.loc[run.model.name.removeprefix("timm:")]

@@ -16,7 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lst_robust.cli.app import app
-from lst_robust.suites import suites_folder
+from lst_robust.suites import load_suite, suites_folder
 from tests.fixtures.pages import NEEDS, PAGES, ROOT, Block, blocks
 
 TRIED_BY = {
@@ -107,6 +107,14 @@ def test_a_bash_block_runs(block: Block, call):
 def test_a_python_block_runs(block: Block, tmp_path):
     done = subprocess.run([sys.executable, "-c", block.text], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", ["docs/evaluate.md", "docs/suites.md"])
+def test_a_suite_on_a_page_is_one(page, tmp_path):
+    (block,) = blocks("yaml", page=page)
+    (tmp_path / "suite.yaml").write_text(block.text)
+    suite, base = load_suite(tmp_path / "suite.yaml"), yaml.safe_load(block.text)["extends"]
+    assert suite.image_size != load_suite(base).image_size
 
 
 def test_every_block_that_is_not_run_says_what_it_needs():

@@ -17,7 +17,7 @@ from lst_robust.records.record import Record, Run
 from lst_robust.records.store import Store
 from lst_robust.suites import load_suite
 
-RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = Path(__file__).parents[1] / "results" / "published"
 EXPERIMENT = RESULTS / "cifar10-jpeg"
 SEEDS = {"alexnet": 1, "resnet20": 3, "senet20": 3, "cbam20": 3, "lst20": 3, "lst20-relu": 3}
 

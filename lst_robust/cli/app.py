@@ -11,7 +11,7 @@ from lst_robust.cli.lazy_group import SETTINGS, LazyGroup
 
 EXIT_CODES = (
     "Exit codes: 0 fine, 1 regression found, 2 usage, 3 data, checkpoint or runtime failure, "
-    "5 nothing to evaluate, 130 interrupted, 143 ended by SIGTERM."
+    "5 nothing to evaluate, 130 interrupted, 141 the reader of a pipe has gone, 143 ended by SIGTERM."
 )
 
 NEXT = """lst-robust measures how robust an image classifier is: 19 corruptions, 5 severities, CE and mCE.

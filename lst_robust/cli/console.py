@@ -5,6 +5,7 @@ Results go to stdout; progress, notes, warnings and errors to stderr, so that `-
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import json
@@ -14,7 +15,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
@@ -31,7 +32,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from lst_robust.errors import LstRobustError, message_of, one_line
+from lst_robust.errors import LstRobustError, UsageError, message_of, one_line
 from lst_robust.runtime.interruption import Interruption, check_interrupted
 from lst_robust.runtime.rank import is_leader
 
@@ -63,7 +64,7 @@ def guarded(command: Callable[P, R], when_interrupted: str | None = None) -> Cal
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        _print_any_name()
+        print_any_name()
         # PIL's, of images that are refused by name and with one line, and of some that are decoded all the same.
         warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit|Palette images with")
         try:
@@ -85,16 +86,33 @@ def guarded(command: Callable[P, R], when_interrupted: str | None = None) -> Cal
             print_error("not enough memory: take a smaller --batch-size or fewer --workers, or free some")
             raise typer.Exit(LstRobustError.exit_code) from error
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed goes there
+            leave_stdout()
             raise typer.Exit(PIPE_CLOSED) from None
         except Exception as error:
             if os.environ.get("LST_ROBUST_DEBUG"):
                 raise
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.ENAMETOOLONG):
+                print_not_written(error)
+                too_long = error.errno == errno.ENAMETOOLONG
+                raise typer.Exit(UsageError.exit_code if too_long else LstRobustError.exit_code) from error
             reason = message_of(error, MAX_REASON)
             print_error(f"unexpected {type(error).__name__}: {reason} (set LST_ROBUST_DEBUG=1 to see where)")
             raise typer.Exit(LstRobustError.exit_code) from error
 
     return run
+
+
+def print_not_written(error: OSError) -> None:
+    if error.errno == errno.ENOSPC:
+        print_error(f"{error.strerror}: make room where results are kept, and where the output goes to")
+    else:
+        print_error(f"{error.filename or 'the output'} cannot be used ({error.strerror}): choose another place for it")
+
+
+def leave_stdout() -> None:
+    """What is still to be flushed goes nowhere, for nobody reads it."""
+    with suppress(OSError, AttributeError):  # where it is closed, or no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class LineHandler(logging.Handler):
@@ -123,7 +141,7 @@ def lines_on_stderr() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _print_any_name() -> None:
+def print_any_name() -> None:
     """Characters that the terminal or pipe has no code for, such as those of a file name that is not UTF-8, are printed
     as escapes (in JSON, too, these are valid) instead of ending the command after its work is done."""
     for stream in (sys.stdout, sys.stderr):

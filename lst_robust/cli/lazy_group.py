@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,7 +11,15 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lst_robust.cli.console import guarded, print_error
+from lst_robust.cli.console import (
+    PIPE_CLOSED,
+    guarded,
+    leave_stdout,
+    print_any_name,
+    print_error,
+    print_not_written,
+)
+from lst_robust.errors import LstRobustError, UsageError
 
 COMMANDS = {
     "eval": "Measure a model on a suite: clean error, 19 corruptions at 5 severities, CE and mCE.",
@@ -34,6 +43,7 @@ COMMANDS = {
     "data": "Check the data of a suite, or download it.",
 }
 """Name of a command, and of its module in lst_robust.cli -> what it does, for the list of commands."""
+COMPLETIONS = (["--install-completion"], ["--show-completion"])  # which fail with 1, and that means a regression
 BAD_INPUT: type[Any] = typer.BadParameter.__mro__[1]  # click's UsageError, wherever typer keeps click
 
 SETTINGS: dict[str, Any] = {
@@ -56,13 +66,18 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
+        _require_current_folder()
         return name, command if name is None else loaded(name), rest
 
     def main(self, args: Any = None, *, standalone_mode: bool = True, **settings: Any) -> Any:  # type: ignore[override]
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **settings)
+        print_any_name()
         try:
             code = super().main(args, standalone_mode=False, **settings)
+            if code == 1 and list(sys.argv[1:] if args is None else args)[:1] in COMPLETIONS:
+                print_error("the shell is not one that Typer knows: call this from bash, zsh, fish or PowerShell")
+                code = UsageError.exit_code
         except BAD_INPUT as error:
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()
@@ -70,7 +85,25 @@ class LazyGroup(TyperGroup):
                 text = " ".join(error.format_message().split()).replace(": Value error, ", ": ")
                 print_error(f"{text} (see {_command_of(error, args)} --help)")
             code = error.exit_code
+        except SystemExit as error:  # click and rich leave with 1, which means a regression, where the reader has gone
+            if not isinstance(error.__context__, BrokenPipeError):
+                raise
+            leave_stdout()
+            code = PIPE_CLOSED
+        except OSError as error:  # of the help on a full disk, of the Tab key's file in a home that is read-only
+            leave_stdout()
+            print_not_written(error)
+            code = LstRobustError.exit_code
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _require_current_folder() -> None:
+    """Where it has been removed, torch itself ends the process when it is imported."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        print_error("the folder in which this is called has been removed: change into another one, and call again")
+        raise typer.Exit(LstRobustError.exit_code) from error
 
 
 def _command_of(error: Any, args: Sequence[str] | None) -> str:

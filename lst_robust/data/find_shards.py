@@ -98,7 +98,7 @@ def _shards(folder: Path, ignored: Collection[str]) -> list[Path]:
 def _of_state(state: Path) -> list[Path]:
     try:
         shards = [state.parent / entry["filename"] for entry in json.loads(state.read_text())["_data_files"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise DataError(f"{state} does not name the files of a saved data set ({error}): save it again") from error
     if missing := [shard for shard in shards if not shard.is_file()]:
         raise DataError(

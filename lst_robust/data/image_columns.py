@@ -90,6 +90,6 @@ def _class_names(schema: pa.Schema, label: str) -> tuple[str, ...] | None:
     try:
         noted = json.loads((schema.metadata or {})[b"huggingface"])
         names = noted["info"]["features"][label]["names"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         return None
     return tuple(map(str, names)) if isinstance(names, list) else None

@@ -28,6 +28,7 @@ MODULES = (
     "digits",
     "image_folder",
     "cifar",
+    "mnist",
     "imagenet",
     "tiny_imagenet",
     "places365",

@@ -128,7 +128,7 @@ def _text(shard: Path, file: IO[bytes], found: Found) -> str:
 def _stated(shard: Path, found: Found, text: str) -> dict[str, object]:
     try:
         stated = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{readable_name(found.name)} in {shard} is no JSON ({error}): correct the shard") from error
     return stated if isinstance(stated, dict) else {}
 

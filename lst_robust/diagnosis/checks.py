@@ -26,6 +26,7 @@ CHECKS: tuple[tuple[str, Callable[[], Iterable[Finding]]], ...] = (
     ("published weights", folders.weights),
 )
 AGAIN = "install lst-robust again, with what it needs: pip install --force-reinstall lst-robust"
+FOLDERS = "name another folder in HOME, or in the variable LST_ROBUST_... that names this one"
 
 
 def diagnose() -> Iterator[Finding]:
@@ -37,4 +38,5 @@ def diagnose() -> Iterator[Finding]:
         try:
             yield from check()
         except Exception as error:  # a broken package may raise anything when it is imported
-            yield Finding(title, "fault", f"cannot be looked at ({reason_of(error)})", AGAIN)
+            mend = FOLDERS if isinstance(error, OSError) and error.filename is not None else AGAIN
+            yield Finding(title, "fault", f"cannot be looked at ({reason_of(error)})", mend)

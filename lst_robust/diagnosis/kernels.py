@@ -19,7 +19,9 @@ def compiler() -> Iterator[Finding]:
 
     try:
         path = compiler_path()
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
+        said = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, errors="replace", timeout=60, check=True
+        ).stdout
     except (OSError, subprocess.SubprocessError) as error:
         text = f"none that works ({reason_of(error)}): LST-Nets run in plain torch, which is slower"
         yield Finding("C++ compiler", "note", text, "install g++ or clang++, or name one in CXX")

@@ -16,7 +16,6 @@ from torch import nn
 from lst_robust.benchmark import CLEAN, Cell
 from lst_robust.evaluation.plan import EvalPlan
 from lst_robust.models.profile import count
-from lst_robust.records.record import Record
 
 logger = logging.getLogger(__name__)
 MACS_A_SECOND = 5e10  # of a few cores; a GPU does a hundred times as many, of all networks alike
@@ -54,29 +53,35 @@ def size_of(network: nn.Module, image_size: int) -> Size:
 
 
 class Costs:
-    """Seconds of cells. observed: records of earlier runs of the suite, by the digest of their run."""
+    """Seconds of cells: as earlier records of the networks say, else by an estimate that fits to those."""
 
-    def __init__(self, observed: Mapping[str, Iterable[Record]]) -> None:
+    def __init__(self, observed: Iterable[tuple[EvalPlan, Size, Mapping[Cell, float]]]) -> None:
+        """observed: networks, each with the seconds that those of its cells took which are there."""
         self._of_run: dict[str, float] = {}
         by_corruption: defaultdict[str, list[float]] = defaultdict(list)
-        for digest, records in observed.items():
-            seconds = {(one.corruption, one.severity): one.provenance.seconds / one.protocol.n for one in records}
+        to_estimate = []
+        for plan, size, of_cells in observed:
+            seconds = {cell: value / plan.run.protocol.n for cell, value in of_cells.items()}
             if seconds:
-                typical = self._of_run[digest] = max(median(seconds.values()), 1e-9)
-                for (corruption, _), value in seconds.items():
-                    by_corruption[corruption].append(value / typical)
+                typical = self._of_run[plan.run.digest] = max(median(seconds.values()), 1e-9)
+                to_estimate.append(typical / sum(_estimate(plan, size)))
+                for cell, value in seconds.items():
+                    by_corruption[cell.corruption].append(value / typical)
         self._ratios = {corruption: fmean(values) for corruption, values in by_corruption.items()}
+        self._scale = median(to_estimate) if to_estimate else 1.0  # a GPU is a hundred times as fast as the estimate
 
     def seconds(self, plan: EvalPlan, cell: Cell, size: Size) -> float:
         """Of all images of the cell, without what it takes to begin."""
-        protocol = plan.run.protocol
-        network = size.macs / MACS_A_SECOND
-        corruption = CORRUPTION * protocol.image_size**2
-        relative = RELATIVE.get(cell.corruption, 1.0)
+        network, corruption = (self._scale * seconds for seconds in _estimate(plan, size))
+        typical = self._of_run.get(plan.run.digest, network + corruption)
         if cell.corruption in self._ratios:
-            typical = self._of_run.get(plan.run.digest, network + corruption)
-            return protocol.n * typical * self._ratios[cell.corruption]
-        if plan.run.digest in self._of_run:
+            relative = self._ratios[cell.corruption]
+        else:
             share = corruption / (network + corruption)  # of the time that the corruption decides
-            return protocol.n * self._of_run[plan.run.digest] * (1 - share + share * relative)
-        return protocol.n * (network + corruption * relative)
+            relative = 1 - share + share * RELATIVE.get(cell.corruption, 1.0)
+        return plan.run.protocol.n * typical * relative
+
+
+def _estimate(plan: EvalPlan, size: Size) -> tuple[float, float]:
+    """Seconds of an image: in the network, and for the median corruption."""
+    return size.macs / MACS_A_SECOND, CORRUPTION * plan.run.protocol.image_size**2

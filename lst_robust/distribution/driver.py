@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import suppress
 from functools import partial
+from pickle import PicklingError
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
 from lst_robust.distribution.breaker import Breaker
+from lst_robust.distribution.pickled import cannot_travel
 from lst_robust.distribution.schedule import Refused, Schedule, Ticket
 from lst_robust.errors import CheckpointError, LstRobustError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.runtime.interruption import check_interrupted
@@ -19,6 +21,7 @@ from lst_robust.runtime.interruption import check_interrupted
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+F = TypeVar("F")
 TICK = 2.0  # seconds between two looks at the tasks that run
 WAKE = 0.2  # seconds within which Ctrl-C is noticed
 WORKER_DIED = "the worker process died: it was killed, or its machine ran out of memory"
@@ -45,7 +48,8 @@ class Driver(Generic[T]):
     """Runs all tasks of a schedule: `work(task)` on the executor, of which `at_once` run at a time.
 
     prepare: called before a task is submitted, gives what is left of it, or None where nothing is. ended: called with a
-    task and its result. tick: called every few seconds with the tasks that run.
+    task and its result, gives why the task is to be tried again, or None where it is done. tick: called every few
+    seconds with the tasks that run.
 
     `run` returns when each task is done or has failed for good (`schedule.failed`). It raises LstRobustError when the
     executor takes no more tasks, and when all tasks have failed for some minutes, see `Breaker`. Whatever is raised
@@ -60,7 +64,7 @@ class Driver(Generic[T]):
         at_once: int,
         *,
         prepare: Callable[[T], T | None] = lambda task: task,
-        ended: Callable[[T, Any], None] = lambda task, result: None,
+        ended: Callable[[T, Any], str | None] = lambda task, result: None,
         tick: Callable[[Sequence[Ticket[T]]], None] = lambda tickets: None,
     ) -> None:
         self.schedule, self._executor, self._work = schedule, executor, work
@@ -94,6 +98,7 @@ class Driver(Generic[T]):
         chosen: list[tuple[Ticket[T], T]] = []
         room = self._breaker.room(self._most - len(self._futures))
         while len(chosen) < room:
+            check_interrupted()  # to prepare a thousand tasks can take minutes
             ticket = self.schedule.probe() if self._breaker.is_open else self.schedule.next()
             if ticket is None:
                 break
@@ -102,27 +107,35 @@ class Driver(Generic[T]):
                 self.schedule.end(ticket)
             else:
                 chosen.append((ticket, left))
-        if not chosen:
-            return
-        for (ticket, _), future in zip(chosen, self._submitted([left for _, left in chosen]), strict=True):
-            self._futures[ticket.number] = future
-            self._breaker.submitted(ticket)
-            future.add_done_callback(partial(self._arrive, ticket))
+        submit_many = getattr(self._executor, "submit_many", None)
+        if submit_many is None:
+            for ticket, left in chosen:
+                self._register(ticket, self._submitted(partial(self._executor.submit, self._work, left)))
+        elif chosen:
+            futures = self._submitted(partial(submit_many, self._work, [left for _, left in chosen]))
+            for (ticket, _), future in zip(chosen, futures, strict=True):
+                self._register(ticket, future)
+
+    def _register(self, ticket: Ticket[T], future: Future[Any]) -> None:
+        """At once: what is not known here is not cancelled where the next one cannot be submitted."""
+        self._futures[ticket.number] = future
+        self._breaker.submitted(ticket)
+        future.add_done_callback(partial(self._arrive, ticket))
 
     def _arrive(self, ticket: Ticket[T], future: Future[Any]) -> None:
         self._queue.put((ticket, future))
 
-    def _submitted(self, tasks: Sequence[T]) -> list[Future[Any]]:
-        submit_many = getattr(self._executor, "submit_many", None)
+    def _submitted(self, submit: Callable[[], F]) -> F:
+        """What submit() gives."""
         try:
-            if submit_many is not None:
-                return list(submit_many(self._work, tasks))
-            return [self._executor.submit(self._work, task) for task in tasks]
+            return submit()
         except BrokenExecutor as error:
             raise LstRobustError(
                 f"the executor takes no more tasks ({reason_of(error)}): what was finished is kept; give run() a new "
                 "one, or None: its own processes are replaced when they are killed"
             ) from error
+        except (PicklingError, TypeError, AttributeError) as error:
+            raise UsageError(cannot_travel(error)) from error
 
     def _arrivals(self) -> Iterator[tuple[Ticket[T], Future[Any]]]:
         """Those that have ended; it waits a moment for the first one."""
@@ -150,8 +163,11 @@ class Driver(Generic[T]):
                 self._leave_out(ticket, result.reason)
             else:
                 self._worked()
-                self.schedule.end(ticket)
-                self._ended(ticket.task, result)
+                again = self._ended(ticket.task, result)
+                if again is None:
+                    self.schedule.end(ticket)
+                else:
+                    self._fail(ticket, again)
 
     def _leave_out(self, ticket: Ticket[T], reason: str) -> None:
         self._worked()
@@ -171,16 +187,20 @@ class Driver(Generic[T]):
             if not self._futures:  # else there is still hope
                 self._breaker.check_patience(reason)
             return
-        if self.schedule.fail(ticket, reason, again=True):
-            logger.warning("%s: %s; it is submitted again (retry %d)", ticket.task, reason, ticket.attempt + 1)
-            in_vain = self._breaker.failed(ticket, given_up=False)
-        else:
-            _warn_left_out(ticket, reason)
-            in_vain = self._breaker.failed(ticket, given_up=True)
-        for one in in_vain:
+        waits = self._fail(ticket, reason)
+        for one in self._breaker.failed(ticket, given_up=not waits):
             self.schedule.put_back(one)
         if self._breaker.is_open:
             logger.warning("%s", self._breaker.line(reason))
+
+    def _fail(self, ticket: Ticket[T], reason: str) -> bool:
+        """Gives whether the task waits for another attempt."""
+        waits = self.schedule.fail(ticket, reason, again=True)
+        if waits:
+            logger.warning("%s: %s; it is submitted again (retry %d)", ticket.task, reason, ticket.attempt + 1)
+        else:
+            _warn_left_out(ticket, reason)
+        return waits
 
     def _cancel(self) -> None:
         cancel = getattr(self._executor, "cancel", None)

@@ -12,7 +12,7 @@ from lst_robust.arguments import optional, whole_number, wrong
 from lst_robust.distribution.local import LocalExecutor
 from lst_robust.distribution.ray_cluster import RayExecutor, require_ray
 from lst_robust.distribution.slurm import require_slurm, slurm_executor
-from lst_robust.distribution.slurm_options import parameters_of
+from lst_robust.distribution.slurm_options import GPUS, parameters_of
 from lst_robust.errors import UsageError
 from lst_robust.runtime.cores import available_cores
 
@@ -64,11 +64,22 @@ class Engine:
             raise UsageError(f"--slurm gives options to Slurm, and the tasks run on {self.on}: leave it out")
         if self.ray_address is not None and self.on != "ray":
             raise UsageError(f"--ray-address is of a Ray cluster, and the tasks run on {self.on}: leave it out")
-        parameters_of(self.slurm)
+        if self.ray_address is not None and not self.ray_address.strip():
+            raise UsageError("--ray-address is empty: give auto, HOST:PORT or ray://HOST:PORT, or leave it out")
+        _require_own_device(self.device)
+        self._check_slurm()
         if self.on == "slurm":
             require_slurm()
         if self.on == "ray":
             require_ray()
+
+    def _check_slurm(self) -> None:
+        known, _ = parameters_of(self.slurm)
+        if self.gpus is not None and (twice := next((name for name in known if name in GPUS), None)):
+            raise UsageError(
+                f"--slurm {twice}={known[twice]} and --gpus-per-worker {self.gpus} both say how many GPUs a task has: "
+                "give one of them"
+            )
 
     def run(self, requests: Sequence[EvalRequest]) -> Evaluations:
         """`lst_robust.run` on this engine."""
@@ -116,3 +127,12 @@ class Engine:
     def _device(self, gpus: int) -> str:
         """A task that has reserved a CUDA device must not go on without it."""
         return "cuda" if gpus and self.device == "auto" else self.device
+
+
+def _require_own_device(device: str) -> None:
+    """UsageError for a CUDA device by its number: each task sees only those that it has, and counts them from 0."""
+    if device.startswith("cuda:") and device != "cuda:0":
+        raise UsageError(
+            f"--device {device} is one of this machine, and each task has devices of its own: give --device cuda, and "
+            "how many with --gpus-per-worker"
+        )

@@ -13,6 +13,9 @@ from contextlib import suppress
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from typing import Any
 
+from lst_robust.distribution.pickled import call_pickled, pickled
+from lst_robust.errors import UsageError
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 QUIET = "ignore::UserWarning:multiprocessing.resource_tracker"
 
@@ -32,16 +35,22 @@ class LocalExecutor:
         self._lock = threading.RLock()  # futures call back from threads, or at once
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """The worker with the fewest tasks takes it."""
+        """The worker with the fewest tasks takes it. The future raises UsageError where the call cannot travel."""
+        try:
+            call = pickled(function, arguments)
+        except UsageError as error:
+            refused: Future[Any] = Future()
+            refused.set_exception(error)
+            return refused
         with self._lock:
             place = min(range(len(self._loads)), key=self._loads.__getitem__)
             pool = self._pool(place)
             try:
-                future = pool.submit(function, *arguments)
+                future = pool.submit(call_pickled, call)
             except BrokenExecutor:  # killed since its last task
                 self._pools[place] = None
                 pool = self._pool(place)
-                future = pool.submit(function, *arguments)
+                future = pool.submit(call_pickled, call)
             self._loads[place] += 1
         future.add_done_callback(lambda done: self._leave(place, pool, done))
         return future

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from lst_robust.analysis.evaluation import Evaluation, FailedNetwork
 from lst_robust.benchmark import Cell
-from lst_robust.distribution.schedule import Ticket
+from lst_robust.distribution.schedule import RETRIES, Ticket
 from lst_robust.distribution.task import CellsTask, TaskResult
 from lst_robust.errors import DataError
 from lst_robust.evaluation.plan import EvalPlan
@@ -24,13 +24,15 @@ LOOK = 2.0  # seconds between two looks for it
 
 
 class Outcome:
-    """plans: of all networks; what they miss is what the tasks shall measure."""
+    """plans: of all networks; what they miss is what the tasks shall measure. retries: times that a network which could
+    not go on is tried again, in whatever task: it may have been the worker that lacked memory."""
 
-    def __init__(self, plans: Sequence[EvalPlan], store: Store, observer: Observer) -> None:
+    def __init__(self, plans: Sequence[EvalPlan], store: Store, observer: Observer, *, retries: int = RETRIES) -> None:
         self._plans = {plan.run.digest: plan for plan in plans}
         self._store, self._observer = store, observer
         self._failed: defaultdict[str, dict[Cell, str]] = defaultdict(dict)
         self._stopped: dict[str, str] = {}
+        self._retries, self._stops = retries, Counter[str]()  # how often each network could not go on
         self._shown: defaultdict[CellsTask, int] = defaultdict(int)  # how many of its cells count as done
         self._begun = {  # cells whose file was there before, which shall be measured again
             (plan.run.digest, cell) for plan in plans for cell in plan.missing if store.has_file(plan.run, cell)
@@ -47,7 +49,7 @@ class Outcome:
 
     def left(self, task: CellsTask) -> CellsTask | None:
         """What of a task is still to be done, before it is submitted."""
-        left = task.left(self._stopped)
+        left = task.left(self._stopped, self._store)
         if left is None:
             self._show(task, len(task.units()))
         return left
@@ -55,6 +57,7 @@ class Outcome:
     def look(self, tickets: Sequence[Ticket[CellsTask]]) -> None:
         """Shows the cells of tasks that run, as far as their files are there."""
         for ticket in tickets:
+            check_interrupted()
             there = (
                 self._store.has_file(plan.run, cell)
                 for plan, cell in ticket.task.units()
@@ -62,16 +65,24 @@ class Outcome:
             )
             self._show(ticket.task, sum(there))
 
-    def end(self, task: CellsTask, result: TaskResult) -> None:
+    def end(self, task: CellsTask, result: TaskResult) -> str | None:
+        """A task has ended. Gives why it is to be tried again; None where it is done."""
+        again = None
         for digest, cells in result.failed.items():
             self._failed[digest].update(cells)
         for digest, reason in result.stopped.items():
-            if digest not in self._stopped:
+            if digest not in self._stopped and self._stops[digest] < self._retries:
+                self._stops[digest] += 1
+                name = self._plans[digest].run.model.name
+                again = reason if len(task.plans) == 1 else f"{name}: {reason}"
+            elif digest not in self._stopped:
                 self._stopped[digest] = reason
                 logger.warning(
                     "%s: %s; it is left out, and the others go on", self._plans[digest].run.model.name, reason
                 )
-        self._show(task, len(task.units()))
+        if again is None:
+            self._show(task, len(task.units()))
+        return again
 
     def fail(self, task: CellsTask, reason: str) -> None:
         """A task that nobody tries again."""
@@ -98,11 +109,12 @@ class Outcome:
         return found, failed
 
     def _records(self, plan: EvalPlan, until: float) -> dict[Cell, Record]:
-        """Those of the plan's run. It waits for records of other machines that are not to be seen yet. Cells whose
-        records do not appear have failed."""
+        """Those of the plan's run, without those that should have been replaced. It waits for records of other machines
+        that are not to be seen yet. Cells whose records do not appear have failed."""
         digest = plan.run.digest
         while True:
-            records = self._store.load(plan.run, quiet=True)
+            there = self._store.load(plan.run, quiet=True)
+            records = {cell: record for cell, record in there.items() if plan.counts(cell, record)}
             known = records.keys() | self._failed[digest].keys()
             absent = [] if digest in self._stopped else [cell for cell in plan.cells if cell not in known]
             if not absent or time.monotonic() > until:

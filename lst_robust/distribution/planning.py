@@ -21,7 +21,6 @@ from lst_robust.evaluation.own_geometry import own_geometry
 from lst_robust.evaluation.plan import EvalPlan, plan_of, prepare
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.geometry import Geometry
-from lst_robust.records.record import Record
 from lst_robust.records.store import Store
 from lst_robust.runtime.process_group import Ranks
 from lst_robust.workflow import with_weights
@@ -45,13 +44,13 @@ N = TypeVar("N", bound=Sized)
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan without its network, and what that is like. geometry: of its images, None: the suite's; records: those of
-    its run that are there."""
+    """A plan without its network, and what that is like. geometry: of its images, None: the suite's; seconds: that the
+    cells which are there took."""
 
     plan: EvalPlan
     size: Size
     geometry: Geometry | None
-    records: dict[Cell, Record]
+    seconds: dict[Cell, float]
 
 
 class Workers(NamedTuple):
@@ -101,7 +100,7 @@ def tasks_of(planned: Sequence[Planned], workers: Workers) -> list[tuple[CellsTa
     for one in planned:
         if one.plan.missing:
             together[one.geometry].append(one)
-    costs = Costs({one.plan.run.digest: one.records.values() for one in planned})
+    costs = Costs((one.plan, one.size, one.seconds) for one in planned)
     groups = [group for sharing in together.values() for group in fitting(sharing)]
     work = [
         sum(costs.seconds(one.plan, cell, one.size) for one in group for cell in one.plan.missing) for group in groups
@@ -151,7 +150,8 @@ def _planned(given: Given, opened: Opened) -> Planned:
     else:
         size = size_of(plan.prepared.runner.network, plan.prepared.images.clean.image_size)
     records = Store(plan.request.results_dir).load(plan.run, quiet=True)
-    return Planned(replace(plan, prepared=None), size, own_geometry(plan.request), records)
+    seconds = {cell: record.provenance.seconds for cell, record in records.items()}  # and not megabytes of predictions
+    return Planned(replace(plan, prepared=None), size, own_geometry(plan.request), seconds)
 
 
 def _plan(request: EvalRequest, opened: Opened) -> EvalPlan:

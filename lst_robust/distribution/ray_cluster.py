@@ -16,6 +16,7 @@ from typing import Any
 from lst_robust.errors import DeviceError, LstRobustError, UsageError, message_of
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # with which Ray writes tracebacks
+PORT = re.compile(r"-?\d+", re.ASCII)
 ANSWER = 5.0  # seconds in which the head of a cluster must take a connection
 MOMENT = 1.0  # seconds in which a worker that is of no use any more sends its last answer
 DEATHS = {  # Ray's exceptions, the more special ones first
@@ -119,11 +120,14 @@ def _connect(ray: Any, address: str | None) -> None:
 
 
 def _require_listener(address: str) -> None:
-    """OSError where nobody listens at HOST:PORT or ray://HOST:PORT: Ray would try for minutes. Ray itself says what is
-    wrong with other addresses."""
+    """OSError where nobody listens at HOST:PORT or ray://HOST:PORT, and ValueError for a port that no machine has: Ray
+    would try for minutes. Ray itself says what is wrong with other addresses."""
     host, _, port = address.rpartition("//")[2].rpartition(":")
-    if host and port.isdecimal() and port.isascii() and int(port) < 2**16:
-        socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
+    if not host or PORT.fullmatch(port) is None:
+        return
+    if not 0 < int(port) < 2**16:
+        raise ValueError("a port is from 1 to 65535")
+    socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
 
 
 @contextmanager

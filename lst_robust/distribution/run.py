@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
 from typing import Any
 
@@ -44,8 +46,9 @@ def run(
     Args:
         work: requests or plans, which differ in nothing but the network.
         executor: one of concurrent.futures, a `submitit.AutoExecutor`, a `RayExecutor`, or any other whose `submit`
-            gives futures with `add_done_callback`; it is not shut down. Default: processes on this machine.
-        at_once: tasks that run at a time.
+            gives futures with `add_done_callback`; it is not shut down. Processes of a `ProcessPoolExecutor` must not
+            be forked. Default: processes on this machine.
+        at_once: tasks that run at a time. On Slurm through submitit the executor's `slurm_array_parallelism` says it.
         device: of the workers, in place of the requests'; "auto" is what each of them has.
         threads: of each worker, in place of the requests'; 0: one for each core that it has.
         retries: times that a task is submitted again after an error that may be the node's.
@@ -58,6 +61,11 @@ def run(
     """
     if rank_and_world()[1] > 1:
         raise UsageError("one process submits the tasks: call this without torchrun")
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UsageError(
+            "a worker process has imported the script that called lst_robust.run: put that call below "
+            '`if __name__ == "__main__":`'
+        )
     given = _checked_work(work)
     at_once = whole_number("at_once", at_once, least=1, most=MOST)
     retries = whole_number("retries", retries, least=0)
@@ -77,7 +85,7 @@ def _run(given: Sequence[Given], executor: Any, workers: Workers, retries: int) 
     queue = queue_of(executor)
     planned, failed = planned_networks(given)
     tasks = tasks_of(planned, workers._replace(most=queue, least=BEGINNING) if queue else workers)
-    outcome = Outcome([one.plan for one in planned], store, request_of(given[0]).observer)
+    outcome = Outcome([one.plan for one in planned], store, request_of(given[0]).observer, retries=retries)
     if tasks:
         outcome.start(len(tasks))
         schedule = Schedule(tasks, retries)
@@ -126,4 +134,16 @@ def _adapted(executor: Any, at_once: int) -> Any:
         raise UsageError(
             f"executor is {type(executor).__name__}, which has no submit: give one of concurrent.futures, or None"
         )
+    if isinstance(executor, ProcessPoolExecutor) and _forks(executor):
+        raise UsageError(
+            "the processes of this ProcessPoolExecutor are forked, and torch's threads do not survive that: give "
+            'ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")), or None'
+        )
     return executor
+
+
+def _forks(executor: ProcessPoolExecutor) -> bool:
+    """A forked process waits without end for the threads of torch that this process had started, as for those that
+    planned the networks."""
+    context = getattr(executor, "_mp_context", None) or multiprocessing
+    return context.get_start_method() == "fork"

@@ -113,7 +113,8 @@ def _before(folder: Path, whole: ShardSet, shards: Sequence[Path]) -> Before:
 def _run(how: HowShards, missing: Sequence[Path], place: Place, shards: int, observer: Observer) -> dict[str, str]:
     """Gives the shards that could not be made, with the reason. shards: of the call, with those that are there."""
     how = replace(how, device=place.device, threads=how.threads if place.threads is None else place.threads)
-    tasks = _tasks(how, missing, BEGINNING if queue_of(place.executor) else 0.0)
+    queue = queue_of(place.executor)
+    tasks = _tasks(how, missing, BEGINNING if queue else 0.0, queue)
     progress = _Progress(how.folder, observer)
     observer.start(f"corrupting {shards} shards in {len(tasks)} tasks", shards, shards - len(missing))
     schedule = Schedule(tasks)
@@ -137,18 +138,30 @@ def _run(how: HowShards, missing: Sequence[Path], place: Place, shards: int, obs
     return failed
 
 
-def _tasks(how: HowShards, shards: Sequence[Path], least: float) -> list[tuple[ShardsTask, float]]:
+def _tasks(
+    how: HowShards, shards: Sequence[Path], least: float, most: int | None = None
+) -> list[tuple[ShardsTask, float]]:
     """A shard a task, with the seconds that it is expected to take; more where they are small. least: seconds that a
-    task should take, because to begin one costs time."""
+    task should take, because to begin one costs time. most: how many tasks there may be."""
     cells = len(how.settings.corruptions) * len(how.settings.severities)
+    seconds = [_size(shard) * cells * SECONDS for shard in shards]
+    bundles = _bundles(shards, seconds, least)
+    while most is not None and len(bundles) > most:
+        least = max(1.2 * least, sum(seconds) / most)
+        bundles = _bundles(shards, seconds, least)
+    return [(ShardsTask(tuple(bundle), how), cost) for bundle, cost in bundles]
+
+
+def _bundles(shards: Sequence[Path], seconds: Sequence[float], least: float) -> list[tuple[list[Path], float]]:
+    """Shards that follow one another, with their seconds, which are together no more than `least`, or are one."""
     bundles: list[tuple[list[Path], float]] = []
-    for shard in shards:
-        seconds = _size(shard) * cells * SECONDS
-        if bundles and bundles[-1][1] + seconds <= least:
-            bundles[-1] = ([*bundles[-1][0], shard], bundles[-1][1] + seconds)
+    for shard, cost in zip(shards, seconds, strict=True):
+        if bundles and bundles[-1][1] + cost <= least:
+            bundles[-1][0].append(shard)
+            bundles[-1] = (bundles[-1][0], bundles[-1][1] + cost)
         else:
-            bundles.append(([shard], seconds))
-    return [(ShardsTask(tuple(bundle), how), seconds) for bundle, seconds in bundles]
+            bundles.append(([shard], cost))
+    return bundles
 
 
 def _size(shard: Path) -> int:
@@ -174,6 +187,7 @@ class _Progress:
 
     def look(self, tickets: Sequence[Ticket[ShardsTask]]) -> None:
         for ticket in tickets:
+            check_interrupted()
             self.left(ticket.task)
 
     def end(self, task: ShardsTask, result: ShardsResult) -> None:

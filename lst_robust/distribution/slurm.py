@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from lst_robust.distribution.slurm_options import parameters_of
 from lst_robust.errors import LstRobustError, UsageError, message_of
@@ -80,12 +81,13 @@ class SubmititExecutor:
     A job of Slurm has ended when the file with its result is there, or when it has left the queue without one. Submitit
     itself asks sacct, which knows nothing where a cluster keeps no accounts.
 
-    executor: submitit's, with its parameters; many tasks become an array of jobs.
+    executor: submitit's, with its parameters; many tasks become an array of jobs. Its `slurm_array_parallelism` says
+    how many of them run at a time.
     """
 
     def __init__(self, executor: submitit.Executor) -> None:
         self._executor = executor
-        self.queue = MOST_AT_A_TIME
+        self.queue = MOST_AT_A_TIME if _has_queue(executor) else None
         self._jobs: dict[Future[Any], submitit.Job[Any]] = {}
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._missed: set[str] = set()  # jobs that were not in the queue the last time
@@ -140,8 +142,8 @@ class SubmititExecutor:
                 pause = next(pauses, None)
                 if pause is None:
                     raise LstRobustError(
-                        f"Slurm has not taken the tasks ({message_of(error)}): correct the options --slurm, and call "
-                        "again; what was finished is kept"
+                        f"Slurm has not taken the tasks ({message_of(error)}): correct the options --slurm, or look "
+                        "whether sbatch works here, and call again; what was finished is kept"
                     ) from error
                 logger.warning("Slurm has not taken tasks (%s): it is tried again in %g s", message_of(error), pause)
                 _wait(pause)
@@ -218,13 +220,15 @@ def require_slurm() -> Any:
 def slurm_executor(
     folder: Path, at_once: int, gpus: int = 0, options: Mapping[str, str] | None = None
 ) -> SubmititExecutor:
-    """Jobs on this cluster. folder: for submitit's files and the jobs' logs, where all nodes see it. at_once: jobs that
-    run at a time; gpus: of each. options: see `parameters_of`.
+    """Jobs on this cluster. folder: where all nodes see it; each call has one of its own there for submitit's files and
+    the jobs' logs. at_once: jobs that run at a time; gpus: of each. options: see `parameters_of`.
 
     Raises UsageError when submitit is not installed, when there is no Slurm, and for options that cannot be meant.
     """
     submitit = require_slurm()
-    executor = submitit.AutoExecutor(folder / "%j", cluster="slurm", slurm_max_num_timeout=TIMEOUTS)
+    # Not one for each job: all of them would be asked each second.
+    of_call = folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{uuid4().hex[:8]}"
+    executor = submitit.AutoExecutor(of_call, cluster="slurm", slurm_max_num_timeout=TIMEOUTS)
     executor.update_parameters(name="lst-robust", slurm_array_parallelism=at_once)
     if gpus:
         executor.update_parameters(gpus_per_node=gpus)
@@ -235,7 +239,9 @@ def slurm_executor(
         except NameError:  # submitit does not know it
             others[name.replace("_", "-")] = value
         except (AssertionError, TypeError, ValueError) as error:
-            raise UsageError(f"--slurm {name}={value}: {message_of(error)}") from error
+            raise UsageError(
+                f"--slurm {name}={value} is refused ({message_of(error)}): give a value that sbatch takes"
+            ) from error
     executor.update_parameters(slurm_additional_parameters=others)
     return SubmititExecutor(executor)
 
@@ -245,6 +251,12 @@ def _wait(seconds: float) -> None:
     while time.monotonic() < until:
         check_interrupted()
         time.sleep(min(0.2, seconds))
+
+
+def _has_queue(executor: submitit.Executor) -> bool:
+    """Whether it takes more jobs than run. submitit's own processes on this machine start at once."""
+    on_this_machine = {"local", "debug", "LocalExecutor", "DebugExecutor"}
+    return on_this_machine.isdisjoint({getattr(executor, "cluster", ""), type(executor).__name__})
 
 
 def _is_slurm(job: submitit.Job[Any]) -> bool:

@@ -10,16 +10,21 @@ from lst_robust.errors import UsageError
 
 MINUTES = 240  # of a job, where the options do not say
 SIGNAL = 90  # seconds before the end of its time at which a job hears of it; less of a job that has only minutes
-TIME = re.compile(r"(?:(?P<days>\d+)-(?P<rest>\d+(?::\d+){0,2}))|(?P<plain>\d+(?::\d+){0,2})", re.ASCII)
+TIME = re.compile(
+    r"(?:(?P<days>\d{1,12})-(?P<rest>\d{1,12}(?::\d{1,12}){0,2}))|(?P<plain>\d{1,12}(?::\d{1,12}){0,2})", re.ASCII
+)
+NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 ONE_PROCESS = {"nodes", "ntasks", "ntasks_per_node", "tasks_per_node"}
-OURS = {"array", "error", "job_name", "open_mode", "output", "requeue", "signal", "wait", "wrap"}
+GPUS = {"gpus", "gpus_per_node", "gpus_per_task", "num_gpus"}
+SUBMITITS = {"additional_parameters", "setup", "srun_args", "stderr_to_stdout", "teardown", "use_srun"}
+OURS = {"array", "array_parallelism", "error", "job_name", "open_mode", "output", "requeue", "signal", "wait", "wrap"}
 
 
 def parameters_of(options: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What submitit may know, and what goes to sbatch as it is; with the defaults.
 
-    options: of submitit and sbatch by their long names, such as `partition`, `time` (in minutes, or as sbatch has it),
+    options: of sbatch by their long names, such as `partition`, `time` (in minutes, or as sbatch has it),
     `cpus_per_task`, `mem`. UsageError for what cannot be meant.
     """
     known: dict[str, Any] = {}
@@ -31,7 +36,13 @@ def parameters_of(options: Mapping[str, str]) -> tuple[dict[str, Any], dict[str,
             raise UsageError(f"--slurm {key}={text}: each task is one process on one node: leave it out")
         if name in OURS:
             raise UsageError(f"--slurm {key}={text}: lst-robust sets {key} itself: leave it out")
-        known[name] = int(text) if text.isascii() and text.isdecimal() else text
+        if name in SUBMITITS:
+            raise UsageError(f"--slurm {key}={text}: {key} is of submitit and no option of sbatch: leave it out")
+        if not text.isprintable():
+            raise UsageError(f"--slurm {key}={text}: give a value of one line, without control characters")
+        if name in known:
+            raise UsageError(f"--slurm gives {name} two values, {known[name]} and {text}: give one of them")
+        known[name] = int(text) if NUMBER.fullmatch(text) else text
     known["time"] = minutes_of(str(known.get("time", MINUTES)))
     known.setdefault("signal_delay_s", min(SIGNAL, 15 * known["time"]))
     return known, {"requeue": True}  # so that a preempted job goes on, also where the site's default is another

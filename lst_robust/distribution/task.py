@@ -7,14 +7,14 @@ it is, whoever has measured it.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lst_robust.benchmark import Cell
 from lst_robust.distribution import working_folder
+from lst_robust.distribution.kept_networks import KeptNetworks
 from lst_robust.distribution.release import Release
 from lst_robust.distribution.schedule import Refused
 from lst_robust.errors import (
@@ -26,6 +26,7 @@ from lst_robust.errors import (
     reason_of,
 )
 from lst_robust.evaluation.cell_images import CellImages, open_cell_images
+from lst_robust.evaluation.group import NETWORK_BYTES
 from lst_robust.evaluation.measure import measure_together, prepared_again
 from lst_robust.evaluation.own_geometry import own_geometry
 from lst_robust.evaluation.plan import EvalPlan, Prepared
@@ -37,7 +38,6 @@ from lst_robust.runtime.devices import resolve_device
 from lst_robust.runtime.progress import Silent
 
 OWN = (UsageError, CheckpointError, NothingToEvaluateError)  # errors of a network, which it has everywhere
-KEPT_NETWORKS = 8  # that stay in a worker's memory for its next task
 
 
 class TaskResult(NamedTuple):
@@ -84,11 +84,11 @@ class CellsTask:
         wanted = set(self.cells)
         return [(plan, cell) for plan in self.plans for cell in plan.missing if cell in wanted]
 
-    def left(self, stopped: Iterable[str]) -> CellsTask | None:
+    def left(self, stopped: Iterable[str], store: Store | None = None) -> CellsTask | None:
         """The task without the networks that have stopped, by digest, and without the cells that are there by now; None
-        where nothing is left."""
+        where nothing is left. store: of the results, which asks less when it is asked often."""
         out = set(stopped)
-        store = Store(self.plans[0].request.results_dir)
+        store = Store(self.plans[0].request.results_dir) if store is None else store
         plans = [plan.part(self.cells) for plan in self.plans if plan.run.digest not in out]
         plans = [plan.part([cell for cell in plan.missing if not is_there(store, plan, cell)]) for plan in plans]
         plans = [plan for plan in plans if plan.missing]
@@ -97,9 +97,9 @@ class CellsTask:
 
     def _plans_here(self) -> list[EvalPlan]:
         plans = []
+        store = Store(self.plans[0].request.results_dir)
         for plan in self.plans:
             part = plan.part(self.cells)
-            store = Store(part.request.results_dir)
             part = part.part([cell for cell in part.missing if not is_there(store, part, cell)])
             if part.missing:
                 plans.append(replace(part, request=self._request_here(part.request)))
@@ -126,10 +126,10 @@ def run_task(task: CellsTask) -> TaskResult | Refused:
 def is_there(store: Store, plan: EvalPlan, cell: Cell) -> bool:
     """Whether the cell needs no measuring any more. Of a corruption that is the user's own only who measures can tell,
     because its code may have changed."""
-    if plan.request.overwrite:
-        return False
     record = store.find(plan.run, cell)
-    return record is not None and (record.pixels is None or plan.request.suite.protocol == "official")
+    if record is None or not plan.counts(cell, record):
+        return False
+    return record.pixels is None or plan.request.suite.protocol == "official"
 
 
 def _measured(plans: Sequence[EvalPlan]) -> TaskResult:
@@ -137,6 +137,8 @@ def _measured(plans: Sequence[EvalPlan]) -> TaskResult:
     are done: the network has been prepared where it was planned, so another worker may be able to."""
     result = TaskResult({}, {})
     ready, reasons = [], []
+    if plans:
+        _memory().begin(plans)
     for plan in plans:
         try:
             ready.append(replace(plan, prepared=_memory().prepared(plan)))
@@ -159,7 +161,11 @@ class _Memory:
     def __init__(self) -> None:
         self.turns = Turns()
         self._images: dict[object, CellImages] = {}
-        self._networks: OrderedDict[object, Prepared] = OrderedDict()
+        self._networks: KeptNetworks[Prepared] = KeptNetworks(NETWORK_BYTES)
+
+    def begin(self, plans: Iterable[EvalPlan]) -> None:
+        """plans: all of the next task."""
+        self._networks.begin(map(_network_key, plans))
 
     def prepared(self, plan: EvalPlan) -> Prepared:
         request = plan.request
@@ -169,15 +175,19 @@ class _Memory:
             self._images.clear()
             self._networks.clear()  # they hold the images that they were prepared with
             self._images[images_key] = open_cell_images(request, geometry)
-        key = (plan.run.digest, request.device, request.workers, request.batch_size, request.amp, request.compile)
-        if key not in self._networks:
-            opened = self._images[images_key]
-            self._networks[key] = prepared_again(plan, request.results_dir, opened, self.turns.make_room)
-            self.turns.add(self._networks[key].runner)
-        self._networks.move_to_end(key)
-        while len(self._networks) > KEPT_NETWORKS:
-            self._networks.popitem(last=False)
-        return self._networks[key]
+        key = _network_key(plan)
+        found = self._networks.get(key)
+        if found is None:
+            found = prepared_again(plan, request.results_dir, self._images[images_key], self.turns.make_room)
+            network = found.runner.network
+            self.turns.add(found.runner)
+            self._networks.add(key, found, sum(one.nbytes for one in (*network.parameters(), *network.buffers())))
+        return found
+
+
+def _network_key(plan: EvalPlan) -> Hashable:
+    request = plan.request
+    return plan.run.digest, request.device, request.workers, request.batch_size, request.amp, request.compile
 
 
 _LOCAL = threading.local()  # the threads of one process share no network

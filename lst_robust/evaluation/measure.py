@@ -70,6 +70,8 @@ def measure_together(
     store = Store(plans[0].request.results_dir if results_dir is None else results_dir)
     with process_group() as ranks:
         found = [store.load(plan.run, quiet=plan.prepared is not None) for plan in plans]
+        if results_dir is not None:
+            plans = [_replacing(plan, records) for plan, records in zip(plans, found, strict=True)]
         networks: list[MeasuredNetwork] = []
         if any(plan.missing for plan in plans):
             store.check_writable()
@@ -90,6 +92,13 @@ def measure_together(
             records = {cell: records[cell] for cell in plan.cells if cell in records and cell not in failed}
             outcomes.append(Measured(records, measured, failed, stopped))
     return outcomes
+
+
+def _replacing(plan: EvalPlan, records: Mapping[Cell, Record]) -> EvalPlan:
+    """The plan for another results folder than it was made with. records: that are there."""
+    if not plan.request.overwrite:
+        return plan
+    return replace(plan, replaced={cell: records[cell].provenance for cell in plan.missing if cell in records})
 
 
 def _of_all_ranks(parts: Sequence[tuple[int, dict[Cell, str], str | None]]) -> tuple[int, dict[Cell, str], str | None]:

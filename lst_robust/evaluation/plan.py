@@ -24,7 +24,7 @@ from lst_robust.evaluation.model_under_test import ModelUnderTest, model_under_t
 from lst_robust.evaluation.own_geometry import note_other_geometry, own_geometry
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.models.optimize import optimize_for_inference
-from lst_robust.records.record import Protocol, Record, Run
+from lst_robust.records.record import Protocol, Provenance, Record, Run
 from lst_robust.records.run_file import RunFile
 from lst_robust.records.runs import settle_run
 from lst_robust.records.store import Store
@@ -55,6 +55,7 @@ class EvalPlan:
 
     request: with weights; cells: all that are wanted; missing: those that were not found in the results folder, and
     with `overwrite` all of them; skipped_images: ids of those that were left out because they cannot be read.
+    replaced: of missing cells that have a record all the same, how it came about: that record does not count.
     `prepared` and the request's observer are left behind when the plan is pickled; `measure` then prepares anew.
     """
 
@@ -64,6 +65,7 @@ class EvalPlan:
     missing: tuple[Cell, ...]
     skipped_images: tuple[str, ...] = ()
     prepared: Prepared | None = field(default=None, repr=False, compare=False)
+    replaced: Mapping[Cell, Provenance] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def run(self) -> Run:
@@ -72,7 +74,12 @@ class EvalPlan:
     def part(self, cells: Collection[Cell]) -> EvalPlan:
         """The plan of some of the missing cells only."""
         wanted = set(cells)
-        return replace(self, missing=tuple(cell for cell in self.missing if cell in wanted))
+        replaced = {cell: how for cell, how in self.replaced.items() if cell in wanted}
+        return replace(self, missing=tuple(cell for cell in self.missing if cell in wanted), replaced=replaced)
+
+    def counts(self, cell: Cell, record: Record) -> bool:
+        """Whether a record of a cell is another one than that which shall be replaced."""
+        return record.provenance != self.replaced.get(cell)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"prepared": None, "request": replace(self.request, observer=Silent())}
@@ -95,7 +102,7 @@ def plan_of(request: EvalRequest, prepared: Prepared, ranks: Ranks) -> EvalPlan:
     """`plan`, with the network and the images in memory."""
     store = Store(request.results_dir)
     run_file = _agreed_run(prepared, store, ranks)
-    finished = store.load(run_file.run)
+    found = finished = store.load(run_file.run)
     cells = request.cells()
     if request.suite.protocol == "official":
         _require_same_files(finished, prepared.images, set(cells) if request.overwrite else set(), request.workers)
@@ -103,7 +110,8 @@ def plan_of(request: EvalRequest, prepared: Prepared, ranks: Ranks) -> EvalPlan:
         finished = _of_todays_code(finished, cells, prepared.images)
     # Rank 0's list, and everybody has it before anybody writes.
     missing = ranks.gather([cell for cell in cells if request.overwrite or cell not in finished])[0]
-    return EvalPlan(request, run_file, tuple(cells), tuple(missing), prepared.images.clean.skipped, prepared)
+    replaced = ranks.gather({cell: found[cell].provenance for cell in missing if cell in found})[0]
+    return EvalPlan(request, run_file, tuple(cells), tuple(missing), prepared.images.clean.skipped, prepared, replaced)
 
 
 def prepare(

@@ -110,10 +110,10 @@ class Worker:
 
     def _measured_by_another(self, network: MeasuredNetwork, cell: Cell) -> bool:
         """Whether another process has written the record since the plan was made."""
-        if network.plan.request.overwrite:
-            return False
         record = self.store.find(network.plan.run, cell)
-        if record is None or record.pixels != self.images.pixels_digest(cell, self.workers):
+        if record is None or not network.plan.counts(cell, record):
+            return False
+        if record.pixels != self.images.pixels_digest(cell, self.workers):
             return False
         network.records[cell] = record
         self._show(network, steps=1)

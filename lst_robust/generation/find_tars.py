@@ -14,6 +14,7 @@ from lst_robust.errors import DataError, UsageError
 from lst_robust.suites import Suite
 
 FORM = ".tar"
+PACKED = {FORM, ".tgz", ".tbz2", ".txz", ".tzst"}  # in a name that does not end with .tar
 
 
 def find_tars(root: str | Path) -> list[Path] | None:
@@ -30,6 +31,8 @@ def find_tars(root: str | Path) -> list[Path] | None:
             raise DataError(f"there is no file {root}: give an existing one, or a pattern such as 'val-{{00..63}}.tar'")
         return [root]
     if root.is_file() and root.suffix not in FORMS:
+        if PACKED & set(root.suffixes):
+            raise DataError(f"{root} is packed: unpack it, and give the tar file (gunzip, or the like)")
         return None
     shards = find_shards(root, "test", SHARD_WORDS["test"], MD5)
     return None if shards is None else _tars(root, shards)

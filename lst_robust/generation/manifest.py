@@ -225,7 +225,7 @@ def _stated(folder: Path, *keys: str) -> str | None:
         for key in keys:
             found = found[key]
         return str(found)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None
 
 
@@ -305,8 +305,16 @@ def verify(folder: str | Path, *, workers: int = 1, observer: Observer | None = 
     if not wrong and files.labels_digest() != manifest.labels_sha256:
         wrong.append(f"the labels have changed (their digest is not that of {MANIFEST})")
     if wrong:
-        raise DataError(f"{folder} is not as it was made: {listed(wrong)}")
+        raise has_changed(folder, wrong)
     return manifest
+
+
+def has_changed(folder: Path, wrong: Sequence[str]) -> DataError:
+    """wrong: what is missing, strange or changed in a set, a line each."""
+    return DataError(
+        f"{folder} is not as it was made: {listed(wrong)}: remove what has changed or is strange, and run the command "
+        "that makes the set again"
+    )
 
 
 def digest_cells(files: Layout, workers: int, observer: Observer) -> tuple[Mapping[Cell, str], list[str]]:

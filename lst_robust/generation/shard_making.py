@@ -4,16 +4,21 @@ All cells of one shard are written at the same time, so that an image is decoded
 to do. The workers take chunks of the shard in order, each through all cells. A chunk is put into a cell when the chunk
 before it has been, and chunks follow one another through the cells as cars through a town, without waiting much. So
 there are never more decoded images in memory than the workers have in hand.
+
+Where locks only pretend, two processes may make the same shard. Each writes into a folder of its own, and gives its
+files their names when they are whole: whoever is the last replaces files by those of the same bytes.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError, UsageError
@@ -35,6 +40,8 @@ from lst_robust.generation.tar_writer import TarWriter
 from lst_robust.runtime.file_lock import file_lock
 from lst_robust.runtime.interruption import check_interrupted
 from lst_robust.runtime.progress import Observer
+
+ABANDONED = 600.0  # seconds without a write after which unfinished work counts as that of a process that was killed
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,11 @@ class ShardMaker:
             if not ours:
                 return False
             if not self._is_kept(shard):
-                self._make(shard)
+                try:
+                    self._make(shard)
+                except DataError:  # where locks only pretend, another process may have made the shard meanwhile
+                    if not self._is_kept(shard):
+                        raise
         return True
 
     def _is_kept(self, shard: Path) -> bool:
@@ -108,7 +119,7 @@ class ShardMaker:
         ) as clean:
             if options.skip_unreadable:
                 clean.skip_unreadable(options.workers)
-            with _Unfinished(self.folder / f"{UNFINISHED}-{shard.name}", cells) as tars:
+            with _Unfinished(self.folder, shard.name, cells) as tars:
                 work = ShardWork(clean, tars, options.engine, settings, self.observer)
                 work.run(options.workers)
                 made = tars.finish()
@@ -128,6 +139,7 @@ class ShardMaker:
                 tars.move(lambda cell: self.plan.tar(self.folder, cell, shard.name))
         if part is None:
             write_part(self.folder, self.plan, shard.name, again)
+        tars.remove_others(0.0)
         self._count(again, written=len(cells))
 
     def _count(self, part: ShardPart, written: int) -> None:
@@ -139,16 +151,19 @@ class ShardMaker:
 
 
 class _Unfinished:
-    """The corrupted shards of one clean shard before they are whole, in a folder that goes away."""
+    """The corrupted shards of one clean shard before they are whole, in a folder of this process that goes away."""
 
-    def __init__(self, folder: Path, cells: Sequence[Cell]) -> None:
-        """Removes what a process that was killed has left there."""
-        self._folder, self._cells = folder, cells
+    def __init__(self, folder: Path, shard: str, cells: Sequence[Cell]) -> None:
+        """folder: of the set. shard: the name of the clean shard."""
+        self._set, self._cells = folder, cells
+        self._name = re.compile(re.escape(f"{UNFINISHED}-{shard}-") + "[0-9a-f]{32}")
+        self._folder = folder / f"{UNFINISHED}-{shard}-{uuid4().hex}"
         self.writers: dict[Cell, TarWriter] = {}
 
     def __enter__(self) -> _Unfinished:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Removes what processes that were killed have left there."""
         make_folder(self._folder)
+        self.remove_others(ABANDONED)
         try:
             for cell in self._cells:
                 self.writers[cell] = TarWriter(self._path(cell))
@@ -162,6 +177,15 @@ class _Unfinished:
             stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
             for writer in self.writers.values():
                 stack.callback(_close, writer)
+
+    def remove_others(self, age: float) -> None:
+        """Removes the folders of other processes for the same shard in which nothing has been written for so many
+        seconds."""
+        with suppress(OSError):
+            others = [path for path in self._set.iterdir() if self._name.fullmatch(path.name) and path != self._folder]
+            for folder in others:
+                if not age or _last_change(self._folder) - _last_change(folder) > age:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def finish(self) -> Mapping[str, TarDigest]:
         """Closes the files. Returns what they are, by the folder of their cell."""
@@ -185,6 +209,11 @@ class _Unfinished:
 
     def _path(self, cell: Cell) -> Path:
         return self._folder / f"{cell.corruption}-{cell.severity}.tar"
+
+
+def _last_change(folder: Path) -> float:
+    """When a file in the folder was written last, by the clock of the file system, which may not be this machine's."""
+    return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
 
 
 def _close(writer: TarWriter) -> None:

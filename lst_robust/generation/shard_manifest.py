@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from lst_robust.benchmark import Cell
 from lst_robust.corruptions.jpeg import OFFICIAL_QUALITY
@@ -52,6 +52,13 @@ class ShardPart(_Model):
     cells: dict[str, TarDigest]
 
 
+def _plain_name(name: str) -> str:
+    """ValueError for a name that leads out of the folder of its cell."""
+    if not name.endswith(".tar") or "/" in name or "\0" in name:
+        raise ValueError("a shard is a file that ends with .tar")
+    return name
+
+
 class ShardSet(_Model):
     """What all shards of a set have in common. shards: their names, in order.
 
@@ -65,7 +72,7 @@ class ShardSet(_Model):
     own: dict[str, str] | None = None
     names: Names
     resize: int | None = None
-    shards: tuple[str, ...]
+    shards: tuple[Annotated[str, AfterValidator(_plain_name)], ...]
     parts: dict[str, ShardPart] | None = None
 
     @property
@@ -241,6 +248,8 @@ def is_there(folder: Path, whole: ShardSet, shard: str, cell: Cell, part: ShardP
 
 def wrong_tar(path: Path, stated: TarDigest | None) -> str | None:
     """What is wrong with a corrupted shard on disk, None where nothing is."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        return f"{path} is no file"
     digest = sha256()
     try:
         with open(path, "rb", buffering=0) as file:

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from lst_robust.arguments import optional, path, whole_number
 from lst_robust.benchmark import Cell
-from lst_robust.errors import DataError
-from lst_robust.generation.manifest import listed
+from lst_robust.generation.manifest import has_changed
 from lst_robust.generation.shard_manifest import (
     complete,
     not_finished,
@@ -62,5 +61,5 @@ def verify_shards(
             watcher.advance(1, f"{cell.folder}/{name}")
     watcher.finish()
     if wrong:
-        raise DataError(f"{folder} is not as it was made: {listed(wrong)}")
+        raise has_changed(folder, wrong)
     return VerifiedShards(len(whole.cells), len(names), sum(part.images for part in parts.values()), complete(folder))

@@ -1,4 +1,8 @@
-"""The tables of the LST-Net paper as printed (Li, Li, Zhang, ECCV 2020), misprints and all."""
+"""The tables of the LST-Net paper as printed, misprints and all.
+
+Lida Li, Kun Wang, Shuai Li, Xiangchu Feng and Lei Zhang, "LST-Net: Learning a Convolutional Neural Network with a
+Learnable Sparse Transform", ECCV 2020.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -20,11 +22,10 @@ def checked_folders(results: Iterable[str | Path], into: str | Path) -> tuple[li
     sources = [path(f"results[{place}]", one) for place, one in enumerate(items("results", results))]
     target = path("into", into)
     for source in sources:
-        if not source.is_dir():
-            what = "is no folder" if source.exists() else "is not there"
+        if not os.path.isdir(source):  # which is False, where Path's raises, of a name that is too long
+            what = "is no folder" if os.path.exists(source) else "is not there"
             raise NothingToEvaluateError(f"{source} {what}: give a results folder that lst-robust eval has written")
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"--into {str(target)!r} is no folder: choose another one")
+    _check_target(target)
     real: dict[Path, Path] = {}
     for source in sources:
         if source.resolve() in real:
@@ -36,6 +37,19 @@ def checked_folders(results: Iterable[str | Path], into: str | Path) -> tuple[li
     if not others:
         raise UsageError(f"--into {str(target)!r} is the only folder: name another one to merge into it")
     return others, target
+
+
+def _check_target(target: Path) -> None:
+    """UsageError for what is there and is no folder, for a link that leads nowhere, and for a name that is too long."""
+    try:
+        if not stat.S_ISDIR(target.stat().st_mode):
+            raise UsageError(f"--into {str(target)!r} is no folder: choose another one")
+    except (FileNotFoundError, PermissionError):
+        if target.is_symlink():
+            raise UsageError(f"--into {str(target)!r} is a link that leads nowhere: choose a folder") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"--into {str(target)!r} cannot be a folder ({reason}): choose another one") from error
 
 
 def runs_of(sources: Sequence[Path]) -> dict[Path, list[Path]]:

@@ -132,11 +132,12 @@ def merge_results(
 
 @dataclass
 class _Merging:
-    """Of one run. place: of its folder, below a results folder."""
+    """Of one run. place: of its folder, below a results folder; said: its conflicts that have been named."""
 
     merged: Merged
     place: Path
     newest: bool
+    said: set[Conflict] = field(default_factory=set)
 
     def run(self, holders: Sequence[Path]) -> None:
         """holders: the results folders that have the run, besides that which gets it."""
@@ -166,8 +167,9 @@ class _Merging:
             return None
         united, conflicts = unite(there, contents, newest=self.newest)
         for conflict in conflicts:
-            if conflict not in self.merged.conflicts:
+            if conflict not in self.said:
                 logger.warning("%s", conflict)
+                self.said.add(conflict)
                 self.merged.conflicts.append(conflict)
         return None if conflicts else united
 

@@ -22,6 +22,7 @@ from lst_robust.runtime.files import temporary_file
 
 PACKED, ASIDE = "run.parquet", ".run-*.parquet"
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+PackedStates = tuple[tuple[Path, tuple[int, int, int]], ...]
 LOOKS = 10  # at a folder that changes at each of them
 
 
@@ -36,6 +37,14 @@ class PackedFile(NamedTuple):
 def packed_paths(folder: Path) -> list[Path]:
     """The packed files that are there: mostly one or none. `run.parquet` is the last one."""
     return [*sorted(folder.glob(ASIDE)), *([folder / PACKED] if (folder / PACKED).exists() else [])]
+
+
+def packed_states(folder: Path) -> PackedStates | None:
+    """By which the packed files that are there are known again, in the same order; None while they are replaced."""
+    try:
+        return tuple((path, identity(path.stat())) for path in packed_paths(folder))
+    except OSError:
+        return None
 
 
 class PackedReader:

@@ -33,8 +33,10 @@ from lst_robust.records.packed_files import (
     PACKED,
     PackedFile,
     PackedReader,
+    PackedStates,
     identity,
     mistake_of,
+    packed_states,
     put_packed,
 )
 from lst_robust.records.record import Record, Run
@@ -52,6 +54,7 @@ class Store:
     def __init__(self, results_dir: str | Path) -> None:
         self.results_dir = Path(results_dir)
         self._packed = PackedReader()
+        self._packed_cells: dict[Path, tuple[PackedStates, frozenset[Cell]]] = {}  # by folder, as `find` last read them
 
     def model_folder(self, run: Run) -> Path:
         """Where all runs of the model on the suite lie."""
@@ -94,12 +97,19 @@ class Store:
         return self._path(run, cell).exists()
 
     def find(self, run: Run, cell: Cell) -> Record | None:
-        """The record of one cell if there is one that can be trusted; `load` has said which cannot."""
+        """The record of one cell if there is one that can be trusted; `load` has said which cannot. Whoever asks for
+        many should ask the same store: it knows which cells are packed as long as the packed files are the same."""
         with suppress(DataError):
             return read_cell(self._path(run, cell), run)
+        folder = self.run_folder(run)
+        states, cells = self._packed_cells.get(folder, (None, frozenset()))
+        if states is not None and cell not in cells and states == packed_states(folder):
+            return None
         with suppress(DataError):
-            files = self._packed.read(self.run_folder(run))
-            return records_of([one.content for one in files if not mistake_of(one, run)]).get(cell)
+            files = self._packed.read(folder)
+            records = records_of([one.content for one in files if not mistake_of(one, run)])
+            self._packed_cells[folder] = tuple((one.path, identity(one.state)) for one in files), frozenset(records)
+            return records.get(cell)
         return None
 
     def load(self, run: Run, *, quiet: bool = False) -> dict[Cell, Record]:

@@ -58,9 +58,9 @@ def file_lock(lock: Path, *, wait: bool) -> Iterator[bool]:
         return
     try:
         yield True
+    finally:
         with suppress(OSError):  # where an open file cannot be removed it stays, empty
             lock.unlink()
-    finally:
         holder.release()
 
 

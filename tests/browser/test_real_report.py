@@ -10,7 +10,9 @@ from lst_robust.report import write_report
 from tests.browser.conftest import THEMES, WIDTHS, Browser
 from tests.browser.test_report_page import violations
 
-RESULTS = Path(__file__).parents[2] / "results" / "imagenet-sample"
+pytestmark = pytest.mark.slow  # writes a whole report, and opens its pages at all widths
+
+RESULTS = Path(__file__).parents[2] / "results" / "published" / "imagenet-sample"
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import shellingham
 
 import lst_robust
 
@@ -72,6 +73,73 @@ def test_completion_can_be_installed_and_shown(run):
     shown = " ".join(run("--help").stdout.split())
     assert "--install-completion" in shown and "--show-completion" in shown
     assert "completion" not in run("eval", "--help").stdout
+
+
+@pytest.mark.parametrize("option", ["--install-completion", "--show-completion"])
+def test_completion_for_an_unknown_shell_is_no_regression(run, monkeypatch, option):
+    def detect_shell(*_: object) -> None:
+        raise shellingham.ShellDetectionFailure
+
+    monkeypatch.setattr(shellingham, "detect_shell", detect_shell)
+    done = run(option)
+    assert done.exit_code == 2 and done.stderr.splitlines()[-1].startswith("error: the shell is not one that Typer")
+
+
+@pytest.mark.parametrize("command", ["doctor", "table"])
+def test_a_folder_that_has_been_removed_is_one_line(tmp_path, command):
+    call = f"mkdir gone; cd gone; rmdir ../gone; {sys.executable} -m lst_robust {command}"
+    done = subprocess.run(["bash", "-c", call], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert done.stderr.startswith("error: the folder in which this is called has been removed: change into another")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("table", "--results-dir"), ("show",), ("migrate",), ("convert", "x.safetensors", "-m", "alexnet")],
+    ids=" ".join,
+)
+def test_a_name_that_is_too_long_is_one_line(run, arguments):
+    command, *options = arguments
+    place = [*options, "n" * 300] if command == "table" else ["n" * 300, *options]
+    done = run(command, *place)
+    assert (done.exit_code, done.stdout) == (2, "") and "File name too long" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and "choose another" in done.stderr
+
+
+def test_completion_that_cannot_be_installed_is_one_line(tmp_path):
+    (tmp_path / "home").touch()
+    install = f"{sys.executable} -m lst_robust --install-completion; exit $?"  # of the shell that it is called from
+    environment = os.environ | {"HOME": str(tmp_path / "home")}
+    done = subprocess.run(["bash", "-c", install], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and done.stdout == "" and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"error: {tmp_path / 'home'}") and "choose another place" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["eval", "--help"], []], ids=["help", "nothing"])
+def test_a_terminal_of_ascii_gets_help(tmp_path, arguments):
+    """Whose examples are a list with bullets."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lst_robust", *arguments],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "") and "lst-robust eval --model lst18" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version", "eval --help", "--show-completion bash", ""])
+@pytest.mark.parametrize(
+    ("redirection", "code", "says"),
+    [("> /dev/full", 3, "error: No space left on device: make room where"), (">&-", 0, ""), ("| true", 141, "")],
+    ids=["full", "closed", "pipe"],
+)
+def test_help_that_nobody_can_read_is_no_traceback_and_no_regression(tmp_path, arguments, redirection, code, says):
+    shell = f"sleep 1 | {sys.executable} -m lst_robust {arguments} {redirection}; exit ${{PIPESTATUS[1]}}"
+    done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert done.stderr.startswith(says) and len(done.stderr.splitlines()) == bool(says)
 
 
 def test_help_lists_the_exit_codes(run):

@@ -51,6 +51,13 @@ def test_a_check_that_fails_does_not_end_the_others(run, monkeypatch):
     assert [line[:2] for line in others] == ["ok", "ok"]
 
 
+def test_a_folder_whose_name_is_too_long_is_no_fault_of_the_installation(run):
+    result = run("doctor", LST_ROBUST_DATA_DIR="n" * 300)
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("fault")]
+    assert result.exit_code == 3 and "File name too long" in line and "pip install" not in line
+    assert "To do: name another folder in HOME, or in the variable LST_ROBUST_... that names this one" in line
+
+
 def test_nothing_is_written_outside_of_the_cache(tmp_path):
     home, here = tmp_path / "home", tmp_path / "here"
     home.mkdir(), here.mkdir()

@@ -120,6 +120,7 @@ def test_a_network_for_other_classes_is_named_and_the_others_go_on(run, nets, dr
     assert "alexnet failed" in line and "trained for 10 classes" in line and "has 2 (cat, dog)" in line
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_ends_with_the_same_numbers(nets, tiny, tmp_path):
     three = ("-m", "@nets.txt", "-m", "net.py:two", *WEIGHTS)
     assert_kills_lose_nothing(("eval", *three, "--suite", str(tiny), "--json", "--results-dir"), 3 * 96, tmp_path)

@@ -36,7 +36,7 @@ def test_every_command_has_help_with_examples(run, name):
 def test_the_list_has_all_commands_and_exit_codes(run):
     text = help_of(run)
     assert all(f" {name} " in text for name in COMMANDS)
-    assert "130 interrupted, 143 ended by SIGTERM" in text
+    assert "141 the reader of a pipe has gone, 143 ended by SIGTERM" in text
 
 
 LIGHT = {"numpy", "pydantic", "yaml", "scipy", "pyarrow", "cv2"}

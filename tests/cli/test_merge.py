@@ -73,9 +73,15 @@ def test_conflicts_and_damage_are_one_line_each_and_code_3(run, two):
         (["a", "a", "--into", "c"], 2, "are the same folder"),
         (["a", "--into", "a/c"], 2, "lies inside of"),
         (["nowhere", "--into", "c"], 5, "nowhere is not there"),
+        (["n" * 300, "--into", "c"], 5, "n is not there"),
+        (["a", "--into", "n" * 300], 2, "cannot be a folder (File name too long): choose another one"),
+        (["a", "--into", "link"], 2, "--into 'link' is a link that leads nowhere: choose a folder"),
+        (["a", "--into", "loop"], 2, "--into 'loop' cannot be a folder (Too many levels of symbolic links)"),
     ],
 )
 def test_wrong_folders_are_one_line(run, two, arguments, code, said):
+    Path("link").symlink_to("away")
+    Path("loop").symlink_to("loop")
     merged = run("merge", *arguments)
     assert (merged.exit_code, merged.stdout, len(merged.stderr.splitlines())) == (code, "", 1)
     assert said in merged.stderr

@@ -51,6 +51,7 @@ def plain(tmp_path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_two_processes_train_and_measure_what_one_does(run, plain, tmp_path):
     """AlexNet for small images has neither BN nor dropout, so its weights agree up to the order of sums."""
     asked = ("-m", "alexnet", "-s", str(plain), "-j", "1", "--json")
@@ -79,6 +80,7 @@ def test_two_processes_train_and_measure_what_one_does(run, plain, tmp_path):
     assert len(outcomes(tmp_path / "two")) == 9
 
 
+@pytest.mark.slow
 def test_an_error_of_one_process_is_one_line_and_ends_the_other(plain, tmp_path):
     """The second process cannot read its images; the first says only that it is not to blame."""
     script = (

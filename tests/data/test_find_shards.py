@@ -99,8 +99,10 @@ def test_shards_that_their_names_count_must_all_be_there(place):
 
 def test_a_saved_data_set_names_its_files(place, tmp_path):
     root = place("validation/data-00000-of-00001.arrow", "validation/cache-1.arrow", "validation/state.json")
-    with pytest.raises(DataError, match=r"state\.json does not name the files of a saved data set"):
-        found(root)
+    for content in ("", "[" * 100_000):
+        (tmp_path / "validation" / "state.json").write_text(content)
+        with pytest.raises(DataError, match=r"state\.json does not name the files of a saved data set"):
+            found(root)
     write_state(tmp_path / "validation", ["data-00000-of-00001.arrow"])
     assert found(root) == ["validation/data-00000-of-00001.arrow"]
     write_state(tmp_path / "validation", ["data-00000-of-00001.arrow", "b.arrow"])

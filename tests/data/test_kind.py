@@ -67,7 +67,10 @@ def test_what_the_shipped_kinds_answer():
     assert {name for name, kind in kinds.items() if kind.has_official} == {
         "cifar", "image_folder", "imagenet", "tiny_imagenet",
     }  # fmt: skip
-    assert {name for name, kind in kinds.items() if kind.fixed_size} == {"cifar", "digits"}
+    assert {name for name, kind in kinds.items() if kind.fixed_size} == {"cifar", "digits", "mnist"}
     published = {name for kind in kinds.values() for name in kind.published}
-    assert published == {"digits", "cifar10", "cifar100", "imagenet", "tiny_imagenet", "places365"}
+    assert published == {
+        *("digits", "cifar10", "cifar100", "mnist", "fashion_mnist"),
+        *("imagenet", "tiny_imagenet", "places365"),
+    }
     assert all(kind.config.__doc__ != DatasetConfig.__doc__ for kind in kinds.values()), "each says what it is"

@@ -32,6 +32,16 @@ def test_without_a_compiler_there_is_a_note(monkeypatch, name):
     assert finding.state == "note" and "not available" in finding.text
 
 
+def test_a_compiler_that_speaks_another_encoding_is_one(monkeypatch, tmp_path):
+    """As g++ does in German with ISO 8859-1."""
+    compiler = tmp_path / "c++"
+    compiler.write_bytes(b"#!/bin/sh\nprintf 'f\\374r 1.0\\n'\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    assert [finding.state for finding in kernels.compiler()] == ["ok"]
+    assert library_file().name.startswith("lst-")
+
+
 def test_ninja():
     assert next(kernels.ninja()).state == "ok"
 

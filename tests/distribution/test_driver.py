@@ -118,6 +118,19 @@ def test_a_task_that_fails_is_submitted_again_after_its_pause(caplog):
     assert caplog.messages == ["task 0: OSError: stale file handle; it is submitted again (retry 1)"]
 
 
+def test_a_task_whose_result_is_not_enough_is_submitted_again(caplog):
+    schedule, executor, ends = tasks(2, retries=1), Executor(), []
+
+    def ended(task: str, result: str) -> str | None:
+        ends.append(task)
+        return "lst18: out of memory" if task == "task 0" else None
+
+    Driver(schedule, executor, str, 1, ended=ended).run()
+    assert ends == ["task 0", "task 1", "task 0"]
+    assert schedule.done == 1 and schedule.failed == [("task 0", "lst18: out of memory")]
+    assert caplog.messages[0] == "task 0: lst18: out of memory; it is submitted again (retry 1)"
+
+
 def test_the_pauses_before_retries_are_kept():
     clock, executor = Clock(step=0.05), Executor()
     at = []
@@ -169,6 +182,43 @@ def test_a_broken_executor_is_one_line_that_says_what_to_do():
 
     with pytest.raises(LstRobustError, match=r"takes no more tasks .*terminated abruptly.*kept"):
         Driver(tasks(3), Broken(), str, 2).run()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BrokenExecutor("terminated"), "takes no more tasks"),
+        (KeyboardInterrupt(), "^$"),
+        (TypeError("cannot pickle '_thread.lock' object"), r"a task cannot be sent to another process .*net\.py:build"),
+    ],
+    ids=["broken", "Ctrl-C", "not to be pickled"],
+)
+def test_where_one_cannot_be_submitted_those_before_it_are_cancelled(error, said):
+    class Third(Pending):
+        def submit(self, function, *arguments):
+            if len(self.submitted) == 2:
+                raise error
+            return super().submit(function, *arguments)
+
+    executor = Third()
+    with pytest.raises((LstRobustError, KeyboardInterrupt), match=said):
+        Driver(tasks(5), executor, str, 4).run()
+    assert len(executor.submitted) == len(executor.cancelled) == 2
+
+
+def test_ctrl_c_is_noticed_between_the_tasks_that_are_prepared(monkeypatch):
+    """On a slow disk that takes minutes for a thousand tasks, and what is submitted by then is to be cancelled."""
+    prepared = []
+
+    def check() -> None:
+        if len(prepared) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(driver, "check_interrupted", check)
+    executor = Executor()
+    with pytest.raises(KeyboardInterrupt):
+        Driver(tasks(50), executor, str, 50, prepare=lambda task: prepared.append(task) or task).run()
+    assert len(prepared) == 3 and not executor.submitted
 
 
 def test_the_futures_of_threads_arrive():

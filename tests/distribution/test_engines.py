@@ -20,8 +20,11 @@ from lst_robust.errors import UsageError
         ({"on": "local", "at_once": 0}, "tasks-at-once"),
         ({"on": "local", "at_once": 1.5}, "tasks-at-once"),
         ({"on": "local", "gpus": -1}, "gpus-per-worker"),
+        ({"on": "local", "device": "cuda:1"}, "give --device cuda, and how many with --gpus-per-worker"),
         ({"on": "local", "slurm": {"partition": "gpu"}}, "--slurm gives options to Slurm"),
         ({"on": "local", "ray_address": "auto"}, "--ray-address is of a Ray cluster"),
+        ({"on": "ray", "ray_address": " "}, "--ray-address is empty: give auto"),
+        ({"on": "slurm", "gpus": 1, "slurm": {"gpus-per-node": "2"}}, "both say how many GPUs a task has"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_at_once(options, words):

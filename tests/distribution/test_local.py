@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from concurrent.futures import BrokenExecutor, Future
@@ -14,6 +15,7 @@ from lst_robust.distribution import local, schedule
 from lst_robust.distribution.driver import Driver
 from lst_robust.distribution.local import LocalExecutor, _devices
 from lst_robust.distribution.schedule import Schedule
+from lst_robust.errors import UsageError
 
 
 def pid(_: object = None) -> int:
@@ -97,6 +99,26 @@ def test_after_an_error_a_new_process_takes_the_place():
         before = one.submit(pid).result(60)
         assert isinstance(one.submit(int, "x").exception(60), ValueError)
         assert one.submit(pid).result(60) != before
+
+
+class OnlyHere:
+    """As a class of a notebook, which the worker does not have."""
+
+    def __reduce__(self):
+        return _only_here, (os.getpid(),)
+
+
+def _only_here(pid: int) -> OnlyHere:
+    if os.getpid() != pid:
+        raise AttributeError("Can't get attribute 'Net' on <module '__main__' (built-in)>")
+    return OnlyHere()
+
+
+def test_what_cannot_travel_is_said_and_kills_no_worker(executor):
+    for argument, words in ((lambda: 1, "pickle.*lambda"), (OnlyHere(), "Can't get attribute 'Net'")):
+        error = executor.submit(pid, argument).exception(60)
+        assert isinstance(error, UsageError), "the driver does not try it again"
+        assert re.search(f"a task cannot be sent to another process .*{words}", str(error))
 
 
 def test_a_failure_that_is_heard_late_does_not_end_the_new_process():

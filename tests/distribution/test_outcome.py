@@ -40,7 +40,7 @@ class Case:
         self.tasks = [task for task, _ in tasks_of(planned, Workers(2))]
         self.results, self.shown = work / "tasks", Shown()
         self.store = Store(self.results)
-        self.outcome = Outcome(self.plans, self.store, self.shown)
+        self.outcome = Outcome(self.plans, self.store, self.shown, retries=0)
 
     def measured(self, undisturbed: Path, *networks: int) -> None:
         """The records of these networks are there."""
@@ -72,6 +72,22 @@ def test_a_network_that_has_stopped_is_named_once_and_the_other_is_whole(case, u
     assert [(one.name, one.reason) for one in failed] == [(case.plans[0].run.model.name, "the weights have gone")]
     assert [one.run for one in found] == [case.plans[1].run]
     assert caplog.text.count("the weights have gone; it is left out") == 1
+
+
+def test_a_network_that_could_not_go_on_is_tried_again_in_whatever_task_before_it_is_left_out(case, caplog):
+    """It may have been a worker with less memory than the others."""
+    outcome, digest = Outcome(case.plans, case.store, case.shown, retries=2), case.plans[0].run.digest
+    outcome.start(len(case.tasks))
+    stopped = TaskResult({}, {digest: "CUDA out of memory"})
+    task, name = case.tasks[0], case.plans[0].run.model.name
+    for _ in range(2):
+        assert outcome.end(task, stopped) == f"{name}: CUDA out of memory"
+        assert {plan.run.digest for plan, _ in outcome.left(task).units()} == {plan.run.digest for plan in task.plans}
+    assert case.shown.done == 0 and "left out" not in caplog.text
+    assert outcome.end(task, stopped) is None
+    assert "CUDA out of memory; it is left out, and the others go on" in caplog.text
+    assert digest not in {plan.run.digest for plan, _ in outcome.left(task).units()}
+    assert outcome.end(task, stopped) is None, "of a worker that had it in hand"
 
 
 def test_tasks_of_a_network_that_has_stopped_have_nothing_left(case):
@@ -124,6 +140,23 @@ def test_files_that_shall_be_measured_again_are_no_progress(case, undisturbed):
     again.start(len(case.tasks))
     again.look([Ticket(number, task, 1.0) for number, task in enumerate(case.tasks)])
     assert case.shown.done == 0
+
+
+def test_cells_that_should_have_been_measured_again_and_were_not_have_failed(case, undisturbed):
+    """Their old records are there, and are not shown as new ones."""
+    case.measured(undisturbed, 0, 1)
+    digest, there = case.plans[0].run.digest, case.store.load(case.plans[0].run)
+    replaced = {cell: record.provenance for cell, record in there.items()}
+    again = Outcome([replace(case.plans[0], replaced=replaced), case.plans[1]], case.store, case.shown)
+    first, second = case.plans[0].missing[:2]
+    how = there[first].provenance
+    case.store.write(there[first].model_copy(update={"provenance": how.model_copy(update={"seconds": 7.0})}))
+    for task in case.tasks:
+        again.fail(task, "the worker process died")
+    found, failed = again.evaluations()
+    assert not failed and found[0].measured == 1 and list(found[0].records) == [first]
+    assert found[0].run.digest == digest and found[0].failed[second] == "the worker process died"
+    assert len(found[0].failed) == COUNT - 1 and not found[1].failed
 
 
 def test_records_that_never_appear_are_failures_that_say_so(case):

@@ -29,7 +29,7 @@ def test_what_is_there_is_in_no_task(work):
     asked = requests(work, work / "here")
     run_requests([replace(asked[0], corruptions=("fog",))])
     found, _ = planned_networks(asked)
-    assert [len(one.records) for one in found] == [5, 0]
+    assert [len(one.seconds) for one in found] == [5, 0]
     assert len(units(tasks_of(found, Workers(3)))) == 2 * COUNT - 5
     run_requests(asked)
     assert tasks_of(planned_networks(asked)[0], Workers(3)) == []

@@ -153,7 +153,15 @@ def test_where_nobody_listens_ray_is_not_asked(ray, form):
     assert ray.started == [address] and time.monotonic() - begun < ray_cluster.ANSWER + 1
 
 
-@pytest.mark.parametrize("address", ["auto", "local", "127.0.0.1:99999", "127.0.0.1:", ":6379"])
+@pytest.mark.parametrize("address", ["127.0.0.1:99999", "ray://127.0.0.1:65536", "127.0.0.1:0", "127.0.0.1:-1"])
+def test_a_port_that_no_machine_has_is_refused_at_once(ray, address):
+    """Ray itself would try for minutes."""
+    with pytest.raises(LstRobustError, match=f"^no Ray cluster at {address} .a port is from 1 to 65535.: start one"):
+        RayExecutor(address)
+    assert ray.started == []
+
+
+@pytest.mark.parametrize("address", ["auto", "local", "127.0.0.1:", ":6379"])
 def test_other_addresses_are_for_ray_to_judge(ray, address):
     RayExecutor(address)
     assert ray.started == [address]

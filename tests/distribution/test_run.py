@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+import multiprocessing
+import os
+import subprocess
+import sys
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from lst_robust.distribution import breaker, driver
 from lst_robust.errors import LstRobustError, NothingToEvaluateError, UsageError
 from lst_robust.runtime.progress import Silent
 from tests.clusters.same_results import differences, outcomes
-from tests.clusters.work import COUNT, requests
+from tests.clusters.work import COUNT, ROOT, requests
 
 
 def test_on_threads_the_records_are_those_of_one_process_and_a_second_call_measures_nothing(work, undisturbed):
@@ -73,6 +77,28 @@ def test_what_is_no_executor_is_refused(work: Path):
         lst_robust.run(requests(work, work / "no"), "ray")
     with pytest.raises(NothingToEvaluateError):
         lst_robust.run([])
+
+
+def test_forked_processes_are_refused_because_they_would_wait_without_end(work: Path):
+    """Where torch has threads, of which the child has none."""
+    with (
+        ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as executor,
+        pytest.raises(UsageError, match=r'are forked.*give ProcessPoolExecutor\(mp_context=.*"spawn"'),
+    ):
+        lst_robust.run(requests(work, work / "no"), executor)
+    assert not (work / "no").exists()
+
+
+def test_a_script_that_calls_it_wherever_it_is_imported_is_told_what_to_change(work: Path):
+    """Each worker process imports the script."""
+    (work / "script.py").write_text(
+        "from pathlib import Path\nimport lst_robust\nfrom tests.clusters.work import requests\n"
+        "lst_robust.run(requests(Path.cwd(), Path('no'))[0], retries=0, at_once=1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=work, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True
+    )
+    assert done.returncode and b"put that call below `if __name__ ==" in done.stderr
 
 
 def test_progress_counts_each_cell_once_also_where_tasks_run_in_this_process(work):

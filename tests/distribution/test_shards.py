@@ -246,8 +246,21 @@ def test_small_shards_are_bundled_for_a_queue(wds):
     assert str(tasks[0][0]) == "val-00.tar and 2 more shards" and tasks[0][1] == pytest.approx(3 * one, rel=0.1)
 
 
+def test_there_are_no_more_tasks_than_a_queue_takes_at_a_time(wds, monkeypatch):
+    """All are then in one array of jobs, of which no more than --tasks-at-once run."""
+    clean, folder, settings = asked("out")
+    how = HowShards(Path(folder), settings, clean.cut, Path.cwd())
+    shards = [Path(f"{n}.tar") for n in range(250)]
+    for size in (lambda shard: 10**9, lambda shard: int(shard.stem) ** 3, lambda shard: 0):
+        monkeypatch.setattr("lst_robust.distribution.shards._size", size)
+        tasks = _tasks(how, shards, 60.0, 100)
+        assert len(tasks) <= 100 and [shard for task, _ in tasks for shard in task.shards] == shards
+    monkeypatch.setattr("lst_robust.distribution.shards._size", lambda shard: 10**10)
+    assert len(_tasks(how, shards, 60.0, 1000)) == 250
+
+
 def test_tasks_through_submitit(whole, monkeypatch):
-    """As Slurm has them, in processes of this machine: all of them are in the queue, small shards in one."""
+    """As Slurm has them, in processes of this machine."""
     submitit = pytest.importorskip("submitit")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(engines, "require_slurm", lambda: submitit)

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from lst_robust.distribution import slurm
+from lst_robust.distribution.driver import queue_of
 from lst_robust.distribution.slurm import SubmititExecutor
 from lst_robust.errors import LstRobustError, UsageError
 
@@ -263,3 +264,26 @@ def test_options_reach_sbatch(tmp_path, monkeypatch):
         assert executor._executor._executor.parameters["array_parallelism"] == 7
     expected = ["partition=gpu", "time=1440", "cpus-per-task=8", "mem=16GB", "nice=5", "gpus-per-node=1", "requeue"]
     assert all(f"#SBATCH --{line}\n" in script for line in [*expected, "signal=USR2@90", "job-name=lst-robust"]), script
+
+
+def test_the_jobs_of_a_call_have_one_folder_which_is_looked_at_once(tmp_path, monkeypatch):
+    """A thousand jobs with a folder each were three thousand questions to the file system each second."""
+    submitit = pytest.importorskip("submitit")
+    monkeypatch.setattr(slurm.shutil, "which", lambda name: f"/usr/bin/{name}")
+    with slurm.slurm_executor(tmp_path / "a", 1) as one, slurm.slurm_executor(tmp_path / "a", 1) as other:
+        folders = [
+            {submitit.core.utils.JobPaths(made._executor.folder, f"7_{n}").folder for n in range(3)}
+            for made in (one, other)
+        ]
+    assert len(folders[0]) == len(folders[1]) == 1 and folders[0] != folders[1]
+
+
+def test_only_slurm_has_a_queue_and_processes_of_this_machine_start_at_once(cluster, tmp_path):
+    """A thousand tasks were a thousand processes."""
+    submitit = pytest.importorskip("submitit")
+    here = [submitit.AutoExecutor(tmp_path, cluster=name) for name in ("local", "debug")]
+    for executor in (*here, submitit.LocalExecutor(tmp_path), submitit.DebugExecutor(tmp_path)):
+        with SubmititExecutor(executor) as made:
+            assert queue_of(made) is None
+    with SubmititExecutor(cluster) as made:
+        assert queue_of(made) == slurm.MOST_AT_A_TIME

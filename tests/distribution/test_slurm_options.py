@@ -19,6 +19,10 @@ def test_names_with_dashes_and_numbers():
     assert known == {"cpus_per_task": 8, "partition": "gpu", "comment": "5 digits", "time": 90, "signal_delay_s": 90}
 
 
+def test_a_number_of_too_many_digits_stays_as_it_is():
+    assert parameters_of({"mem": "9" * 5000})[0]["mem"] == "9" * 5000
+
+
 def test_a_short_job_hears_of_its_end_when_most_of_it_is_over():
     assert parameters_of({"time": "2"})[0]["signal_delay_s"] == 30
     assert parameters_of({"time": "2", "signal_delay_s": "10"})[0]["signal_delay_s"] == 10
@@ -64,7 +68,13 @@ def test_times_that_cannot_be_meant(text):
         ({"nodes": "2"}, "each task is one process on one node"),
         ({"ntasks-per-node": "2"}, "each task is one process on one node"),
         ({"array": "0-5"}, "lst-robust sets array itself"),
+        ({"array-parallelism": "4"}, "lst-robust sets array-parallelism itself"),
+        ({"setup": "module load cuda"}, "setup is of submitit and no option of sbatch"),
+        ({"use_srun": "false"}, "use_srun is of submitit and no option of sbatch"),
+        ({"cpus-per-task": "2", "cpus_per_task": "4"}, "--slurm gives cpus_per_task two values, 2 and 4"),
+        ({"comment": "a\ntouch ran"}, "give a value of one line"),
         ({"time": "abc"}, "--slurm time=abc: give minutes, such as 240"),
+        ({"time": "9" * 5000}, "give minutes, such as 240"),
     ],
 )
 def test_options_that_cannot_be_meant(options, says):

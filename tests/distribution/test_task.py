@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,14 @@ def test_it_leaves_the_records_of_one_process_and_a_second_call_changes_no_byte(
     assert {path: path.read_bytes() for path in results.rglob("*.json")} == written
 
 
+def test_the_next_task_of_the_same_networks_loads_none_of_them_again(task, monkeypatch):
+    first, second = (replace(task, cells=(cell,)) for cell in task.cells[:2])
+    assert run_task(first) == NOTHING_WRONG
+    monkeypatch.setattr("lst_robust.distribution.task.prepared_again", lambda *_: pytest.fail("a network is loaded"))
+    assert run_task(second) == NOTHING_WRONG
+    assert first.left([]) is second.left([]) is None
+
+
 def test_twice_in_two_folders_it_gives_equal_records(task, work):
     again = replace(
         task, plans=tuple(replace(plan, request=replace(plan.request, results_dir=work / "b")) for plan in task.plans)
@@ -84,11 +93,22 @@ def test_what_is_left_of_it_is_without_stopped_networks_and_finished_cells(task,
     assert len(left.units()) == len(task.units()) - 1
 
 
-def test_a_cell_that_shall_be_measured_again_is_never_there(task, undisturbed):
-    plans = [
-        replace(plan, request=replace(plan.request, results_dir=undisturbed, overwrite=True)) for plan in task.plans
-    ]
-    assert len(replace(task, plans=tuple(plans)).left([]).units()) == len(task.units())
+def test_with_overwrite_the_records_that_were_there_do_not_count_and_those_of_an_earlier_attempt_do(work, undisturbed):
+    """So a job that is preempted again and again comes to its end."""
+    results = work / "again"
+    shutil.copytree(undisturbed, results)
+    asked = [replace(one, overwrite=True) for one in requests(work, results)]
+    planned, _ = planned_networks(asked)
+    [(whole, _)] = tasks_of([planned[0]], Workers(1, most=1))
+    assert len(whole.units()) == len(whole.left([]).units()) == COUNT
+    first = replace(whole, cells=whole.cells[:2])
+    assert run_task(pickle.loads(pickle.dumps(first))) == NOTHING_WRONG
+    assert first.left([]) is None and len(whole.left([]).units()) == COUNT - 2
+    store, before = Store(results), Store(undisturbed).load(whole.plans[0].run)
+    measured = {cell: store.find(whole.plans[0].run, cell).provenance for cell in first.cells}
+    assert all(measured[cell] != before[cell].provenance for cell in first.cells)
+    assert run_task(first) == NOTHING_WRONG
+    assert {cell: store.find(whole.plans[0].run, cell).provenance for cell in first.cells} == measured
 
 
 def test_a_network_whose_weights_are_not_here_is_for_another_worker_and_the_others_have_their_records(task, work):

@@ -198,7 +198,7 @@ def test_a_temporary_folder_that_is_full_only_costs_time(run, tiny, mount, monke
 @pytest.mark.parametrize(
     ("redirection", "code", "words"),
     [
-        ("> /dev/full", 3, "No space left on device"),
+        ("> /dev/full", 3, "error: No space left on device: make room where"),
         (">&-", 0, ""),  # closed by the caller: there is nobody to tell
         ("| true", 141, ""),  # as of a program that SIGPIPE ends
     ],

@@ -126,6 +126,7 @@ def test_large_and_empty_files_beside_an_image_are_copied(tmp_path):
         ([("c/../../x.jpg", IMAGE)], r"leads out of the folder in which the shard would be unpacked: rename"),
         ([("/etc/x.jpg", IMAGE)], r"/etc/x\.jpg in .* leads out of the folder"),
         ([("c/x.jpg", b"no image")], r"c/x\.jpg of .*a\.tar cannot be read \(.*\)\. Repair .*--skip-unreadable"),
+        ([("x.jpg", IMAGE), ("x.json", b"[" * 100_000)], r"x\.json in .*a\.tar is no JSON \(.*\): correct the shard"),
         ([("x.jpg", IMAGE), ("x.cls", b"cat")], r"says 'cat', where a label is a whole number"),
     ],
 )
@@ -194,11 +195,14 @@ def test_shards_are_found_as_those_of_an_evaluation(tmp_path, monkeypatch):
     assert find_tars("val-0.tar") == [Path("val-0.tar")]
     (tmp_path / "folders" / "cat").mkdir(parents=True)
     assert find_tars("folders") is None and find_tars("nowhere") is None
-    (tmp_path / "x.parquet").touch()
+    for name in ("x.parquet", "x.tar.gz", "x.tgz"):
+        (tmp_path / name).touch()
     for root, words in (
         ("none-*.tar", "no file matches none-.*, as SRC$"),
         ("val-{0..2}.tar", r"1 of the 3 files of .* are not there, the first being val-2\.tar"),
         ("val.tar", r"there is no file val\.tar: give an existing one"),
+        ("x.tar.gz", r"x\.tar\.gz is packed: unpack it"),
+        ("x.tgz", r"x\.tgz is packed: unpack it"),
         ("*.parquet", r"x\.parquet is no tar file: give shards that end with \.tar"),
     ):
         with pytest.raises(DataError, match=words):

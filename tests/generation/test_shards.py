@@ -6,9 +6,12 @@ import io
 import json
 import os
 import tarfile
+import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import numpy as np
 import pytest
@@ -22,6 +25,7 @@ from lst_robust.generation import (
     find_tars,
     generate_shards,
     settings_for,
+    shard_making,
     shard_work,
     verify_shards,
 )
@@ -163,13 +167,46 @@ def test_interrupted_work_loses_the_shard_in_hand(make_shards, tmp_path, cells_d
     assert again.kept == cells_done // 12 * 12 and contents(out) == whole
 
 
-def test_what_a_killed_process_has_left_is_removed(make_shards, tmp_path):
+@pytest.mark.parametrize("age", [0, 3600], ids=["just now", "an hour ago"])
+def test_what_a_killed_process_has_left_is_removed(make_shards, tmp_path, age):
     make_shards(tmp_path / "whole")
-    left = tmp_path / "out" / f".unfinished-{SHARDS[0]}"
+    left = tmp_path / "out" / f".unfinished-{SHARDS[0]}-{'0' * 32}"
     left.mkdir(parents=True)
     (left / "contrast-4.tar").write_bytes(b"half")
+    for path in (left / "contrast-4.tar", left):
+        os.utime(path, (time.time() - age,) * 2)
     make_shards(tmp_path / "out")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_two_processes_at_one_shard_where_locks_only_pretend(make_shards, tmp_path, monkeypatch):
+    """As on FUSE file systems: both make all shards, and neither takes the other's half files for whole ones."""
+    make_shards(tmp_path / "whole")
+    whole = contents(tmp_path / "whole")
+    both, run, move = Barrier(2), shard_work.ShardWork.run, shard_making._Unfinished.move
+    wrong = []
+
+    @contextmanager
+    def pretending(lock, *, wait):
+        yield True
+
+    def run_together(work, workers):
+        with suppress(BrokenBarrierError):  # the other one has made its shard before this one has begun
+            both.wait(5)
+        run(work, workers)
+
+    def move_and_look(tars, place):
+        move(tars, place)
+        found = {name: content for name, content in contents(tmp_path / "out").items() if name.count("/") == 2}
+        wrong.extend(name for name, content in found.items() if content != whole[name] and not name.startswith("."))
+
+    monkeypatch.setattr(shard_making, "file_lock", pretending)
+    monkeypatch.setattr(shard_work.ShardWork, "run", run_together)
+    monkeypatch.setattr(shard_making._Unfinished, "move", move_and_look)
+    with ThreadPoolExecutor(2) as pool:
+        made = [call.result() for call in [pool.submit(make_shards, tmp_path / "out") for _ in range(2)]]
+    assert contents(tmp_path / "out") == whole and not wrong
+    assert [one.images for one in made] == [6, 6] and all(one.complete for one in made)
 
 
 def test_a_full_disk_leaves_whole_shards_only(make_shards, tmp_path, monkeypatch):
@@ -256,12 +293,25 @@ def test_verify_names_what_is_wrong(make_shards, tmp_path):
         verify_shards(out, share=(1, 2))
     (out / "contrast" / "4" / SHARDS[1]).unlink()
     (out / "contrast" / "4" / "mine.tar").touch()
-    with pytest.raises(DataError, match=r"mine\.tar is not of this set; .*contrast/4/val-01\.tar is missing$"):
+    with pytest.raises(DataError, match=r"mine\.tar is not of this set; .*4/val-01\.tar is missing: remove what"):
         verify_shards(out)
+    (out / "contrast" / "4" / "mine.tar").unlink()
+    os.mkfifo(out / "contrast" / "4" / SHARDS[1])  # which has no end
+    with pytest.raises(DataError, match=r"contrast/4/val-01\.tar is no file: remove what has changed"):
+        verify_shards(out)
+    (out / "contrast" / "4" / SHARDS[1]).unlink()
+    assert make_shards(out).written == 2 and verify_shards(out).images == 6, "what the message says is enough"
     part = out / "manifest-parts" / f"{SHARDS[1]}.json"
-    (out / "MANIFEST.json").write_text("{}")
-    with pytest.raises(DataError, match=r"MANIFEST\.json is damaged \(layout\): generate the set again"):
-        verify_shards(out)
+    sound = (out / "MANIFEST.json").read_text()
+    for damaged, key in (
+        ("{}", "layout"),
+        ("[" * 100_000, "not JSON"),
+        (sound.replace(SHARDS[1], "../../a.tar"), "shards"),
+        (sound.replace(SHARDS[1], "a\\u0000.tar"), "shards"),
+    ):
+        (out / "MANIFEST.json").write_text(damaged)
+        with pytest.raises(DataError, match=rf"MANIFEST\.json is damaged \({key}.*\): generate the set again"):
+            verify_shards(out)
     part.unlink()
 
 

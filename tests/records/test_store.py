@@ -14,7 +14,7 @@ from lst_robust.records.cell_file import EarlierReleaseError
 from lst_robust.records.folder import cell_files, read_record, run_file_of, run_folders
 from lst_robust.records.packed import PackedRun, read_packed_run
 from lst_robust.records.packed_files import PACKED
-from lst_robust.records.record import Record, Run
+from lst_robust.records.record import ModelIdentity, Record, Run
 from lst_robust.records.run_file import RunFile
 from lst_robust.records.store import Store
 from tests.fixtures.records import (
@@ -128,6 +128,28 @@ def test_a_packed_run_is_read_again_only_when_it_has_changed(store, packed, monk
     read.clear()
     assert store.find(PROBED, Cell("fog", 5)) == again
     assert read == [packed]
+
+
+def test_cells_that_are_not_packed_are_missed_without_reading_the_runs_one_after_the_other_again(
+    store, packed, monkeypatch
+):
+    """Each run has megabytes of predictions, and a driver asks for the missing cells of many."""
+    second = RunFile.of(Run(PROTOCOL, ModelIdentity(name="lst34", checkpoint_sha256="1" * 64)), ANSWERS)
+    store.write_run_file(second)
+    store.write(record(run=second.run))
+    store.pack(second.run)
+    runs, lacking = (PROBED, second.run), Cell("contrast", 2)
+    assert [store.find(run, lacking) for run in runs] == [None, None]
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "lst_robust.records.packed_files.read_packed_run", lambda path, **_: pytest.fail(f"{path} is read")
+        )
+        assert [store.find(run, lacking) for run in (*runs, *runs)] == [None] * 4
+    Store(store.results_dir).write(record(lacking))
+    assert store.find(PROBED, lacking) == record(lacking)
+    Store(store.results_dir).pack(PROBED)
+    assert store.find(PROBED, lacking) == record(lacking), "packed meanwhile by another process"
+    assert store.find(second.run, FOG) == record(run=second.run), "what is there is read"
 
 
 def test_a_bad_file_does_not_hide_those_after_it(store, folder, caplog):

@@ -24,7 +24,7 @@ TITLES = (
     "CE of each corruption", "Clean error and robustness", "Error at each severity", "Differences to",
     "Is a network as often right", "Do the networks fail", "The same network, trained again",
 )  # fmt: skip
-CIFAR = Path(__file__).parents[2] / "results"
+CIFAR = Path(__file__).parents[2] / "results" / "published"
 
 
 class Boards(HTMLParser):

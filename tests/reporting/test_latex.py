@@ -22,7 +22,7 @@ from lst_robust.reporting.seeds import seed_notes
 from tests.reporting.hostile import HOSTILE
 
 ENGINE = next((found for name in ("pdflatex", "tectonic", "lualatex") if (found := shutil.which(name))), None)
-RESULTS = Path(__file__).resolve().parents[2] / "results"
+RESULTS = Path(__file__).resolve().parents[2] / "results" / "published"
 INTERVALS = {"mce19": [97.04, 101.06], "mce15": [95.0, 99.5], "clean_error": [3.5, 4.5], "ce": {}}
 WIDER = 1.0  # points by which a line may be wider than its page
 PAPER = r"""\documentclass[twocolumn]{article}

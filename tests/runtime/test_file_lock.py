@@ -42,6 +42,13 @@ def test_the_folder_is_made_and_the_file_goes_away(tmp_path):
     assert not path.exists()
 
 
+def test_the_file_goes_away_where_the_work_fails(tmp_path):
+    path = tmp_path / ".cell.lock"
+    with pytest.raises(DataError), file_lock(path, wait=True):
+        raise DataError("the disk is full")
+    assert not path.exists()
+
+
 def test_somebody_elses_lock_is_not_waited_for_unless_asked(held):
     with file_lock(held[0], wait=False) as free:
         assert not free

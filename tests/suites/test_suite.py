@@ -42,6 +42,7 @@ DIGESTS = {
     "cifar100-c": "a2995f3f98cc",
     "cifar100-c-generated": "ec80fec69eee",
     "digits-c": "685e58f6988d",
+    "fashion-c": "80f711e03263",
     "imagefolder": "af774b236805",
     "imagenet-c": "5f10bdfa0969",
     "imagenet-c-generated": "463deb095821",

@@ -48,7 +48,7 @@ def _loaded() -> bool:
     """Whether the operators could be loaded. Where not, one line says why."""
     try:
         _load(cache_root())
-    except (OSError, ImportError, RuntimeError, subprocess.SubprocessError, LstRobustError) as error:
+    except (OSError, ImportError, RuntimeError, UnicodeError, subprocess.SubprocessError, LstRobustError) as error:
         reason = str(error).strip().partition("\n")[0]
         logger.warning("the compiled LST kernels are not available (%s): plain torch is used, which is slower", reason)
         return False
@@ -130,7 +130,9 @@ def compiler_path() -> str:
 
 def _identity(compiler: str) -> str:
     """A digest of all that the library is made from."""
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
+    version = subprocess.run(
+        [compiler, "--version"], capture_output=True, text=True, errors="replace", timeout=60, check=True
+    ).stdout
     sources = [path.read_text(encoding="utf-8") for path in sorted(SOURCES.iterdir())]
     made_from = "\n".join([*sources, torch.__version__, version, *FLAGS, _processor()])
     return hashlib.sha256(made_from.encode()).hexdigest()[:16]

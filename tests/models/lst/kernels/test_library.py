@@ -111,7 +111,7 @@ def test_the_path_of_the_process_is_as_before():
 @pytest.mark.slow
 @needs_compiler
 def test_processes_at_the_same_time_build_it_once_in_place_of_a_damaged_file(tmp_path):
-    path = tmp_path / "cache" / f"lst-{library._identity(library._compiler())}.so"
+    path = tmp_path / "cache" / f"lst-{library._identity(library.compiler_path())}.so"
     path.parent.mkdir()
     path.write_bytes(b"damaged")
     outputs = [process.communicate(timeout=300) for process in [started(), started()]]
