@@ -19,6 +19,7 @@ from benchmarks import (
     tables_features,
     tables_gpu,
     tables_imagenet,
+    tables_lst,
     tables_lst_inference,
     tables_readme,
 )
@@ -255,6 +256,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "pipelines": ("published.md", pipelines),
     "corruptions": ("performance.md", corruptions),
     "jpeg": ("performance.md", jpeg),
+    "lst_passes": ("lst-kernels.md", tables_lst.passes),
     "lst_speed": ("performance.md", lst_speed),
     "lst_inference": ("lst-inference.md", tables_lst_inference.networks),
     "lst_inference_threads": ("lst-inference.md", tables_lst_inference.two_threads),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-_ops = torch.ops.lst_robust  # csrc/batch_norm.cpp says what each computes
+_ops = torch.ops.lst_robust  # csrc/small_ops.cpp says what each computes
 
 
 class BatchStatistics(NamedTuple):
@@ -43,12 +43,8 @@ def values_a_channel(x: Tensor) -> int:
     return x.numel() // x.shape[1]
 
 
-@torch.no_grad()
 def move_running_statistics(bn: nn.BatchNorm2d, statistics: Tensor, values: int) -> None:
     """As `nn.BatchNorm2d` does, from the mean and variance (statistics[:2]) of `values` values a channel."""
-    if not bn.track_running_stats:
-        return
-    assert bn.num_batches_tracked is not None
-    bn.num_batches_tracked += 1
-    momentum = 1 / float(bn.num_batches_tracked) if bn.momentum is None else bn.momentum
-    _ops.move_statistics_(bn.running_mean, bn.running_var, statistics, values, momentum)
+    if bn.track_running_stats:
+        running = (bn.running_mean, bn.running_var, bn.num_batches_tracked)
+        _ops.move_statistics_(*running, statistics, values, bn.momentum)

@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 
 from lst_robust.models.lst.blocks import LSTII, GroupedShortcut
 from lst_robust.models.lst.kernels.batch_norm import BatchStatistics, normalise, values_a_channel
-from lst_robust.models.lst.kernels.packing import channels_last, lanes, pack_pointwise, pack_spatial, threshold
+from lst_robust.models.lst.kernels.packing import channels_last, lanes, pack_spatial, threshold
 from lst_robust.models.lst.kernels.shortcut import KeptShortcut, shortcut_backward, shortcut_forward
 
 _ops = torch.ops.lst_robust  # csrc/kernels.h says what each computes
@@ -124,7 +124,7 @@ def _forward(
     """From y = T_r x and its sums: what is kept, the block's output, and the next block's y and sums."""
     stride, tau = block.t_s.stride, threshold(block)
     r, affine_r = normalise(block.bn_r, p.gamma_r, p.beta_r, sums, values_a_channel(y))
-    v, sums = _ops.pointwise(y, pack_pointwise(p.mix), affine_r)
+    v, sums = _ops.pointwise(y, _ops.pack_pointwise(p.mix, lanes(p.mix.shape[0]), False), affine_r)
     c, affine_c = normalise(block.bn_c, p.gamma_c, p.beta_c, sums, values_a_channel(v))
     residual, shortcut = x, None
     if p.shortcut is not None:
@@ -135,7 +135,7 @@ def _forward(
     out = torch.empty_like(residual) if residual is x else residual
     sums = _ops.statistics(v, stride, affine_c, p.filters, tau)
     s, (scale, bias) = normalise(block.bn_s, p.gamma_s, p.beta_s, sums, values_a_channel(out))
-    folded = p.filters * scale.reshape(4, -1, p.filters.shape[-1]).transpose(0, 1)[:, None]
+    folded = _ops.scale_filters(p.filters, scale)
     arguments = (v, residual, out, stride, affine_c, folded, bias, tau)
     following = None
     if behind:
@@ -162,7 +162,7 @@ def _backward(
     stride, affine_c, filters, tau = _spatial(block, p, step)
     dz, dfilters, sums = _ops.backward(step.v, g, stride, affine_c, filters, of_t, tau)
     gamma_c, beta_c, of_v = kept.c.backward(p.gamma_c, sums)
-    transposed = pack_pointwise(p.mix.transpose(0, 1))
+    transposed = _ops.pack_pointwise(p.mix, lanes(p.mix.shape[0]), True)
     dy, mix, sums = _ops.mix_backward(step.y, step.v, dz, transposed, affine_r, of_v)
     gamma_r, beta_r, of_y = kept.r.backward(p.gamma_r, sums)
     of_shortcut: list[Tensor] = []
@@ -185,8 +185,9 @@ def _spatial(block: LSTII, p: _Parameters, step: _Step) -> tuple[int, tuple[Tens
 
 def _pack_resize(p: _Parameters, before: _Parameters | None, *, transposed: bool = False) -> Tensor:
     """T_r's weight, for the vectors of the block before's T_s if there is one, as both are in one pass."""
-    weight = p.resize.transpose(0, 1) if transposed else p.resize
-    return pack_pointwise(weight, before.filters.shape[-1] if before else lanes(_common(p.resize)))
+    width = before.filters.shape[-1] if before else lanes(_common(p.resize))
+    packed: Tensor = _ops.pack_pointwise(p.resize, width, transposed)
+    return packed
 
 
 def _common(weight: Tensor) -> int:

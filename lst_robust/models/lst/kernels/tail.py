@@ -44,7 +44,7 @@ class _FusedTail(torch.autograd.Function):
         ctx.inner, affine = normalise(settings.inner, inner_gamma, inner_beta, _ops.sums(v), values_a_channel(v))
         sums = _ops.statistics(v, stride, affine, weight, tau)
         ctx.outer, (scale, bias) = normalise(settings.outer, gamma, beta, sums, values_a_channel(out))
-        folded = weight * scale.reshape(4, -1, weight.shape[-1]).transpose(0, 1)[:, None]
+        folded = _ops.scale_filters(weight, scale)
         _ops.tail_(v, residual, out, stride, affine, folded, bias, tau)
         ctx.save_for_backward(v, out, inner_gamma, weight, gamma, *affine)
         ctx.settings = settings

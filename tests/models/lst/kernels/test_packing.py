@@ -32,3 +32,11 @@ def test_spatial_filters_stand_tap_by_tap():
     width = packed.shape[-1]
     assert packed.shape == (c // width, 9, 4, width)
     assert packed[1, 5, 3, 2] == weight[3 * c + width + 2, 0, 1, 2]
+
+
+@pytest.mark.parametrize("shape", [(16, 64, 1, 1), (64, 16, 1, 1), (24, 8)])
+def test_the_operator_packs_as_the_function_does(shape):
+    weight = torch.randn(shape)
+    for transposed in (False, True):
+        expected = pack_pointwise(weight.transpose(0, 1) if transposed else weight, 8)
+        assert torch.equal(torch.ops.lst_robust.pack_pointwise(weight, 8, transposed), expected)

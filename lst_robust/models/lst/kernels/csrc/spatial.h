@@ -33,12 +33,15 @@ inline void pad(const float* v, Size size, Affine affine, float tau, float* z) {
 }
 
 // Holds a value in a register. The compiler would rather load it again for each product, and loads are what limits then.
+// Does nothing where V is wider than a register.
 template <class V>
-inline void hold(V& v) {
-#if defined(__x86_64__)
-    asm("" : "+v"(v));
+inline void hold([[maybe_unused]] V& v) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(V) <= 64) asm("" : "+v"(v));
+#elif defined(__AVX__)
+    if constexpr (sizeof(V) <= 32) asm("" : "+x"(v));
 #elif defined(__aarch64__)
-    asm("" : "+w"(v));
+    if constexpr (sizeof(V) <= 16) asm("" : "+w"(v));
 #endif
 }
 

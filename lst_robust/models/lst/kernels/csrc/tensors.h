@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <new>
 #include <tuple>
+#include <vector>
 
 #include "kernels.h"
 #include "lanes.h"
@@ -90,5 +91,19 @@ inline Tensor new_images(const Tensor& like, int64_t channels, int64_t height, i
     return like.new_empty({like.size(0), height, width, channels}).permute({0, 3, 1, 2});
 }
 inline Tensor new_images(const Tensor& like) { return new_images(like, like.size(1), like.size(2), like.size(3)); }
+
+// Adds up the parts (parts, ...) of a tensor, in double.
+template <class T>
+Tensor total(const Tensor& parts) {
+    int64_t values = parts.numel() / parts.size(0);
+    Tensor result = parts.new_empty(parts.sizes().slice(1));
+    std::vector<double> sums(values);
+    for (int64_t part = 0; part < parts.size(0); part++) {
+        const T* from = read<T>(parts, part);
+        for (int64_t i = 0; i < values; i++) sums[i] += from[i];
+    }
+    std::copy(sums.begin(), sums.end(), result.mutable_data_ptr<T>());
+    return result;
+}
 
 }  // namespace lst

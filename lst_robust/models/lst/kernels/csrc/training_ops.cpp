@@ -44,7 +44,7 @@ Tensor statistics(const Tensor& v, int64_t stride, TensorList affine, const Tens
             Kernels::statistics(work, read(v, n), write<double>(sums, part), size, bn, values(weight), tau);
         });
     });
-    return sums.sum(0);
+    return total<double>(sums);
 }
 
 Pair tail_resize_(const Tensor& v, const Tensor& residual, const Tensor& out, int64_t stride, TensorList affine,
@@ -63,7 +63,7 @@ Pair tail_resize_(const Tensor& v, const Tensor& residual, const Tensor& out, in
                           tau, {values(resize), outputs, write(y, n), write<double>(sums, part)});
         });
     });
-    return {y, sums.sum(0)};
+    return {y, total<double>(sums)};
 }
 
 Pair backward_sums(const Tensor& v, const Tensor& out, const Tensor& gradient, int64_t stride, TensorList affine,
@@ -80,7 +80,7 @@ Pair backward_sums(const Tensor& v, const Tensor& out, const Tensor& gradient, i
                                    write<double>(sums, part), size, bn, values(weight), tau, {});
         });
     });
-    return {g, sums.sum(0)};
+    return {g, total<double>(sums)};
 }
 
 Pair resize_backward_sums_(const Tensor& g, const Tensor& y, const Tensor& dy, const Tensor& resize, const Tensor& slopes,
@@ -102,7 +102,7 @@ Pair resize_backward_sums_(const Tensor& g, const Tensor& y, const Tensor& dy, c
                                    size, bn, values(weight), tau, behind);
         });
     });
-    return {dw.sum(0), sums.sum(0)};
+    return {total<float>(dw), total<double>(sums)};
 }
 
 Triple backward(const Tensor& v, const Tensor& g, int64_t stride, TensorList affine, const Tensor& weight,
@@ -121,7 +121,7 @@ Triple backward(const Tensor& v, const Tensor& g, int64_t stride, TensorList aff
                               size, bn, values(weight), of_t, tau);
         });
     });
-    return {dz, dw.sum(0), sums.sum(0)};
+    return {dz, total<float>(dw), total<double>(sums)};
 }
 
 Tensor sums(const Tensor& v) {
@@ -134,7 +134,7 @@ Tensor sums(const Tensor& v) {
             Kernels::sums(work, read(v, n), write<double>(sums, part), pixels, c);
         });
     });
-    return sums.sum(0);
+    return total<double>(sums);
 }
 
 void normalise_backward_(const Tensor& dz, const Tensor& v, const Tensor& slopes) {
@@ -160,7 +160,7 @@ Pair pointwise(const Tensor& x, const Tensor& weight, TensorList affine) {
                              values(weight), bn);
         });
     });
-    return {out, sums.sum(0)};
+    return {out, total<double>(sums)};
 }
 
 Triple mix_backward(const Tensor& x, const Tensor& v, const Tensor& dz, const Tensor& weight, TensorList affine,
@@ -178,7 +178,7 @@ Triple mix_backward(const Tensor& x, const Tensor& v, const Tensor& dz, const Te
                                   write<double>(sums, part), pixels, c, values(weight), bn, of_v);
         });
     });
-    return {dx, dw.sum(0), sums.sum(0)};
+    return {dx, total<float>(dw), total<double>(sums)};
 }
 
 Tensor resize_backward_(const Tensor& dx, const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& weight,
@@ -195,7 +195,7 @@ Tensor resize_backward_(const Tensor& dx, const Tensor& x, const Tensor& y, cons
                                      {read(y, n), read(dy, n), values(weight), outputs, of_y, write(dw, part)});
         });
     });
-    return dw.sum(0);
+    return total<float>(dw);
 }
 
 Tensor shortcut_sums(const Tensor& x, const std::optional<Tensor>& gradient, int64_t stride, const Tensor& source) {
@@ -208,7 +208,7 @@ Tensor shortcut_sums(const Tensor& x, const std::optional<Tensor>& gradient, int
         Shortcut::sums(work, read(x, n), gradient ? read(*gradient, n) : nullptr, write<double>(sums, part), size,
                        outputs, source.const_data_ptr<int32_t>());
     });
-    return sums.sum(0);
+    return total<double>(sums);
 }
 
 Tensor shortcut_backward(const Tensor& x, const Tensor& gradient, int64_t stride, const Tensor& source,

@@ -1,0 +1,54 @@
+"""The table of docs/lst-kernels.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+PUBLISHED = Path(__file__).parents[1] / "results" / "published"
+PASSES = {  # operator: what it does
+    "pointwise": "T_r of the first block, and T_c",
+    "statistics": "sums of t and t²",
+    "tail_resize_": "T_s, residual, ST, and the next T_r",
+    "tail_": "T_s, residual, ST of the last block",
+    "shortcut": "shortcut",
+    "shortcut_sums": "sums of the shortcut, forward and backward",
+    "backward_sums": "ST backward of the last block, sums of g and g·t",
+    "backward": "T_s backward",
+    "mix_backward": "T_c backward",
+    "resize_backward_sums_": "T_r backward, ST backward of the block before, sums of g and g·t",
+    "resize_backward_": "T_r backward of the first block",
+    "shortcut_backward": "shortcut backward",
+}
+
+
+def passes() -> str:
+    """A row a pass, over all blocks of a step; then what the machine does at best, and the step."""
+    rows = pd.read_csv(PUBLISHED / "lst_passes.csv").set_index("pass")
+    copy, convolution, step = (rows.loc[name] for name in ("copy", "convolution", "step"))
+    found = (
+        rows.drop(index=["copy", "convolution", "step"]).groupby(level=0)[["calls", "ms", "mb", "mega_products"]].sum()
+    )
+    found = found.loc[[name for name in PASSES if name in found.index]]
+    table = pd.DataFrame(
+        {
+            "pass": [PASSES[name] for name in found.index],
+            "calls": found["calls"],
+            "ms": found["ms"].map("{:.1f}".format),
+            "MB": found["mb"].map("{:.0f}".format),
+            "10^6 products": found["mega_products"].map("{:.0f}".format),
+            "GB/s": (found["mb"] / found["ms"]).map("{:.0f}".format),
+            "10^9 products/s": (found["mega_products"] / found["ms"]).map("{:.0f}".format),
+        }
+    )
+    total = found.sum()
+    bandwidth, peak = copy["mb"] / copy["ms"], convolution["mega_products"] / convolution["ms"]
+    moving, computing = total["mb"] / bandwidth, total["mega_products"] / peak
+    return (
+        f"One training step of {step['shape']}, one thread, CPU time: {step['ms']:.0f} ms, of which these passes\n"
+        f"take {total['ms']:.0f} ms.\n\n{table.to_markdown(index=False, disable_numparse=True)}\n\n"
+        f"A copy of 256 MB moves {bandwidth:.0f} GB/s on this machine, and a large convolution of torch makes\n"
+        f"{peak:.0f}·10^9 products a second. At these rates the bytes of all passes take {moving:.0f} ms and the\n"
+        f"products {computing:.0f} ms."
+    )

@@ -1,0 +1,110 @@
+// The algebra of a BN over a batch and of weights, a few operations a channel: as operators of torch they would take
+// longer than all they compute. Statistics are float64 (3, channels): mean, variance and 1 / sqrt(variance + eps).
+#include <torch/library.h>
+
+#include <cmath>
+#include <optional>
+
+#include "tensors.h"
+
+namespace lst {
+namespace {
+
+// Moves running statistics as nn.BatchNorm2d does: the running variance is the unbiased one. momentum: none for the mean
+// of all batches.
+void move_statistics_(const Tensor& running_mean, const Tensor& running_variance, const Tensor& batches,
+                      const Tensor& statistics, int64_t count, std::optional<double> momentum) {
+    int64_t c = statistics.size(1), seen = ++*batches.mutable_data_ptr<int64_t>();
+    const double* mean = statistics.const_data_ptr<double>();
+    double unbiased = (double)count / std::max<int64_t>(count - 1, 1), share = momentum ? *momentum : 1.0 / seen;
+    auto move = [=](float& value, double to) { value += (float)share * ((float)to - value); };
+    for (int64_t i = 0; i < c; i++) {
+        move(running_mean.mutable_data_ptr<float>()[i], mean[i]);
+        move(running_variance.mutable_data_ptr<float>()[i], mean[c + i] * unbiased);
+    }
+}
+
+// From sums (2, channels) of `count` values a channel and of their squares: the statistics; the BN's scale and shift.
+Triple batch_norm(const Tensor& sums, int64_t count, const Tensor& gamma, const Tensor& beta, double eps) {
+    int64_t c = sums.size(1);
+    Tensor statistics = sums.new_empty({3, c}), scale = gamma.new_empty({c}), shift = gamma.new_empty({c});
+    const double* sum = sums.const_data_ptr<double>();
+    double* mean = statistics.mutable_data_ptr<double>();
+    for (int64_t i = 0; i < c; i++) {
+        mean[i] = sum[i] / count;
+        double variance = std::max(sum[c + i] / count - mean[i] * mean[i], 0.0);
+        double inverse = 1 / std::sqrt(variance + eps), factor = values(gamma)[i] * inverse;
+        mean[c + i] = variance, mean[2 * c + i] = inverse;
+        scale.mutable_data_ptr<float>()[i] = (float)factor;
+        shift.mutable_data_ptr<float>()[i] = (float)(values(beta)[i] - mean[i] * factor);
+    }
+    return {statistics, scale, shift};
+}
+
+// From sums (2, channels) of g, the gradient of the BN's output, and of g x: the gradients of gamma and beta, and slopes
+// (3, channels) a, b, e, with which a g + b x + e is the gradient of the BN's input x.
+Triple batch_norm_backward(const Tensor& statistics, const Tensor& gamma, const Tensor& sums, int64_t count) {
+    int64_t c = sums.size(1);
+    Tensor slopes = gamma.new_empty({3, c}), dgamma = gamma.new_empty({c}), dbeta = gamma.new_empty({c});
+    const double *sum = sums.const_data_ptr<double>(), *mean = statistics.const_data_ptr<double>();
+    float* to = slopes.mutable_data_ptr<float>();
+    for (int64_t i = 0; i < c; i++) {
+        double inverse = mean[2 * c + i], of_gamma = inverse * (sum[c + i] - mean[i] * sum[i]);
+        double a = values(gamma)[i] * inverse, b = -a * inverse * of_gamma / count;
+        to[i] = (float)a, to[c + i] = (float)b, to[2 * c + i] = (float)(-a * sum[i] / count - b * mean[i]);
+        dgamma.mutable_data_ptr<float>()[i] = (float)of_gamma;
+        dbeta.mutable_data_ptr<float>()[i] = (float)sum[i];
+    }
+    return {dgamma, dbeta, slopes};
+}
+
+// As packing.py's `pack_pointwise`, of `weight` (outputs, inputs, ...) or of it transposed.
+Tensor pack_pointwise(const Tensor& weight, int64_t width, bool transposed) {
+    int64_t rows = weight.size(0), columns = weight.size(1), outputs = transposed ? columns : rows;
+    int64_t inputs = transposed ? rows : columns;
+    Tensor packed = weight.new_empty({outputs / width, inputs, width}), from = weight.contiguous();
+    const float* read = values(from);
+    float* to = packed.mutable_data_ptr<float>();
+    if (transposed) {
+        for (int64_t first = 0; first < outputs; first += width)
+            for (int64_t i = 0; i < inputs; i++, to += width) std::copy_n(read + i * outputs + first, width, to);
+    } else {
+        for (int64_t o = 0; o < outputs; o++)
+            for (int64_t i = 0; i < inputs; i++) to[(o / width * inputs + i) * width + o % width] = *read++;
+    }
+    return packed;
+}
+
+// T_s's packed filters (c/W, 9, 4, W), each times its scale, (4c).
+Tensor scale_filters(const Tensor& filters, const Tensor& scale) {
+    Tensor result = filters.new_empty(filters.sizes());
+    int64_t width = filters.size(-1), c = scale.size(0) / 4;
+    const float* from = values(filters);
+    float* to = result.mutable_data_ptr<float>();
+    for (int64_t first = 0; first < c; first += width)
+        for (int64_t i = 0; i < 36; i++)
+            for (int64_t o = first; o < first + width; o++) *to++ = *from++ * values(scale)[i % 4 * c + o];
+    return result;
+}
+
+}  // namespace
+}  // namespace lst
+
+TORCH_LIBRARY_FRAGMENT(lst_robust, m) {
+    m.def("batch_norm(Tensor sums, int count, Tensor gamma, Tensor beta, float eps) -> (Tensor, Tensor, Tensor)");
+    m.def(
+        "move_statistics_(Tensor(a!) running_mean, Tensor(b!) running_variance, Tensor(c!) batches, Tensor statistics, "
+        "int count, float? momentum) -> ()");
+    m.def("pack_pointwise(Tensor weight, int width, bool transposed) -> Tensor");
+    m.def("scale_filters(Tensor filters, Tensor scale) -> Tensor");
+    m.def(
+        "batch_norm_backward(Tensor statistics, Tensor gamma, Tensor sums, int count) -> (Tensor, Tensor, Tensor)");
+}
+
+TORCH_LIBRARY_IMPL(lst_robust, CPU, m) {
+    m.impl("batch_norm", lst::batch_norm);
+    m.impl("move_statistics_", lst::move_statistics_);
+    m.impl("batch_norm_backward", lst::batch_norm_backward);
+    m.impl("pack_pointwise", lst::pack_pointwise);
+    m.impl("scale_filters", lst::scale_filters);
+}
