@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import signal
 import tempfile
 
 # One thread a process, before anything starts OpenMP: the networks here are tiny, and threads that wait for a core
@@ -12,6 +13,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nothing is written into the home folder. The folder is kept, because compiling the kernels takes half a minute.
 os.environ.setdefault("LST_ROBUST_CACHE_DIR", f"{tempfile.gettempdir()}/lst-robust-tests-{getpass.getuser()}")
 os.environ.pop("COLUMNS", None)  # of pytest-xdist's workers: the command line's consoles would keep that width
+# A shell starts `make test &` with Ctrl-C ignored, and the processes that tests start and interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
 import pytest
