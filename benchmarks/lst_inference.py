@@ -2,11 +2,10 @@
 
     python -m benchmarks.lst_inference --out results/published/lst_inference.csv
 
-Networks: the medians and quartiles of benchmarks/lst_speed.py. Shortest: two threads, the shortest of many steps of
-some milliseconds, because a median of wall clock says nothing on a machine that others use as well. Layers: one
-bottleneck on one image that lies in the caches, one thread, CPU seconds, the lower quartile of the rounds; GMAC/s are
-multiply-adds by definition, in billions a second. Peak: what the core does with sums in registers alone. `--parts`
-measures some of them anew and leaves the other rows.
+Networks: the medians and quartiles of benchmarks/lst_speed.py. Layers: one bottleneck on one image that lies in the
+caches, one thread, CPU seconds, the lower quartile of the rounds; GMAC/s are multiply-adds by definition, in billions a
+second. Peak: what the core does with sums in registers alone. `--parts` measures some of them anew and leaves the other
+rows.
 """
 
 from __future__ import annotations
@@ -25,13 +24,10 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from benchmarks.lst_speed import CASES, settle
-from lst_robust.models import create_model, optimize_for_inference
 from lst_robust.models.lst.blocks import LSTII, LSTOptions
 from lst_robust.models.lst.folded import InferenceLSTII
 from lst_robust.models.lst.kernels.inference import CompiledChain, CompiledLSTII
 from lst_robust.models.lst.kernels.library import KERNEL_FLAGS, SOURCES, WIDTHS, compiler_path, kernels_ready
-from lst_robust.models.optimize import logits_in_pieces
 from lst_robust.runtime.allocator import keep_memory_mapped
 from lst_robust.runtime.switches import LST_VECTORS
 
@@ -48,8 +44,6 @@ NETWORKS = [
     ("lst18", 8, False),
     ("lst20", 8, True),
 ]
-# network, images a step, steps
-SHORTEST = [("lst20", 64, 150), ("lst56", 64, 50), ("lst18", 4, 15)]
 # size, inputs, planes, stride, input groups
 LAYERS = [
     (32, 16, 16, 1, 1),
@@ -96,36 +90,6 @@ def network(name: str, width: int, avx512: bool, rounds: int) -> dict:
     }
 
 
-def shortest(name: str, batch: int, steps: int) -> dict:
-    resnet, size, _ = CASES[name]
-    images = torch.randn(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
-    seconds: dict[str, list[float]] = {name: [], resnet: []}
-    networks = {}
-    for each in seconds:
-        model = create_model(each, num_classes=10, image_size=size)
-        settle(model, images[:4])
-        networks[each] = optimize_for_inference(model)
-    torch.set_num_threads(2)
-    with torch.inference_mode():
-        for _ in range(steps):
-            for each, model in networks.items():
-                started = time.perf_counter()
-                logits_in_pieces(model, images)
-                seconds[each].append(time.perf_counter() - started)
-    torch.set_num_threads(1)
-    ours, theirs = min(seconds[name]), min(seconds[resnet])
-    return {
-        "part": "shortest",
-        "what": name,
-        "vectors": 16,
-        "torch": "AVX-512",
-        "threads": 2,
-        "images_per_second": round(batch / ours, 1),
-        "resnet_images_per_second": round(batch / theirs, 1),
-        "of_resnet": round(theirs / ours, 3),
-    }
-
-
 def layer(size: int, inputs: int, planes: int, stride: int, groups: int, rounds: int) -> dict:
     torch.manual_seed(0)
     block = InferenceLSTII(LSTII(inputs, planes, stride, LSTOptions(), groups).eval())
@@ -167,7 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--parts", nargs="+", choices=("layers", "networks", "shortest"))
+    parser.add_argument("--parts", nargs="+", choices=("layers", "networks"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     keep_memory_mapped()
@@ -176,7 +140,6 @@ def main() -> None:
     parts = {
         "layers": layers_and_peaks,
         "networks": lambda: (network(*each, rounds=arguments.rounds) for each in NETWORKS),
-        "shortest": lambda: (shortest(*each) for each in SHORTEST),
     }
     wanted = arguments.parts or list(parts)
     old = pd.read_csv(arguments.out) if arguments.parts and arguments.out.exists() else pd.DataFrame(columns=["part"])

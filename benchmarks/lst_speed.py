@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import csv
 import json
 import os
 import statistics
@@ -43,6 +44,7 @@ from lst_robust.runtime.allocator import keep_memory_mapped
 from lst_robust.runtime.switches import LST_KERNELS
 
 CASES = {"lst20": ("resnet20", 32, 128), "lst56": ("resnet56", 32, 128), "lst18": ("resnet18", 224, 8)}
+TITLES = {"lst20": "LST-20", "lst56": "LST-56", "lst18": "LST-18, 224 px"}
 
 
 class AuthorsBlock(nn.Module):
@@ -198,6 +200,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--allocator", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--csv", type=Path, help="the table of docs/performance.md: replaces rows with so many threads")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.allocator:
@@ -232,6 +235,27 @@ def main() -> None:
                 print_record(record)
     if arguments.json:
         print(json.dumps(records, indent=2))
+    if arguments.csv:
+        write_rows(arguments.csv, records, arguments.threads, arguments.clock)
+
+
+def write_rows(path: Path, records: list[dict], threads: int, clock: str) -> None:
+    """Adds the records to a table, in place of those of the same network, mode and number of threads."""
+    rows = {}
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = {(row["network"], row["mode"], row["threads"]): row for row in csv.DictReader(file)}
+    for record in records:
+        row = {"network": TITLES[record["net"]], "mode": record["mode"], "threads": str(threads), "clock": clock}
+        row["images_per_second"] = record["images_per_second"]["ours"]
+        for of in ("authors", "resnet"):
+            ratio = record[f"ours_over_{of}"]
+            row |= {of: ratio["median"], f"{of}_low": ratio["low"], f"{of}_high": ratio["high"]}
+        rows[row["network"], row["mode"], row["threads"]] = row | {"macs": record["mac_ratio_to_resnet"]}
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(next(iter(rows.values()))), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows.values())
 
 
 def print_record(record: dict) -> None:

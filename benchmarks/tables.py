@@ -200,21 +200,6 @@ def jpeg() -> str:
     )
 
 
-def lst_speed() -> str:
-    """LST-Nets against the authors' formulation and against ResNets: medians (quartiles) of ratios, as printed."""
-    speed = pd.read_csv(PUBLISHED / "lst_speed.csv", dtype=str)
-    table = pd.DataFrame(
-        {
-            "network": speed["network"],
-            "mode": speed["mode"],
-            "x authors": speed["authors"] + " (" + speed["authors_low"] + " to " + speed["authors_high"] + ")",
-            "of ResNet": speed["resnet"] + " (" + speed["resnet_low"] + " to " + speed["resnet_high"] + ")",
-            "MACs, of ResNet": speed["macs"],
-        }
-    )
-    return table.to_markdown(index=False, disable_numparse=True)
-
-
 def _times(ratio: float) -> str:
     return f"{ratio:.0f} x" if ratio >= 10 else f"{ratio:.1f} x"
 
@@ -257,9 +242,8 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "corruptions": ("performance.md", corruptions),
     "jpeg": ("performance.md", jpeg),
     "lst_passes": ("lst-kernels.md", tables_lst.passes),
-    "lst_speed": ("performance.md", lst_speed),
+    "lst_speed": ("performance.md", tables_lst.speed),
     "lst_inference": ("lst-inference.md", tables_lst_inference.networks),
-    "lst_inference_threads": ("lst-inference.md", tables_lst_inference.two_threads),
     "lst_inference_layers": ("lst-inference.md", tables_lst_inference.layers),
     "scheduler": ("cluster.md", tables_cluster.scheduler),
     "engine_starts": ("cluster.md", tables_cluster.starts),

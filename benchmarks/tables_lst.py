@@ -1,4 +1,4 @@
-"""The table of docs/lst-kernels.md."""
+"""The tables of LST-Nets' speed: docs/performance.md and docs/lst-kernels.md."""
 
 from __future__ import annotations
 
@@ -21,6 +21,27 @@ PASSES = {  # operator: what it does
     "resize_backward_": "T_r backward of the first block",
     "shortcut_backward": "shortcut backward",
 }
+
+
+def speed() -> str:
+    """Against the authors' formulation, and against ResNets: medians (quartiles) of ratios."""
+    found = pd.read_csv(PUBLISHED / "lst_speed.csv").set_index(["network", "mode", "threads"])
+    one, two = (found.xs(threads, level="threads") for threads in (1, 2))
+    table = pd.DataFrame(
+        {
+            "x authors, one thread": _ratios(one, "authors"),
+            "of ResNet, one thread": _ratios(one, "resnet"),
+            "of ResNet, two threads": _ratios(two, "resnet"),
+            "MACs, of ResNet": one["macs"].map("{:.2f}".format),
+        }
+    )
+    return table.reset_index().to_markdown(index=False, disable_numparse=True)
+
+
+def _ratios(rows: pd.DataFrame, of: str) -> pd.Series:
+    return pd.Series(
+        [f"{row[of]:.2f} ({row[of + '_low']:.2f} to {row[of + '_high']:.2f})" for _, row in rows.iterrows()], rows.index
+    )
 
 
 def passes() -> str:

@@ -29,16 +29,6 @@ def networks() -> str:
     return table.to_markdown(index=False, disable_numparse=True)
 
 
-def two_threads() -> str:
-    """The shortest steps on two threads, in one sentence."""
-    rows = [
-        f"{NAMES[row.what]} {row.images_per_second:,.0f}, its ResNet {row.resnet_images_per_second:,.0f}, "
-        f"{row.of_resnet:.2f} times"
-        for row in _part("shortest").itertuples(index=False)
-    ]
-    return "Images a second of the shortest steps:\n\n" + "\n".join(f"- {row}" for row in rows)
-
-
 def layers() -> str:
     """GMAC/s of each kind of bottleneck with each width of vectors, and of the processor's registers alone."""
     found = _part("layers")
