@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures.commands import parsed
 
 
+@pytest.mark.slow
 def test_compare_two_seeds_of_two_models(run, tiny):
     for model in ("alexnet", "resnet18"):
         for seed in ("0", "1"):

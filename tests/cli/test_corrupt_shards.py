@@ -132,6 +132,7 @@ def test_ctrl_c_keeps_the_shards_that_are_done(run, wds, tmp_path):
     assert verified.exit_code == 0, verified.stderr
 
 
+@pytest.mark.slow
 def test_two_ranks_and_a_call_beside_them_give_the_same_bytes(run, wds, tmp_path):
     asked = ("corrupt", "wds", *CHEAP, "-j", "1", "--json")
     parsed(run(*asked, "one"))

@@ -143,6 +143,7 @@ def installed(tmp_path) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1"}
 
 
+@pytest.mark.slow
 def test_a_plugin_is_found_by_its_entry_point(tiny, tmp_path, installed, no_plugins):
     asked = ("corrupt", "--suite", str(tiny), "out", "--corruptions", "own", "--severities", "3", "--format", "npy")
     done = subprocess.run(

@@ -96,6 +96,7 @@ def test_two_processes_measure_two_parts_into_one_folder(planned, elsewhere, tmp
     assert without_provenance(Store(tmp_path / "there").load(whole.run)) == without_provenance(here.records)
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_plan(planned, elsewhere, tmp_path):
     whole = planned(corruptions=["gaussian_noise", "contrast", "fog"], severities=[1, 2, 3, 4, 5])
     there = elsewhere(whole, whole, results=tmp_path / "there")

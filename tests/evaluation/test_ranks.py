@@ -93,6 +93,7 @@ def test_both_ranks_return_all_records_whatever_comes_of_a_cell(suite, model, un
     ]
 
 
+@pytest.mark.slow
 def test_both_ranks_share_several_networks_as_they_share_one(suite, free_port, tmp_path):
     calls = [(rank, free_port, suite, tmp_path / "two") for rank in (0, 1)]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
