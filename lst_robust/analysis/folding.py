@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.statistics import SharedDraws
-from lst_robust.analysis.summary import Summary, intervals_of
+from lst_robust.analysis.summary import IntervalsOf, Summary, intervals_of
 from lst_robust.benchmark import Cell
 from lst_robust.records.record import ModelIdentity, Record
 from lst_robust.suites import Normaliser
@@ -39,7 +39,7 @@ def folded(
     records: Sequence[Mapping[Cell, Record]],
     normaliser: Normaliser | None,
     *,
-    intervals: bool = True,
+    intervals: IntervalsOf = True,
     draws: SharedDraws | None = None,
 ) -> Summary:
     """The means over trainings of one network (see `trainings_of`). records: of each of them, for the intervals.
@@ -59,7 +59,7 @@ def folded(
         },
         calibration=_means([training.calibration for training in trainings]),
         notes=tuple(dict.fromkeys(note for training in trainings for note in training.notes)),
-        intervals=intervals_of(records, normaliser, draws) if intervals else None,
+        intervals=intervals_of(records, normaliser, draws, intervals) if intervals else None,
         trainings=tuple(trainings),
     )
 

@@ -18,7 +18,7 @@ from lst_robust.analysis.noted_ends import note_together
 from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.selection import choose
 from lst_robust.analysis.statistics import SharedDraws
-from lst_robust.analysis.summary import Summary, summarise, wanted_ends
+from lst_robust.analysis.summary import IntervalsOf, Summary, summarise, wanted_ends
 from lst_robust.arguments import path, yes_or_no
 from lst_robust.benchmark import Cell
 from lst_robust.records.index import ResultsIndex
@@ -53,7 +53,7 @@ def collect_summaries(
     suite: str | Path | Suite | None,
     normaliser: Choice,
     *,
-    intervals: bool = True,
+    intervals: IntervalsOf = True,
     fold_seeds: bool = False,
 ) -> list[Summary]:
     """The summaries of `collect_networks`."""
@@ -66,20 +66,21 @@ def collect_networks(
     suite: str | Path | Suite | None,
     normaliser: Choice,
     *,
-    intervals: bool = True,
+    intervals: IntervalsOf = True,
     fold_seeds: bool = False,
     predictions: bool = False,
     models: Sequence[str] = (),
 ) -> list[MeasuredNetwork]:
     """Every run of one suite (name, YAML file or `Suite`) or of every suite with records, with its summary.
 
-    normaliser: as `resolve_normaliser` takes it. fold_seeds: trainings of one network are one entry, see
-    `lst_robust.analysis.folding`. predictions: see `collect_runs`. models: only these, see `selection.choose`; none
-    chooses all.
+    normaliser: as `resolve_normaliser` takes it. intervals: "metrics" leaves out those of single CEs. fold_seeds:
+    trainings of one network are one entry, see `lst_robust.analysis.folding`. predictions: see `collect_runs`. models:
+    only these, see `selection.choose`; none chooses all.
     Models of which several runs share a protocol get a label that tells them apart; sorted by suite and label. Raises
     NothingToEvaluateError when there is no record, or none of a model that is named.
     """
-    intervals, chosen = yes_or_no("intervals", intervals), chosen_normaliser(normaliser)
+    chosen = chosen_normaliser(normaliser)
+    intervals = intervals if intervals == "metrics" else yes_or_no("intervals", intervals)
     index = ResultsIndex(path("results_dir", results_dir))
     runs = choose(collect_runs(results_dir, suite, predictions=predictions, index=index), models)
     divisors: dict[str, Normaliser | None] = {}  # one a suite, so that a missing suite is warned of once
@@ -89,7 +90,7 @@ def collect_networks(
             divisors[name] = run_normaliser(chosen, measured)
     draws = SharedDraws()
     if intervals:
-        note_together([wanted_ends([one.records], divisors[one.run.protocol.suite]) for one in runs], draws)
+        note_together([wanted_ends([one.records], divisors[one.run.protocol.suite], intervals) for one in runs], draws)
 
     def network(measured: MeasuredRun, pixels: str | None) -> MeasuredNetwork:
         check_interrupted()
@@ -104,14 +105,14 @@ def collect_networks(
     return sorted(networks, key=lambda network: (network.summary.protocol.suite, network.summary.label))
 
 
-def _folded(networks: Sequence[MeasuredNetwork], intervals: bool, draws: SharedDraws) -> list[MeasuredNetwork]:
+def _folded(networks: Sequence[MeasuredNetwork], intervals: IntervalsOf, draws: SharedDraws) -> list[MeasuredNetwork]:
     """The trainings of a network stand where the first of them stood."""
     groups = trainings_of([network.summary for network in networks])
     trainings = {group[0]: _by_seed([networks[index] for index in group]) for group in groups}
     others = {index for group in groups for index in group[1:]}
     if intervals:
         of_each = [([run.records for run in _runs(one)], one[0].normaliser) for one in trainings.values()]
-        note_together([wanted_ends(records, normaliser) for records, normaliser in of_each], draws)
+        note_together([wanted_ends(records, normaliser, intervals) for records, normaliser in of_each], draws)
     found = []
     for index, network in enumerate(networks):
         if index in others:

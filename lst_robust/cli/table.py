@@ -12,7 +12,7 @@ import typer
 from lst_robust.analysis.networks import collect_summaries
 from lst_robust.analysis.published import published_results
 from lst_robust.analysis.statistics import Spread
-from lst_robust.analysis.summary import Summary
+from lst_robust.analysis.summary import IntervalsOf, Summary
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import out, print_json, print_note
 from lst_robust.cli.output import Output
@@ -86,7 +86,8 @@ def table_command(
     output = None if out_file is None else Output("--out", out_file, json=json)
     sets, patterns = with_paper(published or (), paper), match or ()
     others = published_results(sets, patterns, normaliser=normaliser)
-    own = partial(_own, results_dir, suite, normaliser, intervals=intervals)
+    # a table shows those of its means alone, and the JSON has those of single CEs as well
+    own = partial(_own, results_dir, suite, normaliser, intervals=intervals and (json or "metrics"))
     summaries = own(fold_seeds=not (seeds or json), needed=not others)
     if json:  # one object a run, whatever the table shows
         print_json(_with_spreads(summaries) + [result.to_dict() for result in others])
@@ -115,7 +116,7 @@ def _format_of(out_file: str | None) -> Format:
 
 
 def _own(
-    results_dir: Path, suite: str | None, normaliser: str, *, intervals: bool, fold_seeds: bool, needed: bool
+    results_dir: Path, suite: str | None, normaliser: str, *, intervals: IntervalsOf, fold_seeds: bool, needed: bool
 ) -> list[Summary]:
     """One's own rows. needed: whether none is an error, because there is nothing else to show."""
     try:

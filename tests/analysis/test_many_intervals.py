@@ -103,6 +103,17 @@ def test_a_tables_numbers_are_those_of_records_in_memory(runs, tmp_path, monkeyp
         assert network.summary.metrics == whole.metrics and network.summary.calibration == whole.calibration
 
 
+@pytest.mark.parametrize("fold", [False, True])
+def test_those_of_the_metrics_alone_are_the_same(runs, tmp_path, fold):
+    asked = (tmp_path / "results", "digits-c", HALF)
+    some = collect_networks(*asked, intervals="metrics", fold_seeds=fold)
+    every = collect_networks(*asked, fold_seeds=fold)
+    assert len(some) == len(every) == len(runs) - fold
+    for one, whole in zip(some, every, strict=True):
+        assert one.summary.intervals.metrics == whole.summary.intervals.metrics
+        assert one.summary.intervals.ce == {} != whole.summary.intervals.ce
+
+
 def test_trainings_are_folded_by_the_same_numbers(runs, tmp_path, monkeypatch):
     first = collect_networks(tmp_path / "results", "digits-c", HALF, fold_seeds=True)
     [twice] = [network for network in first if network.summary.trainings]
