@@ -22,6 +22,7 @@ from lst_robust.schema import first_mistake
 
 logger = logging.getLogger(__name__)
 RUN_FILE = "run.json"
+LOOKS = 20  # at a folder in which others pack at the same time
 RUN_FOLDERS = "n*-seed*-*"
 
 
@@ -46,16 +47,22 @@ def cell_files(folder: Path) -> list[Path]:
 def run_file_of(folder: Path) -> RunFile | None:
     """What a run's folder says of its run; None where it says nothing. DataError where that cannot be trusted.
 
-    `run.json` comes first: it is removed only when `run.parquet` is there, and is newer where that one was damaged.
+    `run.json` comes first: it is removed only when `run.parquet` is there, and is newer where that one was damaged. A
+    process that packs moves `run.parquet` aside for a moment, so where a file goes while this looks, it looks again.
     """
-    mistake = None
-    packed = ((path, read_run_file) for path in packed_paths(folder))
-    for path, read in ((folder / RUN_FILE, _read_run_json), *packed):
-        try:
-            return read(path)
-        except DataError as error:
-            if os.path.lexists(path):
-                mistake = mistake or error
+    for _ in range(LOOKS):
+        mistake, gone = None, False
+        packed = [(path, read_run_file) for path in packed_paths(folder)]
+        for path, read in ((folder / RUN_FILE, _read_run_json), *packed):
+            try:
+                return read(path)
+            except DataError as error:
+                if os.path.lexists(path):
+                    mistake = mistake or error
+                else:
+                    gone = gone or path.name != RUN_FILE
+        if not gone:
+            break
     if mistake is not None:
         raise mistake
     return None

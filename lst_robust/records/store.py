@@ -142,20 +142,18 @@ class Store:
         if not any(folder.glob("*.json")) and not any(folder.glob(ASIDE)):  # all is packed: the disk may be read-only
             return
         with packing(folder):
-            for left in reversed(range(ATTEMPTS)):
-                if self._packed_now(run, folder, last=not left):
+            for _ in range(ATTEMPTS):
+                if self._packed_now(run, folder):
                     return
 
-    def _packed_now(self, run: Run, folder: Path, *, last: bool) -> bool:
-        """Packs; False where another process has packed since the cells were read. last: of the attempts."""
+    def _packed_now(self, run: Run, folder: Path) -> bool:
+        """Packs; False where another process has packed since the cells were read."""
         states = _states(cell_files(folder))
         loose = self._loose(run, quiet=True)
         files = self._packed.read(folder)
         packed = _trusted(files, run)
         if loose or any(one.path.name != PACKED for one in files):
             run_file = run_file_of(folder)
-            if run_file is None and not last:  # as between two renames of another process
-                return False
             if run_file is None or run_file.run != run:
                 raise DataError(f"{folder} has lost its {RUN_FILE}: measure its network again")
             records = packed | {record.cell: record for record in loose.values()}

@@ -18,7 +18,7 @@ from lst_robust.records import folder as folder_module
 from lst_robust.records import store as module
 from lst_robust.records.cell_file import to_json
 from lst_robust.records.packed import packed_run, read_packed_run
-from lst_robust.records.packed_files import PACKED
+from lst_robust.records.packed_files import ASIDE, PACKED
 from lst_robust.records.record import Record
 from lst_robust.records.store import Store
 from tests.fixtures.records import CELLS, FOG, PROBED, RUN_FILE, begin, files, record, records
@@ -33,6 +33,20 @@ class Stopped(BaseException):
 @pytest.fixture
 def folder(store) -> Path:
     return begin(store)
+
+
+def test_a_packed_file_that_is_moved_aside_while_it_is_read_is_found_by_its_new_name(store, folder, monkeypatch):
+    store.pack(PROBED)
+    assert names(folder) == [PACKED]
+    read = folder_module.read_run_file
+
+    def read_too_late(path: Path):
+        monkeypatch.setattr(folder_module, "read_run_file", read)
+        path.rename(folder / ASIDE.replace("*", "1"))  # as another process that packs without locks
+        return read(path)
+
+    monkeypatch.setattr(folder_module, "read_run_file", read_too_late)
+    assert folder_module.run_file_of(folder) == RUN_FILE
 
 
 def names(folder: Path) -> list[str]:
