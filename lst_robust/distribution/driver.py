@@ -32,7 +32,8 @@ class Executor(Protocol):
     """Anything with the `submit` of concurrent.futures, whose futures call back.
 
     It may also have `submit_many(function, arguments) -> futures`, for engines that take many tasks at once, and
-    `cancel(futures)`, for engines whose futures cannot end a task that runs. `queue` is how many tasks it takes at a
+    `cancel(futures)`, for engines whose futures cannot end a task that runs. `ended(future, worked=...)` is called for
+    each task that has ended, for engines that avoid a node where tasks fail. `queue` is how many tasks it takes at a
     time where it has a queue of its own, see `queue_of`.
     """
 
@@ -84,7 +85,7 @@ class Driver(Generic[T]):
                     return
                 for ticket, future in self._arrivals():
                     del self._futures[ticket.number]
-                    self._settle(ticket, future)
+                    self._tell(future, worked=self._settle(ticket, future))
                 if time.monotonic() - looked > TICK:
                     begun = time.monotonic()
                     self._tick(list(self.schedule.running.values()))
@@ -144,7 +145,14 @@ class Driver(Generic[T]):
             while True:
                 yield self._queue.get_nowait()
 
-    def _settle(self, ticket: Ticket[T], future: Future[Any]) -> None:
+    def _tell(self, future: Future[Any], *, worked: bool) -> None:
+        """Tells the executor, where it wants to know, how a task has ended."""
+        ended = getattr(self._executor, "ended", None)
+        if ended is not None:
+            ended(future, worked=worked)
+
+    def _settle(self, ticket: Ticket[T], future: Future[Any]) -> bool:
+        """Gives whether the worker did what it should: False for a failure that may be the fault of its node."""
         try:
             result = future.result()
         except CancelledError:
@@ -156,18 +164,19 @@ class Driver(Generic[T]):
             reason = reason_of(error) if isinstance(error, Exception) else f"ended by {type(error).__name__}"
             if isinstance(error, FINAL):
                 self._leave_out(ticket, reason)
-            else:
-                self._try_again(ticket, reason)
+                return True
+            self._try_again(ticket, reason)
         else:
             if isinstance(result, Refused):
                 self._leave_out(ticket, result.reason)
-            else:
-                self._worked()
-                again = self._ended(ticket.task, result)
-                if again is None:
-                    self.schedule.end(ticket)
-                else:
-                    self._fail(ticket, again)
+                return True
+            self._worked()
+            again = self._ended(ticket.task, result)
+            if again is None:
+                self.schedule.end(ticket)
+                return True
+            self._fail(ticket, again)
+        return False
 
     def _leave_out(self, ticket: Ticket[T], reason: str) -> None:
         self._worked()

@@ -16,15 +16,17 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from lst_robust.distribution.nodes import Nodes
+from lst_robust.distribution.slurm_jobs import SAY_NODE, files_of, is_slurm, node_of, settle
 from lst_robust.distribution.slurm_options import parameters_of
 from lst_robust.errors import LstRobustError, UsageError, message_of
 from lst_robust.runtime.interruption import check_interrupted
@@ -91,6 +93,8 @@ class SubmititExecutor:
         self._jobs: dict[Future[Any], submitit.Job[Any]] = {}
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._missed: set[str] = set()  # jobs that were not in the queue the last time
+        self._nodes = Nodes()
+        self._ran_on: dict[Future[Any], str | None] = {}  # of jobs that have ended, until `ended` tells how
         self._warned = False  # that squeue does not answer
         self._accepted = False  # whether Slurm has taken a task
         self._thread = threading.Thread(target=self._watch, name="submitit", daemon=True)
@@ -114,12 +118,16 @@ class SubmititExecutor:
         """Takes the jobs out of the queue, and ends those that run."""
         with self._lock:
             jobs = [self._jobs[future] for future in futures if future in self._jobs]
-        in_slurm = [job.job_id for job in jobs if _is_slurm(job)]
+        in_slurm = [job.job_id for job in jobs if is_slurm(job)]
         if in_slurm:  # one call, because the process may end in seconds
             subprocess.run(["scancel", *in_slurm], check=False)
         for job in jobs:
-            if not _is_slurm(job):
+            if not is_slurm(job):
                 job.cancel(check=False)
+
+    def ended(self, future: Future[Any], *, worked: bool) -> None:
+        """A task has ended, well or not. Jobs that are submitted from now on leave out the nodes that fail."""
+        self._nodes.ended(self._ran_on.pop(future, None), worked=worked)
 
     def shutdown(self, wait: bool = True) -> None:
         self._closed.set()
@@ -133,11 +141,14 @@ class SubmititExecutor:
         self.shutdown()
 
     def _submitted(self, submit: Callable[[], Any]) -> Any:
-        """What submit() gives. A scheduler that has taken jobs before may be busy: it is asked again."""
+        """What submit() gives. A scheduler that has taken jobs before may be busy: it is asked again, and without
+        leaving out any node, which may be what it refuses."""
         pauses = iter(BUSY if self._accepted else ())
+        avoided = self._nodes.avoided
         while True:
             try:
-                submitted = submit()
+                with self._script(avoided):
+                    submitted = submit()
             except (OSError, subprocess.CalledProcessError, RuntimeError) as error:
                 pause = next(pauses, None)
                 if pause is None:
@@ -146,10 +157,30 @@ class SubmititExecutor:
                         "whether sbatch works here, and call again; what was finished is kept"
                     ) from error
                 logger.warning("Slurm has not taken tasks (%s): it is tried again in %g s", message_of(error), pause)
+                avoided = []
                 _wait(pause)
             else:
                 self._accepted = True
                 return submitted
+
+    @contextmanager
+    def _script(self, avoided: Sequence[str]) -> Iterator[None]:
+        """While it lasts, the scripts of jobs name their node, and leave out those that are to be avoided. A user who
+        has named the nodes gets these."""
+        if self.queue is None:
+            yield
+            return
+        parameters = self._executor.parameters
+        before = dict(parameters)
+        parameters["setup"] = [*(before.get("setup") or []), SAY_NODE]
+        if avoided and not before.get("nodelist"):
+            parameters["exclude"] = ",".join(filter(None, [before.get("exclude"), *avoided]))
+            logger.info("jobs leave out %s, where the last task has failed", ", ".join(avoided))
+        try:
+            yield
+        finally:
+            parameters.clear()
+            parameters.update(before)
 
     def _futures(self, jobs: Sequence[submitit.Job[Any]]) -> list[Future[Any]]:
         futures: list[Future[Any]] = [Future() for _ in jobs]
@@ -173,11 +204,11 @@ class SubmititExecutor:
         with self._lock:
             jobs = dict(self._jobs)
         gone = self._gone(jobs.values()) if ask_queue else set()  # before the files: a job that has gone left its own
-        files = _files(jobs.values())
+        files = files_of(jobs.values())
         for future, job in jobs.items():
             if self._closed.is_set():
                 return
-            if not _is_slurm(job):
+            if not is_slurm(job):
                 ended = has_result = job.done()
             else:
                 has_result = job.paths.result_pickle.name in files
@@ -185,11 +216,12 @@ class SubmititExecutor:
             if ended:
                 with self._lock:
                     del self._jobs[future]
-                _settle(future, job, has_result=has_result)
+                self._ran_on[future] = node_of(job)
+                settle(future, job, has_result=has_result)
 
     def _gone(self, jobs: Iterable[submitit.Job[Any]]) -> set[str]:
         """Jobs of Slurm that were not in its queue twice: the file of a result may be seen here some seconds late."""
-        ids = {job.job_id for job in jobs if _is_slurm(job)}
+        ids = {job.job_id for job in jobs if is_slurm(job)}
         if not ids:
             return set()
         command = ["squeue", f"--user={os.getuid()}", "--noheader", "--array", "--format", "%i"]
@@ -259,60 +291,9 @@ def _has_queue(executor: submitit.Executor) -> bool:
     return on_this_machine.isdisjoint({getattr(executor, "cluster", ""), type(executor).__name__})
 
 
-def _is_slurm(job: submitit.Job[Any]) -> bool:
-    return type(job).__name__ == "SlurmJob"
-
-
 def _leave_stdout() -> None:
     """Submitit's messages go to stderr only, where it writes warnings anyway: on stdout are the results."""
     submitits = logging.getLogger("submitit")
     for handler in list(submitits.handlers):
         if handler.name == "submitit_out" or getattr(handler, "stream", None) in (sys.stdout, sys.__stdout__):
             submitits.removeHandler(handler)
-
-
-def _files(jobs: Iterable[submitit.Job[Any]]) -> set[str]:
-    """Names of all files in the folders of jobs of Slurm. A folder that is written to is read anew over NFS."""
-    names: set[str] = set()
-    for folder in {job.paths.folder for job in jobs if _is_slurm(job)}:
-        with suppress(OSError):
-            folder.chmod(folder.stat().st_mode)
-        with suppress(OSError):
-            names.update(os.listdir(folder))
-    return names
-
-
-def _settle(future: Future[Any], job: submitit.Job[Any], *, has_result: bool) -> None:
-    """The future gets the job's result, or what was wrong with it. has_result: the file is there, else submitit would
-    wait for it."""
-    try:
-        if not has_result:
-            future.set_exception(LstRobustError(_how_it_died(job)))
-            return
-        error = job.exception()
-        if error is None:
-            future.set_result(job.result())
-        else:
-            future.set_exception(LstRobustError(_reason(job, str(error))))
-    except Exception as error:  # of submitit, such as a result that cannot be read
-        with suppress(Exception):
-            future.set_exception(LstRobustError(f"job {job.job_id}: {message_of(error)}"))
-
-
-def _how_it_died(job: submitit.Job[Any]) -> str:
-    try:
-        log = job.paths.stderr.read_text(errors="replace")
-    except OSError:
-        log = ""
-    last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), None)
-    said = "" if last is None else f"; the last line of its log: {message_of(Exception(last))}"
-    return (
-        f"job {job.job_id} has left Slurm's queue without a result: it was killed or cancelled, or its node died{said}"
-    )
-
-
-def _reason(job: submitit.Job[Any], text: str) -> str:
-    """What submitit's long message says: the last line of the traceback in it, or of all."""
-    trace = text.split("----------------------")[1] if text.count("----------------------") > 1 else text
-    last = next((line.strip() for line in reversed(trace.splitlines()) if line.strip()), "it has left no result")
-    return f"job {job.job_id}: {last}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,26 @@ def test_a_task_that_raises_is_named_by_its_own_words(ray_cluster):
 
 def reciprocal(number: float) -> float:
     return 1 / number
+
+
+def test_a_task_that_fails_on_one_node_is_tried_on_another(ray_cluster):
+    import ray
+
+    with RayExecutor(ray_cluster.address) as executor:
+        bad = next(node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU"))
+        schedule = Schedule([(bad, 1.0) for _ in range(12)], retries=1)
+        nodes = []
+        Driver(schedule, executor, node_but_not, AT_ONCE, ended=lambda _, node: nodes.append(node)).run()
+    assert not schedule.failed and bad not in nodes and len(nodes) == 12
+    assert schedule.resubmitted >= 1, "nothing ran on the node that fails"
+
+
+def node_but_not(bad: str) -> str:
+    """The node's name; OSError on the one that is given, and later than on the others."""
+    import ray
+
+    node = ray.get_runtime_context().get_node_id()
+    time.sleep(1 if node == bad else 0.3)
+    if node == bad:
+        raise OSError("no space left on device")
+    return node

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -9,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from lst_robust.distribution import slurm as engine
+from lst_robust.distribution.driver import Driver
 from lst_robust.distribution.run import run
+from lst_robust.distribution.schedule import Schedule
 from tests.clusters.same_results import differences, outcomes
 from tests.clusters.slurm import Slurm, until
 from tests.clusters.work import COUNT, driver, finished, requests, some_are_finished
@@ -123,3 +127,21 @@ def test_a_driver_that_is_killed_is_started_again_beside_its_jobs(work, slurm, u
     assert not differences(results, undisturbed)
     until(lambda: not slurm.queue(), 60, "the jobs of the first have ended")
     assert not differences(results, undisturbed) and not finished(results)
+
+
+def test_a_task_that_fails_on_one_node_is_tried_on_another(executor, slurm):
+    schedule = Schedule([(number, 1.0) for number in range(4)], retries=1)
+    nodes = []
+    Driver(schedule, executor, node_that_works, 4, ended=lambda _, node: nodes.append(node)).run()
+    assert not schedule.failed and nodes == ["one"] * 4
+    left_out = [job.get("ExcNodeList", "(null)") for job in slurm.jobs() if job["NodeList"] == "one"]
+    assert schedule.resubmitted >= 1 and left_out.count("two") >= 1, left_out
+
+
+def node_that_works(_: int) -> str:
+    """The node's name; OSError on the node `two`, and later than on the other one."""
+    node = os.environ["SLURMD_NODENAME"]
+    if node == "two":
+        time.sleep(5)
+        raise OSError("no space left on device")
+    return node

@@ -77,6 +77,28 @@ def test_each_task_is_called_once_and_its_result_is_handed_on():
     assert (schedule.done, schedule.failed, schedule.resubmitted) == (5, [], 0)
 
 
+@pytest.mark.parametrize(
+    ("work", "ended", "verdicts"),
+    [
+        (str.upper, lambda task, result: None, [True]),
+        (lambda task: Refused("no such layer"), lambda task, result: None, [True]),
+        (failing(1, UsageError("no such layer")), lambda task, result: None, [True]),
+        (failing(1, OSError("disk full")), lambda task, result: None, [False, True]),
+        (str.upper, lambda task, result: "no memory", [False, False]),
+    ],
+    ids=["it worked", "refused", "an error of the task", "an error of the node", "a network could not go on"],
+)
+def test_the_executor_hears_whether_its_node_may_be_to_blame(work, ended, verdicts):
+    class Hears(Executor):
+        def ended(self, future: Future, *, worked: bool) -> None:
+            assert future.done()
+            heard.append(worked)
+
+    heard: list[bool] = []
+    Driver(tasks(1, retries=1), Hears(), work, 1, ended=ended).run()
+    assert heard == verdicts
+
+
 def test_no_more_than_so_many_are_submitted_at_a_time():
     executor = Pending()
 

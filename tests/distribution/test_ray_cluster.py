@@ -81,7 +81,10 @@ class Ray(SimpleNamespace):
     """As much of Ray as the executor asks for: it calls at once."""
 
     def __init__(self) -> None:
-        super().__init__(exceptions=exceptions, cancelled=[], ended=False, started=[])
+        super().__init__(exceptions=exceptions, cancelled=[], ended=False, started=[], placed=[], node="one")
+
+    def get_runtime_context(self) -> SimpleNamespace:
+        return SimpleNamespace(get_node_id=lambda: self.node)
 
     def is_initialized(self) -> bool:
         return False
@@ -112,7 +115,12 @@ class Ray(SimpleNamespace):
                         rays.set_exception(of_a_task(error))
                 return SimpleNamespace(future=lambda: rays)
 
-            return SimpleNamespace(remote=call)
+            def options(*, scheduling_strategy) -> SimpleNamespace:
+                assert scheduling_strategy.soft, "a task must not wait for a node that is gone"
+                self.placed.append(scheduling_strategy.node_id)
+                return SimpleNamespace(remote=call)
+
+            return SimpleNamespace(remote=call, options=options)
 
         return decorate
 
@@ -189,3 +197,22 @@ def test_a_worker_whose_device_has_gone_ends_after_its_answer(ray, monkeypatch):
 
     assert isinstance(RayExecutor().submit(lost, 1).exception(), DeviceError)
     assert ended.wait(5)
+
+
+def test_tasks_avoid_a_node_where_the_last_one_failed(ray):
+    """Nodes that work take turns; until one is known, Ray chooses."""
+    pytest.importorskip("ray.util.scheduling_strategies")
+    executor = RayExecutor()
+
+    def ends_on(node: str, number: int) -> None:
+        ray.node = node
+        future = executor.submit(lambda value: 1 // value, number)
+        executor.ended(future, worked=number > 0)
+
+    bad, good, other = (digit * 56 for digit in "abc")  # Ray's names
+    for node, number in [(bad, 0), (good, 1), (other, 1), (good, 1), (good, 1)]:
+        ends_on(node, number)
+    assert ray.placed == [good, other, good], "it is avoided from the moment when another one has worked"
+    ends_on(bad, 1)
+    ends_on(bad, 1)
+    assert len(ray.placed) == 4, "it works again"

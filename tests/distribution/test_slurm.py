@@ -16,6 +16,7 @@ import pytest
 from lst_robust.distribution import slurm
 from lst_robust.distribution.driver import queue_of
 from lst_robust.distribution.slurm import SubmititExecutor
+from lst_robust.distribution.slurm_jobs import SAY_NODE
 from lst_robust.errors import LstRobustError, UsageError
 
 
@@ -50,12 +51,15 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.jobs, self.queue = folder, [], set()
+        self.parameters: dict[str, object] = {"exclude": "old", "setup": ["module load python"]}
+        self.scripts: list[dict[str, object]] = []  # the parameters of each job
         self.answers = True
         self.asked = 0
 
     def submit(self, function, *arguments) -> SlurmJob:
         job = SlurmJob(self.folder, f"7_{len(self.jobs)}")
         self.jobs.append(job)
+        self.scripts.append(dict(self.parameters))
         self.queue.add(job.job_id)
         return job
 
@@ -115,6 +119,41 @@ def test_a_job_that_left_the_queue_without_a_result_has_died_and_its_log_is_quot
     assert not waits.done()
 
 
+def ended_on(node: str, executor: SubmititExecutor, cluster: Cluster, *, worked: bool) -> None:
+    future = executor.submit(str, "x")
+    job = cluster.jobs[-1]
+    job.paths.stderr.write_text(f"lst-robust: on node gone\nrequeued\nlst-robust: on node {node}\nloading\n")
+    job.ends("success", 1) if worked else job.ends("error", "OSError: no space left")
+    executor._look(ask_queue=False)
+    assert (future.exception(timeout=0) is None) == worked
+    assert worked or f"on node {node}" in str(future.exception())
+    executor.ended(future, worked=worked)
+
+
+def test_jobs_leave_out_a_node_where_the_last_one_failed(executor, cluster):
+    for node, worked in [("n1", False), ("n2", True), ("n3", False), ("n2", True)]:
+        ended_on(node, executor, cluster, worked=worked)
+    assert [script["exclude"] for script in cluster.scripts] == ["old", "old", "old,n1", "old,n1,n3"]
+    assert all(script["setup"] == ["module load python", SAY_NODE] for script in cluster.scripts)
+    assert cluster.parameters == {"exclude": "old", "setup": ["module load python"]}, "they are as the user had them"
+
+
+def test_a_user_who_names_the_nodes_gets_these(executor, cluster):
+    cluster.parameters["nodelist"] = "n1"
+    for node, worked in [("n1", False), ("n2", True), ("n1", False)]:
+        ended_on(node, executor, cluster, worked=worked)
+    assert {script["exclude"] for script in cluster.scripts} == {"old"}
+
+
+def test_the_log_of_a_job_that_died_names_its_node_and_quotes_what_else_is_in_it(executor, cluster):
+    future = executor.submit(str, "x")
+    cluster.jobs[0].paths.stderr.write_text("slurmstepd: error: out of memory\nlst-robust: on node n1\n")
+    cluster.queue.clear()
+    looks(executor)
+    with pytest.raises(LstRobustError, match=r"^job 7_0 on node n1 has left .* of its log: slurmstepd: error: out"):
+        future.result(timeout=0)
+
+
 def test_a_file_that_comes_late_counts(executor, cluster):
     future = executor.submit(str, "x")
     cluster.queue.clear()
@@ -156,7 +195,7 @@ def test_the_thread_outlives_an_error_of_a_look(cluster, monkeypatch, caplog):
             raise OSError("stale file handle")
         return {"7_0_0_result.pkl"}
 
-    monkeypatch.setattr(slurm, "_files", files)
+    monkeypatch.setattr(slurm, "files_of", files)
     with SubmititExecutor(cluster) as executor:
         cluster.folder.joinpath("7_0_0_result.pkl").write_bytes(pickle.dumps(("success", 5)))
         future = executor.submit(str, "x")
@@ -201,7 +240,7 @@ def test_the_queue_is_asked_more_rarely_than_the_files(cluster, monkeypatch):
     monkeypatch.setattr(slurm, "POLL", 0.01)
     monkeypatch.setattr(slurm, "QUEUE", 0.05)
     looked = []
-    monkeypatch.setattr(slurm, "_files", lambda jobs: looked.append(1) or set())
+    monkeypatch.setattr(slurm, "files_of", lambda jobs: looked.append(1) or set())
     with SubmititExecutor(cluster) as executor:
         executor.submit(str, "x")
         deadline = time.monotonic() + 30
@@ -245,6 +284,15 @@ def test_an_sbatch_that_is_busy_for_a_moment_is_asked_again(tmp_path, waits, cap
         for _ in range(2):
             executor.submit(str, "x")
     assert waits == list(slurm.BUSY[:2]) and len(cluster.jobs) == 2 and "tried again in 1 s" in caplog.text
+
+
+def test_an_sbatch_that_refuses_to_leave_out_a_node_is_asked_without_that(tmp_path, waits):
+    cluster = Busy(tmp_path, {2})
+    with SubmititExecutor(cluster) as executor:
+        for node, worked in [("n1", False), ("n2", True)]:
+            ended_on(node, executor, cluster, worked=worked)
+        executor.submit(str, "x")
+    assert cluster.calls == 4 and cluster.scripts[-1]["exclude"] == "old"
 
 
 def test_an_sbatch_that_does_not_work_any_more_is_one_line(tmp_path, waits):
