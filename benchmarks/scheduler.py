@@ -185,6 +185,7 @@ def main() -> None:
     logging.getLogger("lst_robust").setLevel(logging.ERROR)  # a line for each task that is meant to fail
     most = max(options.processes, ACTORS)
     ray.init(
+        address="local",  # and no cluster that happens to run here
         num_cpus=most,
         object_store_memory=OBJECT_STORE,
         include_dashboard=False,
