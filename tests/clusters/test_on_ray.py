@@ -78,6 +78,7 @@ def test_a_node_that_is_killed(work, slow, ray_cluster, undisturbed):
     with driver("ray", results, AT_ONCE, ray_cluster.address) as process:
         all_are_at_work(results)
         ray_cluster.remove_node(ray_cluster.worker_nodes.copy().pop(), allow_graceful=False)
+        until(lambda: len(workers()) < AT_ONCE, 30, "the worker of that node has died too, and not ended its task")
         slow.unlink()
         assert "submitted again" in ended_well(process, results, undisturbed)
 
