@@ -1,6 +1,7 @@
 """What an evaluation costs beside the network's forward passes: decoding, corrupting, comparing, writing records.
 
     python benchmarks/overhead.py --data-dir cifar10-jpeg            # ResNet-20 on CIFAR-10's test images, all 96 cells
+    python benchmarks/overhead.py --data-dir cifar10-jpeg --severities 3 --rounds 3 --csv results/published/overhead.csv
     python benchmarks/overhead.py --severities 3 --rounds 5          # on crops of a photograph, where there is no data
 
 Each round measures three sides, in turns from the first or from the last: the whole of `lst_robust.evaluate` on fresh
@@ -20,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image
 
@@ -68,6 +70,7 @@ def main() -> None:
     parser.add_argument("--severities", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--csv", type=Path, help="file for the seconds of each round")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     keep_memory_mapped()  # for both sides, as the command line does
@@ -118,6 +121,9 @@ def main() -> None:
         f"{options.model}, {len(source)} images, {cells} cells, batches of {suite.batch_size}, {options.threads} "
         f"threads, {options.rounds} rounds; the evaluation over"
     )
+    if options.csv:
+        fixed = {"model": options.model, "images": len(source), "cells": cells, "threads": options.threads}
+        pd.DataFrame([fixed | row for row in rows]).round(3).to_csv(options.csv, index=False)
     for side in list(sides)[1:]:
         ratios = [row["evaluation"] / row[side] for row in rows]
         print(f"  {side}: median {statistics.median(ratios):.3f} (from {min(ratios):.3f} to {max(ratios):.3f})")

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import yaml
 
@@ -21,6 +20,7 @@ from benchmarks import (
     tables_imagenet,
     tables_lst,
     tables_lst_inference,
+    tables_performance,
     tables_readme,
 )
 from lst_robust.analysis.published import PublishedResult, published_results
@@ -158,56 +158,6 @@ def _bibtex(kind: str, key: str, fields: dict[str, str]) -> str:
     return "\n".join([f"@{kind}{{{key},", *lines, "}"])
 
 
-SHOWN = ("glass_blur", "frost", "zoom_blur", "brightness", "contrast", "saturate", "jpeg_compression")
-COMPARISONS = {"224": "224 px", "32": "32 px, batches of 256"}
-
-
-def corruptions() -> str:
-    """Our speed as a multiple of imagecorruptions', at severity 3; and the least of all severities."""
-    speed = pd.read_csv(PUBLISHED / "corruption_speed.csv", dtype={"comparison": str})
-    rows = {}
-    for comparison, label in COMPARISONS.items():
-        ratio = speed[(speed["comparison"] == comparison) & (speed["severity"] == 3)].set_index("corruption")["ratio"]
-        rows[label] = {
-            f"geometric mean of {len(ratio)}": _times(np.exp(np.log(ratio).mean())),
-            "slowest": f"{_times(ratio.min())} ({ratio.idxmin()})",
-            **{name: _times(ratio[name]) for name in SHOWN},
-        }
-    table = pd.DataFrame.from_dict(rows, orient="index").to_markdown()
-    least = speed.loc[speed.loc[speed["comparison"].isin(list(COMPARISONS)), "ratio"].idxmin()]
-    what = f"{least['corruption']} {least['severity']} at {least['comparison']} px"
-    return f"{table}\n\nOver all severities the least is {_times(least['ratio'])} ({what})."
-
-
-def jpeg() -> str:
-    """The round trip, a row a size and quality, and the rate of the whole protocol."""
-    speed = pd.read_csv(PUBLISHED / "jpeg_speed.csv")
-    trips, protocol = speed[speed["what"] == "round trip"], speed[speed["what"] == "protocol"].iloc[0]
-    table = pd.DataFrame(
-        {
-            "": [
-                f"{size} px, quality {quality}" for size, quality in zip(trips["size"], trips["quality"], strict=True)
-            ],
-            "Pillow": [_milliseconds(value) for value in trips["pillow"]],
-            "kernel": [_milliseconds(value) for value in trips["kernel"]],
-            "faster": [_times(value) for value in trips["ratio"]],
-        }
-    )
-    return (
-        f"{table.to_markdown(index=False, disable_numparse=True)}\n\n"
-        f"A corruption and then JPEG, over all 19 at {protocol['size']} px and severity 3: {protocol['pillow']:,.0f} "
-        f"images a second of one core\nwith Pillow's round trip, {protocol['kernel']:,.0f} with the kernel."
-    )
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:.0f} x" if ratio >= 10 else f"{ratio:.1f} x"
-
-
-def _milliseconds(value: float) -> str:
-    return f"{value:#.3g} ms"
-
-
 def _identity(table: str) -> pd.DataFrame:
     found = pd.read_csv(PUBLISHED / "identity.csv")
     return found[found["table"] == table]
@@ -239,8 +189,10 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "features_frequencies": ("features.md", tables_features.frequencies),
     "published": ("published.md", published),
     "pipelines": ("published.md", pipelines),
-    "corruptions": ("performance.md", corruptions),
-    "jpeg": ("performance.md", jpeg),
+    "corruptions": ("performance.md", tables_performance.corruptions),
+    "corrupt_command": ("performance.md", tables_performance.corrupt_command),
+    "jpeg": ("performance.md", tables_performance.jpeg),
+    "overhead": ("performance.md", tables_performance.overhead),
     "lst_passes": ("lst-kernels.md", tables_lst.passes),
     "lst_speed": ("performance.md", tables_lst.speed),
     "lst_inference": ("lst-inference.md", tables_lst_inference.networks),

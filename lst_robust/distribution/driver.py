@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import suppress
@@ -32,12 +33,18 @@ class Executor(Protocol):
     """Anything with the `submit` of concurrent.futures, whose futures call back.
 
     It may also have `submit_many(function, arguments) -> futures`, for engines that take many tasks at once, and
-    `cancel(futures)`, for engines whose futures cannot end a task that runs. `ended(future, worked=...)` is called for
-    each task that has ended, for engines that avoid a node where tasks fail. `queue` is how many tasks it takes at a
-    time where it has a queue of its own, see `queue_of`.
+    `cancel(futures)`, for engines whose futures cannot end a task that runs. `queue` is how many tasks it takes at a
+    time where it has a queue of its own, see `queue_of`. An engine with several nodes gives `TaskFuture`s, and has
+    `submit_elsewhere(function, argument, nodes) -> future`, which avoids these nodes where it can.
     """
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]: ...
+
+
+class TaskFuture(Future[Any]):
+    """Of a task on one of several nodes. node: its name when the task has ended; None: nobody knows it."""
+
+    node: str | None = None
 
 
 def queue_of(executor: Executor) -> int | None:
@@ -73,6 +80,7 @@ class Driver(Generic[T]):
         self._prepare, self._ended, self._tick = prepare, ended, tick
         self._breaker: Breaker[T] = Breaker(at_once, schedule.clock)
         self._futures: dict[int, Future[Any]] = {}
+        self._failed_on: defaultdict[int, set[str]] = defaultdict(set)  # nodes, by the number of the task
         self._queue: SimpleQueue[tuple[Ticket[T], Future[Any]]] = SimpleQueue()
 
     def run(self) -> None:
@@ -85,7 +93,7 @@ class Driver(Generic[T]):
                     return
                 for ticket, future in self._arrivals():
                     del self._futures[ticket.number]
-                    self._tell(future, worked=self._settle(ticket, future))
+                    self._settle(ticket, future)
                 if time.monotonic() - looked > TICK:
                     begun = time.monotonic()
                     self._tick(list(self.schedule.running.values()))
@@ -96,7 +104,7 @@ class Driver(Generic[T]):
 
     def _submit(self) -> None:
         """Fills the places that are free."""
-        chosen: list[tuple[Ticket[T], T]] = []
+        chosen: list[tuple[Ticket[T], T]] = []  # those that may run on any node
         room = self._breaker.room(self._most - len(self._futures))
         while len(chosen) < room:
             check_interrupted()  # to prepare a thousand tasks can take minutes
@@ -106,6 +114,12 @@ class Driver(Generic[T]):
             left = self._prepare(ticket.task)
             if left is None:
                 self.schedule.end(ticket)
+            elif self._failed_on.get(ticket.number) and hasattr(self._executor, "submit_elsewhere"):
+                nodes = sorted(self._failed_on[ticket.number])
+                room -= 1
+                self._register(
+                    ticket, self._submitted(partial(self._executor.submit_elsewhere, self._work, left, nodes))
+                )
             else:
                 chosen.append((ticket, left))
         submit_many = getattr(self._executor, "submit_many", None)
@@ -145,38 +159,31 @@ class Driver(Generic[T]):
             while True:
                 yield self._queue.get_nowait()
 
-    def _tell(self, future: Future[Any], *, worked: bool) -> None:
-        """Tells the executor, where it wants to know, how a task has ended."""
-        ended = getattr(self._executor, "ended", None)
-        if ended is not None:
-            ended(future, worked=worked)
-
-    def _settle(self, ticket: Ticket[T], future: Future[Any]) -> bool:
-        """Gives whether the worker did what it should: False for a failure that may be the fault of its node."""
+    def _settle(self, ticket: Ticket[T], future: Future[Any]) -> None:
+        node = getattr(future, "node", None)
         try:
             result = future.result()
         except CancelledError:
-            self._try_again(ticket, "it was cancelled")
+            self._try_again(ticket, "it was cancelled", node)
         except BrokenExecutor:
-            self._try_again(ticket, WORKER_DIED)
+            self._try_again(ticket, WORKER_DIED, node)
         except BaseException as error:  # of the task, wherever it ran
             check_interrupted()
             reason = reason_of(error) if isinstance(error, Exception) else f"ended by {type(error).__name__}"
             if isinstance(error, FINAL):
                 self._leave_out(ticket, reason)
-                return True
-            self._try_again(ticket, reason)
+            else:
+                self._try_again(ticket, reason, node)
         else:
             if isinstance(result, Refused):
                 self._leave_out(ticket, result.reason)
-                return True
-            self._worked()
-            again = self._ended(ticket.task, result)
-            if again is None:
-                self.schedule.end(ticket)
-                return True
-            self._fail(ticket, again)
-        return False
+            else:
+                self._worked()
+                again = self._ended(ticket.task, result)
+                if again is None:
+                    self.schedule.end(ticket)
+                else:
+                    self._fail(ticket, again, node)
 
     def _leave_out(self, ticket: Ticket[T], reason: str) -> None:
         self._worked()
@@ -187,7 +194,7 @@ class Driver(Generic[T]):
         if self._breaker.worked():
             logger.warning("the workers answer again: all tasks go on")
 
-    def _try_again(self, ticket: Ticket[T], reason: str) -> None:
+    def _try_again(self, ticket: Ticket[T], reason: str, node: str | None) -> None:
         """After a failure that may be the node's: while all tasks fail, it does not count."""
         if self._breaker.is_open:
             self.schedule.put_back(ticket)
@@ -196,19 +203,23 @@ class Driver(Generic[T]):
             if not self._futures:  # else there is still hope
                 self._breaker.check_patience(reason)
             return
-        waits = self._fail(ticket, reason)
+        waits = self._fail(ticket, reason, node)
         for one in self._breaker.failed(ticket, given_up=not waits):
             self.schedule.put_back(one)
         if self._breaker.is_open:
+            self._failed_on.clear()  # it was not the fault of these nodes
             logger.warning("%s", self._breaker.line(reason))
 
-    def _fail(self, ticket: Ticket[T], reason: str) -> bool:
-        """Gives whether the task waits for another attempt."""
+    def _fail(self, ticket: Ticket[T], reason: str, node: str | None) -> bool:
+        """Gives whether the task waits for another attempt. node: where it has failed, which the attempt avoids."""
         waits = self.schedule.fail(ticket, reason, again=True)
+        if waits and node is not None:
+            self._failed_on[ticket.number].add(node)
+        where = "" if node is None else f" (on node {node})"
         if waits:
-            logger.warning("%s: %s; it is submitted again (retry %d)", ticket.task, reason, ticket.attempt + 1)
+            logger.warning("%s: %s%s; it is submitted again (retry %d)", ticket.task, reason, where, ticket.attempt + 1)
         else:
-            _warn_left_out(ticket, reason)
+            _warn_left_out(ticket, reason + where)
         return waits
 
     def _cancel(self) -> None:

@@ -11,16 +11,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from itertools import count
 from typing import Any
 
-from lst_robust.distribution.nodes import Nodes
+from lst_robust.distribution.driver import TaskFuture
 from lst_robust.errors import DeviceError, LstRobustError, UsageError, message_of
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # with which Ray writes tracebacks
 PORT = re.compile(r"-?\d+", re.ASCII)
 ANSWER = 5.0  # seconds in which the head of a cluster must take a connection
-NODE = "lst_robust_node"  # attribute of an error: the node that raised it
+NODE = "lst_robust_node"  # attribute of an error: where it was raised
 MOMENT = 1.0  # seconds in which a worker that is of no use any more sends its last answer
 DEATHS = {  # Ray's exceptions, the more special ones first
     "OutOfMemoryError": "the worker process died: its node has not enough memory",
@@ -55,7 +54,7 @@ class RayExecutor:
 
     def __init__(self, address: str | None = None, *, cpus: int | None = None, gpus: float = 0) -> None:
         ray = require_ray()
-        self._ray, self._owns = ray, not ray.is_initialized()
+        self._ray, self._owns, self._gpus = ray, not ray.is_initialized(), gpus
         if self._owns:
             _connect(ray, address)
         has = ray.cluster_resources()
@@ -67,14 +66,33 @@ class RayExecutor:
         options: dict[str, Any] = {"num_cpus": self.cpus, "num_gpus": gpus, "max_retries": 0, "max_calls": 0}
         self._call = ray.remote(**options)(_call)
         self._references: dict[Future[Any], Any] = {}
-        self._nodes = Nodes()
-        self._ran_on: dict[Future[Any], str | None] = {}  # of tasks that have ended, until `ended` tells how
-        self._turn = count()  # of the nodes that work, while others are avoided
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         """A future that raises the task's own error, and where its process died, one that says so."""
-        reference = self._placed_call().remote(function, *arguments)
-        future: Future[Any] = Future()
+        return self._future(self._call.remote(function, *arguments))
+
+    def submit_elsewhere(self, function: Callable[..., Any], argument: Any, nodes: Sequence[str]) -> Future[Any]:
+        """The same on another node than these, as long as the cluster has one with so many cores and GPUs."""
+        call = self._call
+        label = self._label_without(nodes)
+        if label is not None:
+            with suppress(ImportError, TypeError, ValueError):  # Ray's versions differ
+                from ray.util.scheduling_strategies import NodeLabelSchedulingStrategy, NotIn
+
+                call = call.options(scheduling_strategy=NodeLabelSchedulingStrategy({label: NotIn(*nodes)}))
+        return self._future(call.remote(function, argument))
+
+    def _label_without(self, nodes: Sequence[str]) -> str | None:
+        """Name of the label by which Ray knows its nodes; None where no other node than these could take a task."""
+        for node in self._ray.nodes():
+            has, name = node.get("Resources", {}), node.get("NodeID")
+            room = has.get("CPU", 0) >= self.cpus and has.get("GPU", 0) >= self._gpus
+            if node.get("Alive") and room and name not in nodes:
+                return next((label for label, value in (node.get("Labels") or {}).items() if value == name), None)
+        return None
+
+    def _future(self, reference: Any) -> Future[Any]:
+        future = TaskFuture()
         future.set_running_or_notify_cancel()
         self._references[future] = reference
         reference.future().add_done_callback(lambda rays: self._settle(future, rays))
@@ -87,32 +105,16 @@ class RayExecutor:
             if reference is not None:
                 self._ray.cancel(reference, force=True)
 
-    def ended(self, future: Future[Any], *, worked: bool) -> None:
-        """A task has ended, well or not. Tasks that are submitted from now on avoid the nodes that fail."""
-        self._nodes.ended(self._ran_on.pop(future, None), worked=worked)
-
-    def _placed_call(self) -> Any:
-        """Ray chooses the node. While nodes are avoided, those that work take turns; where such a node is gone, Ray
-        chooses another one, so that no task waits without end."""
-        if not self._nodes.avoided:
-            return self._call
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        working = self._nodes.working
-        node = working[next(self._turn) % len(working)]
-        return self._call.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True))
-
-    def _settle(self, future: Future[Any], rays: Future[Any]) -> None:
+    def _settle(self, future: TaskFuture, rays: Future[Any]) -> None:
         """rays: Ray's own future of the same task, which has ended."""
         self._references.pop(future, None)
         try:
-            node, result = rays.result()
+            future.node, result = rays.result()
         except BaseException as error:
             own = own_error(error, self._ray.exceptions)
-            self._ran_on[future] = getattr(own, NODE, None)
+            future.node = getattr(own, "__dict__", {}).get(NODE)
             future.set_exception(own)
         else:
-            self._ran_on[future] = node
             future.set_result(result)
 
     def shutdown(self, wait: bool = True) -> None:
@@ -166,15 +168,16 @@ def _own_signals() -> Iterator[None]:
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
-    """Runs on a worker. Gives its node and the result; an error has the node as an attribute. Ray would give further
-    tasks to a process whose device does not answer any more: it ends."""
+    """Runs on a worker. Gives the name of its node, and the result; most errors have that name as an attribute. Ray
+    would give further tasks to a process whose device does not answer any more: it ends."""
     import ray
 
     node = ray.get_runtime_context().get_node_id()
     try:
         return node, function(*arguments)
     except Exception as error:
-        setattr(error, NODE, node)
+        with suppress(Exception):  # some do not take attributes
+            setattr(error, NODE, node)
         if isinstance(error, DeviceError):
             threading.Timer(MOMENT, os._exit, [1]).start()
         raise

@@ -10,24 +10,21 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from lst_robust.distribution.nodes import Nodes
-from lst_robust.distribution.slurm_jobs import SAY_NODE, files_of, is_slurm, node_of, settle
+from lst_robust.distribution.driver import TaskFuture
+from lst_robust.distribution.slurm_jobs import files_of, is_slurm, line_that_names_the_node, node_of, settle
 from lst_robust.distribution.slurm_options import parameters_of
+from lst_robust.distribution.slurm_requeue import Requeued
 from lst_robust.errors import LstRobustError, UsageError, message_of
 from lst_robust.runtime.interruption import check_interrupted
 
@@ -38,43 +35,10 @@ logger = logging.getLogger(__name__)
 POLL = 1.0  # seconds between two looks for results
 QUEUE = 20.0  # seconds between two looks whether the jobs are still in Slurm's queue
 ANSWER = 60.0  # seconds in which squeue must answer
+AVOID = 600.0  # seconds for which a job that waits avoids the nodes where its task has failed
 BUSY = (1.0, 4.0, 15.0, 60.0)  # seconds before sbatch is called again, where it fails after it has worked
 TIMEOUTS = 100  # times that a job whose time is over goes on
 MOST_AT_A_TIME = 1000  # jobs of an array: Slurm's own limit, MaxArraySize, is 1001 unless a site has changed it
-
-
-class Requeued:
-    """Calls a function. submitit's signal handler asks for `checkpoint`: the same call once more."""
-
-    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGUSR1, signal.SIGUSR2):
-                handler = signal.getsignal(signum)
-                if callable(handler) and getattr(handler, "__name__", None) == "checkpoint_and_try_requeue":
-                    signal.signal(signum, partial(_leave_at_once, handler))
-        return function(*arguments)
-
-    def checkpoint(self, *arguments: Any) -> Any:
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(self, *arguments)
-
-
-def _leave_at_once(requeue: Callable[[int, FrameType | None], Any], signum: int, frame: FrameType | None) -> None:
-    """submitit's handler puts the job back into the queue and raises SystemExit, or another error where Slurm ends
-    the job meanwhile. In the midst of a network's code that would look like an error of the network. The process ends
-    here: what was measured is in whole files, and a job that leaves no result is submitted again."""
-    try:
-        requeue(signum, frame)
-    except SystemExit:
-        pass
-    except BaseException:
-        traceback.print_exc()
-    else:
-        return  # it has nothing to do with this process
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(255)
 
 
 class SubmititExecutor:
@@ -90,11 +54,11 @@ class SubmititExecutor:
     def __init__(self, executor: submitit.Executor) -> None:
         self._executor = executor
         self.queue = MOST_AT_A_TIME if _has_queue(executor) else None
-        self._jobs: dict[Future[Any], submitit.Job[Any]] = {}
+        self._on_slurm = getattr(executor, "cluster", "") == "slurm" or type(executor).__name__ == "SlurmExecutor"
+        self._jobs: dict[TaskFuture, submitit.Job[Any]] = {}
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._missed: set[str] = set()  # jobs that were not in the queue the last time
-        self._nodes = Nodes()
-        self._ran_on: dict[Future[Any], str | None] = {}  # of jobs that have ended, until `ended` tells how
+        self._avoiding: dict[str, float] = {}  # jobs that avoid nodes, and until when (time.monotonic)
         self._warned = False  # that squeue does not answer
         self._accepted = False  # whether Slurm has taken a task
         self._thread = threading.Thread(target=self._watch, name="submitit", daemon=True)
@@ -103,7 +67,7 @@ class SubmititExecutor:
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         return self._futures([self._submitted(lambda: self._executor.submit(Requeued(), function, *arguments))])[0]
 
-    def submit_many(self, function: Callable[..., Any], arguments: Sequence[Any]) -> list[Future[Any]]:
+    def submit_many(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Sequence[Future[Any]]:
         """One call for each argument."""
         if len(arguments) == 1:
             return [self.submit(function, arguments[0])]
@@ -113,6 +77,22 @@ class SubmititExecutor:
                 return [self._executor.submit(Requeued(), function, argument) for argument in arguments]
 
         return self._futures(self._submitted(submit))
+
+    def submit_elsewhere(self, function: Callable[..., Any], argument: Any, nodes: Sequence[str]) -> Future[Any]:
+        """On another node than these. Where Slurm has no other one, on any."""
+        exclude = self._exclude(nodes)
+        if exclude is not None:
+            try:
+                with self._parameters(setup=self._setup(), exclude=exclude):
+                    job = self._executor.submit(Requeued(), function, argument)
+            except (OSError, subprocess.CalledProcessError, RuntimeError) as error:
+                logger.warning(
+                    "Slurm does not leave out %s (%s): the task may run there", ", ".join(nodes), message_of(error)
+                )
+            else:
+                self._avoiding[job.job_id] = time.monotonic() + AVOID
+                return self._futures([job])[0]
+        return self.submit(function, argument)
 
     def cancel(self, futures: Sequence[Future[Any]]) -> None:
         """Takes the jobs out of the queue, and ends those that run."""
@@ -124,10 +104,6 @@ class SubmititExecutor:
         for job in jobs:
             if not is_slurm(job):
                 job.cancel(check=False)
-
-    def ended(self, future: Future[Any], *, worked: bool) -> None:
-        """A task has ended, well or not. Jobs that are submitted from now on leave out the nodes that fail."""
-        self._nodes.ended(self._ran_on.pop(future, None), worked=worked)
 
     def shutdown(self, wait: bool = True) -> None:
         self._closed.set()
@@ -141,13 +117,11 @@ class SubmititExecutor:
         self.shutdown()
 
     def _submitted(self, submit: Callable[[], Any]) -> Any:
-        """What submit() gives. A scheduler that has taken jobs before may be busy: it is asked again, and without
-        leaving out any node, which may be what it refuses."""
+        """What submit() gives. A scheduler that has taken jobs before may be busy: it is asked again."""
         pauses = iter(BUSY if self._accepted else ())
-        avoided = self._nodes.avoided
         while True:
             try:
-                with self._script(avoided):
+                with self._parameters(setup=self._setup()):
                     submitted = submit()
             except (OSError, subprocess.CalledProcessError, RuntimeError) as error:
                 pause = next(pauses, None)
@@ -157,33 +131,43 @@ class SubmititExecutor:
                         "whether sbatch works here, and call again; what was finished is kept"
                     ) from error
                 logger.warning("Slurm has not taken tasks (%s): it is tried again in %g s", message_of(error), pause)
-                avoided = []
                 _wait(pause)
             else:
                 self._accepted = True
                 return submitted
 
     @contextmanager
-    def _script(self, avoided: Sequence[str]) -> Iterator[None]:
-        """While it lasts, the scripts of jobs name their node, and leave out those that are to be avoided. A user who
-        has named the nodes gets these."""
-        if self.queue is None:
-            yield
-            return
-        parameters = self._executor.parameters
-        before = dict(parameters)
-        parameters["setup"] = [*(before.get("setup") or []), SAY_NODE]
-        if avoided and not before.get("nodelist"):
-            parameters["exclude"] = ",".join(filter(None, [before.get("exclude"), *avoided]))
-            logger.info("jobs leave out %s, where the last task has failed", ", ".join(avoided))
+    def _parameters(self, **values: Any) -> Iterator[None]:
+        """The executor's own, with these for a while; None leaves one as it is."""
+        parameters = getattr(self._executor, "parameters", {})
+        changed = {name: value for name, value in values.items() if value is not None}
+        before = {name: parameters[name] for name in changed if name in parameters}
+        parameters.update(changed)
         try:
             yield
         finally:
-            parameters.clear()
+            for name in changed:
+                del parameters[name]
             parameters.update(before)
 
-    def _futures(self, jobs: Sequence[submitit.Job[Any]]) -> list[Future[Any]]:
-        futures: list[Future[Any]] = [Future() for _ in jobs]
+    def _setup(self) -> list[str] | None:
+        """The lines of a job's script before Python."""
+        if not self._on_slurm:
+            return None
+        return [line_that_names_the_node(self._executor.folder), *(self._executor.parameters.get("setup") or [])]
+
+    def _exclude(self, nodes: Sequence[str]) -> str | None:
+        """The option of sbatch that leaves out these nodes, and those that the user leaves out; None where it would
+        not fit to other options."""
+        given = self._executor.parameters if self._on_slurm else {}
+        own, others = given.get("exclude"), given.get("additional_parameters") or {}
+        in_a_file = own is not None and "/" in str(own)
+        if not self._on_slurm or given.get("nodelist") or in_a_file or {"nodelist", "exclude", "w", "x"} & set(others):
+            return None
+        return ",".join([*([] if own is None else [str(own)]), *nodes])
+
+    def _futures(self, jobs: Sequence[submitit.Job[Any]]) -> list[TaskFuture]:
+        futures = [TaskFuture() for _ in jobs]
         for future in futures:
             future.set_running_or_notify_cancel()
         with self._lock:
@@ -204,6 +188,8 @@ class SubmititExecutor:
         with self._lock:
             jobs = dict(self._jobs)
         gone = self._gone(jobs.values()) if ask_queue else set()  # before the files: a job that has gone left its own
+        if ask_queue:
+            self._let_go(time.monotonic())
         files = files_of(jobs.values())
         for future, job in jobs.items():
             if self._closed.is_set():
@@ -214,10 +200,19 @@ class SubmititExecutor:
                 has_result = job.paths.result_pickle.name in files
                 ended = has_result or job.job_id in gone
             if ended:
+                future.node = node_of(job)
                 with self._lock:
                     del self._jobs[future]
-                self._ran_on[future] = node_of(job)
                 settle(future, job, has_result=has_result)
+
+    def _let_go(self, now: float) -> None:
+        """Jobs that have avoided nodes for long may run there, where they still wait: the other nodes may be gone."""
+        for job in [job for job, until in self._avoiding.items() if now >= until]:
+            del self._avoiding[job]
+            own = self._executor.parameters.get("exclude") or ""
+            command = ["scontrol", "update", f"JobId={job}", f"ExcNodeList={own}"]
+            with suppress(OSError, subprocess.SubprocessError):  # else it waits on
+                subprocess.run(command, check=False, capture_output=True, timeout=ANSWER)
 
     def _gone(self, jobs: Iterable[submitit.Job[Any]]) -> set[str]:
         """Jobs of Slurm that were not in its queue twice: the file of a result may be seen here some seconds late."""

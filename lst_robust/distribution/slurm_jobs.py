@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lst_robust.errors import LstRobustError, message_of
@@ -14,10 +16,8 @@ from lst_robust.errors import LstRobustError, message_of
 if TYPE_CHECKING:
     import submitit
 
-# A line of the job's script, so that its log names the node also where Python does not start there. The shell fills in
-# Slurm's own name of the node, which may differ from that of the host.
-SAY_NODE = 'echo "lst-robust: on node ${SLURMD_NODENAME:-unknown}" >&2'
-NODE = re.compile(r"^lst-robust: on node (\S+)$", re.MULTILINE)
+SUFFIX = "_node.txt"
+NODE = re.compile(r"\S+\n")
 
 
 def is_slurm(job: submitit.Job[Any]) -> bool:
@@ -35,12 +35,20 @@ def files_of(jobs: Iterable[submitit.Job[Any]]) -> set[str]:
     return names
 
 
+def line_that_names_the_node(folder: Path) -> str:
+    """A line of a job's script: it writes Slurm's name of the node, which may differ from the host's, into a file in
+    this folder. It comes before anything that can fail on a broken node, such as the start of Python."""
+    name = '"${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"'
+    return f'echo "$SLURMD_NODENAME" > {shlex.quote(str(folder))}/{name}{SUFFIX} || true'
+
+
 def node_of(job: submitit.Job[Any]) -> str | None:
-    """The node on which a job of Slurm has run last, by its log; None where the log does not say it."""
-    if not is_slurm(job):
+    """The node on which a job of Slurm has begun last; None where its file is missing or not whole yet."""
+    try:
+        text = (job.paths.folder / f"{job.job_id}{SUFFIX}").read_text() if is_slurm(job) else ""
+    except (OSError, ValueError):
         return None
-    nodes = [node for node in NODE.findall(_log(job)) if node != "unknown"]
-    return nodes[-1] if nodes else None
+    return text.strip() if NODE.fullmatch(text) else None
 
 
 def settle(future: Future[Any], job: submitit.Job[Any], *, has_result: bool) -> None:
@@ -60,22 +68,15 @@ def settle(future: Future[Any], job: submitit.Job[Any], *, has_result: bool) -> 
             future.set_exception(LstRobustError(f"job {job.job_id}: {message_of(error)}"))
 
 
-def _log(job: submitit.Job[Any]) -> str:
-    try:
-        return job.paths.stderr.read_text(errors="replace")
-    except OSError:
-        return ""
-
-
 def _how_it_died(job: submitit.Job[Any]) -> str:
-    lines = [line.strip() for line in NODE.sub("", _log(job)).splitlines()]
-    last = next((line for line in reversed(lines) if line), None)
+    try:
+        log = job.paths.stderr.read_text(errors="replace")
+    except OSError:
+        log = ""
+    last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), None)
     said = "" if last is None else f"; the last line of its log: {message_of(Exception(last))}"
-    node = node_of(job)
-    ran = "" if node is None else f" on node {node}"
     return (
-        f"job {job.job_id}{ran} has left Slurm's queue without a result: it was killed or cancelled, or its node died"
-        f"{said}"
+        f"job {job.job_id} has left Slurm's queue without a result: it was killed or cancelled, or its node died{said}"
     )
 
 
@@ -83,5 +84,4 @@ def _reason(job: submitit.Job[Any], text: str) -> str:
     """What submitit's long message says: the last line of the traceback in it, or of all."""
     trace = text.split("----------------------")[1] if text.count("----------------------") > 1 else text
     last = next((line.strip() for line in reversed(trace.splitlines()) if line.strip()), "it has left no result")
-    node = node_of(job)
-    return f"job {job.job_id}: {last}" if node is None else f"job {job.job_id} on node {node}: {last}"
+    return f"job {job.job_id}: {last}"

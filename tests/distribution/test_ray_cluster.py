@@ -81,10 +81,18 @@ class Ray(SimpleNamespace):
     """As much of Ray as the executor asks for: it calls at once."""
 
     def __init__(self) -> None:
-        super().__init__(exceptions=exceptions, cancelled=[], ended=False, started=[], placed=[], node="one")
+        super().__init__(exceptions=exceptions, cancelled=[], ended=False, started=[], placed=[], cluster=["a", "b"])
 
     def get_runtime_context(self) -> SimpleNamespace:
-        return SimpleNamespace(get_node_id=lambda: self.node)
+        return SimpleNamespace(get_node_id=lambda: self.cluster[0])
+
+    def nodes(self) -> list[dict[str, object]]:
+        gone = {"NodeID": "gone", "Alive": False, "Resources": {"CPU": 9.0}, "Labels": {"id": "gone"}}
+        small = {"NodeID": "small", "Alive": True, "Resources": {}, "Labels": {"id": "small"}}
+        return [gone, small] + [
+            {"NodeID": name, "Alive": True, "Resources": {"CPU": 2.0}, "Labels": {"zone": "1", "id": name}}
+            for name in self.cluster
+        ]
 
     def is_initialized(self) -> bool:
         return False
@@ -116,8 +124,8 @@ class Ray(SimpleNamespace):
                 return SimpleNamespace(future=lambda: rays)
 
             def options(*, scheduling_strategy) -> SimpleNamespace:
-                assert scheduling_strategy.soft, "a task must not wait for a node that is gone"
-                self.placed.append(scheduling_strategy.node_id)
+                [condition] = scheduling_strategy.hard
+                self.placed.append((condition.key, condition.operator.values))
                 return SimpleNamespace(remote=call)
 
             return SimpleNamespace(remote=call, options=options)
@@ -199,20 +207,28 @@ def test_a_worker_whose_device_has_gone_ends_after_its_answer(ray, monkeypatch):
     assert ended.wait(5)
 
 
-def test_tasks_avoid_a_node_where_the_last_one_failed(ray):
-    """Nodes that work take turns; until one is known, Ray chooses."""
-    pytest.importorskip("ray.util.scheduling_strategies")
+def test_a_future_knows_its_node_however_the_task_ends(ray):
     executor = RayExecutor()
+    assert executor.submit(str, "x").node == "a"
+    assert executor.submit(int, "x").node == "a"
 
-    def ends_on(node: str, number: int) -> None:
-        ray.node = node
-        future = executor.submit(lambda value: 1 // value, number)
-        executor.ended(future, worked=number > 0)
 
-    bad, good, other = (digit * 56 for digit in "abc")  # Ray's names
-    for node, number in [(bad, 0), (good, 1), (other, 1), (good, 1), (good, 1)]:
-        ends_on(node, number)
-    assert ray.placed == [good, other, good], "it is avoided from the moment when another one has worked"
-    ends_on(bad, 1)
-    ends_on(bad, 1)
-    assert len(ray.placed) == 4, "it works again"
+def test_an_error_that_takes_no_attribute_stays_what_it_is(ray):
+    class Frozen(Exception):
+        def __setattr__(self, name: str, value: object) -> None:
+            raise AttributeError(name)
+
+    def fails(_: object) -> None:
+        raise Frozen("no such layer")
+
+    future = RayExecutor().submit(fails, 1)
+    assert future.node is None and "no such layer" in reason_of(future.exception())
+
+
+def test_a_task_avoids_nodes_while_the_cluster_has_another_one_for_it(ray):
+    pytest.importorskip("ray.util.scheduling_strategies")
+    executor = RayExecutor(cpus=2)
+    assert executor.submit_elsewhere(str, 7, ["a"]).result() == "7"
+    assert ray.placed == [("id", ["a"])]
+    assert executor.submit_elsewhere(str, 7, ["a", "b"]).result() == "7"
+    assert len(ray.placed) == 1, "only a node that is gone and one that is too small would be left"

@@ -16,7 +16,7 @@ import pytest
 from lst_robust.distribution import slurm
 from lst_robust.distribution.driver import queue_of
 from lst_robust.distribution.slurm import SubmititExecutor
-from lst_robust.distribution.slurm_jobs import SAY_NODE
+from lst_robust.distribution.slurm_jobs import line_that_names_the_node, node_of
 from lst_robust.errors import LstRobustError, UsageError
 
 
@@ -48,6 +48,8 @@ class SlurmJob:
 
 class Cluster:
     """submitit's executor, and squeue."""
+
+    cluster = "slurm"
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.jobs, self.queue = folder, [], set()
@@ -119,39 +121,73 @@ def test_a_job_that_left_the_queue_without_a_result_has_died_and_its_log_is_quot
     assert not waits.done()
 
 
-def ended_on(node: str, executor: SubmititExecutor, cluster: Cluster, *, worked: bool) -> None:
-    future = executor.submit(str, "x")
-    job = cluster.jobs[-1]
-    job.paths.stderr.write_text(f"lst-robust: on node gone\nrequeued\nlst-robust: on node {node}\nloading\n")
-    job.ends("success", 1) if worked else job.ends("error", "OSError: no space left")
+def test_a_future_knows_the_node_on_which_its_job_began_last(executor, cluster):
+    known, unknown, torn = (executor.submit(str, "x") for _ in range(3))
+    for job in cluster.jobs:
+        job.ends("error", "OSError: no space left")
+    cluster.folder.joinpath("7_0_node.txt").write_text("n1\n")
+    cluster.folder.joinpath("7_2_node.txt").write_text("n")
     executor._look(ask_queue=False)
-    assert (future.exception(timeout=0) is None) == worked
-    assert worked or f"on node {node}" in str(future.exception())
-    executor.ended(future, worked=worked)
+    assert known.done() and (known.node, unknown.node, torn.node) == ("n1", None, None)
 
 
-def test_jobs_leave_out_a_node_where_the_last_one_failed(executor, cluster):
-    for node, worked in [("n1", False), ("n2", True), ("n3", False), ("n2", True)]:
-        ended_on(node, executor, cluster, worked=worked)
-    assert [script["exclude"] for script in cluster.scripts] == ["old", "old", "old,n1", "old,n1,n3"]
-    assert all(script["setup"] == ["module load python", SAY_NODE] for script in cluster.scripts)
+def test_the_line_of_a_script_writes_the_node_where_it_is_read(tmp_path):
+    folder = tmp_path / "it's a folder"
+    folder.mkdir()
+    for array in ({"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "1"}, {}):
+        environment = {"SLURM_JOB_ID": "8", "SLURMD_NODENAME": "n1"} | array
+        subprocess.run(["bash", "-ec", line_that_names_the_node(folder)], env=environment, check=True)
+    assert [node_of(SlurmJob(folder, job_id)) for job_id in ("7_1", "8", "7")] == ["n1", "n1", None]
+    subprocess.run(["bash", "-ec", line_that_names_the_node(folder / "gone")], env={}, check=True)
+
+
+def test_a_retry_leaves_out_nodes_and_other_jobs_do_not(executor, cluster):
+    for future in (
+        executor.submit(str, "x"),
+        executor.submit_elsewhere(str, "x", ["n1", "n3"]),
+        executor.submit(str, "x"),
+    ):
+        assert not future.done()
+    assert [script["exclude"] for script in cluster.scripts] == ["old", "old,n1,n3", "old"]
+    setups = [script["setup"] for script in cluster.scripts]
+    assert all(setup == [line_that_names_the_node(cluster.folder), "module load python"] for setup in setups)
     assert cluster.parameters == {"exclude": "old", "setup": ["module load python"]}, "they are as the user had them"
 
 
-def test_a_user_who_names_the_nodes_gets_these(executor, cluster):
-    cluster.parameters["nodelist"] = "n1"
-    for node, worked in [("n1", False), ("n2", True), ("n1", False)]:
-        ended_on(node, executor, cluster, worked=worked)
-    assert {script["exclude"] for script in cluster.scripts} == {"old"}
+@pytest.mark.parametrize(
+    "given",
+    [{"nodelist": "n1"}, {"exclude": "/shared/bad.txt"}, {"additional_parameters": {"exclude": "n2"}}],
+    ids=str,
+)
+def test_options_of_the_user_that_do_not_fit_stay_as_they_are(executor, cluster, given):
+    cluster.parameters = dict(given)
+    executor.submit_elsewhere(str, "x", ["n1"])
+    assert {name: value for name, value in cluster.scripts[0].items() if name != "setup"} == given
 
 
-def test_the_log_of_a_job_that_died_names_its_node_and_quotes_what_else_is_in_it(executor, cluster):
-    future = executor.submit(str, "x")
-    cluster.jobs[0].paths.stderr.write_text("slurmstepd: error: out of memory\nlst-robust: on node n1\n")
-    cluster.queue.clear()
+def test_a_node_with_a_number_for_a_name_is_left_out_too(executor, cluster):
+    cluster.parameters = {"exclude": 17}
+    executor.submit_elsewhere(str, "x", ["18"])
+    assert cluster.scripts[0]["exclude"] == "17,18"
+
+
+def test_a_job_that_waits_for_long_may_run_on_any_node(executor, cluster, monkeypatch):
+    """The other nodes may have been taken out of service."""
+    commands = []
+
+    def run(command, **options) -> SimpleNamespace:
+        if command[0] == "squeue":
+            return cluster.run(command, **options)
+        return commands.append(command)
+
+    monkeypatch.setattr(slurm.subprocess, "run", run)
+    executor.submit_elsewhere(str, "x", ["n1"])
     looks(executor)
-    with pytest.raises(LstRobustError, match=r"^job 7_0 on node n1 has left .* of its log: slurmstepd: error: out"):
-        future.result(timeout=0)
+    assert commands == []
+    monkeypatch.setattr(slurm, "AVOID", -1.0)
+    executor.submit_elsewhere(str, "x", ["n1"])
+    looks(executor)
+    assert commands == [["scontrol", "update", "JobId=7_1", "ExcNodeList=old"]], "once, with what the user leaves out"
 
 
 def test_a_file_that_comes_late_counts(executor, cluster):
@@ -286,13 +322,13 @@ def test_an_sbatch_that_is_busy_for_a_moment_is_asked_again(tmp_path, waits, cap
     assert waits == list(slurm.BUSY[:2]) and len(cluster.jobs) == 2 and "tried again in 1 s" in caplog.text
 
 
-def test_an_sbatch_that_refuses_to_leave_out_a_node_is_asked_without_that(tmp_path, waits):
-    cluster = Busy(tmp_path, {2})
+def test_an_sbatch_that_refuses_to_leave_out_a_node_is_asked_without_that(tmp_path, waits, caplog):
+    cluster = Busy(tmp_path, {1})
     with SubmititExecutor(cluster) as executor:
-        for node, worked in [("n1", False), ("n2", True)]:
-            ended_on(node, executor, cluster, worked=worked)
         executor.submit(str, "x")
-    assert cluster.calls == 4 and cluster.scripts[-1]["exclude"] == "old"
+        executor.submit_elsewhere(str, "x", ["n1"])
+    assert [script["exclude"] for script in cluster.scripts] == ["old", "old"] and waits == []
+    assert "Slurm does not leave out n1 (" in caplog.text
 
 
 def test_an_sbatch_that_does_not_work_any_more_is_one_line(tmp_path, waits):
