@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from lst_robust.distribution.driver import TaskFuture
@@ -41,6 +41,13 @@ TIMEOUTS = 100  # times that a job whose time is over goes on
 MOST_AT_A_TIME = 1000  # jobs of an array: Slurm's own limit, MaxArraySize, is 1001 unless a site has changed it
 
 
+class _Avoids(NamedTuple):
+    """Of a job: until when (time.monotonic) it leaves out nodes, and those that the user leaves out in any case."""
+
+    until: float
+    own: str
+
+
 class SubmititExecutor:
     """An executor of submitit with futures that call back. A thread looks for results.
 
@@ -58,7 +65,7 @@ class SubmititExecutor:
         self._jobs: dict[TaskFuture, submitit.Job[Any]] = {}
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._missed: set[str] = set()  # jobs that were not in the queue the last time
-        self._avoiding: dict[str, float] = {}  # jobs that avoid nodes, and until when (time.monotonic)
+        self._avoiding: dict[str, _Avoids] = {}  # jobs that leave out more nodes than the user does
         self._warned = False  # that squeue does not answer
         self._accepted = False  # whether Slurm has taken a task
         self._thread = threading.Thread(target=self._watch, name="submitit", daemon=True)
@@ -90,7 +97,8 @@ class SubmititExecutor:
                     "Slurm does not leave out %s (%s): the task may run there", ", ".join(nodes), message_of(error)
                 )
             else:
-                self._avoiding[job.job_id] = time.monotonic() + AVOID
+                own = str(self._executor.parameters.get("exclude") or "")
+                self._avoiding[job.job_id] = _Avoids(time.monotonic() + AVOID, own)
                 return self._futures([job])[0]
         return self.submit(function, argument)
 
@@ -207,10 +215,11 @@ class SubmititExecutor:
 
     def _let_go(self, now: float) -> None:
         """Jobs that have avoided nodes for long may run there, where they still wait: the other nodes may be gone."""
-        for job in [job for job, until in self._avoiding.items() if now >= until]:
+        for job, avoids in list(self._avoiding.items()):  # to which the other thread may add
+            if now < avoids.until:
+                continue
             del self._avoiding[job]
-            own = self._executor.parameters.get("exclude") or ""
-            command = ["scontrol", "update", f"JobId={job}", f"ExcNodeList={own}"]
+            command = ["scontrol", "update", f"JobId={job}", f"ExcNodeList={avoids.own}"]
             with suppress(OSError, subprocess.SubprocessError):  # else it waits on
                 subprocess.run(command, check=False, capture_output=True, timeout=ANSWER)
 
