@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ CASES = [
 ]
 
 
-@pytest.fixture(params=PROCESSORS)
+@pytest.fixture(params=list(PROCESSORS))
 def processor(request: pytest.FixtureRequest) -> tuple[str, list[str]]:
     compiler, emulator = PROCESSORS[request.param]
     for program in (compiler, *emulator):
@@ -40,9 +41,10 @@ def processor(request: pytest.FixtureRequest) -> tuple[str, list[str]]:
     return compiler, emulator
 
 
-def compiled_for(compiler: str, folder: Path, *, emulated: bool) -> Path:
-    program = folder / "run_blocks"
-    sources = [Path(__file__).with_name("run_blocks.cpp"), SOURCES / "block.cpp"]
+def compiled_for(compiler: str, name: str, kernels: Sequence[str], folder: Path, *, emulated: bool) -> Path:
+    """The program of tests/ of this name, with kernels."""
+    program = folder / f"{name}-{compiler}"
+    sources = [Path(__file__).with_name(f"{name}.cpp"), *(SOURCES / kernel for kernel in kernels)]
     flags = [*KERNEL_FLAGS, "-DLST_WIDTH=4", f"-I{SOURCES}", *(["-static"] if emulated else [])]
     subprocess.run([compiler, *flags, *map(str, sources), "-o", str(program)], check=True, timeout=300)
     return program
@@ -71,12 +73,36 @@ def test_blocks(processor, compiled, trained, assert_same, monkeypatch, tmp_path
                 for array in arrays(InferenceLSTII(block), x, parts):
                     file.write(array.tobytes())
     compiler, emulator = processor
-    program = compiled_for(compiler, tmp_path, emulated=bool(emulator))
+    program = compiled_for(compiler, "run_blocks", ["block.cpp"], tmp_path, emulated=bool(emulator))
     results = tmp_path / "results"
     subprocess.run([*emulator, str(program), str(tmp_path / "cases"), str(results)], check=True, timeout=300)
     found = torch.from_numpy(np.fromfile(results, np.float32))
     for values, plain in zip(found.split([plain.numel() for plain in expected]), expected, strict=True):
         assert_same(values.reshape(plain.shape), plain)
+
+
+@pytest.mark.parametrize("processor", ["64-bit ARM"], indirect=True)
+def test_training(processor, tmp_path) -> None:
+    """Each pass, beside the same on this machine with vectors of the same width, which test_chain.py compares with the
+    plain definition."""
+    found = []
+    for compiler, emulator in (processor, PROCESSORS["this machine's"]):
+        program = compiled_for(compiler, "run_training", [*KERNELS, "shortcut.cpp"], tmp_path, emulated=bool(emulator))
+        subprocess.run([*emulator, str(program), str(tmp_path / "results")], check=True, timeout=300)
+        found.append(written(tmp_path / "results"))
+    assert len(found[0]) == 18 * 22
+    for other, own in zip(*found, strict=True):
+        assert np.abs(other - own).max() <= 1e-5 * np.abs(own).max() and np.isfinite(own).all()
+
+
+def written(path: Path) -> list[np.ndarray]:
+    """The arrays of a file: how many values, and these."""
+    content, place, arrays = path.read_bytes(), 0, []
+    while place < len(content):
+        count = int(np.frombuffer(content, np.int32, 1, place)[0])
+        arrays.append(np.frombuffer(content, np.float32, count, place + 4))
+        place += 4 + 4 * count
+    return arrays
 
 
 def test_every_kernel_compiles(processor, tmp_path) -> None:
