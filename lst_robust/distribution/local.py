@@ -52,7 +52,7 @@ class LocalExecutor:
                 pool = self._pool(place)
                 future = pool.submit(call_pickled, call)
             self._loads[place] += 1
-        future.add_done_callback(lambda done: self._leave(place, pool, done))
+        future.add_done_callback(lambda done: self._ended(place, pool, done))
         return future
 
     def cancel(self, futures: Sequence[Future[Any]]) -> None:
@@ -85,6 +85,14 @@ class LocalExecutor:
             pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin_worker, initargs=(devices,))
             self._pools[place] = pool
         return pool
+
+    def _ended(self, place: int, pool: ProcessPoolExecutor, future: Future[Any]) -> None:
+        """Since Python 3.12 a pool whose process has died tells its futures while it holds its own lock, which both
+        `shutdown` and `submit` want. Whoever waits for that lock here, or for ours, would wait without end."""
+        if future.cancelled() or isinstance(future.exception(), BrokenExecutor):
+            threading.Thread(target=self._leave, args=(place, pool, future), name="lst-robust-leave").start()
+        else:
+            self._leave(place, pool, future)
 
     def _leave(self, place: int, pool: ProcessPoolExecutor, future: Future[Any]) -> None:
         with self._lock:
