@@ -75,9 +75,8 @@ class LazyGroup(TyperGroup):
         print_any_name()
         try:
             code = super().main(args, standalone_mode=False, **settings)
-            if code == 1 and list(sys.argv[1:] if args is None else args)[:1] in COMPLETIONS:
-                print_error("the shell is not one that Typer knows: call this from bash, zsh, fish or PowerShell")
-                code = UsageError.exit_code
+            if code == 1 and _asks_for_completion(args):
+                code = _unknown_shell()
         except BAD_INPUT as error:
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()
@@ -92,9 +91,21 @@ class LazyGroup(TyperGroup):
             code = PIPE_CLOSED
         except OSError as error:  # of the help on a full disk, of the Tab key's file in a home that is read-only
             leave_stdout()
-            print_not_written(error)
-            code = LstRobustError.exit_code
+            if error.errno is None and _asks_for_completion(args):  # an old Typer passes on that no shell is found
+                code = _unknown_shell()
+            else:
+                print_not_written(error)
+                code = LstRobustError.exit_code
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _asks_for_completion(args: Sequence[str] | None) -> bool:
+    return list(sys.argv[1:] if args is None else args)[:1] in COMPLETIONS
+
+
+def _unknown_shell() -> int:
+    print_error("the shell is not one that Typer knows: call this from bash, zsh, fish or PowerShell")
+    return UsageError.exit_code
 
 
 def _require_current_folder() -> None:

@@ -157,7 +157,8 @@ def motion_blur(x: NDArray, taps: MotionTaps, *, stop_outside: bool) -> NDArray[
             alive &= (np.abs(dy) < height) & (np.abs(dx) < width)
         rows = np.clip(np.arange(height) + dy[:, None], 0, height - 1)
         columns = np.clip(np.arange(width) + dx[:, None], 0, width - 1)
-        tap = weight * x[image, rows[:, :, None], columns[:, None, :]]
+        # NumPy 1 would multiply a float32 image by a float64 number in float32
+        tap = weight * x[image, rows[:, :, None], columns[:, None, :]].astype(np.float64)
         blurred[alive] += tap[alive]
     return blurred
 

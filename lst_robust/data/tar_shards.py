@@ -90,7 +90,8 @@ def entries(shard: Path, file: IO[bytes]) -> Iterator[tarfile.TarInfo]:
     """Everything that a tar file says it holds; DataError where it is damaged or does not end as a tar file does."""
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
-            while (entry := tar.next()) is not None:
+            empty = tar.firstmember is None  # type: ignore[attr-defined]
+            while not empty and (entry := tar.next()) is not None:  # of an empty one, Python 3.10 fails to seek
                 yield entry
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
             end = tar.offset

@@ -38,7 +38,7 @@ REQUIRED: Mapping[str, str] = {
     "pydantic": "2.10",
     "pyyaml": "6",
     "pandas": "2.1",
-    "pyarrow": "17",
+    "pyarrow": "18",
     "jinja2": "3.1",
     "tabulate": "0.9",
     "typer": "0.19",

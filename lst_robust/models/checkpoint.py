@@ -6,7 +6,9 @@ Every path that is read here may also be `published:NAME`, see `lst_robust.weigh
 from __future__ import annotations
 
 import json
+import tarfile
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from lst_robust.weights import resolved
 
 FORMAT = "lst-robust/1"
 PICKLES = (".pth", ".pt", ".pth.tar", ".ckpt", ".bin")
+SCRIPT = "looks like a TorchScript archive"  # of torch's warning
 LISTED = 6  # how many keys an error names before it only counts
 
 
@@ -146,9 +149,11 @@ def _read_pickle(path: Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about formats that are refused or read all the same
+            warnings.filterwarnings("error", message=f".*{SCRIPT}")
+            _refuse_what_old_torch_reads(path)
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds here, depending on how the file is broken
-        if "weights_only" in str(error) or "Unsupported" in str(error):
+        if any(word in str(error) for word in ("weights_only", "Unsupported", SCRIPT)):
             raise CheckpointError(
                 f"{path} holds more than tensors (code could run) and is refused: save its state_dict alone"
             ) from error
@@ -157,6 +162,20 @@ def _read_pickle(path: Path) -> dict[str, Any]:
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, no state dict: save model.state_dict()")
     return dict(content)
+
+
+def _refuse_what_old_torch_reads(path: Path) -> None:
+    """Before release 2.6, torch.load read archives in which code could be, and compressed ones, whatever their size
+    once unpacked. It warns of scripts before it loads them, and that is an error where this is called."""
+    if tarfile.is_tarfile(path):
+        raise ValueError("weights_only cannot be heeded in a tar file")
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+        if any(entry.filename.endswith("/constants.pkl") for entry in entries):
+            raise ValueError(f"it {SCRIPT}")
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise ValueError("it is compressed")
 
 
 def load_checkpoint(model: nn.Module, path: str | Path) -> dict[str, Any]:

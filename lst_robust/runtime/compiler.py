@@ -77,7 +77,8 @@ def _without_notes() -> Iterator[None]:
 
 
 def _is_of_torch(handler: logging.Handler) -> bool:
-    return type(handler).__module__.startswith("torch.")
+    """Old releases have handlers of `logging` itself, with a format of their own."""
+    return any(type(part).__module__.startswith("torch.") for part in (handler, handler.formatter))
 
 
 def _reasons(error: BaseException) -> Iterator[BaseException]:

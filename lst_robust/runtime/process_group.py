@@ -87,4 +87,9 @@ def process_group() -> Iterator[Ranks]:
             f"rank {ranks.rank} stops: another of the {ranks.world} processes has gone, and its own message says why"
         ) from error
     finally:
+        # With torch 2.4 the group waits for its threads when it is destroyed and does not let go of the interpreter's
+        # lock, which such a thread needs in order to drop the last tensor: both would wait for ever. While this name
+        # holds the part that is of gloo, it outlives the group, and where it ends with the name, the lock is let go of.
+        gloo = distributed.distributed_c10d._get_default_group()._get_backend(torch.device("cpu"))
         distributed.destroy_process_group()
+        del gloo

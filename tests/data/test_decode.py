@@ -49,7 +49,10 @@ def test_every_mode_becomes_rgb_as_pil_converts_it(tmp_path, photographs, mode):
 def test_16_bits_are_scaled_not_clipped(tmp_path, extension):
     levels = np.linspace(0, 65535, 32 * 32).astype(np.uint16).reshape(32, 32)
     path = tmp_path / f"a.{extension}"
-    Image.fromarray(levels).save(path)
+    if extension == "pgm":  # which old releases of Pillow read and do not write
+        path.write_bytes(b"P5 32 32 65535\n" + levels.astype(">u2").tobytes())
+    else:
+        Image.fromarray(levels).save(path)
     expected = np.rint(levels / 257)
     assert np.array_equal(decode(path, centre_crop(32))[..., 1], expected) and expected.max() == 255
 

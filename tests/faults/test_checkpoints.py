@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
 import struct
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -42,6 +44,13 @@ def with_code(path: Path, kind: str) -> None:
         torch.save(Module(), path)
     elif kind == "script":
         torch.jit.save(torch.jit.script(nn.Linear(2, 2)), path)
+    elif kind == "tar":  # as torch wrote them before its release 0.1
+        with tarfile.open(path, "w") as tar:
+            for member in ("storages", "tensors", "pickle"):
+                pickled = pickle.dumps(Payload(), protocol=2)
+                entry = tarfile.TarInfo(member)
+                entry.size = len(pickled)
+                tar.addfile(entry, io.BytesIO(pickled))
     else:
         path.write_bytes(pickle.dumps(Payload(), protocol=int(kind)))
 
@@ -56,7 +65,7 @@ def load_into(run, tiny):
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(kind, "w.pth") for kind in ("zip", "legacy", "module", "script", "0", "1", "2", "3", "4", "5")]
+    [(kind, "w.pth") for kind in ("zip", "legacy", "module", "script", "tar", "0", "1", "2", "3", "4", "5")]
     + [("zip", name) for name in ("w.pt", "w.pth.tar", "w.ckpt", "w.bin", "w.safetensors", "w")],
 )
 def test_a_pickle_that_would_run_code_does_not(load_into, kind, name):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import socket
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -76,6 +78,20 @@ def test_two_ranks_add_up_and_gather():
             assert inner == ranks
 
     assert two_ranks(work) == [0, 0]
+
+
+def test_the_end_of_a_group_does_not_wait_for_a_thread_that_waits_for_the_interpreter():
+    """With torch 2.4 it did, for ever, where a thread of gloo still held a tensor that Python had let go of."""
+
+    def work(ranks: Ranks) -> None:
+        import torch
+        from torch import distributed
+
+        faulthandler.dump_traceback_later(60, exit=True)
+        sys.setswitchinterval(1000)  # no thread gets the interpreter's lock from one that does not let go of it
+        distributed.all_reduce(torch.ones(1_000_000))
+
+    assert [two_ranks(work) for _ in range(5)] == [[0, 0]] * 5
 
 
 def test_a_rank_whose_fellow_has_gone_says_so():
