@@ -117,7 +117,7 @@ def _place(
         return None
     weights = [_weights(tuple(records), _Same(normaliser), frozenset(names), _registered()) for records in indexed]
     said = [(records.entry.outcomes, one.digest) for records, one in zip(indexed, weights, strict=True)]
-    constants = statistics.RESAMPLES, statistics.CONFIDENCE, statistics.SEED, statistics.DIGITS
+    constants = statistics.RESAMPLES, statistics.CONFIDENCE, statistics.SEED, statistics.DIGITS, statistics.TIE
     key = hashlib.sha256(json.dumps([said, constants, np.__version__]).encode()).hexdigest()[:32]
     return _Place(indexed, [one.matrix for one in weights], weights[0].names, key)
 

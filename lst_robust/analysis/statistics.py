@@ -21,6 +21,7 @@ RESAMPLES = 2000  # the ends of a 95 % interval are then good to about a tenth o
 FLIPS = 9999  # the smallest p-value is 1 in 10,000, small enough to stand for 19 corruptions after Holm's correction
 CONFIDENCE = 0.95
 SEED = 0
+TIE = 1e-10  # means that differ by less, as a share of the largest score, are equal
 DIGITS = 6  # to which ends are rounded, so that they do not depend on the order of summation
 CHUNK_BYTES = 64_000_000  # of counts or signs held at once, whatever the number of images
 SHARED_BYTES = 200_000_000  # of counts that are kept for further networks: 12,500 images
@@ -94,7 +95,8 @@ def intervals_together(
 def _ends(scores: np.ndarray, drawn: np.ndarray, confidence: float) -> np.ndarray:
     """The BCa ends of each column, from its means over the drawings: (n, k) and (resamples, k) -> (k, 2)."""
     means = scores.mean(axis=0)
-    below = (drawn < means).mean(axis=0) / 2 + (drawn <= means).mean(axis=0) / 2
+    same = TIE * np.abs(scores).max(axis=0)  # the last bits of equal means depend on how the product was computed
+    below = (drawn < means - same).mean(axis=0) / 2 + (drawn <= means + same).mean(axis=0) / 2
     deviations = scores - means
     squares = (deviations**2).sum(axis=0)
     ends = np.stack([means, means], axis=1)
