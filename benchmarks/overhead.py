@@ -1,7 +1,8 @@
-"""What an evaluation costs beside the network's forward passes: decoding, corrupting, comparing, writing records.
+r"""What an evaluation costs beside the network's forward passes: decoding, corrupting, comparing, writing records.
 
     python benchmarks/overhead.py --data-dir cifar10-jpeg            # ResNet-20 on CIFAR-10's test images, all 96 cells
-    python benchmarks/overhead.py --data-dir cifar10-jpeg --severities 3 --rounds 3 --csv results/published/overhead.csv
+    python benchmarks/overhead.py --data-dir cifar10-jpeg --images 2500 --severities 3 --rounds 3 \
+        --csv results/published/overhead.csv
     python benchmarks/overhead.py --severities 3 --rounds 5          # on crops of a photograph, where there is no data
 
 Each round measures three sides, in turns from the first or from the last: the whole of `lst_robust.evaluate` on fresh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import tempfile
 from pathlib import Path
@@ -31,7 +32,10 @@ def executed(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> nbfor
     with tempfile.TemporaryDirectory() as sockets:  # whose paths must be short
         kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/kernel")
         client = NotebookClient(notebook, timeout=300, km=kernel, resources={"metadata": {"path": str(folder)}})
-        return client.execute()
+        try:
+            return client.execute()
+        finally:
+            asyncio.run(kernel.shutdown_kernel(now=True))  # the client ends only kernels that it has made
 
 
 def test_there_is_one_of_a_network_of_ones_own():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -41,6 +42,8 @@ def collect_runs(
     Records of an older version of a suite are left out with a warning. Raises NothingToEvaluateError when none is left.
     """
     results_dir = path("results_dir", results_dir)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        results_dir.stat()  # raises what is wrong with the name, which pathlib keeps to itself since Python 3.13
     wanted = None if suite is None else resolve_suite(suite)
     runs = []
     for run, records in _scan(results_dir, wanted.name if wanted else None, predictions, index):

@@ -1,6 +1,6 @@
 """How often a 95 % interval over images holds the truth, where the truth is known.
 
-    python -m benchmarks.coverage          # some minutes on one core; writes results/published/coverage.csv
+    python -m benchmarks.interval_coverage          # some minutes on one core; writes results/published/coverage.csv
 
 Images are drawn that are hard in all cells or easy in all, with an error of each cell that is chosen beforehand. So
 every metric of all such images is known, and an interval from n of them either holds it or not.
