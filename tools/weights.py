@@ -19,7 +19,7 @@ from lst_robust.weights.catalogue import CATALOGUE, PublishedWeights
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "lst_robust" / "weights" / CATALOGUE
-PATTERNS = ("published/digits-c/*.safetensors", "published/cifar10-jpeg/checkpoints/*.safetensors")
+PATTERNS = ("published/digits-c/*.safetensors", "published/*/checkpoints/*.safetensors")
 
 
 def described(path: Path, results: Path) -> PublishedWeights:
