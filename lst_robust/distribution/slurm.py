@@ -1,5 +1,5 @@
-"""Slurm as an executor, through submitit: https://github.com/facebookincubator/submitit. The only module that imports
-it.
+"""Slurm as an executor, through submitit: https://github.com/facebookincubator/submitit. Beside slurm_requeue.py the
+only module that imports it.
 
 A job that is preempted, or that comes to the end of its time, is put back into Slurm's queue with the same task, which
 then measures only what is missing: it loses the cell in hand, and no more.

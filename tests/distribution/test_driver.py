@@ -12,32 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lst_robust.distribution import breaker, driver
-from lst_robust.distribution.driver import Driver, TaskFuture
-from lst_robust.distribution.schedule import Refused, Schedule
+from lst_robust.distribution.driver import Driver
+from lst_robust.distribution.schedule import Refused
 from lst_robust.errors import CheckpointError, LstRobustError, UsageError
 from tests.distribution.clock import Clock
+from tests.distribution.executors import Executor, failing, tasks
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
     monkeypatch.setattr(driver, "WAKE", 0.0)
-
-
-class Executor:
-    """Calls at once, in this thread."""
-
-    def __init__(self) -> None:
-        self.submitted: list[str] = []
-        self.cancelled: list[Future] = []
-
-    def submit(self, function, *arguments) -> Future:
-        self.submitted.append(arguments[0])
-        future: Future = Future()
-        try:
-            future.set_result(function(*arguments))
-        except BaseException as error:
-            future.set_exception(error)
-        return future
 
 
 class Pending(Executor):
@@ -53,99 +37,12 @@ class Pending(Executor):
         self.cancelled = list(futures)
 
 
-def tasks(count: int, retries: int = 2, clock: Clock | None = None) -> Schedule[str]:
-    return Schedule([(f"task {n}", float(count - n)) for n in range(count)], retries, clock or Clock(step=0.1))
-
-
-def failing(times: int, error: BaseException):
-    """A function whose first calls raise."""
-    left = iter(range(times))
-
-    def call(task: str) -> str:
-        if next(left, None) is not None:
-            raise error
-        return task
-
-    return call
-
-
 def test_each_task_is_called_once_and_its_result_is_handed_on():
     schedule, executor, ended = tasks(5), Executor(), []
     Driver(schedule, executor, str.upper, 2, ended=lambda task, result: ended.append((task, result))).run()
     assert ended == [(f"task {n}", f"TASK {n}") for n in range(5)]
     assert executor.submitted == [f"task {n}" for n in range(5)]
     assert (schedule.done, schedule.failed, schedule.resubmitted) == (5, [], 0)
-
-
-class Nodes(Executor):
-    """An engine that puts each task on the first node that it need not avoid."""
-
-    def __init__(self, nodes: str) -> None:
-        super().__init__()
-        self.nodes = nodes
-        self.avoided: list[tuple[str, str]] = []  # tasks and nodes of submit_elsewhere
-
-    def submit(self, function, *arguments) -> Future:
-        return self._on(self.nodes[0], function, arguments[0])
-
-    def submit_elsewhere(self, function, argument, nodes) -> Future:
-        self.avoided.append((argument, "".join(nodes)))
-        return self._on(next((node for node in self.nodes if node not in nodes), self.nodes[0]), function, argument)
-
-    def _on(self, node: str, function, argument) -> TaskFuture:
-        future = TaskFuture()
-        future.node = node
-        try:
-            future.set_result(function((argument, node)))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-def on(*bad: str):
-    """Work that fails on these nodes."""
-
-    def work(task_and_node: tuple[str, str]) -> str:
-        if task_and_node[1] in bad:
-            raise OSError("disk full")
-        return task_and_node[1]
-
-    return work
-
-
-def test_a_retry_avoids_the_nodes_where_its_task_has_failed(caplog):
-    schedule, executor, nodes = tasks(2, clock=Clock(step=2)), Nodes("abc"), []
-    Driver(schedule, executor, on("a", "b"), 1, ended=lambda _, node: nodes.append(node)).run()
-    assert nodes == ["c", "c"] and schedule.failed == []
-    assert sorted(executor.avoided) == [(task, nodes) for task in ("task 0", "task 1") for nodes in ("a", "ab")]
-    assert "task 0: OSError: disk full (on node a); it is submitted again (retry 1)" in caplog.messages
-
-
-def test_a_network_that_could_not_go_on_avoids_the_node_too():
-    schedule, executor = tasks(1, clock=Clock(step=2)), Nodes("ab")
-    Driver(schedule, executor, on(), 1, ended=lambda _, node: "no memory" if node == "a" else None).run()
-    assert executor.avoided == [("task 0", "a")] and schedule.done == 1
-
-
-def test_an_engine_of_one_node_gets_retries_as_it_got_the_tasks():
-    executor = Executor()
-    Driver(tasks(1, clock=Clock(step=2)), executor, failing(1, OSError("disk full")), 1).run()
-    assert executor.submitted == ["task 0", "task 0"]
-
-
-def test_nodes_are_not_avoided_because_all_tasks_have_failed():
-    """After an outage of the common disk any node will do."""
-    works: list[bool] = []
-
-    def work(task_and_node: tuple[str, str]) -> str:
-        if len(works) < breaker.FEWEST + 3:
-            works.append(False)
-            raise OSError("stale file handle")
-        return task_and_node[1]
-
-    schedule, executor = tasks(30, clock=Clock(step=2)), Nodes("ab")
-    Driver(schedule, executor, work, 1).run()
-    assert schedule.done == 30 and len(executor.avoided) < breaker.FEWEST
 
 
 def test_no_more_than_so_many_are_submitted_at_a_time():
