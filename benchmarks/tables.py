@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -174,10 +175,12 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "leaderboard_clean": ("imagenet-c.md", tables_imagenet.clean),
     "leaderboard_protocols": ("imagenet-c.md", tables_imagenet.protocols),
     "leaderboard_resolution": ("imagenet-c.md", tables_imagenet.resolution),
-    "experiment_networks": ("experiment.md", tables_experiment.networks),
-    "experiment_pairs": ("experiment.md", tables_experiment.pairs),
-    "experiment_corruptions": ("experiment.md", tables_experiment.corruptions),
     "experiment_answer": ("experiment.md", tables_experiment.answer),
+    **{
+        f"experiment_{make.__name__}_{suite}": ("experiment.md", partial(make, suite))
+        for suite in tables_experiment.SUITES
+        for make in tables_experiment.OF_A_SUITE
+    },
     "features_answer": ("features.md", tables_features.answer),
     "features_sparsity": ("features.md", tables_features.sparsity),
     "features_differences": ("features.md", tables_features.sparsity_differences),
