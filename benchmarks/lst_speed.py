@@ -3,6 +3,7 @@
     python benchmarks/lst_speed.py                       # LST-20, LST-56 and LST-18, inference and training
     python benchmarks/lst_speed.py --nets lst20 --threads 1 --rounds 9
     python benchmarks/lst_speed.py --clock cpu           # CPU seconds: for a machine that others use as well
+    python benchmarks/lst_speed.py --amp                 # under bfloat16 autocast, which LST layers ignore
 
 The variants of a net take turns, so that whatever else happens on the machine hits them alike; what is printed is the
 median of the rounds' ratios with the range from the first to the third quartile. Variants:
@@ -113,7 +114,7 @@ def set_kernel(on: bool) -> None:
     os.environ[LST_KERNELS] = "fast" if on else "plain"
 
 
-def variants(name: str, size: int, batch: int, training: bool) -> dict[str, Callable[[], object]]:
+def variants(name: str, size: int, batch: int, training: bool, amp: bool) -> dict[str, Callable[[], object]]:
     """One step of each variant of `name`."""
     torch.manual_seed(0)
     images, labels = torch.randn(batch, 3, size, size), torch.arange(batch) % 10
@@ -131,7 +132,7 @@ def variants(name: str, size: int, batch: int, training: bool) -> dict[str, Call
         steps = {"authors": (authors, images)}
         channels_last = {"plain": without_kernel(copy.deepcopy(ours)), "ours": ours, "resnet": resnet}
         steps |= {key: (model.to(memory_format=torch.channels_last), last) for key, model in channels_last.items()}
-        return {key: training_step(model.train(), x, labels) for key, (model, x) in steps.items()}
+        return {key: training_step(model.train(), x, labels, amp) for key, (model, x) in steps.items()}
     plain = without_kernel(copy.deepcopy(ours).to(memory_format=torch.channels_last))
     fast = {"ours": optimize_for_inference(ours), "resnet": optimize_for_inference(resnet)}
     steps = {
@@ -139,7 +140,7 @@ def variants(name: str, size: int, batch: int, training: bool) -> dict[str, Call
         "plain": (plain, last),
         **{key: (model, last) for key, model in fast.items()},
     }
-    return {key: inference_step(model.eval(), x, in_pieces=key in fast) for key, (model, x) in steps.items()}
+    return {key: inference_step(model.eval(), x, amp, in_pieces=key in fast) for key, (model, x) in steps.items()}
 
 
 def settle(model: nn.Module, images: Tensor) -> None:
@@ -151,24 +152,29 @@ def settle(model: nn.Module, images: Tensor) -> None:
         model(images)
 
 
-def inference_step(model: nn.Module, images: Tensor, *, in_pieces: bool) -> Callable[[], object]:
+def inference_step(model: nn.Module, images: Tensor, amp: bool, *, in_pieces: bool) -> Callable[[], object]:
     def step() -> Tensor:
-        with torch.inference_mode():
+        with torch.inference_mode(), in_bfloat16(amp):
             return logits_in_pieces(model, images) if in_pieces else model(images)
 
     return step
 
 
-def training_step(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[], object]:
+def training_step(model: nn.Module, images: Tensor, labels: Tensor, amp: bool) -> Callable[[], object]:
     optimiser = torch.optim.SGD(model.parameters(), 1e-3, momentum=0.9)
 
     def step() -> None:
-        loss = F.cross_entropy(model(images), labels)
+        with in_bfloat16(amp):
+            loss = F.cross_entropy(model(images), labels)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
 
     return step
+
+
+def in_bfloat16(amp: bool) -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16, enabled=amp)
 
 
 def measure(steps: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
@@ -199,6 +205,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, help="images a step; default 128 at 32 pixels, 8 at 224")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--allocator", action=argparse.BooleanOptionalAction, default=False)
+    parser.add_argument("--amp", action="store_true", help="bfloat16 autocast around every variant")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--csv", type=Path, help="the table of docs/performance.md: replaces rows with so many threads")
     arguments = parser.parse_args()
@@ -219,10 +226,10 @@ def main() -> None:
         for mode in ("inference", "training"):
             if arguments.mode not in ("both", mode):
                 continue
-            seconds = measure(variants(name, size, batch, mode == "training"), arguments.rounds, clock)
+            seconds = measure(variants(name, size, batch, mode == "training", arguments.amp), arguments.rounds, clock)
             record = {
                 "net": name,
-                "mode": mode,
+                "mode": f"{mode}, bfloat16" if arguments.amp else mode,
                 "batch_size": batch,
                 "images_per_second": {k: round(batch / statistics.median(v), 1) for k, v in seconds.items()},
                 "ours_over_authors": ratio(seconds["authors"], seconds["ours"]),

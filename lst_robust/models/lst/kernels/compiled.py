@@ -14,7 +14,7 @@ from lst_robust.models.lst.folded import InferenceLSTII
 from lst_robust.models.lst.kernels.chain import train_chain
 from lst_robust.models.lst.kernels.inference import CompiledChain, CompiledHandler, CompiledLSTII, can_compile
 from lst_robust.models.lst.kernels.library import kernels_ready
-from lst_robust.models.lst.kernels.packing import lanes, threshold
+from lst_robust.models.lst.kernels.packing import is_float_on_cpu, lanes, threshold
 from lst_robust.models.lst.kernels.shortcut import fused_shortcut
 from lst_robust.models.lst.kernels.tail import fused_tail
 
@@ -56,9 +56,7 @@ class CompiledBackend(Backend):
 
 def _can_train_on(x: Tensor) -> bool:
     """Whether the kernels are there and can work on `x`."""
-    on_cpu = x.device.type == "cpu" and x.dtype is torch.float32 and x.numel() > 0
-    plain = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
-    return on_cpu and not plain and kernels_ready()
+    return is_float_on_cpu(x) and x.numel() > 0 and not torch.compiler.is_compiling() and kernels_ready()
 
 
 def _tail_fits(block: LSTII) -> bool:

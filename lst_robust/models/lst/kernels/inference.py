@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lst_robust.models.lst.folded import InferenceLSTII
-from lst_robust.models.lst.kernels.packing import pack_pointwise, pack_spatial
+from lst_robust.models.lst.kernels.packing import channels_last, is_float_on_cpu, pack_pointwise, pack_spatial
 from lst_robust.models.lst.transforms import SoftThreshold
 
 
@@ -44,8 +44,7 @@ class CompiledChain:
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H', W')."""
-        x = x.contiguous(memory_format=torch.channels_last)
-        out: Tensor = torch.ops.lst_robust.blocks(x, self.weights, self.strides, self.taus)
+        out: Tensor = torch.ops.lst_robust.blocks(channels_last(x), self.weights, self.strides, self.taus)
         return out
 
 
@@ -62,16 +61,14 @@ class CompiledHandler:
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H, W)."""
-        x = x.contiguous(memory_format=torch.channels_last)
-        out: Tensor = torch.ops.lst_robust.resize(x, self.weight, self.bias)
+        out: Tensor = torch.ops.lst_robust.resize(channels_last(x), self.weight, self.bias)
         return out
 
 
 def runs_compiled(x: Tensor) -> bool:
     """Whether the operators of inference take `x`."""
     in_graph = torch.compiler.is_compiling() or (x.requires_grad and torch.is_grad_enabled())
-    plain = torch.is_autocast_enabled("cpu")
-    return x.device.type == "cpu" and x.dtype is torch.float32 and not in_graph and not plain
+    return is_float_on_cpu(x) and not in_graph
 
 
 def can_compile(block: InferenceLSTII) -> bool:

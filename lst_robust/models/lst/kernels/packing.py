@@ -1,4 +1,5 @@
-"""How the compiled passes want their weights: values of neighbouring channels side by side, as vectors hold them."""
+"""How the compiled passes want their input, and their weights: values of neighbouring channels side by side, as vectors
+hold them."""
 
 from __future__ import annotations
 
@@ -7,9 +8,19 @@ from torch import Tensor, nn
 
 from lst_robust.models.lst.transforms import SoftThreshold
 
+ROUNDED = (torch.bfloat16, torch.float16)
+
+
+def is_float_on_cpu(x: Tensor) -> bool:
+    """Whether `x` is float32 on the CPU, or has been rounded by autocast: the passes work in float32 then, too, as that
+    is faster than plain layers in bfloat16, and more exact."""
+    rounded = x.dtype in ROUNDED and torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and (x.dtype is torch.float32 or rounded)
+
 
 def channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
+    """`x` in channels last, and in float32."""
+    return x.float().contiguous(memory_format=torch.channels_last)
 
 
 def lanes(channels: int) -> int:

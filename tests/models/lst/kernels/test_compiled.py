@@ -43,10 +43,27 @@ def test_it_leaves_other_cases_to_torch(change: str) -> None:
     assert CompiledBackend().train_block(layer, x) is None
 
 
-def test_it_leaves_mixed_precision_to_torch() -> None:
-    with torch.autocast("cpu", torch.bfloat16):
-        assert CompiledBackend().train_block(block(), images()) is None
-        assert CompiledBackend().train_shortcut(LSTII(16, 16, 2, LSTOptions()).shortcut, images()) is None
+@pytest.mark.parametrize("bottleneck", [LSTOptions(), LSTOptions(channel_transform="diagonal")])
+def test_it_works_in_float32_under_autocast(bottleneck: LSTOptions) -> None:
+    rounded = images().bfloat16()
+    results = []
+    for mixed in (False, True):
+        torch.manual_seed(0)
+        layer = LSTII(16, 16, 2, bottleneck)
+        x = rounded.clone().requires_grad_() if mixed else rounded.float().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            out = CompiledBackend().train_block(layer, x)
+        out.square().sum().backward()
+        results.append((out, x.grad, layer.t_r.weight.grad))
+    full, mixed = results
+    assert mixed[0].dtype is torch.float32
+    assert mixed[1].dtype is torch.bfloat16
+    for of_mixed, of_full in zip(mixed, full, strict=True):
+        assert (of_mixed - of_full).norm() <= 1e-2 * of_full.norm()
+
+
+def test_halves_without_autocast_are_left_to_torch() -> None:
+    assert CompiledBackend().train_block(block().bfloat16(), images().bfloat16()) is None
 
 
 def test_plain_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,12 +153,13 @@ def test_a_gradient_goes_by_torch(compiled, trained, assert_same) -> None:
     assert_same(results[1], results[0])
 
 
-def test_bfloat16_goes_by_torch(compiled, trained) -> None:
+def test_under_autocast_it_works_in_float32(compiled, trained) -> None:
     model = optimize_for_inference(trained(create_model("lst20")))
     images = torch.randn(4, 3, 32, 32)
     with torch.no_grad():
         full = model(images)
         with torch.autocast("cpu", torch.bfloat16):
+            assert model.stages(torch.zeros(1, 16, 8, 8, dtype=torch.bfloat16)).dtype is torch.float32
             half = model(images).float()
     assert (half - full).norm() <= 2e-2 * full.norm()
 
