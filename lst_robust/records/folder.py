@@ -14,7 +14,7 @@ from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError, UsageError
 from lst_robust.records.cell_file import EarlierReleaseError, is_of_earlier_release, read_cell, read_json
 from lst_robust.records.packed import PackedRun, read_packed_run, read_run_file
-from lst_robust.records.packed_files import PackedReader, mistake_of, packed_paths
+from lst_robust.records.packed_files import LOOKS, PackedReader, mistake_of, packed_paths
 from lst_robust.records.record import Record
 from lst_robust.records.run_file import RunFile
 from lst_robust.runtime.files import require_file
@@ -22,7 +22,6 @@ from lst_robust.schema import first_mistake
 
 logger = logging.getLogger(__name__)
 RUN_FILE = "run.json"
-LOOKS = 20  # at a folder in which others pack at the same time
 RUN_FOLDERS = "n*-seed*-*"
 
 
@@ -52,16 +51,15 @@ def run_file_of(folder: Path) -> RunFile | None:
     """
     for _ in range(LOOKS):
         mistake, gone = None, False
-        packed = [(path, read_run_file) for path in packed_paths(folder)]
-        for path, read in ((folder / RUN_FILE, _read_run_json), *packed):
+        packed = packed_paths(folder)
+        for path, read in ((folder / RUN_FILE, _read_run_json), *((path, read_run_file) for path in packed)):
             try:
                 return read(path)
             except DataError as error:
                 if os.path.lexists(path):
                     mistake = mistake or error
-                else:
-                    gone = gone or path.name != RUN_FILE
-        if not gone:
+                gone = gone or (path in packed and isinstance(error.__cause__, FileNotFoundError))
+        if not gone and packed_paths(folder) == packed:
             break
     if mistake is not None:
         raise mistake

@@ -23,7 +23,7 @@ from lst_robust.runtime.files import temporary_file
 PACKED, ASIDE = "run.parquet", ".run-*.parquet"
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 PackedStates = tuple[tuple[Path, tuple[int, int, int]], ...]
-LOOKS = 10  # at a folder that changes at each of them
+LOOKS = 50  # at a folder in which others pack at the same time
 
 
 class PackedFile(NamedTuple):

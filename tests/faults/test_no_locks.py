@@ -16,8 +16,10 @@ import pytest
 
 import lst_robust
 from lst_robust.benchmark import Cell
+from lst_robust.records import folder
 from lst_robust.records.packed_files import ASIDE, PACKED
 from lst_robust.records.record import Record
+from lst_robust.records.run_file import RunFile
 from lst_robust.records.store import Store
 from lst_robust.runtime import file_lock
 from tests.fixtures.processes import ended, process
@@ -119,6 +121,38 @@ def test_a_packed_file_that_another_process_has_put_there_is_never_written_over(
     monkeypatch.setattr("lst_robust.records.store.put_packed", overtaken)
     slow.pack(PROBED)
     assert Store(tmp_path).load(PROBED) == {first: record(first), second: record(second)}
+
+
+def test_a_file_that_goes_and_comes_back_while_it_is_read_is_no_mistake(tmp_path, monkeypatch):
+    """Another process has moved `run.parquet` aside, and then put a new one there."""
+    store = Store(tmp_path)
+    store.write_run_file(RUN_FILE)
+    store.write(record(Cell("fog", 1)))
+    store.pack(PROBED)
+    read, calls = folder.read_run_file, iter([True])
+
+    def missed(path: Path) -> RunFile:
+        return read(path.with_name("moved") if next(calls, False) else path)
+
+    monkeypatch.setattr(folder, "read_run_file", missed)
+    assert folder.run_file_of(store.run_folder(PROBED)) == RUN_FILE
+
+
+def test_a_run_that_is_packed_while_its_folder_is_read_is_found(tmp_path, monkeypatch):
+    """`run.parquet` was not there yet, and `run.json` is there no more."""
+    store = Store(tmp_path)
+    store.write_run_file(RUN_FILE)
+    store.write(record(Cell("fog", 1)))
+    look, calls = folder.packed_paths, iter([True])
+
+    def too_early(path: Path) -> list[Path]:
+        found = look(path)
+        if next(calls, False):
+            store.pack(PROBED)
+        return found
+
+    monkeypatch.setattr(folder, "packed_paths", too_early)
+    assert folder.run_file_of(store.run_folder(PROBED)) == RUN_FILE
 
 
 def test_what_a_killed_packing_has_left_aside_is_read_and_taken_in(tmp_path):

@@ -126,7 +126,7 @@ def test_xml_is_read_back(name):
 def test_latex_is_ascii_without_special_characters_of_its_own(name):
     text = latex(name, breakable=True)
     assert text.isascii() and text.isprintable()
-    bare = re.sub(r"\\([a-zA-Z]+|.)", "", text)  # commands and escaped characters
+    bare = re.sub(r"\\([a-zA-Z]+|.)", "x", text)  # commands and escaped characters
     bare = re.sub(r"\$[^$]*\$", "", bare)  # formulas of signs
     assert not re.search(r"[\\#%&_~<>|\"`]|(?<!\{)[\[*]|--|''|,,", re.sub(r"\{[?!]`\}", "", bare))
     depth = 0
