@@ -23,6 +23,7 @@ from lst_robust.runtime.files import temporary_file
 PACKED, ASIDE = "run.parquet", ".run-*.parquet"
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 PackedStates = tuple[tuple[Path, tuple[int, int, int]], ...]
+GLANCES = 3  # at a folder that seems to have no packed file
 LOOKS = 50  # at a folder in which others pack at the same time
 
 
@@ -35,8 +36,18 @@ class PackedFile(NamedTuple):
 
 
 def packed_paths(folder: Path) -> list[Path]:
-    """The packed files that are there: mostly one or none. `run.parquet` is the last one."""
-    return [*sorted(folder.glob(ASIDE)), *([folder / PACKED] if os.path.lexists(folder / PACKED) else [])]
+    """The packed files that are there: mostly one or none. `run.parquet` is the last one.
+
+    One may be moved aside after `run.parquet` was looked for, and be replaced before those aside are listed. So a folder
+    that seems to have none is looked at again.
+    """
+    path, found = folder / PACKED, []
+    for _ in range(GLANCES):
+        packed = [path] if os.path.lexists(path) else []
+        found = [*sorted(folder.glob(ASIDE)), *packed]
+        if found:
+            break
+    return found
 
 
 def packed_states(folder: Path) -> PackedStates | None:

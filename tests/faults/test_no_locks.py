@@ -17,7 +17,7 @@ import pytest
 import lst_robust
 from lst_robust.benchmark import Cell
 from lst_robust.records import folder
-from lst_robust.records.packed_files import ASIDE, PACKED
+from lst_robust.records.packed_files import ASIDE, PACKED, packed_paths
 from lst_robust.records.record import Record
 from lst_robust.records.run_file import RunFile
 from lst_robust.records.store import Store
@@ -153,6 +153,22 @@ def test_a_run_that_is_packed_while_its_folder_is_read_is_found(tmp_path, monkey
 
     monkeypatch.setattr(folder, "packed_paths", too_early)
     assert folder.run_file_of(store.run_folder(PROBED)) == RUN_FILE
+
+
+@pytest.mark.parametrize("moved_by", ["os.path.lexists", "pathlib.Path.glob"])
+def test_a_packed_file_is_seen_although_it_is_moved_between_two_looks(moved_by, tmp_path, monkeypatch):
+    packed, aside = tmp_path / PACKED, tmp_path / ASIDE.replace("*", "0")
+    here, there = (packed, aside) if moved_by == "os.path.lexists" else (aside, packed)
+    here.touch()
+    look, calls = {"os.path.lexists": os.path.lexists, "pathlib.Path.glob": Path.glob}[moved_by], iter([True])
+
+    def after_the_move(*arguments: object) -> object:
+        if next(calls, False):
+            here.rename(there)
+        return look(*arguments)
+
+    monkeypatch.setattr(moved_by, after_the_move)
+    assert packed_paths(tmp_path) == [there]
 
 
 def test_what_a_killed_packing_has_left_aside_is_read_and_taken_in(tmp_path):
