@@ -38,8 +38,8 @@ class PackedFile(NamedTuple):
 def packed_paths(folder: Path) -> list[Path]:
     """The packed files that are there: mostly one or none. `run.parquet` is the last one.
 
-    One may be moved aside after `run.parquet` was looked for, and be replaced before those aside are listed. So a folder
-    that seems to have none is looked at again.
+    One may be moved aside after `run.parquet` was looked for, and be replaced before those aside are listed. So a
+    folder that seems to have none is looked at again.
     """
     path, found = folder / PACKED, []
     for _ in range(GLANCES):
@@ -89,6 +89,8 @@ class PackedReader:
             return PackedFile(path, state, read_packed_run(path, predictions=self._predictions))
         except DataError as error:
             _state(path)  # one that has gone meanwhile is no mistake
+            if isinstance(error.__cause__, FileNotFoundError) and path.exists():  # nor is one that is back
+                raise error.__cause__ from None
             return PackedFile(path, state, error)
 
 
@@ -132,15 +134,16 @@ def _state(path: Path) -> os.stat_result:
 
 
 def _moved_aside(path: Path, aside: Path, known: os.stat_result) -> bool:
-    """Whether the file that was moved is the one that is known; another one gets its name back, if that is free."""
+    """Whether the file that was moved is the one that is known; another one gets its name back, if that is free. False
+    also where another process has already taken in what was moved."""
     try:
         os.rename(path, aside)
+        with aside.open("rb") as file:  # which asks the server, where `stat` might not
+            same = identity(os.fstat(file.fileno())) == identity(known)
+        if not same and _linked(aside, path):
+            aside.unlink(missing_ok=True)
     except FileNotFoundError:
         return False
-    with aside.open("rb") as file:  # which asks the server, where `stat` might not
-        same = identity(os.fstat(file.fileno())) == identity(known)
-    if not same and _linked(aside, path):
-        aside.unlink(missing_ok=True)
     return same
 
 

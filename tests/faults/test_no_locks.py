@@ -16,10 +16,9 @@ import pytest
 
 import lst_robust
 from lst_robust.benchmark import Cell
-from lst_robust.records import folder
+from lst_robust.records import folder, packed_files
 from lst_robust.records.packed_files import ASIDE, PACKED, packed_paths
 from lst_robust.records.record import Record
-from lst_robust.records.run_file import RunFile
 from lst_robust.records.store import Store
 from lst_robust.runtime import file_lock
 from tests.fixtures.processes import ended, process
@@ -129,13 +128,15 @@ def test_a_file_that_goes_and_comes_back_while_it_is_read_is_no_mistake(tmp_path
     store.write_run_file(RUN_FILE)
     store.write(record(Cell("fog", 1)))
     store.pack(PROBED)
-    read, calls = folder.read_run_file, iter([True])
 
-    def missed(path: Path) -> RunFile:
-        return read(path.with_name("moved") if next(calls, False) else path)
+    def missed_once(read: Callable[..., object]) -> Callable[..., object]:
+        calls = iter([True])
+        return lambda path, **options: read(path.with_name("moved") if next(calls, False) else path, **options)
 
-    monkeypatch.setattr(folder, "read_run_file", missed)
+    monkeypatch.setattr(folder, "read_run_file", missed_once(folder.read_run_file))
     assert folder.run_file_of(store.run_folder(PROBED)) == RUN_FILE
+    monkeypatch.setattr(packed_files, "read_packed_run", missed_once(packed_files.read_packed_run))
+    assert Store(tmp_path).load(PROBED) == {Cell("fog", 1): record(Cell("fog", 1))}
 
 
 def test_a_run_that_is_packed_while_its_folder_is_read_is_found(tmp_path, monkeypatch):
@@ -169,6 +170,28 @@ def test_a_packed_file_is_seen_although_it_is_moved_between_two_looks(moved_by, 
 
     monkeypatch.setattr(moved_by, after_the_move)
     assert packed_paths(tmp_path) == [there]
+
+
+def test_a_file_moved_aside_that_another_process_takes_in_is_no_fault(tmp_path, monkeypatch):
+    """Between the slow one's moving and its looking, the quick one has packed all and removed what lay aside."""
+    quick, slow = Store(tmp_path), Store(tmp_path)
+    quick.write_run_file(RUN_FILE)
+    cells = [Cell("fog", severity) for severity in (1, 2, 3)]
+    quick.write(record(cells[0]))
+    quick.pack(PROBED)
+    slow.write(record(cells[1]))
+    rename, calls = os.rename, iter([True])
+
+    def overtaken(source: Path, target: Path) -> None:
+        rename(source, target)
+        if Path(source).name == PACKED and next(calls, False):
+            quick.write(record(cells[2]))
+            quick.pack(PROBED)
+
+    monkeypatch.setattr("lst_robust.records.store.packing", lambda folder: nullcontext())
+    monkeypatch.setattr(os, "rename", overtaken)
+    slow.pack(PROBED)
+    assert Store(tmp_path).load(PROBED) == {cell: record(cell) for cell in cells}
 
 
 def test_what_a_killed_packing_has_left_aside_is_read_and_taken_in(tmp_path):
