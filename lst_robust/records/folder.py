@@ -17,7 +17,7 @@ from lst_robust.records.packed import PackedRun, read_packed_run, read_run_file
 from lst_robust.records.packed_files import LOOKS, PackedReader, mistake_of, packed_paths
 from lst_robust.records.record import Record
 from lst_robust.records.run_file import RunFile
-from lst_robust.runtime.files import require_file
+from lst_robust.runtime.files import has_gone, require_file
 from lst_robust.schema import first_mistake
 
 logger = logging.getLogger(__name__)
@@ -56,9 +56,10 @@ def run_file_of(folder: Path) -> RunFile | None:
             try:
                 return read(path)
             except DataError as error:
-                if os.path.lexists(path):
+                there, missing = os.path.lexists(path), has_gone(error.__cause__)
+                if there or isinstance(error.__cause__, PermissionError):  # of the folder
                     mistake = mistake or error
-                gone = gone or (path in packed and isinstance(error.__cause__, FileNotFoundError))
+                gone = gone or (missing and (there or path in packed))
         if not gone and packed_paths(folder) == packed:
             break
     if mistake is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,13 +19,14 @@ from typing import NamedTuple
 from lst_robust.errors import DataError
 from lst_robust.records.packed import PackedRun, read_packed_run
 from lst_robust.records.record import Run
-from lst_robust.runtime.files import temporary_file
+from lst_robust.runtime.files import has_gone, temporary_file
 
 PACKED, ASIDE = "run.parquet", ".run-*.parquet"
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 PackedStates = tuple[tuple[Path, tuple[int, int, int]], ...]
-GLANCES = 3  # at a folder that seems to have no packed file
+GLANCES = 2  # at a folder that seems to have no packed file
 LOOKS = 50  # at a folder in which others pack at the same time
+QUICK_LOOKS, PAUSE = 5, 0.005  # seconds times the number of the look, after the first ones: six in all
 
 
 class PackedFile(NamedTuple):
@@ -38,8 +40,8 @@ class PackedFile(NamedTuple):
 def packed_paths(folder: Path) -> list[Path]:
     """The packed files that are there: mostly one or none. `run.parquet` is the last one.
 
-    One may be moved aside after `run.parquet` was looked for, and be replaced before those aside are listed. So a
-    folder that seems to have none is looked at again.
+    One may lie aside when `run.parquet` is looked for, and have its place again when those aside are listed. So a
+    folder that seems to have none is looked at once more.
     """
     path, found = folder / PACKED, []
     for _ in range(GLANCES):
@@ -67,18 +69,20 @@ class PackedReader:
 
     def read(self, folder: Path) -> list[PackedFile]:
         """All of a folder. It is read until it stays the same, so that none is missed that is just being replaced.
-        DataError where the disk refuses."""
-        for _ in range(LOOKS):
+        DataError where the disk refuses, and where the folder changes for seconds."""
+        self._last = [one for one in self._last if one.path.parent == folder]
+        for look in range(LOOKS):
+            time.sleep(PAUSE * look if look > QUICK_LOOKS else 0)
             try:
                 self._last = [self._file(path) for path in packed_paths(folder)]
                 states = [(path, identity(_state(path))) for path in packed_paths(folder)]
-            except FileNotFoundError:
-                continue
             except OSError as error:
+                if has_gone(error):
+                    continue
                 raise DataError(f"{folder / PACKED}: cannot be read ({error.strerror})") from error
             if states == [(one.path, identity(one.state)) for one in self._last]:
-                break
-        return self._last
+                return self._last
+        raise DataError(f"{folder / PACKED}: others replace it again and again; try again when they have ended")
 
     def _file(self, path: Path) -> PackedFile:
         state = _state(path)
@@ -89,7 +93,7 @@ class PackedReader:
             return PackedFile(path, state, read_packed_run(path, predictions=self._predictions))
         except DataError as error:
             _state(path)  # one that has gone meanwhile is no mistake
-            if isinstance(error.__cause__, FileNotFoundError) and path.exists():  # nor is one that is back
+            if has_gone(error.__cause__) and path.exists():  # nor is one that is back
                 raise error.__cause__ from None
             return PackedFile(path, state, error)
 
@@ -105,7 +109,7 @@ def put_packed(folder: Path, content: bytes, read: Sequence[PackedFile]) -> bool
     """Puts a new `run.parquet`, which holds all their cells, in the place of the packed files that were read. False,
     with nothing lost, where another process has packed since: then read again.
 
-    Raises OSError when the disk refuses; all files are then as they were.
+    Raises OSError when the disk refuses; nothing is then lost, though a file may have stayed aside, where it is read.
     """
     path = folder / PACKED
     known = next((one.state for one in read if one.path == path), None)
@@ -142,8 +146,10 @@ def _moved_aside(path: Path, aside: Path, known: os.stat_result) -> bool:
             same = identity(os.fstat(file.fileno())) == identity(known)
         if not same and _linked(aside, path):
             aside.unlink(missing_ok=True)
-    except FileNotFoundError:
-        return False
+    except OSError as error:
+        if has_gone(error):
+            return False
+        raise
     return same
 
 

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from lst_robust.errors import DataError, UsageError
 
@@ -49,6 +49,12 @@ def require_file(path: Path) -> None:
         raise
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise OSError(errno.EINVAL, "it is a pipe, a socket or a device, and no file", str(path))
+
+
+def has_gone(error: BaseException | None) -> TypeGuard[OSError]:
+    """Whether it says that a file is not there: never was, or another process, or another client of a file server, has
+    removed it."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ESTALE)
 
 
 def write_output(path: Path, content: bytes) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 import lst_robust
 from lst_robust.benchmark import Cell
+from lst_robust.errors import DataError
 from lst_robust.records import folder, packed_files
 from lst_robust.records.packed_files import ASIDE, PACKED, packed_paths
 from lst_robust.records.record import Record
@@ -139,6 +140,21 @@ def test_a_file_that_goes_and_comes_back_while_it_is_read_is_no_mistake(tmp_path
     assert Store(tmp_path).load(PROBED) == {Cell("fog", 1): record(Cell("fog", 1))}
 
 
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ESTALE])
+def test_a_run_file_that_comes_while_its_folder_is_read_is_found(number, tmp_path, monkeypatch):
+    store, calls = Store(tmp_path), iter([True])
+    store.write_run_file(RUN_FILE)
+    look = folder.require_file
+
+    def too_early(path: Path) -> None:
+        if next(calls, False):
+            raise OSError(number, os.strerror(number))
+        look(path)
+
+    monkeypatch.setattr(folder, "require_file", too_early)
+    assert folder.run_file_of(store.run_folder(PROBED)) == RUN_FILE
+
+
 def test_a_run_that_is_packed_while_its_folder_is_read_is_found(tmp_path, monkeypatch):
     """`run.parquet` was not there yet, and `run.json` is there no more."""
     store = Store(tmp_path)
@@ -170,6 +186,18 @@ def test_a_packed_file_is_seen_although_it_is_moved_between_two_looks(moved_by, 
 
     monkeypatch.setattr(moved_by, after_the_move)
     assert packed_paths(tmp_path) == [there]
+
+
+def test_a_folder_that_never_stays_the_same_is_refused(tmp_path, monkeypatch):
+    """What the listing names is not there, as where a file server's listing is old."""
+    store = Store(tmp_path)
+    store.write_run_file(RUN_FILE)
+    store.write(record(Cell("fog", 1)))
+    store.pack(PROBED)
+    monkeypatch.setattr(packed_files, "PAUSE", 0)
+    monkeypatch.setattr(packed_files, "packed_paths", lambda folder: [folder / "gone.parquet"])
+    with pytest.raises(DataError, match="others replace it again and again; try again"):
+        store.load(PROBED)
 
 
 def test_a_file_moved_aside_that_another_process_takes_in_is_no_fault(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 
 from lst_robust.models.lst.blocks import LSTII, GroupedShortcut
 from lst_robust.models.lst.kernels.batch_norm import BatchStatistics, normalise, values_a_channel
-from lst_robust.models.lst.kernels.packing import channels_last, lanes, pack_spatial, threshold
+from lst_robust.models.lst.kernels.packing import float_channels_last, lanes, pack_spatial, threshold
 from lst_robust.models.lst.kernels.shortcut import KeptShortcut, shortcut_backward, shortcut_forward
 
 _ops = torch.ops.lst_robust  # csrc/kernels.h says what each computes
@@ -78,7 +78,7 @@ def train_chain(blocks: Sequence[LSTII], x: Tensor) -> Tensor:
     """The blocks' output in training mode, float32 in channels last; moves the BNs' running statistics."""
     parameters = [_Parameters.of(block) for block in blocks]
     flat = [tensor for block in parameters for tensor in block if tensor is not None]
-    out: Tensor = _Chain.apply(channels_last(x), blocks, *flat)
+    out: Tensor = _Chain.apply(float_channels_last(x), blocks, *flat)
     return out
 
 
@@ -109,7 +109,7 @@ class _Chain(torch.autograd.Function):
         steps = [_Step(*saved[i * size : (i + 1) * size]) for i in range(len(blocks))]
         gradients: list[Tensor | None] = []
         g, sums = _ops.backward_sums(
-            steps[-1].v, saved[-1], channels_last(gradient), *_spatial(blocks[-1], parameters[-1], steps[-1])
+            steps[-1].v, saved[-1], float_channels_last(gradient), *_spatial(blocks[-1], parameters[-1], steps[-1])
         )
         for i in reversed(range(len(blocks))):
             before = (blocks[i - 1], parameters[i - 1], steps[i - 1]) if i else None

@@ -14,13 +14,13 @@ from lst_robust.models.lst.folded import InferenceLSTII
 from lst_robust.models.lst.kernels.chain import train_chain
 from lst_robust.models.lst.kernels.inference import CompiledChain, CompiledHandler, CompiledLSTII, can_compile
 from lst_robust.models.lst.kernels.library import kernels_ready
-from lst_robust.models.lst.kernels.packing import is_float_on_cpu, lanes, threshold
+from lst_robust.models.lst.kernels.packing import lanes, passes_take, threshold
 from lst_robust.models.lst.kernels.shortcut import fused_shortcut
 from lst_robust.models.lst.kernels.tail import fused_tail
 
 
 class CompiledBackend(Backend):
-    """Stands for LST-II on a CPU in float32, where a compiler was found."""
+    """Stands for LST-II on a CPU, where a compiler was found. It computes in float32, under autocast as well."""
 
     def train_blocks(self, blocks: Sequence[LSTII], x: Tensor) -> Tensor | None:
         """All blocks as one function, if every pass fits them."""
@@ -38,7 +38,8 @@ class CompiledBackend(Backend):
 
     def train_shortcut(self, shortcut: GroupedShortcut, x: Tensor) -> Tensor | None:
         """The shortcut with its BN."""
-        return fused_shortcut(x, shortcut) if shortcut.bn.training and _can_train_on(x) else None
+        fits = shortcut.bn.training and shortcut.weight.dtype is torch.float32
+        return fused_shortcut(x, shortcut) if fits and _can_train_on(x) else None
 
     def compiled_block(self, block: InferenceLSTII) -> CompiledBlock | None:
         """One pass for the whole block."""
@@ -51,19 +52,20 @@ class CompiledBackend(Backend):
 
     def compiled_handler(self, convolution: nn.Conv2d) -> CompiledBlock | None:
         """One pass over all pixels."""
-        return CompiledHandler(convolution) if convolution.out_channels % 4 == 0 and kernels_ready() else None
+        form = convolution.out_channels % 4 == 0 and convolution.weight.dtype is torch.float32
+        return CompiledHandler(convolution) if form and kernels_ready() else None
 
 
 def _can_train_on(x: Tensor) -> bool:
     """Whether the kernels are there and can work on `x`."""
-    return is_float_on_cpu(x) and x.numel() > 0 and not torch.compiler.is_compiling() and kernels_ready()
+    return passes_take(x) and x.numel() > 0 and not torch.compiler.is_compiling() and kernels_ready()
 
 
 def _tail_fits(block: LSTII) -> bool:
-    """Whether `fused_tail` has the form of T_s: 3x3, four filters a channel, a multiple of 8 channels."""
+    """Whether `fused_tail` has the form of T_s: 3x3, four filters a channel, a multiple of 8 channels, in float32."""
     t_s = block.t_s
     form = t_s.filters == 4 and t_s.weight.shape[-1] == 3 and t_s.channels % 8 == 0
-    return form and block.bn_c.training and block.bn_s.training
+    return form and t_s.weight.dtype is torch.float32 and block.bn_c.training and block.bn_s.training
 
 
 def _chain_fits(block: LSTII) -> bool:

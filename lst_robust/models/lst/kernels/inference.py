@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lst_robust.models.lst.folded import InferenceLSTII
-from lst_robust.models.lst.kernels.packing import channels_last, is_float_on_cpu, pack_pointwise, pack_spatial
+from lst_robust.models.lst.kernels.packing import float_channels_last, pack_pointwise, pack_spatial, passes_take
 from lst_robust.models.lst.transforms import SoftThreshold
 
 
@@ -44,7 +44,7 @@ class CompiledChain:
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H', W')."""
-        out: Tensor = torch.ops.lst_robust.blocks(channels_last(x), self.weights, self.strides, self.taus)
+        out: Tensor = torch.ops.lst_robust.blocks(float_channels_last(x), self.weights, self.strides, self.taus)
         return out
 
 
@@ -61,19 +61,19 @@ class CompiledHandler:
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H, W)."""
-        out: Tensor = torch.ops.lst_robust.resize(channels_last(x), self.weight, self.bias)
+        out: Tensor = torch.ops.lst_robust.resize(float_channels_last(x), self.weight, self.bias)
         return out
 
 
 def runs_compiled(x: Tensor) -> bool:
     """Whether the operators of inference take `x`."""
     in_graph = torch.compiler.is_compiling() or (x.requires_grad and torch.is_grad_enabled())
-    return is_float_on_cpu(x) and not in_graph
+    return passes_take(x) and not in_graph
 
 
 def can_compile(block: InferenceLSTII) -> bool:
     """Whether the block has the form that is compiled: 3x3, four filters a channel, ReLU, a multiple of 4 channels,
-    stride 1 or 2."""
+    stride 1 or 2, weights in float32."""
     t_s = block.t_s
     form = t_s.weight.shape == (4 * t_s.channels, 1, 3, 3) and t_s.stride in (1, 2) and t_s.channels % 4 == 0
-    return form and type(block.relu) is nn.ReLU
+    return form and t_s.weight.dtype is torch.float32 and type(block.relu) is nn.ReLU

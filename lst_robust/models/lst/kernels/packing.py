@@ -11,14 +11,14 @@ from lst_robust.models.lst.transforms import SoftThreshold
 ROUNDED = (torch.bfloat16, torch.float16)
 
 
-def is_float_on_cpu(x: Tensor) -> bool:
-    """Whether `x` is float32 on the CPU, or has been rounded by autocast: the passes work in float32 then, too, as that
-    is faster than plain layers in bfloat16, and more exact."""
+def passes_take(x: Tensor) -> bool:
+    """Whether `x` is float32 on the CPU, or has been rounded by autocast. The passes work in float32 then, too: it is
+    more exact, and LST-20 is faster so than with plain layers in bfloat16 (`benchmarks/lst_speed.py --amp`)."""
     rounded = x.dtype in ROUNDED and torch.is_autocast_enabled("cpu")
     return x.device.type == "cpu" and (x.dtype is torch.float32 or rounded)
 
 
-def channels_last(x: Tensor) -> Tensor:
+def float_channels_last(x: Tensor) -> Tensor:
     """`x` in channels last, and in float32."""
     return x.float().contiguous(memory_format=torch.channels_last)
 

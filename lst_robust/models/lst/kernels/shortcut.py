@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from lst_robust.models.lst.blocks import GroupedShortcut
 from lst_robust.models.lst.kernels.batch_norm import move_running_statistics
-from lst_robust.models.lst.kernels.packing import channels_last
+from lst_robust.models.lst.kernels.packing import float_channels_last
 
 _ops = torch.ops.lst_robust  # csrc/kernels.h says what each computes
 
@@ -74,11 +74,11 @@ class _FusedShortcut(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, gamma = ctx.saved_tensors
-        return *shortcut_backward(x, channels_last(gradient), ctx.kept._replace(weight=weight, gamma=gamma)), None
+        return *shortcut_backward(x, float_channels_last(gradient), ctx.kept._replace(weight=weight, gamma=gamma)), None
 
 
 def fused_shortcut(x: Tensor, shortcut: GroupedShortcut) -> Tensor:
     """The shortcut in training mode; moves the running statistics of its BN."""
     bn = shortcut.bn
-    out: Tensor = _FusedShortcut.apply(channels_last(x), shortcut.weight.flatten(), bn.weight, bn.bias, shortcut)
+    out: Tensor = _FusedShortcut.apply(float_channels_last(x), shortcut.weight.flatten(), bn.weight, bn.bias, shortcut)
     return out

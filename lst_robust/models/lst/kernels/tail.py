@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from lst_robust.models.lst.kernels.batch_norm import normalise, values_a_channel
-from lst_robust.models.lst.kernels.packing import channels_last, pack_spatial
+from lst_robust.models.lst.kernels.packing import float_channels_last, pack_spatial
 from lst_robust.models.lst.transforms import SpatialTransform
 
 _ops = torch.ops.lst_robust  # csrc/kernels.h says what each computes
@@ -55,7 +55,7 @@ class _FusedTail(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         v, out, inner_gamma, weight, gamma, scale, shift = ctx.saved_tensors
         affine, stride, tau = (scale, shift), ctx.settings.stride, ctx.settings.tau
-        g, sums = _ops.backward_sums(v, out, channels_last(gradient), stride, affine, weight, tau)
+        g, sums = _ops.backward_sums(v, out, float_channels_last(gradient), stride, affine, weight, tau)
         dgamma, dbeta, of_t = ctx.outer.backward(gamma, sums)
         dv, dweight, sums = _ops.backward(v, g, stride, affine, weight, of_t, tau)
         inner_dgamma, inner_dbeta, of_v = ctx.inner.backward(inner_gamma, sums)
@@ -67,7 +67,7 @@ def fused_tail(
     v: Tensor, residual: Tensor, inner: nn.BatchNorm2d, t_s: SpatialTransform, outer: nn.BatchNorm2d, tau: float
 ) -> Tensor:
     """ST(residual + outer(t_s(ST(inner(v))))) in training mode; moves the BNs' running statistics. tau = 0: no ST."""
-    v, residual = channels_last(v), channels_last(residual)
+    v, residual = float_channels_last(v), float_channels_last(residual)
     weight = pack_spatial(torch.cat(t_s.channel_weights()))
     parameters = (inner.weight, inner.bias, weight, outer.weight, outer.bias)
     out: Tensor = _FusedTail.apply(v, residual, _TailSettings(t_s.stride, tau, inner, outer), *parameters)

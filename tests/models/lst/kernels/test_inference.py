@@ -164,6 +164,12 @@ def test_under_autocast_it_works_in_float32(compiled, trained) -> None:
     assert (half - full).norm() <= 2e-2 * full.norm()
 
 
+def test_a_network_in_halves_goes_by_torch(compiled, trained) -> None:
+    model = optimize_for_inference(trained(create_model("lst20")).bfloat16())
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert model(torch.randn(4, 3, 32, 32)).isfinite().all()
+
+
 def test_a_copy_computes_the_same_and_shares_nothing(compiled, trained) -> None:
     fast = InferenceLSTII(trained(LSTII(64, 16, 1, LSTOptions(), 4)))
     x = torch.randn(2, 64, 5, 5).contiguous(memory_format=torch.channels_last)
