@@ -3,7 +3,7 @@
     python benchmarks/lst_speed.py                       # LST-20, LST-56 and LST-18, inference and training
     python benchmarks/lst_speed.py --nets lst20 --threads 1 --rounds 9
     python benchmarks/lst_speed.py --clock cpu           # CPU seconds: for a machine that others use as well
-    python benchmarks/lst_speed.py --amp                 # under bfloat16 autocast, which LST layers ignore
+    python benchmarks/lst_speed.py --amp                 # under bfloat16 autocast; our passes stay in float32
 
 The variants of a net take turns, so that whatever else happens on the machine hits them alike; what is printed is the
 median of the rounds' ratios with the range from the first to the third quartile. Variants:
