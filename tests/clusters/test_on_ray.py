@@ -36,6 +36,12 @@ def workers() -> list[int]:
     return found
 
 
+def workers_of(node) -> list[int]:
+    """Those of `workers` on this node of the cluster: the children of its raylet."""
+    raylet = node.all_processes["raylet"][0].process.pid
+    return [pid for pid in workers() if f"\nPPid:\t{raylet}\n" in Path(f"/proc/{pid}/status").read_text()]
+
+
 def ended_well(process, results: Path, undisturbed: Path, measured: int = 2 * COUNT) -> str:
     said, errors = process.communicate(timeout=150)
     assert process.returncode == 0, errors
@@ -77,8 +83,10 @@ def test_a_node_that_is_killed(work, slow, ray_cluster, undisturbed):
     results = work / "ray"
     with driver("ray", results, AT_ONCE, ray_cluster.address) as process:
         all_are_at_work(results)
-        ray_cluster.remove_node(ray_cluster.worker_nodes.copy().pop(), allow_graceful=False)
-        until(lambda: len(workers()) < AT_ONCE, 30, "the worker of that node has died too, and not ended its task")
+        node = ray_cluster.worker_nodes.copy().pop()
+        [worker] = workers_of(node)
+        ray_cluster.remove_node(node, allow_graceful=False)
+        until(lambda: worker not in workers(), 30, "the worker of that node has died too, and not ended its task")
         slow.unlink()
         assert "submitted again" in ended_well(process, results, undisturbed)
 
