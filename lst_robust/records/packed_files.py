@@ -72,7 +72,8 @@ class PackedReader:
         DataError where the disk refuses, and where the folder changes for seconds."""
         self._last = [one for one in self._last if one.path.parent == folder]
         for look in range(LOOKS):
-            time.sleep(PAUSE * look if look > QUICK_LOOKS else 0)
+            if look > QUICK_LOOKS:
+                time.sleep(PAUSE * look)
             try:
                 self._last = [self._file(path) for path in packed_paths(folder)]
                 states = [(path, identity(_state(path))) for path in packed_paths(folder)]
