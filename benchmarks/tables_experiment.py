@@ -38,9 +38,9 @@ Row = dict[str, str | int]
 
 
 @dataclass(frozen=True)
-class Other:
-    """A network that LST-20 is compared with, and the network of 18 layers that corresponds in the paper's tables: in
-    Table 4 (mCE) and, if it is there, in Table 3 (error)."""
+class Network:
+    """A network by its name here, and the rows of the corresponding one of 18 layers in the paper's tables: in Table 4
+    (mCE) and, if it is there, in Table 3 (error)."""
 
     label: str
     mce_row: str
@@ -48,12 +48,12 @@ class Other:
 
 
 OTHERS = {
-    "resnet20": Other("ResNet-20", "ResNet-18", "ResNet"),
-    "senet20": Other("SENet-20", "SENet-18", "SENet"),
-    "cbam20": Other("CBAM-20", "CBAM-18", "CBAM"),
-    "lst20-relu": Other("LST-20 with ReLU", "LST-Net-18 (w/o ST)"),
+    "resnet20": Network("ResNet-20", "ResNet-18", "ResNet"),
+    "senet20": Network("SENet-20", "SENet-18", "SENet"),
+    "cbam20": Network("CBAM-20", "CBAM-18", "CBAM"),
+    "lst20-relu": Network("LST-20 with ReLU", "LST-Net-18 (w/o ST)"),
 }
-LST = Other("LST-20", "LST-Net-18 (w/ ST)", "LST-Net")
+LST = Network("LST-20", "LST-Net-18 (w/ ST)", "LST-Net")
 
 
 def answer() -> str:
@@ -152,7 +152,7 @@ def _against(suite: str, other: str) -> Comparison:
     return lst_robust.compare("lst20", other, suite=suite, results_dir=RECORDS)
 
 
-def _printed_difference(metric: str, other: Other) -> float | None:
+def _printed_difference(metric: str, other: Network) -> float | None:
     """LST-Net-18's number less the other network's, as the paper prints them."""
     if metric == "mce15":
         mces = {row["network"]: float(row["mce"]) for row in printed_table("table4")}
