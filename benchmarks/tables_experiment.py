@@ -23,7 +23,7 @@ from lst_robust.benchmark import CORRUPTIONS, GROUPS
 from lst_robust.paper import printed_table
 
 RECORDS = Path(__file__).parents[1] / "results" / "published"
-SUITES = ("cifar10-jpeg",)
+SUITES = ("cifar10-jpeg", "fashion-c")
 NETWORKS = {
     "lst20": "LST-20",
     "lst20-relu": "LST-20, ReLU for ST",

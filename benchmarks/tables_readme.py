@@ -81,8 +81,8 @@ def interval() -> str:
     best = _ranked()[0]
     return (
         f"`{with_interval(best, 'mce15')}`, as of `{best.label}` in [the leaderboard](imagenet-c.md#a-real-leaderboard-"
-        "small-but-true):\non other images of the same kind, the mCE of **these weights** would lie about here. "
-        "95 of 100 such intervals hold\nthe mCE over all such images."
+        "small-but-true):\nthe mCE of **these weights** over all images of the same kind lies about here. "
+        "95 of 100 such intervals contain it."
     )
 
 

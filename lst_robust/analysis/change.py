@@ -15,17 +15,25 @@ from lst_robust.analysis.scores import Scores, cell_weights, image_scores, weigh
 
 
 class Change(NamedTuple):
-    """One number, in percent. difference: current - baseline; low, high: its 95 % interval."""
+    """One number, in percent. difference: current - baseline; low, high: its 95 % interval; p_value: that there is no
+    difference, None where the baseline has no bits of single images."""
 
     baseline: float
     current: float
     difference: float
     low: float
     high: float
+    p_value: float | None = None
 
-    def worse(self, lower_is_better: bool) -> tuple[float, float]:
-        """By how much it is worse, and the lower end of that: below 0 it is better."""
-        return (self.difference, self.low) if lower_is_better else (-self.difference, -self.high)
+    @property
+    def by_chance(self) -> bool:
+        """Whether chance explains it: the interval contains 0, or p >= 0.05. Where only a handful of images differ the
+        interval is too narrow, and the p-value is exact."""
+        return self.low <= 0 <= self.high or (self.p_value is not None and self.p_value >= statistics.LEVEL)
+
+    def worse_by(self, lower_is_better: bool) -> float:
+        """Below 0 it is better."""
+        return self.difference if lower_is_better else -self.difference
 
 
 def changes(entry: BaselineEntry, measured: MeasuredRun, metric: Metric) -> tuple[Change, dict[str, Change]]:
@@ -39,7 +47,7 @@ def changes(entry: BaselineEntry, measured: MeasuredRun, metric: Metric) -> tupl
 
 def _paired(entry: BaselineEntry, current: Scores, wanted: set[str]) -> dict[str, Change]:
     differences = compare_scores(current, weighted(entry.wrong(), entry.normaliser, wanted))
-    return {name: Change(d.b, d.a, d.difference, d.low, d.high) for name, d in differences.items()}
+    return {name: Change(d.b, d.a, d.difference, d.low, d.high, d.p_value) for name, d in differences.items()}
 
 
 def _unpaired(entry: BaselineEntry, current: Scores) -> dict[str, Change]:

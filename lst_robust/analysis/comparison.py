@@ -90,8 +90,8 @@ def compare(
     Args:
         a: an evaluation (then `b` is one, too, and the other arguments do not matter), or the name of a model with
             records: `lst18`, `lst18@seed1`, `lst18@3fa9c1` (see `selection.matches`). Where the names mean one run on
-            each side, these are compared. Where they mean several training seeds, runs of equal seed are paired, each
-            pair is compared, and the mean difference is given with its spread over the pairs.
+            each side, these are compared. Where they mean several training seeds of one network each, runs of equal
+            seed are paired, each pair is compared, and the mean difference is given with its spread over the pairs.
         b: as `a`; the one to compare it with.
         suite: name, YAML file or `Suite`: of which the records are.
         results_dir: where the records are.
@@ -100,7 +100,7 @@ def compare(
     Raises:
         NothingToEvaluateError: a name without records, or no cell that both have.
         DataError: no common protocol (other images, seed, suite version, ...).
-        UsageError: names that mean several runs which cannot be paired by seed.
+        UsageError: names that mean several runs which cannot be paired by seed, or networks of different options.
     """
     a, b = _side("a", a), _side("b", b)
     chosen = chosen_normaliser(normaliser)
@@ -147,13 +147,14 @@ def pair_runs(
     if len(protocols) == len(firsts) == len(seconds) == 1:
         return [_comparable_pair(*fitting[0])], []
     sides = [{run.run.model.train_seed: run for run in side.values()} for side in (firsts, seconds)]
+    options = [{repr(sorted(run.run.model.options.items())) for run in side.values()} for side in (firsts, seconds)]
+    one_network_each = all(len(of_side) == 1 for of_side in options)
     common = sorted(seed for seed in sides[0].keys() & sides[1].keys() if seed is not None)
     distinct = [len(seeds) for seeds in sides] == [len(firsts), len(seconds)]
-    if len(protocols) > 1 or not distinct or not common:
+    if len(protocols) > 1 or not distinct or not common or not one_network_each:
         several = [*firsts.values(), *(run for digest, run in seconds.items() if digest not in firsts)]
-        raise UsageError(
-            f"{a!r} and {b!r} mean several runs that no training seed pairs: choose from {choices(several)}"
-        )
+        why = "no training seed pairs" if one_network_each else "have different options"
+        raise UsageError(f"{a!r} and {b!r} mean several runs that {why}: choose from {choices(several)}")
     alone = [label(run.run) for side in sides for seed, run in side.items() if seed not in common]
     notes = [f"without a partner of the same training seed, left out: {', '.join(alone)}"] if alone else []
     return [_comparable_pair(sides[0][seed], sides[1][seed]) for seed in common], notes

@@ -1,7 +1,8 @@
 """The gate: are today's records worse than the baseline by more than may be?
 
-A model regresses when its metric is worse by more than the tolerance AND the 95 % interval of the difference excludes
-zero; the first keeps trifles out, the second chance. What cannot be compared (missing cells, another protocol, other
+A model regresses when its metric is worse by more than the tolerance AND chance does not explain the difference: its
+95 % interval over images excludes zero, and its p-value is below 0.05. Chance means other images here. Another training
+moves a metric as well, and the gate does not know by how much. What cannot be compared (missing cells, another protocol, other
 images, another normaliser) is never passed: it has a finding of its own and a code of its own.
 """
 
@@ -39,7 +40,8 @@ class Finding:
     there was nothing to compare.
 
     model: its name, with seed, options and what differs in the protocol where the baseline has it several times.
-    corruptions: the differences of those it is made of that got worse, by an interval without zero; worst first.
+    p_value: that nothing has changed, from the images that differ; None without their bits.
+    corruptions: the differences of those it is made of that got worse, by more than chance explains; worst first.
     paired: whether the difference was taken image by image, or the baseline has no bits for that.
     """
 
@@ -52,6 +54,7 @@ class Finding:
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+    p_value: float | None = None
     paired: bool | None = None
     corruptions: Mapping[str, float] | None = None
 
@@ -300,18 +303,21 @@ def _one(candidates: Sequence[MeasuredRun]) -> MeasuredRun:
 def _compared(expected: Expected, measured: MeasuredRun, question: Question) -> Finding:
     entry, metric, tolerance = expected.entry, question.metric, question.tolerance
     change, of_corruptions = changes(entry, measured, metric)
-    worse_by, at_least = change.worse(metric.lower_is_better)
     harmed = {
         corruption: one.difference
         for corruption, one in of_corruptions.items()
-        if one.worse(metric.lower_is_better)[1] > 0
+        if one.worse_by(metric.lower_is_better) > 0 and not one.by_chance
     }
     harmed = dict(sorted(harmed.items(), key=lambda item: -abs(item[1])))
-    regressed = worse_by > tolerance and at_least > 0
+    regressed = change.worse_by(metric.lower_is_better) > tolerance and not change.by_chance
+    tolerated = f"tolerance {tolerance:g}"
+    if regressed:
+        tolerated = f"more than the tolerance of {tolerance:g}"
+    elif change.by_chance and not change.low <= 0 <= change.high:
+        tolerated += f", p = {change.p_value:.2f}"  # which says why it passed
     message = (
         f"{label(measured.run)} on {entry.protocol.suite}: {metric.name} {change.current:.2f} %, was "
-        f"{change.baseline:.2f} % ({change.difference:+.2f} [{change.low:+.2f}, {change.high:+.2f}]"
-        + (f", more than the tolerance of {tolerance:g})" if regressed else f", tolerance {tolerance:g})")
+        f"{change.baseline:.2f} % ({change.difference:+.2f} [{change.low:+.2f}, {change.high:+.2f}], {tolerated})"
     )
     if harmed and regressed:
         message += "; worse: " + ", ".join(f"{corruption} {delta:+.1f}" for corruption, delta in harmed.items())

@@ -20,6 +20,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 RESAMPLES = 2000  # the ends of a 95 % interval are then good to about a tenth of its width
 FLIPS = 9999  # the smallest p-value is 1 in 10,000, small enough to stand for 19 corruptions after Holm's correction
 CONFIDENCE = 0.95
+LEVEL = 0.05  # a difference is stated where p is below
 SEED = 0
 TIE = 1e-10  # means that differ by less, as a share of the largest score, are equal
 DIGITS = 6  # to which ends are rounded, so that they do not depend on the order of summation

@@ -8,15 +8,36 @@ import pytest
 from lst_robust.analysis.baseline import make_baseline
 from lst_robust.analysis.change import Change
 from lst_robust.analysis.gate import check
-from lst_robust.benchmark import SEVERITIES, Cell
+from lst_robust.benchmark import CLEAN_CELL, SEVERITIES, Cell
 from tests.analysis.gated import METRIC, WRONG, one, worse
 from tests.analysis.simulated import measured, stored
 
 
 def test_worse_is_up_or_down():
     change = Change(50.0, 60.0, 10.0, 8.0, 13.0)
-    assert change.worse(lower_is_better=True) == (10, 8)
-    assert change.worse(lower_is_better=False) == (-10, -13)
+    assert change.worse_by(lower_is_better=True) == 10
+    assert change.worse_by(lower_is_better=False) == -10
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p_value", "by_chance"),
+    [(8, 13, 0.01, False), (-13, -8, 0.01, False), (-1, 21, 0.01, True), (8, 13, 0.13, True), (8, 13, None, False)],
+)
+def test_chance_explains_what_the_interval_or_the_p_value_does_not_exclude(low, high, p_value, by_chance):
+    assert Change(50.0, 60.0, 10.0, low, high, p_value).by_chance is by_chance
+
+
+@pytest.mark.parametrize(("newly_wrong", "status"), [(4, "passed"), (5, "passed"), (6, "regression")])
+def test_a_handful_of_images_is_no_regression(before, now, newly_wrong, status):
+    """Of 300 images 90 were wrong, and some more are now. By McNemar's exact test p is 0.125, 0.0625 and 0.031."""
+    wrong = {CLEAN_CELL: np.arange(300) < 90}
+    stored(before, measured("lst18", wrong))
+    stored(now, measured("lst18", {CLEAN_CELL: np.arange(300) < 90 + newly_wrong}, weights="1"))
+    gate = check(make_baseline(before.results_dir), results_dir=now.results_dir, metric="clean_error", tolerance=0.5)
+    finding = one(gate)
+    assert finding.low > 0 and finding.status == status
+    assert finding.p_value == pytest.approx(2 * 0.5**newly_wrong, abs=0.01)
+    assert (f"p = {finding.p_value:.2f})" in finding.message) == (status == "passed")
 
 
 def test_without_bits_the_comparison_is_unpaired_and_wider(before, now):

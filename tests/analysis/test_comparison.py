@@ -16,7 +16,7 @@ from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.store import Store
 from lst_robust.suites.normaliser import NAMED
-from tests.analysis.simulated import ALL_CELLS, HALF, measured, simulated, stored
+from tests.analysis.simulated import ALL_CELLS, HALF, measured, simulated, stored, with_identity
 
 N = 200
 
@@ -108,6 +108,36 @@ def test_names_that_mean_several_runs_list_the_choices(store):
     for chosen in (label(second.run), f"a@{second.run.digest}", "a@bbbbbb", "a@seed0@bbbb", "a (seed 0, bbbbbb)"):
         comparison = compare(chosen, "b", results_dir=store.results_dir)
         assert comparison.metrics["clean_error"].difference == pytest.approx(10)
+
+
+def test_networks_of_other_options_are_no_trainings_of_one(store):
+    for seed in range(3):
+        a = measured("a", wrong_in(0.3), weights=f"a{seed}", train_seed=seed)
+        stored(store, with_identity(a, options={"tau": 0.1}) if seed == 2 else a)
+        stored(store, measured("b", wrong_in(0.25), weights=f"b{seed}", train_seed=seed))
+    with pytest.raises(UsageError, match="several runs that have different options: choose from a@seed0"):
+        compare("a", "b", results_dir=store.results_dir)
+    chosen = compare("a@tau=0.1", "b@seed2", results_dir=store.results_dir)
+    assert chosen.metrics["clean_error"].difference == pytest.approx(5)
+
+
+def test_over_several_trainings_interval_and_p_value_are_of_each_images_mean(store):
+    """Image i is wrong by a where by b it is not in all trainings, in some or in none."""
+    n, generator = 400, np.random.default_rng(3)
+    differences = np.zeros(n)
+    for seed in range(3):
+        wrong = generator.random(n) < 0.30, generator.random(n) < 0.24
+        differences += (wrong[0].astype(float) - wrong[1]) / 3
+        for name, bits in zip("ab", wrong, strict=True):
+            cells = dict.fromkeys((CLEAN_CELL, Cell("fog", 1)), bits)
+            stored(store, measured(name, cells, weights=f"{name}{seed}", train_seed=seed))
+    found = compare("a", "b", normaliser="none", results_dir=store.results_dir).metrics["clean_error"]
+    half = 100 * 1.96 * differences.std() / np.sqrt(n)
+    assert found.difference == pytest.approx(100 * differences.mean())
+    assert (found.low, found.high) == pytest.approx((found.difference - half, found.difference + half), abs=0.5)
+    assert found.p_value == pytest.approx(2 * stats.norm.sf(abs(found.difference) / (half / 1.96)), rel=0.3)
+    of_first = compare("a@seed0", "b@seed0", normaliser="none", results_dir=store.results_dir).metrics["clean_error"]
+    assert found.high - found.low < 0.8 * (of_first.high - of_first.low)
 
 
 def test_a_trial_on_fewer_images_needs_to_be_told_from_the_whole(store):

@@ -65,7 +65,7 @@ def test_the_interval_is_over_images_as_that_of_a_comparison(folded, results):
     low, high = folded["a"].intervals.metrics["mean_corruption_error"]
     assert low < folded["a"].metrics["mean_corruption_error"] < high
     widths = [np.ptp(one.intervals.metrics["mean_corruption_error"]) for one in folded["a"].trainings]
-    assert high - low < max(widths)
+    assert high - low < min(widths)
     assert compare("a@seed0", "a@seed1", results_dir=results).metrics["mce15"].a == pytest.approx(
         folded["a"].trainings[0].metrics["mce15"]
     )

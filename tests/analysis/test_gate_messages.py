@@ -34,19 +34,19 @@ def gate_of(store_before: Store, store_now: Store, **asked):
 
 def test_a_regression_is_said_with_its_numbers_and_the_worst_corruption_first(before, now):
     stored(before, measured("lst18", few({})))
-    new = stored(now, measured("lst18", few({"fog": 6, "snow": 9}), weights="1"))
+    new = stored(now, measured("lst18", few({"fog": 8, "snow": 9}), weights="1"))
     finding = one(gate_of(before, now))
     assert (finding.model, finding.suite, finding.status, finding.paired) == ("lst18", "digits-c", "regression", True)
-    assert (finding.baseline, finding.current) == pytest.approx((20, 75))
-    assert finding.difference == pytest.approx(55)
-    # of 10 images 4 differ in all cells and 3 in half: exact ends of their resampled mean, in steps of 5
-    assert (finding.low, finding.high) == pytest.approx((30, 80), abs=5)
-    assert finding.corruptions == pytest.approx({"snow": 70, "fog": 40})
+    assert (finding.baseline, finding.current) == pytest.approx((20, 85))
+    assert finding.difference == pytest.approx(65)
+    # of 10 images 6 differ in all cells and 1 in half: exact ends of their resampled mean, in steps of 5
+    assert (finding.low, finding.high) == pytest.approx((35, 90), abs=5)
+    assert finding.corruptions == pytest.approx({"snow": 70, "fog": 60})
     assert list(finding.corruptions) == ["snow", "fog"]
     assert finding.message == (
-        f"{label(new.run)} on digits-c: mean_corruption_error 75.00 %, was 20.00 % "
-        f"(+55.00 [{finding.low:+.2f}, {finding.high:+.2f}], more than the tolerance of 0.5); "
-        "worse: snow +70.0, fog +40.0"
+        f"{label(new.run)} on digits-c: mean_corruption_error 85.00 %, was 20.00 % "
+        f"(+65.00 [{finding.low:+.2f}, {finding.high:+.2f}], more than the tolerance of 0.5); "
+        "worse: snow +70.0, fog +60.0"
     )
 
 

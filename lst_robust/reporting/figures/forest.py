@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.markers import CARETLEFT, CARETRIGHT
 
+from lst_robust.analysis.statistics import LEVEL
 from lst_robust.errors import NothingToEvaluateError
 from lst_robust.reporting.figure_names import Width
 from lst_robust.reporting.figures.names import plain, short_names, shortened, tip
@@ -17,7 +18,6 @@ from lst_robust.reporting.figures.numbers import both, present
 from lst_robust.reporting.figures.style import new_figure, styled
 from lst_robust.reporting.palette import FAINT, INK, PAPER, SERIES
 
-LEVEL = 0.05
 ACROSS = {"column": 2, "page": 6}  # panels side by side
 MOST = {"column": 4, "page": 12}  # networks that get a panel each
 MOST_ROWS = {"column": 4, "page": 6}  # rows that get a panel each, where there are more networks than that

@@ -8,6 +8,7 @@ from rich.table import Table
 from lst_robust.analysis.comparison import Comparison, Difference
 from lst_robust.analysis.metrics import METRICS, headline
 from lst_robust.analysis.protocols import images_in_words
+from lst_robust.analysis.statistics import LEVEL
 from lst_robust.reporting.columns import corruption_columns
 from lst_robust.reporting.escaping import terminal
 from lst_robust.reporting.views.layout import plain_table
@@ -17,7 +18,8 @@ INTERVAL = "A - B, 95 %"
 
 def verdict(comparison: Comparison) -> str:
     """The result in one line: which of these weights are the better in the metric that counts most, see `headline`. The
-    first interval is over other images, the second (where there are seeds) over other trainings."""
+    first interval is over other images, the second (where there are seeds) over other trainings. A difference is stated
+    only where the interval excludes zero and p < 0.05: of a handful of images the interval alone is too narrow."""
     metric = headline(comparison.metrics)
     if metric is None:
         return "no verdict: no metric counts these corruptions, see the rows"
@@ -26,11 +28,14 @@ def verdict(comparison: Comparison) -> str:
     if value.seeds:
         seeds = value.seeds
         numbers += f"; over {seeds.n} training seeds: SD {seeds.std:.2f}, 95 % [{seeds.low:+.2f}, {seeds.high:+.2f}]"
-    if value.low <= 0 <= value.high:
-        return f"{comparison.a} and {comparison.b} do not differ beyond chance: {numbers}"
+    if value.low <= 0 <= value.high or value.p_value >= LEVEL:
+        return f"no difference between {comparison.a} and {comparison.b} is shown: {numbers}"
     first_is_better = (value.difference < 0) == metric.lower_is_better
     better, other = (comparison.a, comparison.b) if first_is_better else (comparison.b, comparison.a)
-    return f"{better} is better than {other} on these images, as trained: {numbers}"
+    found = f"{better}, as trained, is better than {other} on such images: {numbers}"
+    if value.seeds and value.seeds.low <= 0 <= value.seeds.high:
+        return f"{found}, so over other trainings no difference is shown"
+    return found
 
 
 def caption(comparison: Comparison) -> str:

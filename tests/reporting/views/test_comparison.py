@@ -12,6 +12,7 @@ from tests.analysis.simulated import protocol
 BETTER = Difference(a=90.0, b=92.5, difference=-2.5, low=-3.25, high=-1.75, p_value=0.0001)
 WORSE = Difference(a=92.5, b=90.0, difference=2.5, low=1.75, high=3.25, p_value=0.0001)
 CHANCE = Difference(a=90.0, b=90.5, difference=-0.5, low=-1.5, high=0.5, p_value=0.4)
+HANDFUL = Difference(a=91.0, b=90.0, difference=1.0, low=0.25, high=2.0, p_value=0.13)
 SPREAD = Spread(mean=-2.5, std=1.25, n=3, low=-5.5, high=0.5)
 
 
@@ -23,13 +24,14 @@ def compared(metrics: dict[str, Difference], **stated) -> Comparison:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (BETTER, "lst20 is better than resnet20 on these images, as trained"),
-        (WORSE, "resnet20 is better than lst20 on these images, as trained"),
-        (CHANCE, "lst20 and resnet20 do not differ beyond chance"),
+        (BETTER, "lst20, as trained, is better than resnet20 on such images"),
+        (WORSE, "resnet20, as trained, is better than lst20 on such images"),
+        (CHANCE, "no difference between lst20 and resnet20 is shown"),
+        (HANDFUL, "no difference between lst20 and resnet20 is shown"),
     ],
-    ids=["better", "worse", "by chance"],
+    ids=["better", "worse", "by chance", "a handful of images"],
 )
-def test_the_verdict_needs_an_interval_without_zero(value, words):
+def test_the_verdict_needs_an_interval_without_zero_and_a_small_p_value(value, words):
     numbers = (
         f"mCE (15 standard) {value.difference:+.2f} [{value.low:+.2f}, {value.high:+.2f}], p = {value.p_value:.4f}"
     )
@@ -41,10 +43,18 @@ def test_the_verdict_is_of_the_metric_that_counts_most_of_those_there_are():
 
 
 def test_several_trainings_add_their_spread():
-    value = Difference(**(vars(BETTER) | {"seeds": SPREAD}))
+    value = Difference(**(vars(BETTER) | {"seeds": SPREAD._replace(high=-0.25)}))
     comparison = compared({"mce15": value}, pairs=(compared({"mce15": BETTER}),) * 3)
-    assert verdict(comparison).endswith("over 3 training seeds: SD 1.25, 95 % [-5.50, +0.50]")
+    assert verdict(comparison).startswith("lst20, as trained, is better than resnet20")
+    assert verdict(comparison).endswith("over 3 training seeds: SD 1.25, 95 % [-5.50, -0.25]")
     assert "mean of 3 training seeds (SD: of A - B over them)" in caption(comparison)
+
+
+def test_an_interval_over_trainings_that_contains_zero_is_said():
+    value = Difference(**(vars(BETTER) | {"seeds": SPREAD}))
+    assert verdict(compared({"mce15": value})).endswith(
+        "95 % [-5.50, +0.50], so over other trainings no difference is shown"
+    )
 
 
 def test_the_caption_says_against_what_a_ce_is():
