@@ -62,8 +62,8 @@ def answer() -> str:
         f"  place of the DCT {random['hoyer']}, and ResNet-20 {resnet_before['hoyer']}: the DCT makes\n"
         "  most of that difference, the structure the rest. Training makes the first third of LST-20's layers less\n"
         "  sparse and the last third more.\n"
-        "- **Soft thresholding changes nothing to be seen.** At tau = 1e-4 it meets less than 0.1 % of the values.\n"
-        f"  Hoyer sparsity with ST less that without: {difference}, over trainings [{trainings}].\n"
+        "- **Soft thresholding changes nothing to be seen.** At tau = 1e-4 it changes less than 0.1 % of the values.\n"
+        f"  Hoyer sparsity with ST minus that without: {difference}, over trainings [{trainings}].\n"
         "- **Sparser is not steadier.** The corruptions move LST-20's features further: behind the BN by\n"
         f"  {moved['lst20']} of their length, ResNet-20's by {moved['resnet20']}."
     )
@@ -177,7 +177,7 @@ def _differences(step: str, cell: str, measures: dict[str, str]) -> str:
         trainings = [_number(key, row[end], signed=True) for end in ("trainings_low", "trainings_high")]
         rows.append(
             {
-                "": f"{NAMES[row['network_a']]} less {NAMES[row['network_b']]}",
+                "": f"{NAMES[row['network_a']]} minus {NAMES[row['network_b']]}",
                 "measure": measures[key],
                 "difference, over images": _text(key, row["difference"], row["low"], row["high"], signed=True),
                 "seeds 0, 1, 2": ", ".join(_number(key, row[f"seed{seed}"], signed=True) for seed in range(3)),

@@ -58,7 +58,7 @@ def folded(
             for name in first.errors
         },
         calibration=_means([training.calibration for training in trainings]),
-        notes=tuple(dict.fromkeys(note for training in trainings for note in training.notes)),
+        notes=tuple(dict.fromkeys([*(note for one in trainings for note in one.notes), *_doubts(trainings)])),
         intervals=intervals_of(records, normaliser, draws, intervals) if intervals else None,
         trainings=tuple(trainings),
     )
@@ -67,6 +67,27 @@ def folded(
 def _are_trainings(models: Sequence[ModelIdentity]) -> bool:
     seeds, weights = {model.train_seed for model in models}, {model.checkpoint_sha256 for model in models}
     return len(seeds) > 1 and len(weights) == len(models)
+
+
+def _doubts(trainings: Sequence[Summary]) -> list[str]:
+    """Whether they are of one network nobody knows where its code was changed between them: it can be a new comment or
+    another network."""
+    models = [training.model for training in trainings]
+    different = [
+        what
+        for what, found in (
+            ("structure", {model.structure for model in models}),
+            ("code", {model.code for model in models}),
+        )
+        if len(found - {None}) > 1
+    ]
+    if not different:
+        return []
+    name = models[0].name
+    return [
+        f"the trainings of {name} differ in {' and '.join(different)}, and still count as trainings of one network: "
+        f"where they are not, name the one that is meant, such as {name}@seed{models[0].train_seed}"
+    ]
 
 
 def _means(numbers: Sequence[Mapping[K, float | None]]) -> dict[K, float | None]:

@@ -75,6 +75,26 @@ def test_a_folded_summary_survives_its_json(folded):
     assert Summary.from_dict(folded["a"].to_dict()) == folded["a"]
 
 
+@pytest.mark.parametrize(
+    ("structures", "codes", "words"),
+    [
+        (["a", "a"], ["b", "b"], ""),
+        ([None, "a"], [None, "b"], ""),  # an earlier release did not know it
+        (["a", "c"], ["b", "b"], "the trainings of a differ in structure, "),
+        (["a", "c"], ["b", "d"], "the trainings of a differ in structure and code, "),
+    ],
+)
+def test_trainings_of_changed_code_are_folded_with_a_note(tmp_path, structures, codes, words):
+    store = Store(tmp_path)
+    for seed, (structure, code) in enumerate(zip(structures, codes, strict=True)):
+        wrong = {cell: np.arange(20) < 5 for cell in ALL_CELLS}
+        run = measured("a", wrong, weights=str(seed), train_seed=seed)
+        stored(store, with_identity(run, structure=structure, code=code))
+    (whole,) = collect_summaries(store.results_dir, None, "none", fold_seeds=True)
+    assert len(whole.trainings) == 2
+    assert any(note.startswith(words) for note in whole.notes) if words else not whole.notes
+
+
 def test_trainings_of_other_cells_or_options_are_not_folded(tmp_path):
     store = Store(tmp_path)
     generator = np.random.default_rng(0)
