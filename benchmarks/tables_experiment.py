@@ -104,6 +104,7 @@ def pairs(suite: str) -> str:
         clean, mce = found.metrics["clean_error"], found.metrics["mce15"]
         by_seed = [pair.metrics["mce15"].difference for pair in found.pairs]
         sure = [one.difference for one in found.corruptions.values() if one.p_holm is not None and one.p_holm < LEVEL]
+        lower = sum(difference < 0 for difference in sure)
         rows.append(
             {
                 "LST-20 against": other.label,
@@ -112,7 +113,7 @@ def pairs(suite: str) -> str:
                 "p": _p(mce.p_value),
                 "mCE (15) by seed": ", ".join(f"{value:+.1f}" for value in by_seed),
                 "over trainings": _interval(_over_trainings(mce)),
-                "CEs lower / higher, over images, Holm p < 0.05": f"{sum(d < 0 for d in sure)} / {sum(d > 0 for d in sure)}",
+                "CEs lower / higher, over images, Holm p < 0.05": f"{lower} / {len(sure) - lower}",
             }
         )
     return _markdown(rows)

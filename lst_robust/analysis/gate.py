@@ -2,8 +2,8 @@
 
 A model regresses when its metric is worse by more than the tolerance AND chance does not explain the difference: its
 95 % interval over images excludes zero, and its p-value is below 0.05. Chance means other images here. Another training
-moves a metric as well, and the gate does not know by how much. What cannot be compared (missing cells, another protocol, other
-images, another normaliser) is never passed: it has a finding of its own and a code of its own.
+moves a metric as well, and the gate does not know by how much. What cannot be compared (missing cells, another
+protocol, other images, another normaliser) is never passed: it has a finding of its own and a code of its own.
 """
 
 from __future__ import annotations

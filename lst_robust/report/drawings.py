@@ -171,8 +171,8 @@ class Drawer:
         return Drawing(
             "forest",
             f"Differences to {name}",
-            f"Each network minus {name}, image by image, in percentage points, with 95 % intervals over images; below 0 "
-            f"the network is better than {name}. A filled mark: p < 0.05, over the corruptions by Holm's method. A "
+            f"Each network minus {name}, image by image, in percentage points, with 95 % intervals over images; below "
+            f"0 the network is better than {name}. A filled mark: p < 0.05, over the corruptions by Holm's method. A "
             "thin line: the interval over trainings, where there are several." + "".join(f" {note}." for note in notes),
             lambda width: forest.draw_forest(contrasts, reference=name, width=width),
             forest.describe_forest(contrasts, reference=name),

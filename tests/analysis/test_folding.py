@@ -92,7 +92,8 @@ def test_trainings_of_changed_code_are_folded_with_a_note(tmp_path, structures, 
         stored(store, with_identity(run, structure=structure, code=code))
     (whole,) = collect_summaries(store.results_dir, None, "none", fold_seeds=True)
     assert len(whole.trainings) == 2
-    assert any(note.startswith(words) for note in whole.notes) if words else not whole.notes
+    doubts = [note for note in whole.notes if note.startswith("the trainings of a differ")]
+    assert len(doubts) == bool(words) and all(doubt.startswith(words) for doubt in doubts)
 
 
 def test_trainings_of_other_cells_or_options_are_not_folded(tmp_path):
