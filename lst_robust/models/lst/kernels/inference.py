@@ -61,7 +61,7 @@ class CompiledHandler:
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H, W)."""
-        out: Tensor = torch.ops.lst_robust.resize(float_channels_last(x), self.weight, self.bias)
+        out: Tensor = torch.ops.lst_robust.pointwise_relu(float_channels_last(x), self.weight, self.bias)
         return out
 
 
