@@ -44,8 +44,9 @@ def trained() -> Callable[[nn.Module], nn.Module]:
             if isinstance(module, nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.2, generator=generator)
                 module.running_var.uniform_(0.5, 2, generator=generator)
-                nn.init.uniform_(module.weight, 0.3, 1, generator=generator)
-                nn.init.normal_(module.bias, 0, 0.2, generator=generator)
+                if module.affine:
+                    nn.init.uniform_(module.weight, 0.3, 1, generator=generator)
+                    nn.init.normal_(module.bias, 0, 0.2, generator=generator)
         return model.eval()
 
     return change

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as every_module
 
-from lst_robust.models.lst.blocks import LSTI, LSTII, GroupedShortcut, LSTBlock
+from lst_robust.models.lst.blocks import LSTI, LSTII, GroupedShortcut
 from lst_robust.models.lst.transforms import DiagonalTransform, SoftThreshold, SpatialTransform
 
 
@@ -88,30 +88,32 @@ def can_fold(block: nn.Module) -> bool:
     """Whether `InferenceLSTII` or `InferenceLSTI` computes what the block does in evaluation mode."""
     if type(block) not in (LSTI, LSTII):
         return False
-    assert isinstance(block, LSTBlock)
-    layers = list(block.modules())
-    bns = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
-    if not all(is_batch_norm(bn, bn.num_features) and bn.running_mean is not None for bn in bns):
-        return False
-    if any(map(has_hooks, layers[1:])) or not is_spatial(block.t_s):
+    assert isinstance(block, (LSTI, LSTII))
+    layers = list(block.modules())[1:]
+    with_statistics = all(bn.running_mean is not None for bn in layers if isinstance(bn, nn.BatchNorm2d))
+    if any(map(has_hooks, layers)) or not with_statistics or not is_spatial(block.t_s):
         return False
     inner, outer = block.t_s.channels, block.t_s.channels * block.t_s.filters
+    if not (is_batch_norm(block.bn_c, inner) and is_batch_norm(block.bn_s, outer)):
+        return False
+    t_r, t_c, shortcut = block.t_r, block.t_c, block.shortcut
+    if type(t_r) is not nn.Conv2d or type(t_c) not in (nn.Conv2d, DiagonalTransform):
+        return False
     if isinstance(block, LSTII):
-        inputs = block.t_r.in_channels
-        mixes = type(block.t_c) is DiagonalTransform or is_pointwise(block.t_c, inner, inner)
-        kept = is_shortcut(block.shortcut, inputs, outer, block.t_s.stride)
-        return is_pointwise(block.t_r, inputs, inner) and mixes and kept
-    assert isinstance(block, LSTI)
-    heads = type(block.t_c) is nn.Conv2d and is_pointwise(block.t_c, block.t_c.in_channels, inner)
-    kept = type(block.shortcut) is nn.Identity or _is_projection(block.shortcut)
-    return heads and is_pointwise(block.t_r, outer, block.out_channels) and kept
+        mixes = type(t_c) is DiagonalTransform or is_pointwise(t_c, inner, inner)
+        head = mixes and is_pointwise(t_r, t_r.in_channels, inner) and is_batch_norm(block.bn_r, inner)
+        return head and is_shortcut(shortcut, t_r.in_channels, outer, block.t_s.stride)
+    inputs, outputs = t_c.in_channels if isinstance(t_c, nn.Conv2d) else 0, block.out_channels
+    parts = is_pointwise(t_c, inputs, inner) and is_pointwise(t_r, outer, outputs)
+    same = type(shortcut) is nn.Identity or _is_projection(shortcut, inputs, outputs)
+    return parts and is_batch_norm(block.bn_r, outputs) and same
 
 
-def _is_projection(layer: nn.Module) -> bool:
+def _is_projection(layer: nn.Module, inputs: int, outputs: int) -> bool:
     """Whether it is a 1x1 convolution without bias, of any stride, and its BN."""
     if type(layer) is not nn.Sequential or [type(part) for part in layer] != [nn.Conv2d, nn.BatchNorm2d]:
         return False
-    convolution = layer[0]
+    convolution, bn = layer
     assert isinstance(convolution, nn.Conv2d)
-    plain = convolution.bias is None and convolution.groups == 1 and convolution.padding == (0, 0)
-    return plain and convolution.kernel_size == (1, 1)
+    form = convolution.weight.shape == (outputs, inputs, 1, 1) and convolution.padding == (0, 0)
+    return form and convolution.bias is None and is_batch_norm(bn, outputs)

@@ -43,7 +43,7 @@ class CompiledBackend(Backend):
 
     def train_blocks(self, blocks: Sequence[LSTII], x: Tensor) -> Tensor | None:
         """All blocks as one function, if every pass fits them. Nobody may look at one of the blocks by a hook."""
-        if not (passes_take(x) and _chain_fits(blocks, x.shape[1])):
+        if not (_may_train_on(x) and _chain_fits(blocks, x.shape[1])):
             return None
         fits = _can_train_on(x, [block.t_s.stride for block in blocks]) and _vectors_fit(blocks)
         return train_chain(blocks, x) if fits else None
@@ -52,19 +52,19 @@ class CompiledBackend(Backend):
         """The block as one function, or at least its second half."""
         if (out := self.train_blocks([block], x)) is not None:
             return out
-        if hooks_everywhere() or not (passes_take(x) and _tail_fits(block) and _can_train_on(x, [block.t_s.stride])):
+        if not (_may_train_on(x) and _tail_fits(block) and _can_train_on(x, [block.t_s.stride])):
             return None
         v = block.t_c(block.relu(block.bn_r(block.t_r(x))))
         residual = block.shortcut(x)
         if _tail_takes(block, v, residual):
             return fused_tail(v, residual, block.bn_c, block.t_s, block.bn_s, threshold(block))
         z = block.threshold(block.bn_c(v))  # bn_r has moved its statistics, so the plain layers go on from here
-        out: Tensor = block.threshold(block.bn_s(block.t_s(z)) + residual)
+        out = block.threshold(block.bn_s(block.t_s(z)) + residual)
         return out
 
     def train_shortcut(self, shortcut: GroupedShortcut, x: Tensor) -> Tensor | None:
         """The shortcut with its BN."""
-        if hooks_everywhere() or not (passes_take(x) and _shortcut_fits(shortcut, x.shape[1])):
+        if not (_may_train_on(x) and _shortcut_fits(shortcut, x.shape[1])):
             return None
         return fused_shortcut(x, shortcut) if _can_train_on(x, [shortcut.stride]) else None
 
@@ -83,14 +83,19 @@ class CompiledBackend(Backend):
         return CompiledHandler(convolution) if can_compile_handler(convolution) and kernels_ready() else None
 
 
+def _may_train_on(x: Tensor) -> bool:
+    """Whether `x` is what the passes take, and nothing goes on that they do not know."""
+    unknown = torch.compiler.is_compiling() or in_transform() or hooks_everywhere()
+    return not unknown and passes_take(x)
+
+
 def _can_train_on(x: Tensor, strides: Iterable[int]) -> bool:
-    """Whether the kernels are there and can work on `x`, behind layers of these strides. torch refuses a BN over one
-    value a channel."""
+    """Whether the kernels are there, and a BN behind layers of these strides has more than the one value a channel with
+    which torch refuses it."""
     height, width = x.shape[2:]
     for stride in strides:
         height, width = (height - 1) // stride + 1, (width - 1) // stride + 1
-    several = x.shape[0] * height * width > 1
-    return several and not torch.compiler.is_compiling() and not in_transform() and kernels_ready()
+    return x.shape[0] * height * width > 1 and kernels_ready()
 
 
 def _tail_fits(block: LSTII) -> bool:
@@ -131,7 +136,7 @@ def _chain_fits(blocks: Sequence[LSTII], inputs: int) -> bool:
         if type(shortcut) is GroupedShortcut and not _shortcut_fits(shortcut, inputs):
             return False
         inputs = 4 * c
-    return not hooks_everywhere()
+    return len(blocks) > 0
 
 
 def _shortcut_fits(shortcut: GroupedShortcut, inputs: int) -> bool:

@@ -115,6 +115,16 @@ def another_threshold(block: LSTII) -> LSTII:
     return block
 
 
+def another_norm(block: LSTII) -> LSTII:
+    block.bn_c = nn.GroupNorm(4, 16)
+    return block
+
+
+def norm_without_weights(block: LSTII) -> LSTII:
+    block.bn_c = nn.BatchNorm2d(16, affine=False)
+    return block
+
+
 def a_bias(block: LSTII) -> LSTII:
     block.t_r = nn.Conv2d(64, 16, 1)
     return block
@@ -133,6 +143,8 @@ BLOCKS = {
     "another class": lambda: Doubled(64, 16, 1, LSTOptions(), 4),
     "another shortcut": lambda: another_shortcut(LSTII(64, 16, 1, LSTOptions(), 4)),
     "another threshold": lambda: another_threshold(LSTII(64, 16, 1, LSTOptions(), 4)),
+    "another norm": lambda: another_norm(LSTII(64, 16, 1, LSTOptions(), 4)),
+    "a norm without weights": lambda: norm_without_weights(LSTII(64, 16, 1, LSTOptions(), 4)),
     "T_r with a bias": lambda: a_bias(LSTII(64, 16, 1, LSTOptions(), 4)),
     "a hook": lambda: a_hook(LSTII(64, 16, 1, LSTOptions(), 4)),
     "LST-I with another shortcut": lambda: another_shortcut(LSTI(64, 64, 1, LSTOptions())),
