@@ -12,6 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTBlock
 from lst_robust.models.lst.folded import InferenceChain, InferenceHandler, InferenceLSTI, InferenceLSTII, blocks_of
+from lst_robust.models.lst.form import can_fold
 
 IMAGES_A_THREAD = (
     16  # of an LST-Net in torch on a CPU: wide activations then stay in caches and in memory already mapped
@@ -51,6 +52,8 @@ def optimize_for_inference(model: nn.Module) -> nn.Module:
         for first, second in _pairs(parent):
             _fold_pair(parent, first, second)
         for name, child in parent.named_children():
+            if not can_fold(child):
+                continue
             if isinstance(child, LSTII):
                 setattr(parent, name, InferenceLSTII(child))
             elif isinstance(child, LSTI):

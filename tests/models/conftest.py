@@ -8,14 +8,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lst_robust.models.lst.kernels.library import kernels_ready
+from lst_robust.models.lst.kernels.library import compiler_path, kernels_ready
+from lst_robust.runtime.switches import LST_KERNELS, kernels_wanted
 
 
 @pytest.fixture
 def compiled() -> None:
-    """Skips the test where the kernels cannot be compiled."""
-    if not kernels_ready():
-        pytest.skip("no C++ compiler, or LST_ROBUST_LST_KERNELS=plain")
+    """Skips the test where the kernels are not wanted, or nobody can compile them. Sources that do not compile are a
+    failure."""
+    if not kernels_wanted(LST_KERNELS):
+        pytest.skip("LST_ROBUST_LST_KERNELS=plain")
+    try:
+        compiler_path()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    assert kernels_ready(), "the kernels could not be built: the log says why"
 
 
 @pytest.fixture(params=["16", "8", "4"])
@@ -37,8 +44,9 @@ def trained() -> Callable[[nn.Module], nn.Module]:
             if isinstance(module, nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.2, generator=generator)
                 module.running_var.uniform_(0.5, 2, generator=generator)
-                nn.init.uniform_(module.weight, 0.3, 1, generator=generator)
-                nn.init.normal_(module.bias, 0, 0.2, generator=generator)
+                if module.affine:
+                    nn.init.uniform_(module.weight, 0.3, 1, generator=generator)
+                    nn.init.normal_(module.bias, 0, 0.2, generator=generator)
         return model.eval()
 
     return change

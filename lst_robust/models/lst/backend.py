@@ -7,7 +7,7 @@ does not stand for the steps, and the plain definition runs. `lst_robust.models.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
@@ -21,6 +21,10 @@ class CompiledBlock(Protocol):
 
     def takes(self, x: Tensor) -> bool:
         """Whether it can work on `x`."""
+        ...
+
+    def pack(self, module: Any) -> None:
+        """Takes the weights of the module that it stands for as they are now."""
         ...
 
     def __call__(self, x: Tensor) -> Tensor:

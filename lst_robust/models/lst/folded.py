@@ -5,11 +5,13 @@ Each class takes a trained bottleneck and computes the same function in evaluati
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lst_robust.models.lst.backend import backend
+from lst_robust.models.lst.backend import CompiledBlock, backend
 from lst_robust.models.lst.blocks import LSTI, LSTII, GroupedShortcut
 from lst_robust.models.lst.transforms import DiagonalTransform, SpatialTransform
 
@@ -85,7 +87,28 @@ class FoldedShortcut(nn.Module):
         return torch.addcmul(self.shift, chosen, self.scale)
 
 
-class InferenceLSTII(nn.Module):
+class MayBeCompiled(nn.Module):
+    """A module for which a compiled backend may stand, with weights of its own that it packs from the module's.
+
+    They are packed again by `load_state_dict` of the module or of anything around it. A copy or an unpickled module
+    asks the backend anew: it may be in another process, or on another processor.
+    """
+
+    compiled: CompiledBlock | None
+
+    def _compiled(self) -> CompiledBlock | None:
+        """What the backend has for the module now."""
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "compiled": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.compiled = self._compiled()
+
+
+class InferenceLSTII(MayBeCompiled):
     """`LSTII` for inference. A compiled backend may stand for it."""
 
     def __init__(self, block: LSTII) -> None:
@@ -95,7 +118,11 @@ class InferenceLSTII(nn.Module):
         self.t_s = FoldedSpatial(block.t_s, block.bn_s)
         self.relu, self.threshold = block.relu, block.threshold
         self.shortcut = FoldedShortcut(block.shortcut) if isinstance(block.shortcut, GroupedShortcut) else None
-        self.compiled = backend().compiled_block(self)
+        self.compiled = self._compiled()
+        self.register_load_state_dict_post_hook(_pack_block)
+
+    def _compiled(self) -> CompiledBlock | None:
+        return backend().compiled_block(self)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.compiled is not None and self.compiled.takes(x):
@@ -104,7 +131,14 @@ class InferenceLSTII(nn.Module):
         return self.threshold(self.t_s(z) + (x if self.shortcut is None else self.shortcut(x)))
 
 
-class InferenceChain(nn.Sequential):
+def _pack_block(block: nn.Module, _: object) -> None:
+    """Where the weights of a block were loaded: they are packed anew."""
+    assert isinstance(block, InferenceLSTII)
+    if block.compiled is not None:
+        block.compiled.pack(block)
+
+
+class InferenceChain(MayBeCompiled, nn.Sequential):
     """An nn.Sequential of `InferenceLSTII`, or of such ones. A compiled backend may stand for all of it.
 
     Hooks of the blocks and layers in it are not called then.
@@ -114,7 +148,10 @@ class InferenceChain(nn.Sequential):
         super().__init__()
         for name, child in chain.named_children():
             self.add_module(name, child)
-        self.compiled = backend().compiled_chain(blocks_of(chain))
+        self.compiled = self._compiled()
+
+    def _compiled(self) -> CompiledBlock | None:
+        return backend().compiled_chain(blocks_of(self))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.compiled is not None and self.compiled.takes(x):
@@ -123,20 +160,33 @@ class InferenceChain(nn.Sequential):
         return out
 
 
-class InferenceHandler(nn.Sequential):
+class InferenceHandler(MayBeCompiled, nn.Sequential):
     """A 1x1 convolution with BN in it, and ReLU. A compiled backend may stand for both."""
 
     def __init__(self, handler: nn.Sequential) -> None:
-        super().__init__(*handler)
-        convolution = handler[0]
+        super().__init__()
+        for name, layer in handler.named_children():
+            self.add_module(name, layer)
+        self.compiled = self._compiled()
+        self.register_load_state_dict_post_hook(_pack_handler)
+
+    def _compiled(self) -> CompiledBlock | None:
+        convolution = self[0]
         assert isinstance(convolution, nn.Conv2d)
-        self.compiled = backend().compiled_handler(convolution)
+        return backend().compiled_handler(convolution)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.compiled is not None and self.compiled.takes(x):
             return self.compiled(x)
         out: Tensor = super().forward(x)
         return out
+
+
+def _pack_handler(handler: nn.Module, _: object) -> None:
+    """As `_pack_block`."""
+    assert isinstance(handler, InferenceHandler)
+    if handler.compiled is not None:
+        handler.compiled.pack(handler[0])
 
 
 def blocks_of(chain: nn.Sequential) -> list[InferenceLSTII]:

@@ -7,11 +7,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lst_robust.models.entry import CIFAR10, PrintedRow
 from lst_robust.models.lst.backend import backend
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTOptions
+from lst_robust.models.lst.form import has_hooks, hooks_everywhere
 from lst_robust.models.registry import model_info, register
 from lst_robust.models.stems import RESNET_STEMS, stem_convolution, stem_pool
 
@@ -79,17 +81,20 @@ class LSTNet(nn.Module):
 
     def _trained_at_once(self, x: Tensor) -> Tensor:
         """`stages`, by a compiled backend that takes all blocks at once if nobody looks at one of them by a hook."""
-        modules = [module for stage in self.stages.children() for module in stage.children()]
-        blocks = [module for module in modules if isinstance(module, LSTII)]
-        watched = any(map(has_hooks, (self.stages, *self.stages.children(), *modules)))
-        out = None if watched or len(blocks) < len(modules) or not blocks else backend().train_blocks(blocks, x)
+        blocks = [] if torch.compiler.is_compiling() else _blocks_of(self.stages)
+        out = backend().train_blocks(blocks, x) if blocks else None
         return self.stages(x) if out is None else out
 
 
-def has_hooks(module: nn.Module) -> bool:
-    """Whether something is called before or behind the module's forward or backward."""
-    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
-    return any(hooks)
+def _blocks_of(stages: nn.Module) -> list[LSTII]:
+    """The blocks in the order in which they are called, one as often as it is. An empty list where something else than
+    `LSTII` is among them, or somebody looks at one or at a stage by a hook."""
+    if type(stages) is not nn.Sequential or not all(type(stage) is nn.Sequential for stage in stages):
+        return []
+    modules = [module for stage in stages for module in stage]  # type: ignore[attr-defined]
+    blocks = [module for module in modules if type(module) is LSTII]
+    watched = hooks_everywhere() or any(map(has_hooks, (stages, *stages, *modules)))
+    return [] if watched or len(blocks) < len(modules) else blocks
 
 
 def lst_net(

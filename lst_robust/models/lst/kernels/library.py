@@ -16,25 +16,33 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import product
 from pathlib import Path
+from threading import Lock
 
 import torch
 
 from lst_robust.errors import LstRobustError
-from lst_robust.runtime.cache import cache_root
+from lst_robust.runtime.cache import MAX_AGE_DAYS, cache_root, mark_used
 from lst_robust.runtime.file_lock import file_lock
 from lst_robust.runtime.switches import LST_KERNELS, check_vectors, kernels_wanted
 
 logger = logging.getLogger(__name__)
+_first_use = Lock()
 
 SOURCES = Path(__file__).with_name("csrc")
 KERNELS = ("block.cpp", "bottleneck.cpp", "pointwise.cpp", "training.cpp")
 """They know no torch, and are compiled once for each width of vectors."""
+
+BUILDS = "lst-build-"
+"""What the names of folders begin with in which a process builds."""
+BUILD_DAYS = 1
+"""A build takes minutes at most: so much later its folder is that of a process that was killed."""
 
 KERNEL_FLAGS = ("-std=c++17", "-O3", "-fPIC")
 # Floats in a vector, and what makes the compiler use the processor's instructions for them; lanes.h chooses among them.
@@ -58,8 +66,14 @@ def kernels_ready() -> bool:
     return kernels_wanted(LST_KERNELS) and _loaded()
 
 
-@cache
 def _loaded() -> bool:
+    """Whether the operators could be loaded. Threads that ask at the same time wait for the first of them."""
+    with _first_use:
+        return _load_once()
+
+
+@cache
+def _load_once() -> bool:
     """Whether the operators could be loaded. Where not, one line says why."""
     try:
         _load(cache_root())
@@ -79,6 +93,7 @@ def _load(folder: Path) -> None:
         if not _could_load(library):  # another process may have built it in the meantime
             logger.info("compiling the LST kernels, once on this machine")
             _build(library)
+            _remove_remains(library.parent)
 
 
 def library_file(folder: Path | None = None) -> Path:
@@ -86,7 +101,7 @@ def library_file(folder: Path | None = None) -> Path:
 
     Raises FileNotFoundError where no C++ compiler is found, OSError or SubprocessError where it cannot be called.
     """
-    return (cache_root() if folder is None else folder) / f"lst-{_identity(compiler_path())}.so"
+    return (cache_root() if folder is None else folder) / f"lst-{_identity()}.so"
 
 
 def _could_load(library: Path) -> bool:
@@ -97,7 +112,21 @@ def _could_load(library: Path) -> bool:
         torch.ops.load_library(library)
     except OSError:
         return False
+    mark_used(library)
     return True
+
+
+def _remove_remains(folder: Path) -> None:
+    """Deletes libraries that nobody has loaded for `MAX_AGE_DAYS`, and folders of builds that were killed."""
+    kinds = (("lst-*.so", MAX_AGE_DAYS), (f"{BUILDS}*", BUILD_DAYS))
+    for path, days in [(path, days) for pattern, days in kinds for path in folder.glob(pattern)]:
+        with suppress(OSError):
+            if path.stat().st_mtime > time.time() - days * 86_400:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def _build(library: Path) -> None:
@@ -105,7 +134,7 @@ def _build(library: Path) -> None:
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns that there is no GPU
     from torch.utils.cpp_extension import load  # takes a while, and only who compiles needs it
 
-    with tempfile.TemporaryDirectory(dir=library.parent) as folder, _ninja_on_path():
+    with tempfile.TemporaryDirectory(prefix=BUILDS, dir=library.parent) as folder, _ninja_on_path():
         load(
             "lst_robust_kernels",
             sorted(str(path) for path in SOURCES.glob("*.cpp") if path.name not in KERNELS),
@@ -128,7 +157,7 @@ def compile_kernels(folder: Path) -> list[str]:
         target = folder / f"{Path(source).stem}-{width}.o"
         flags = [*KERNEL_FLAGS, *WIDTHS[width], f"-DLST_WIDTH={width}"]
         command = [*_compiler_command(), *flags, "-c", str(SOURCES / source), "-o", str(target)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=600)
         if done.returncode:
             raise RuntimeError((done.stderr.strip() or f"the compiler ended with {done.returncode}").partition("\n")[0])
         return str(target)
@@ -168,13 +197,21 @@ def compiler_path() -> str:
     return path
 
 
-def _identity(compiler: str) -> str:
+def compiler_version() -> str:
+    """What the compiler says of itself. Raises as `library_file` does.
+
+    It is called with its arguments: the first word of CXX may be a program such as ccache, which calls the compiler.
+    """
+    command = [compiler_path(), *_compiler_command()[1:], "--version"]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60, check=True).stdout
+
+
+def _identity() -> str:
     """A digest of all that the library is made from."""
-    version = subprocess.run(
-        [compiler, "--version"], capture_output=True, text=True, errors="replace", timeout=60, check=True
-    ).stdout
+    compiler = [compiler_version(), compiler_path(), *_compiler_command()[1:]]
     sources = [path.read_text(encoding="utf-8") for path in sorted(SOURCES.iterdir())]
-    made_from = "\n".join([*sources, torch.__version__, version, str((KERNEL_FLAGS, WIDTHS, FLAGS)), _processor()])
+    options = str((compiler, KERNEL_FLAGS, WIDTHS, FLAGS))
+    made_from = "\n".join([*sources, torch.__version__, options, _processor()])
     return hashlib.sha256(made_from.encode()).hexdigest()[:16]
 
 

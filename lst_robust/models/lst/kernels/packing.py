@@ -13,9 +13,16 @@ ROUNDED = (torch.bfloat16, torch.float16)
 
 def passes_take(x: Tensor) -> bool:
     """Whether `x` is float32 on the CPU, or has been rounded by autocast. The passes work in float32 then, too: it is
-    more exact, and LST-20 is faster so than with plain layers in bfloat16 (`benchmarks/lst_speed.py --amp`)."""
+    more exact, and LST-20 is faster so than with plain layers in bfloat16 (`benchmarks/lst_speed.py --amp`). There must
+    be images (N, C, H, W), and pixels in them."""
     rounded = x.dtype in ROUNDED and torch.is_autocast_enabled("cpu")
-    return x.device.type == "cpu" and (x.dtype is torch.float32 or rounded)
+    images = x.dim() == 4 and 0 not in x.shape[1:]
+    return images and x.device.type == "cpu" and (x.dtype is torch.float32 or rounded)
+
+
+def in_transform() -> bool:
+    """Whether a transform of torch.func is at work: functions of autograd that know none cannot be transformed."""
+    return torch._C._are_functorch_transforms_active()
 
 
 def float_channels_last(x: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def shortcut_forward(
     stride, source = shortcut.stride, shortcut.source.int()
     n, inputs, height, width = x.shape
     count = n * ((height - 1) // stride + 1) * ((width - 1) // stride + 1)
-    every = torch.arange(inputs, dtype=torch.int32)
+    every = torch.arange(inputs, dtype=torch.int32, device=x.device)
     mean, square = _ops.shortcut_sums(x, None, stride, every)[:, source] / count
     variance = (square - mean * mean).clamp_(min=0)
     of_product = weight * weight * variance
@@ -58,7 +58,7 @@ def shortcut_backward(x: Tensor, gradient: Tensor, kept: KeptShortcut) -> tuple[
     scale = gamma * inverse * weight
     a = -scale * dgamma * inverse * weight / count
     b = -scale * sum_g / count - a * mean
-    of_x = [torch.zeros(x.shape[1], dtype=a.dtype).index_add_(0, source, part).float() for part in (a, b)]
+    of_x = [a.new_zeros(x.shape[1]).index_add_(0, source, part).float() for part in (a, b)]
     dx = _ops.shortcut_backward(x, gradient, stride, source, scale.float(), of_x)
     return dx, dweight.float(), dgamma.float(), sum_g.float()
 

@@ -4,13 +4,11 @@
 
 #include "convolution.h"
 
-#define LST_KERNEL __attribute__((flatten))  // everything it calls is inlined: sums of small loops stay in registers
-
 namespace lst {
 namespace {
 
 template <int W>
-constexpr int RESPONSES = REGISTERS<W> == 32 ? 4 : 3;  // so many pixels times four filters fit
+constexpr int NEIGHBOURS = REGISTERS<W> == 32 ? 4 : 3;  // so many pixels times four filters fit
 
 int round_up(int floats) { return (floats + 15) / 16 * 16; }
 
@@ -106,7 +104,7 @@ Residual chosen(const BlockLayer& layer, const float* x, int out_width, float* t
 
 // sum[p][k] += T_s at P neighbouring output pixels: W channels, 4 filters. rows: z's, at the first; w: (9, 4, W).
 template <int W, int STRIDE, int P>
-inline void respond(const float* const (&rows)[3], int at, const float* w, vec<W> (&sum)[P][4]) {
+inline void respond_from_rows(const float* const (&rows)[3], int at, const float* w, vec<W> (&sum)[P][4]) {
 #pragma GCC unroll 3
     for (int r = 0; r < 3; r++)
 #pragma GCC unroll 3
@@ -126,7 +124,7 @@ inline void spread(const BlockLayer& layer, const float* const (&rows)[3], int p
                    int out_width, float* out) {
     const int c = layer.channels;
     const float *w = layer.w3, *bias = layer.b3, *scale = layer.scale, tau = layer.tau;
-    in_groups<RESPONSES<W>>(0, out_width, [=](auto group, int x) {
+    in_groups<NEIGHBOURS<W>>(0, out_width, [=](auto group, int x) {
         constexpr int P = group.value;
         for (int o = 0; o < c; o += W) {
             vec<W> sum[P][4];
@@ -136,7 +134,7 @@ inline void spread(const BlockLayer& layer, const float* const (&rows)[3], int p
                 for (int p = 0; p < P; p++, from = anew(from + residual.step[k]))
                     sum[p][k] = (SCALED ? load<W>(from) * load<W>(scale + k * c + o) : load<W>(from)) + shift;
             }
-            respond<W, STRIDE, P>(rows, o / W * plane + x * STRIDE * W, w + 36 * o, sum);
+            respond_from_rows<W, STRIDE, P>(rows, o / W * plane + x * STRIDE * W, w + 36 * o, sum);
             for (int p = 0; p < P; p++) {
                 float* to = anew(out + 4 * (x + p) * c + o);
                 for (int k = 0; k < 4; k++, to = anew(to + c)) store(to, shrink(sum[p][k], tau));
@@ -191,8 +189,8 @@ LST_KERNEL void Block<W>::run(const BlockLayer& layer, const float* x, float* ou
 }
 
 template <int W>
-LST_KERNEL void Block<W>::resize(const float* x, float* out, int pixels, int inputs, int outputs, const float* w,
-                                 const float* bias) {
+LST_KERNEL void Block<W>::pointwise_relu(const float* x, float* out, int pixels, int inputs, int outputs,
+                                         const float* w, const float* bias) {
     convolve_relu<W>(x, out, pixels, inputs, outputs, w, bias);
 }
 

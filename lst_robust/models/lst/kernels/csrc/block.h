@@ -10,7 +10,8 @@
 
 namespace lst {
 
-// T_r and T_c take at least so many pixels at a time, so that few are left over after groups of 16, 12, 8 or 6.
+// T_r and T_c take at least so many pixels at a time where an image has them, so that few are left over after groups of
+// 16, 12, 8 or 6.
 constexpr int PIXELS_AT_ONCE = 96;
 
 // One block at images of one size. packing.py says how weights are packed; w2 is one weight a channel where T_c is
@@ -35,8 +36,8 @@ struct Block {
     static int64_t scratch(const BlockLayer&);
 
     // A 1x1 convolution alone: relu(bias + W x) at `pixels` pixels. As many as PIXELS_AT_ONCE suit it.
-    static void resize(const float* x, float* out, int pixels, int inputs, int outputs, const float* w,
-                       const float* bias);
+    static void pointwise_relu(const float* x, float* out, int pixels, int inputs, int outputs, const float* w,
+                               const float* bias);
 };
 
 }  // namespace lst

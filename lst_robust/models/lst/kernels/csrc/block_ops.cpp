@@ -1,5 +1,6 @@
 // Blocks for inference as an operator of torch. Several blocks, one behind the other, are one call: an image stays in the
-// caches on its way through all of them, and threads wait for each other once.
+// caches on its way through all of them, and threads wait for each other once. Where they share an image, they wait behind
+// every block.
 #include <torch/library.h>
 
 #include <algorithm>
@@ -27,6 +28,8 @@ struct Step {
 Step step_of(TensorList tensors, int64_t stride, double tau, int height, int width, int inputs) {
     const Tensor &w1 = tensors[0], &w2 = tensors[2], &w3 = tensors[4], &source = tensors[6];
     const int c = (int)tensors[1].numel();
+    TORCH_CHECK(height > 0 && width > 0, "images must have pixels");
+    check_size(1, width + 2, std::max(inputs, 4 * c));  // whole images are counted in 64 bits, rows in 32
     const bool diagonal = w2.numel() == c, same = source.numel() == 0;
     TORCH_CHECK(w1.numel() == (int64_t)inputs * c && (diagonal || w2.numel() == (int64_t)c * c) &&
                     tensors[3].numel() == c && w3.numel() == 36 * c && tensors[5].numel() == 4 * c,
@@ -40,15 +43,15 @@ Step step_of(TensorList tensors, int64_t stride, double tau, int height, int wid
                   inputs,
                   c,
                   (int)stride,
-                  values(w1),
-                  values(tensors[1]),
-                  values(w2),
-                  values(tensors[3]),
-                  values(w3),
-                  values(tensors[5]),
+                  pointwise_weight(w1, inputs, c, false),
+                  values(tensors[1], c),
+                  diagonal ? values(w2, c) : pointwise_weight(w2, c, c, false),
+                  values(tensors[3], c),
+                  filters(w3, c),
+                  values(tensors[5], 4 * c),
                   diagonal,
-                  same ? nullptr : source.const_data_ptr<int32_t>(),
-                  same ? nullptr : values(tensors[7]),
+                  same ? nullptr : channels_of(source, inputs),
+                  same ? nullptr : values(tensors[7], 4 * c),
                   (float)tau};
     with_lanes(w3.size(-1), [&](auto w) {
         step.run = Block<w.value>::run;
@@ -117,32 +120,34 @@ class Chain {
     int64_t scratch = 0, between = 0;
 };
 
-// Threads take whole images. They share the last ones, if these would keep less than half of them busy.
+// Threads take whole images. They share the last ones, if these would keep at most half of them busy.
 Tensor blocks(const Tensor& x, TensorList weights, at::IntArrayRef strides, at::ArrayRef<double> taus) {
-    check_images(x);
+    check_format(x);
     const Chain chain(x, weights, strides, taus);
     Tensor out = chain.output(x);
     const int64_t images = x.size(0), threads = at::get_num_threads(), left = images % threads;
     const int64_t shared = 2 * left <= threads ? left : 0;
-    if (images > shared) chain.run(values(x), out.mutable_data_ptr<float>(), images - shared);
+    const float* values_of_images = x.const_data_ptr<float>();
+    if (images > shared) chain.run(values_of_images, out.mutable_data_ptr<float>(), images - shared);
     for (int64_t n = images - shared; n < images; n++) chain.run_rows(read(x, n), write(out, n));
     return out;
 }
 
 // relu(bias + W x), all pixels of all images alike.
-Tensor resize(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-    check_images(x);
+Tensor pointwise_relu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+    check_format(x);
     const int64_t inputs = x.size(1), outputs = bias.numel(), pixels = x.size(0) * x.size(2) * x.size(3);
     TORCH_CHECK(weight.numel() == inputs * outputs, "the weight does not fit the input");
     Tensor out = new_images(x, outputs, x.size(2), x.size(3));
-    const float *from = values(x), *w = values(weight), *b = values(bias);
+    const float *from = x.const_data_ptr<float>(), *b = values(bias, outputs);
+    const float* w = pointwise_weight(weight, inputs, outputs, false);
     float* to = out.mutable_data_ptr<float>();
     with_lanes(weight.size(-1), [&](auto lanes) {
         at::parallel_for(0, (pixels - 1) / PIXELS_AT_ONCE + 1, 1, [&](int64_t first, int64_t end) {
             for (int64_t n = first * PIXELS_AT_ONCE; n < std::min(end * PIXELS_AT_ONCE, pixels); n += PIXELS_AT_ONCE)
-                Block<lanes.value>::resize(from + n * inputs, to + n * outputs,
-                                           (int)std::min<int64_t>(PIXELS_AT_ONCE, pixels - n), (int)inputs,
-                                           (int)outputs, w, b);
+                Block<lanes.value>::pointwise_relu(from + n * inputs, to + n * outputs,
+                                                   (int)std::min<int64_t>(PIXELS_AT_ONCE, pixels - n), (int)inputs,
+                                                   (int)outputs, w, b);
         });
     });
     return out;
@@ -153,10 +158,10 @@ Tensor resize(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 
 TORCH_LIBRARY_FRAGMENT(lst_robust, m) {
     m.def("blocks(Tensor x, Tensor[] weights, int[] strides, float[] taus) -> Tensor");
-    m.def("resize(Tensor x, Tensor weight, Tensor bias) -> Tensor");
+    m.def("pointwise_relu(Tensor x, Tensor weight, Tensor bias) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(lst_robust, CPU, m) {
     m.impl("blocks", lst::blocks);
-    m.impl("resize", lst::resize);
+    m.impl("pointwise_relu", lst::pointwise_relu);
 }

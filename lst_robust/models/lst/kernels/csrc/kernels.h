@@ -11,6 +11,10 @@
 
 #include <cstdint>
 
+// Each source is compiled once for every width of vectors, see vectors.h. What is marked so leaves no machine code of its
+// own, which the linker could take from an object for another processor.
+#define LST_INLINE inline __attribute__((always_inline))
+
 namespace lst {
 
 // The images of one call, and memory of its own of the size that the function's `_scratch` says, in floats.
@@ -23,13 +27,13 @@ struct Work {
 struct Size {
     int height, width, channels, stride;
 
-    int out_height() const { return (height - 1) / stride + 1; }
-    int out_width() const { return (width - 1) / stride + 1; }
-    int pixels() const { return height * width; }
-    int out_pixels() const { return out_height() * out_width(); }
-    int64_t values() const { return (int64_t)pixels() * channels; }
-    int64_t out_values(int outputs) const { return (int64_t)out_height() * out_width() * outputs; }
-    int64_t padded_values() const { return (int64_t)(height + 2) * (width + 2) * channels; }
+    LST_INLINE int out_height() const { return (height - 1) / stride + 1; }
+    LST_INLINE int out_width() const { return (width - 1) / stride + 1; }
+    LST_INLINE int pixels() const { return height * width; }
+    LST_INLINE int out_pixels() const { return out_height() * out_width(); }
+    LST_INLINE int64_t values() const { return (int64_t)pixels() * channels; }
+    LST_INLINE int64_t out_values(int outputs) const { return (int64_t)out_height() * out_width() * outputs; }
+    LST_INLINE int64_t padded_values() const { return (int64_t)(height + 2) * (width + 2) * channels; }
 };
 
 // scale x + shift, one of each a channel. Without scale: x itself.
@@ -48,13 +52,13 @@ struct Bottleneck {
     // `out` may be `residual`.
     static void tail(Work, const float* v, const float* residual, float* out, Size, Affine, const float* w,
                      const float* bias, float tau);
-    static int64_t tail_scratch(Size size) { return size.padded_values(); }
+    static LST_INLINE int64_t tail_scratch(Size size) { return size.padded_values(); }
 };
 
 // Pixels at a time in training, for a block of c channels. All that belongs to them stays in caches. Few where they are
 // wide beside the weights, as a part of a page is read soon and the processor fetches its rest in the meantime. Many
 // where the weights are what comes from farther away.
-inline int tile_of(int c) { return c <= 64 ? 16 : c <= 128 ? 32 : 64; }
+LST_INLINE int tile_of(int c) { return c <= 64 ? 16 : c <= 128 ? 32 : 64; }
 
 // The T_r behind a block, forward: y = W x (outputs channels), sums (2, outputs) of y and y².
 struct Resize {
@@ -78,19 +82,19 @@ template <int W>
 struct Training {
     // sums (2, 4c) of t and t².
     static void statistics(Work, const float* v, double* sums, Size, Affine, const float* w, float tau);
-    static int64_t statistics_scratch(Size size) { return size.padded_values() + 8 * size.channels; }
+    static LST_INLINE int64_t statistics_scratch(Size size) { return size.padded_values() + 8 * size.channels; }
 
     // As Bottleneck::tail, and the next block's T_r on `out`.
     static void tail(Work, const float* v, const float* residual, float* out, Size, Affine, const float* w,
                      const float* bias, float tau, Resize);
-    static int64_t tail_scratch(Size size, int outputs) { return size.padded_values() + 2 * outputs; }
+    static LST_INLINE int64_t tail_scratch(Size size, int outputs) { return size.padded_values() + 2 * outputs; }
 
     // Backward, first pass. The gradient of `out` is `gradient`, plus what the T_r behind hands back if there is one (its
     // y is not null). g is that where out is not 0 (everywhere if there is no threshold): the residual's gradient, which
     // may have the memory of `gradient`. sums (2, 4c) of g and g t.
     static void backward_sums(Work, const float* v, const float* out, const float* gradient, float* g, double* sums,
                               Size, Affine, const float* w, float tau, ResizeBackward);
-    static int64_t backward_sums_scratch(Size size, int outputs) {
+    static LST_INLINE int64_t backward_sums_scratch(Size size, int outputs) {
         return statistics_scratch(size) + tile_of(size.channels) * outputs;
     }
 
@@ -98,7 +102,7 @@ struct Training {
     // there is a threshold), and that of the filters, dw (c/W, 9, 4, W); sums (2, c) of dz and dz v.
     static void backward(Work, const float* v, const float* g, float* dz, float* dw, double* sums, Size, Affine,
                          const float* w, Slopes, float tau);
-    static int64_t backward_scratch(Size size) {
+    static LST_INLINE int64_t backward_scratch(Size size) {
         return size.padded_values() + (12 * (size.width + 2) + 2) * size.channels;
     }
 };
@@ -107,7 +111,7 @@ template <int W>
 struct Pointwise {
     // sums (2, c) of v and v².
     static void sums(Work, const float* v, double* sums, int pixels, int c);
-    static int64_t sums_scratch(int c) { return 2 * c; }
+    static LST_INLINE int64_t sums_scratch(int c) { return 2 * c; }
 
     // BN's gradient, in place: dz = slopes(dz, v). Needs no scratch.
     static void normalise_backward(Work, const float* v, float* dz, int pixels, int c, Slopes);
@@ -115,37 +119,34 @@ struct Pointwise {
     // T_r and T_c: out = W x, or W relu(affine(x)) if there is a scale; sums (2, outputs) of out and out².
     static void forward(Work, const float* x, float* out, double* sums, int pixels, int inputs, int outputs,
                         const float* w, Affine);
-    static int64_t forward_scratch(int inputs, int outputs) { return tile_of(outputs) * inputs + 2 * outputs; }
+    static LST_INLINE int64_t forward_scratch(int inputs, int outputs) { return tile_of(outputs) * inputs + 2 * outputs; }
 
     // T_c backward, v = W relu(affine(x)) with BN behind it. The gradient of v is slopes(dz, v). From it: that of W,
     // dw (c, c), and that of affine(x), dx; sums (2, c) of dx and dx x. w is W transposed.
     static void mix_backward(Work, const float* x, const float* v, const float* dz, float* dx, float* dw, double* sums,
                              int pixels, int c, const float* w, Affine, Slopes);
-    static int64_t mix_scratch(int c) { return (2 * tile_of(c) + 2) * c; }
+    static LST_INLINE int64_t mix_scratch(int c) { return (2 * tile_of(c) + 2) * c; }
 
     // T_r backward: adds the gradient of x to dx.
     static void resize_backward(Work, const float* x, float* dx, int pixels, int inputs, ResizeBackward);
-    static int64_t resize_scratch(int outputs) { return tile_of(outputs) * outputs; }
+    static LST_INLINE int64_t resize_scratch(int outputs) { return tile_of(outputs) * outputs; }
 };
 
 // LST-II's shortcut: affine(x[every stride-th pixel, source]). It has no vectors of a fixed width.
 struct Shortcut {
     static void forward(Work, const float* x, float* out, Size, int outputs, const int32_t* source, Affine);
-    static int64_t forward_scratch(Size size, int outputs) { return (int64_t)size.out_width() * outputs; }
+    static LST_INLINE int64_t forward_scratch(Size size, int outputs) { return (int64_t)size.out_width() * outputs; }
 
     // sums (2, outputs) of x and x² (outputs = channels, no gradient), or of gradient and gradient x[source].
     static void sums(Work, const float* x, const float* gradient, double* sums, Size, int outputs,
                      const int32_t* source);
-    static int64_t sums_scratch(Size size, int outputs) { return (int64_t)(2 + size.out_width()) * outputs; }
+    static LST_INLINE int64_t sums_scratch(Size size, int outputs) { return (int64_t)(2 + size.out_width()) * outputs; }
 
     // dx = a x + b at the kept pixels, plus scale gradient for every output that comes from the channel; 0 elsewhere.
     // of_x: a and b.
     static void backward(Work, const float* x, const float* gradient, float* dx, Size, int outputs,
                          const int32_t* source, const float* scale, Affine of_x);
-    static int64_t backward_scratch(int outputs) { return outputs; }
+    static LST_INLINE int64_t backward_scratch(int outputs) { return outputs; }
 };
 
 }  // namespace lst
-
-// Everything that a function calls is inlined into it: sums of small loops stay in registers.
-#define LST_KERNEL __attribute__((flatten))

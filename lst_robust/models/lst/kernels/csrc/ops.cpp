@@ -1,4 +1,5 @@
-// Kernels as operators of torch, torch.ops.lst_robust: float32 on the CPU, (N, C, H, W) in channels last.
+// Kernels as operators of torch, torch.ops.lst_robust: float32 on the CPU, (N, C, H, W) in channels last. Each refuses
+// what does not fit, as a wrong size would read or write beyond its memory.
 // What a call computes does not depend on how many threads there are. `affine` is [scale, shift] or [].
 #include <torch/library.h>
 
@@ -12,13 +13,14 @@ int64_t lanes() { return widest_lanes(); }
 void tail_(const Tensor& v, const Tensor& residual, const Tensor& out, int64_t stride, TensorList affine,
            const Tensor& weight, const Tensor& bias, double tau) {
     Size size = size_of(v, stride);
-    check_images(residual), check_images(out);
-    Affine bn = as_affine(affine);
+    for (const Tensor& wide : {residual, out})
+        check_images(wide, v, 4 * size.channels, size.out_height(), size.out_width());
+    Affine bn = as_affine(affine, size.channels);
+    const float *w_s = filters(weight, size.channels), *b = values(bias, 4 * size.channels);
     with_lanes(weight.size(-1), [&](auto w) {
         using Kernels = Bottleneck<w.value>;
         over_images(v.size(0), Kernels::tail_scratch(size), [&](Work work, int64_t n) {
-            Kernels::tail(work, read(v, n), read(residual, n), write(out, n), size, bn, values(weight), values(bias),
-                          tau);
+            Kernels::tail(work, read(v, n), read(residual, n), write(out, n), size, bn, w_s, b, tau);
         });
     });
 }
@@ -26,10 +28,11 @@ void tail_(const Tensor& v, const Tensor& residual, const Tensor& out, int64_t s
 Tensor shortcut(const Tensor& x, int64_t stride, const Tensor& source, const Tensor& scale, const Tensor& shift) {
     Size size = size_of(x, stride);
     int outputs = (int)source.numel();
+    const int32_t* from = channels_of(source, size.channels);
+    Affine affine{values(scale, outputs), values(shift, outputs)};
     Tensor out = new_images(x, outputs, size.out_height(), size.out_width());
     over_images(x.size(0), Shortcut::forward_scratch(size, outputs), [&](Work work, int64_t n) {
-        Shortcut::forward(work, read(x, n), write(out, n), size, outputs, source.const_data_ptr<int32_t>(),
-                          {values(scale), values(shift)});
+        Shortcut::forward(work, read(x, n), write(out, n), size, outputs, from, affine);
     });
     return out;
 }

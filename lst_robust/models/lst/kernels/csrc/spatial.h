@@ -8,7 +8,7 @@ namespace lst {
 namespace {
 
 template <int W>
-constexpr int RESPONSES = W / 4;  // that many pixels times four filters fit into the registers
+constexpr int RESPONSES = W / 4;  // that many pixels times four filters fit into the registers of AVX2 and of AVX-512
 
 inline void clear_border(float* z, Size size) {
     int c = size.channels, row = (size.width + 2) * c;

@@ -8,8 +8,8 @@ namespace lst {
 namespace {
 
 // Output pixels at a time: whole rows where they are short.
-int tile_of(Size size) {
-    int width = size.out_width(), tile = lst::tile_of(size.channels);
+int output_tile(Size size) {
+    int width = size.out_width(), tile = tile_of(size.channels);
     return width >= tile ? tile : tile / width * width;
 }
 
@@ -102,7 +102,7 @@ inline void gather(const Reaching& from, int x, vec<W> (&sum)[P]) {
 template <int W>
 LST_KERNEL void Training<W>::tail(Work work, const float* v, const float* residual, float* out, Size size,
                                   Affine affine, const float* w, const float* bias, float tau, Resize r) {
-    int wide = 4 * size.channels, pixels = size.out_pixels(), tile = tile_of(size);
+    int wide = 4 * size.channels, pixels = size.out_pixels(), tile = output_tile(size);
     int ahead = size.stride * size.stride * size.channels;  // floats of v for each output pixel
     float* partial = work.scratch + size.padded_values();
     clear_border(work.scratch, size);
@@ -143,7 +143,7 @@ template <int W>
 LST_KERNEL void Training<W>::backward_sums(Work work, const float* v, const float* out, const float* gradient, float* g,
                                            double* sums, Size size, Affine affine, const float* w, float tau,
                                            ResizeBackward r) {
-    int wide = 4 * size.channels, pixels = size.out_pixels(), tile = tile_of(size);
+    int wide = 4 * size.channels, pixels = size.out_pixels(), tile = output_tile(size);
     int ahead = size.stride * size.stride * size.channels;  // floats of v for each output pixel
     float *partial = work.scratch + size.padded_values(), *d = partial + 2 * wide;
     clear_border(work.scratch, size);

@@ -1,4 +1,4 @@
-// The kernels for training as operators of torch, as ops.cpp has those for inference.
+// The kernels for training as operators of torch. ops.cpp has those of them that take no sums.
 //
 // Sums are float64 (2, channels), over all images and pixels. `affine` is [scale, shift] or [], `slopes` (3, channels) is a, b, e.
 #include <torch/library.h>
@@ -37,11 +37,12 @@ Tensor statistics(const Tensor& v, int64_t stride, TensorList affine, const Tens
     Size size = size_of(v, stride);
     Parts parts(v, size.pixels());
     Tensor sums = parts.sums(4 * v.size(1));
-    Affine bn = as_affine(affine);
+    Affine bn = as_affine(affine, size.channels);
+    const float* w_s = filters(weight, size.channels);
     with_lanes(weight.size(-1), [&](auto w) {
         using Kernels = Training<w.value>;
         parts.run(Kernels::statistics_scratch(size), [&](Work work, int64_t n, int64_t part) {
-            Kernels::statistics(work, read(v, n), write<double>(sums, part), size, bn, values(weight), tau);
+            Kernels::statistics(work, read(v, n), write<double>(sums, part), size, bn, w_s, tau);
         });
     });
     return total<double>(sums);
@@ -50,17 +51,20 @@ Tensor statistics(const Tensor& v, int64_t stride, TensorList affine, const Tens
 Pair tail_resize_(const Tensor& v, const Tensor& residual, const Tensor& out, int64_t stride, TensorList affine,
                   const Tensor& weight, const Tensor& bias, double tau, const Tensor& resize) {
     Size size = size_of(v, stride);
-    check_images(residual), check_images(out);
+    const int wide = 4 * size.channels;
+    for (const Tensor& images : {residual, out}) check_images(images, v, wide, size.out_height(), size.out_width());
     TORCH_CHECK(resize.size(-1) == weight.size(-1), "both weights must be packed for the same vectors");
     int outputs = (int)(resize.size(0) * resize.size(-1));
     Parts parts(v, size.pixels());
     Tensor y = new_images(out, outputs, out.size(2), out.size(3)), sums = parts.sums(outputs);
-    Affine bn = as_affine(affine);
+    Affine bn = as_affine(affine, size.channels);
+    const float *w_s = filters(weight, size.channels), *b = values(bias, wide);
+    const float* w_r = pointwise_weight(resize, wide, outputs, false);
     with_lanes(weight.size(-1), [&](auto w) {
         using Kernels = Training<w.value>;
         parts.run(Kernels::tail_scratch(size, outputs), [&](Work work, int64_t n, int64_t part) {
-            Kernels::tail(work, read(v, n), read(residual, n), write(out, n), size, bn, values(weight), values(bias),
-                          tau, {values(resize), outputs, write(y, n), write<double>(sums, part)});
+            Kernels::tail(work, read(v, n), read(residual, n), write(out, n), size, bn, w_s, b, tau,
+                          {w_r, outputs, write(y, n), write<double>(sums, part)});
         });
     });
     return {y, total<double>(sums)};
@@ -69,15 +73,17 @@ Pair tail_resize_(const Tensor& v, const Tensor& residual, const Tensor& out, in
 Pair backward_sums(const Tensor& v, const Tensor& out, const Tensor& gradient, int64_t stride, TensorList affine,
                    const Tensor& weight, double tau) {
     Size size = size_of(v, stride);
-    check_images(out), check_images(gradient);
+    for (const Tensor& wide : {out, gradient})
+        check_images(wide, v, 4 * size.channels, size.out_height(), size.out_width());
     Parts parts(v, size.pixels());
     Tensor g = new_images(gradient), sums = parts.sums(4 * v.size(1));
-    Affine bn = as_affine(affine);
+    Affine bn = as_affine(affine, size.channels);
+    const float* w_s = filters(weight, size.channels);
     with_lanes(weight.size(-1), [&](auto w) {
         using Kernels = Training<w.value>;
         parts.run(Kernels::statistics_scratch(size), [&](Work work, int64_t n, int64_t part) {
             Kernels::backward_sums(work, read(v, n), read(out, n), read(gradient, n), write(g, n),
-                                   write<double>(sums, part), size, bn, values(weight), tau, {});
+                                   write<double>(sums, part), size, bn, w_s, tau, {});
         });
     });
     return {g, total<double>(sums)};
@@ -87,19 +93,21 @@ Pair resize_backward_sums_(const Tensor& g, const Tensor& y, const Tensor& dy, c
                            const Tensor& v, const Tensor& out, int64_t stride, TensorList affine,
                            const Tensor& weight, double tau) {
     Size size = size_of(v, stride);
-    check_images(g), check_images(y), check_images(dy), check_images(out);
+    int wide = 4 * size.channels, outputs = (int)y.size(1);
+    for (const Tensor& images : {out, g}) check_images(images, v, wide, size.out_height(), size.out_width());
+    for (const Tensor& images : {y, dy}) check_images(images, v, outputs, size.out_height(), size.out_width());
     TORCH_CHECK(resize.size(-1) == weight.size(-1), "both weights must be packed for the same vectors");
-    int wide = (int)out.size(1), outputs = (int)y.size(1);
     Parts parts(v, size.pixels());
     Tensor dw = parts.gradients({outputs, wide}), sums = parts.sums(wide);
-    Affine bn = as_affine(affine);
-    Slopes of_y = as_slopes(slopes);
+    Affine bn = as_affine(affine, size.channels);
+    Slopes of_y = as_slopes(slopes, outputs);
+    const float *w_s = filters(weight, size.channels), *w_r = pointwise_weight(resize, outputs, wide, true);
     with_lanes(weight.size(-1), [&](auto w) {
         using Kernels = Training<w.value>;
         parts.run(Kernels::backward_sums_scratch(size, outputs), [&](Work work, int64_t n, int64_t part) {
-            ResizeBackward behind{read(y, n), read(dy, n), values(resize), outputs, of_y, write(dw, part)};
+            ResizeBackward behind{read(y, n), read(dy, n), w_r, outputs, of_y, write(dw, part)};
             Kernels::backward_sums(work, read(v, n), read(out, n), read(g, n), write(g, n), write<double>(sums, part),
-                                   size, bn, values(weight), tau, behind);
+                                   size, bn, w_s, tau, behind);
         });
     });
     return {total<float>(dw), total<double>(sums)};
@@ -108,17 +116,18 @@ Pair resize_backward_sums_(const Tensor& g, const Tensor& y, const Tensor& dy, c
 Triple backward(const Tensor& v, const Tensor& g, int64_t stride, TensorList affine, const Tensor& weight,
                 const Tensor& slopes, double tau) {
     Size size = size_of(v, stride);
-    check_images(g);
+    check_images(g, v, 4 * size.channels, size.out_height(), size.out_width());
     Parts parts(v, size.pixels());
+    Affine bn = as_affine(affine, size.channels);
+    Slopes of_t = as_slopes(slopes, 4 * size.channels);
+    const float* w_s = filters(weight, size.channels);
     Tensor dz = new_images(v), sums = parts.sums(v.size(1));
     Tensor dw = parts.gradients({weight.size(0), 9, 4, weight.size(-1)});
-    Affine bn = as_affine(affine);
-    Slopes of_t = as_slopes(slopes);
     with_lanes(weight.size(-1), [&](auto w) {
         using Kernels = Training<w.value>;
         parts.run(Kernels::backward_scratch(size), [&](Work work, int64_t n, int64_t part) {
             Kernels::backward(work, read(v, n), read(g, n), write(dz, n), write(dw, part), write<double>(sums, part),
-                              size, bn, values(weight), of_t, tau);
+                              size, bn, w_s, of_t, tau);
         });
     });
     return {dz, total<float>(dw), total<double>(sums)};
@@ -139,8 +148,8 @@ Tensor sums(const Tensor& v) {
 
 void normalise_backward_(const Tensor& dz, const Tensor& v, const Tensor& slopes) {
     int pixels = pixels_of(v), c = (int)v.size(1);
-    check_images(dz);
-    Slopes of_v = as_slopes(slopes);
+    check_images(dz, v);
+    Slopes of_v = as_slopes(slopes, c);
     with_lanes(fitting_lanes(c), [&](auto w) {
         over_images(v.size(0), 0, [&](Work work, int64_t n) {
             Pointwise<w.value>::normalise_backward(work, read(v, n), write(dz, n), pixels, c, of_v);
@@ -151,13 +160,14 @@ void normalise_backward_(const Tensor& dz, const Tensor& v, const Tensor& slopes
 Pair pointwise(const Tensor& x, const Tensor& weight, TensorList affine) {
     int pixels = pixels_of(x), inputs = (int)x.size(1), outputs = (int)(weight.size(0) * weight.size(-1));
     Parts parts(x, pixels);
+    Affine bn = as_affine(affine, inputs);
+    const float* w_p = pointwise_weight(weight, inputs, outputs, bn.scale);
     Tensor out = new_images(x, outputs, x.size(2), x.size(3)), sums = parts.sums(outputs);
-    Affine bn = as_affine(affine);
     with_lanes(weight.size(-1), [&](auto w) {
         using Kernels = Pointwise<w.value>;
         parts.run(Kernels::forward_scratch(inputs, outputs), [&](Work work, int64_t n, int64_t part) {
-            Kernels::forward(work, read(x, n), write(out, n), write<double>(sums, part), pixels, inputs, outputs,
-                             values(weight), bn);
+            Kernels::forward(work, read(x, n), write(out, n), write<double>(sums, part), pixels, inputs, outputs, w_p,
+                             bn);
         });
     });
     return {out, total<double>(sums)};
@@ -166,16 +176,18 @@ Pair pointwise(const Tensor& x, const Tensor& weight, TensorList affine) {
 Triple mix_backward(const Tensor& x, const Tensor& v, const Tensor& dz, const Tensor& weight, TensorList affine,
                     const Tensor& slopes) {
     int pixels = pixels_of(x), c = (int)x.size(1);
-    check_images(v), check_images(dz);
+    check_images(v, x), check_images(dz, x);
     Parts parts(x, pixels);
     Tensor dx = new_images(x), dw = parts.gradients({c, c}), sums = parts.sums(c);
-    Affine bn = as_affine(affine);
-    Slopes of_v = as_slopes(slopes);
+    Affine bn = as_affine(affine, c);
+    TORCH_CHECK(bn.scale, "the BN before T_c has a scale and a shift");
+    Slopes of_v = as_slopes(slopes, c);
+    const float* w_c = pointwise_weight(weight, c, c, true);
     with_lanes(weight.size(-1), [&](auto w) {
         using Kernels = Pointwise<w.value>;
         parts.run(Kernels::mix_scratch(c), [&](Work work, int64_t n, int64_t part) {
             Kernels::mix_backward(work, read(x, n), read(v, n), read(dz, n), write(dx, n), write(dw, part),
-                                  write<double>(sums, part), pixels, c, values(weight), bn, of_v);
+                                  write<double>(sums, part), pixels, c, w_c, bn, of_v);
         });
     });
     return {dx, total<float>(dw), total<double>(sums)};
@@ -184,15 +196,16 @@ Triple mix_backward(const Tensor& x, const Tensor& v, const Tensor& dz, const Te
 Tensor resize_backward_(const Tensor& dx, const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& weight,
                         const Tensor& slopes) {
     int pixels = pixels_of(x), inputs = (int)x.size(1), outputs = (int)y.size(1);
-    check_images(dx), check_images(y), check_images(dy);
+    check_images(dx, x), check_images(dy, y), check_images(y, x, outputs, x.size(2), x.size(3));
     Parts parts(x, pixels);
     Tensor dw = parts.gradients({outputs, inputs});
-    Slopes of_y = as_slopes(slopes);
+    Slopes of_y = as_slopes(slopes, outputs);
+    const float* w_r = pointwise_weight(weight, outputs, inputs, true);
     with_lanes(weight.size(-1), [&](auto w) {
         using Kernels = Pointwise<w.value>;
         parts.run(Kernels::resize_scratch(outputs), [&](Work work, int64_t n, int64_t part) {
             Kernels::resize_backward(work, read(x, n), write(dx, n), pixels, inputs,
-                                     {read(y, n), read(dy, n), values(weight), outputs, of_y, write(dw, part)});
+                                     {read(y, n), read(dy, n), w_r, outputs, of_y, write(dw, part)});
         });
     });
     return total<float>(dw);
@@ -200,13 +213,15 @@ Tensor resize_backward_(const Tensor& dx, const Tensor& x, const Tensor& y, cons
 
 Tensor shortcut_sums(const Tensor& x, const std::optional<Tensor>& gradient, int64_t stride, const Tensor& source) {
     Size size = size_of(x, stride);
-    if (gradient) check_images(*gradient);
     int outputs = (int)source.numel();
+    const int32_t* from = channels_of(source, size.channels);
+    if (gradient) check_images(*gradient, x, outputs, size.out_height(), size.out_width());
+    TORCH_CHECK(gradient || outputs == size.channels, "without a gradient the sums are those of all channels");
     Parts parts(x, size.pixels());
     Tensor sums = parts.sums(outputs);
     parts.run(Shortcut::sums_scratch(size, outputs), [&](Work work, int64_t n, int64_t part) {
         Shortcut::sums(work, read(x, n), gradient ? read(*gradient, n) : nullptr, write<double>(sums, part), size,
-                       outputs, source.const_data_ptr<int32_t>());
+                       outputs, from);
     });
     return total<double>(sums);
 }
@@ -214,13 +229,16 @@ Tensor shortcut_sums(const Tensor& x, const std::optional<Tensor>& gradient, int
 Tensor shortcut_backward(const Tensor& x, const Tensor& gradient, int64_t stride, const Tensor& source,
                          const Tensor& scale, TensorList of_x) {
     Size size = size_of(x, stride);
-    check_images(gradient);
     int outputs = (int)source.numel();
+    check_images(gradient, x, outputs, size.out_height(), size.out_width());
+    const int32_t* from = channels_of(source, size.channels);
     Tensor dx = new_images(x);
-    Affine kept = as_affine(of_x);
+    Affine kept = as_affine(of_x, size.channels);
+    TORCH_CHECK(kept.scale, "the gradient of x has two values a channel");
+    const float* factors = values(scale, outputs);
     over_images(x.size(0), Shortcut::backward_scratch(outputs), [&](Work work, int64_t n) {
-        Shortcut::backward(work, read(x, n), read(gradient, n), write(dx, n), size, outputs,
-                           source.const_data_ptr<int32_t>(), values(scale), kept);
+        Shortcut::backward(work, read(x, n), read(gradient, n), write(dx, n), size, outputs, from,
+                           factors, kept);
     });
     return dx;
 }

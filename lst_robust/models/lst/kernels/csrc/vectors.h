@@ -9,8 +9,11 @@
 #include <immintrin.h>
 #endif
 
+// Everything that a function calls is inlined into it: sums of small loops stay in registers.
+#define LST_KERNEL __attribute__((flatten))
+
 // Each source is compiled once for every width of vectors, with the flags of processors that have them. What headers
-// define is therefore each object's own: the linker must not take one processor's code for another's.
+// define is therefore each object's own, or always inlined: the linker must not take one processor's code for another's.
 namespace lst {
 namespace {
 
