@@ -31,7 +31,7 @@ def normalise(
     """The statistics of a batch, and the scale and shift that `bn` is with them; moves its running statistics.
 
     sums (2, C): those of the values, `values` a channel, and of their squares. gamma and beta: the weight and bias of
-    `bn`, as a function of autograd was given them. The variance is the mean of squares less the square of the mean:
+    `bn`, as a function of autograd was given them. The variance is the mean of squares minus the square of the mean:
     with a mean of 30 standard deviations it is right to 0.2 %, with 100 to 2 %.
     """
     statistics, scale, shift = _ops.batch_norm(sums, values, gamma, beta, bn.eps)
