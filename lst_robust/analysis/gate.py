@@ -40,9 +40,9 @@ class Finding:
     there was nothing to compare.
 
     model: its name, with seed, options and what differs in the protocol where the baseline has it several times.
-    p_value: that nothing has changed, from the images that differ; None without their bits.
-    corruptions: the differences of those it is made of that got worse, by more than chance explains; worst first.
     paired: whether the difference was taken image by image, or the baseline has no bits for that.
+    corruptions: the differences of those it is made of that got worse, by more than chance explains; worst first.
+    p_value: that nothing has changed, from the images that differ; None without their bits.
     """
 
     model: str
@@ -54,9 +54,9 @@ class Finding:
     difference: float | None = None
     low: float | None = None
     high: float | None = None
-    p_value: float | None = None
     paired: bool | None = None
     corruptions: Mapping[str, float] | None = None
+    p_value: float | None = None
 
 
 @dataclass(frozen=True)
