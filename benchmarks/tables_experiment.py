@@ -87,6 +87,7 @@ def networks(suite: str) -> str:
                 "network": f"**{label}**" if name == "lst20" else label,
                 "trainings": len(by_seed),
                 "clean error": _with_spread(one, "clean_error"),
+                "mean corruption error": _with_spread(one, "mean_corruption_error"),
                 "mCE (15)": _with_spread(one, "mce15"),
                 "mCE (15) of seeds 0, 1, ...": ", ".join(f"{training.metrics['mce15']:.1f}" for training in by_seed),
                 "mCE (19)": _with_spread(one, "mce19"),
