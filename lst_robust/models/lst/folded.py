@@ -5,6 +5,7 @@ Each class takes a trained bottleneck and computes the same function in evaluati
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -87,7 +88,7 @@ class FoldedShortcut(nn.Module):
         return torch.addcmul(self.shift, chosen, self.scale)
 
 
-class MayBeCompiled(nn.Module):
+class MayBeCompiled(nn.Module, ABC):
     """A module for which a compiled backend may stand, with weights of its own that it packs from the module's.
 
     They are packed again by `load_state_dict` of the module or of anything around it. A copy or an unpickled module
@@ -96,9 +97,9 @@ class MayBeCompiled(nn.Module):
 
     compiled: CompiledBlock | None
 
+    @abstractmethod
     def _compiled(self) -> CompiledBlock | None:
         """What the backend has for the module now."""
-        raise NotImplementedError
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "compiled": None}

@@ -32,7 +32,7 @@ def normalise(
 
     sums (2, C): those of the values, `values` a channel, and of their squares. gamma and beta: the weight and bias of
     `bn`, as a function of autograd was given them. The variance is the mean of squares minus the square of the mean:
-    with a mean of 30 standard deviations it is right to 0.2 %, with 100 to 2 %.
+    with a mean of 30 standard deviations it is right to 0.5 %, with 100 to 5 %.
     """
     statistics, scale, shift = _ops.batch_norm(sums, values, gamma, beta, bn.eps)
     move_running_statistics(bn, statistics, values)

@@ -272,7 +272,7 @@ def test_without_gradients_the_statistics_move_all_the_same(compiled: None) -> N
 
 @pytest.mark.parametrize(("mean", "most"), [(0, 1e-5), (30, 5e-3), (100, 5e-2)])
 def test_a_mean_far_from_0_costs_digits_of_the_variance(mean: float, most: float, compiled: None) -> None:
-    """docs/lst-kernels.md says how many: the variance is the mean of squares less the square of the mean."""
+    """docs/lst-kernels.md says how many: the variance is the mean of squares minus the square of the mean."""
     torch.manual_seed(0)
     x = (torch.randn(32, 16, 16, 16) + mean).contiguous(memory_format=torch.channels_last)
     sums = torch.ops.lst_robust.sums(x)
