@@ -43,6 +43,7 @@ def test_every_file_and_folder_that_architecture_names_is_there():
             assert package.is_dir() or package.with_suffix(".py").is_file(), name
 
 
+@pytest.mark.slow
 def test_a_corruption_is_added_as_its_page_says(tmp_path):
     script = blocks("corruption.md", "python")[0]
     (tmp_path / "results").mkdir()

@@ -202,6 +202,7 @@ def test_a_new_metric_of_calibration_has_a_column_on_demand(results):
         del metrics._metrics["fog_ece"]
 
 
+@pytest.mark.slow
 def test_the_page_on_adding_a_metric_runs(tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
     (tmp_path / "results").mkdir()

@@ -71,7 +71,8 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(run, tmp_path, format):
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("format", ["npy", pytest.param("tree", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["npy", "tree"])
 def test_two_ranks_give_the_same_bytes(run, tmp_path, format):
     asked = ("corrupt", "--suite", "digits-c", *CHEAP, "--format", format, "-j", "1", "--json")
     parsed(run(*asked, "one"))

@@ -48,6 +48,7 @@ def test_a_suite_whose_images_lie_in_shards(run, wds, tmp_path):
     assert contents(Path("two")) == contents(Path("one"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_the_second_call_does(run, wds, tmp_path):
     slow = ("--corruptions", "glass_blur,contrast", "--severities", "1,4", "--size", "224")
     parsed(run("corrupt", "wds", "one", *slow, "--json"))

@@ -148,6 +148,7 @@ def test_whatever_an_engine_prints_stdout_is_json(run, tiny, monkeypatch, on):
     assert "(raylet) A worker died" in done.stderr and "(raylet) the last words" in done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_goes_on(run, tiny, tmp_path):
     (tmp_path / "net.py").write_text(NET)
     (tmp_path / "slow").touch()

@@ -206,6 +206,7 @@ def assert_kills_lose_nothing(asked: tuple[str, ...], cells: int, folder: Path) 
     assert finished.items() <= records(folder / "killed").items(), "a finished cell was measured again"
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_ends_with_the_same_numbers(tiny, tmp_path):
     assert_kills_lose_nothing(("eval", *ALEXNET, "--suite", str(tiny), "--json", "--results-dir"), 96, tmp_path)
 
@@ -222,6 +223,7 @@ def test_ctrl_c_and_sigterm_exit_with_130_and_143_and_say_how_to_go_on(tiny, tmp
     assert "Traceback" not in stderr
 
 
+@pytest.mark.slow
 def test_two_evaluations_at_once_share_the_cells(tiny, tmp_path):
     """Both find no checkpoint: one trains and the other waits, then each cell is measured by one of them."""
     (tmp_path / "logged.py").write_text(

@@ -141,6 +141,7 @@ def test_a_picture_that_cannot_be_drawn_loses_no_numbers(run, monkeypatch):
     assert "wrote t.csv" in result.stderr and Path("t.csv").stat().st_size > 500 and not Path("f.png").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_with_one_line(tmp_path):
     process = command("features", *BOTH, "--images", "500", folder=tmp_path)
     lines = []

@@ -44,6 +44,7 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_ends_with_the_same_weights(run, pets, tmp_path, one_thread):
     asked = (*TRAIN, "--evaluate-every", "5", "-j", "1", "--json")
     process = command(*asked, "--results-dir", "killed", folder=tmp_path)

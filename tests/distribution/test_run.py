@@ -89,6 +89,7 @@ def test_forked_processes_are_refused_because_they_would_wait_without_end(work: 
     assert not (work / "no").exists()
 
 
+@pytest.mark.slow
 def test_a_script_that_calls_it_wherever_it_is_imported_is_told_what_to_change(work: Path):
     """Each worker process imports the script."""
     (work / "script.py").write_text(

@@ -72,6 +72,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_both_ranks_return_all_records_whatever_comes_of_a_cell(suite, model, unsteady, free_port, tmp_path):
     calls = [(rank, free_port, suite, [model, unsteady], tmp_path) for rank in (0, 1)]
     with multiprocessing.get_context("spawn").Pool(2) as pool:  # which ends its processes when the time is over

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
@@ -52,6 +53,7 @@ def numbers(log: str) -> list[list[float]]:
     return [[float(line.split(",")[place]) for place in (1, 2, -1)] for line in log.splitlines()[1:]]
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one(source, tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
     root = Path(__file__).parents[2]

@@ -161,6 +161,7 @@ def test_it_does_not_depend_on(what):
     assert first == second
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_same():
     code = (
         "from lst_robust.models import create_model\n"

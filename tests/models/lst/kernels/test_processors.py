@@ -81,6 +81,7 @@ def test_blocks(processor, compiled, trained, assert_same, monkeypatch, tmp_path
         assert_same(values.reshape(plain.shape), plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processor", ["64-bit ARM"], indirect=True)
 def test_training(processor, tmp_path) -> None:
     """Each pass, beside the same on this machine with vectors of the same width, which test_chain.py compares with the
