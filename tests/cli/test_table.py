@@ -6,20 +6,32 @@ import io
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.fixtures.commands import PUBLISHED, parsed
+from tests.fixtures.commands import PUBLISHED, command, parsed, write_tiny_suite
 
 PAGE = (Path(__file__).parents[2] / "docs" / "published.md").read_text(encoding="utf-8")
 ALEXNET = ("--model", "alexnet", "--checkpoint", str(PUBLISHED / "alexnet.safetensors"))
 
 
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    """The records of AlexNet on the tiny suite, measured once for all tests. `measured` copies them."""
+    folder = tmp_path_factory.mktemp("measured")
+    process = command("eval", *ALEXNET, "--suite", str(write_tiny_suite(folder)), folder=folder)
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr
+    return folder / "results"
+
+
 @pytest.fixture
-def measured(run, tiny):
-    assert run("eval", *ALEXNET, "--suite", str(tiny)).exit_code == 0
+def measured(run, results):
+    """`run` in a folder that has those records."""
+    shutil.copytree(results, "results")
     return run
 
 
