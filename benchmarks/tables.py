@@ -14,6 +14,7 @@ import pandas as pd
 import yaml
 
 from benchmarks import (
+    experiment_claims,
     tables_cluster,
     tables_experiment,
     tables_features,
@@ -175,10 +176,11 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "leaderboard_clean": ("imagenet-c.md", tables_imagenet.clean),
     "leaderboard_protocols": ("imagenet-c.md", tables_imagenet.protocols),
     "leaderboard_resolution": ("imagenet-c.md", tables_imagenet.resolution),
-    "experiment_answer": ("experiment.md", tables_experiment.answer),
+    "experiment_summary": ("experiment.md", experiment_claims.summary),
+    "experiment_answer": ("experiment.md", experiment_claims.answer),
     **{
         f"experiment_{make.__name__}_{suite}": ("experiment.md", partial(make, suite))
-        for suite in tables_experiment.SUITES
+        for suite in experiment_claims.SUITES
         for make in tables_experiment.OF_A_SUITE
     },
     "features_answer": ("features.md", tables_features.answer),

@@ -1,90 +1,47 @@
-"""The blocks of numbers in docs/experiment.md, from the records of the committed networks.
+"""The tables of docs/experiment.md, one for each suite, from the records of the committed networks.
 
-    python -m benchmarks.tables
-
-What a claim comes to is not typed: it follows from two intervals, over images and over trainings.
+python -m benchmarks.tables
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from statistics import fmean
 
-import pandas as pd
-
-import lst_robust
+from benchmarks.experiment_claims import (
+    COMPARED,
+    METRICS,
+    NETWORKS,
+    RECORDS,
+    SEVERAL,
+    Row,
+    against,
+    interval,
+    markdown,
+    over_trainings,
+    with_trainings,
+)  # fmt: skip
 from lst_robust.analysis import statistics
-from lst_robust.analysis.comparison import Comparison, Difference
+from lst_robust.analysis.comparison import Difference
 from lst_robust.analysis.networks import collect_summaries
 from lst_robust.analysis.statistics import LEVEL
 from lst_robust.analysis.summary import Summary
 from lst_robust.benchmark import CORRUPTIONS, GROUPS
-from lst_robust.paper import printed_table
-
-RECORDS = Path(__file__).parents[1] / "results" / "published"
-SUITES = ("cifar10-jpeg", "fashion-c")
-NETWORKS = {
-    "lst20": "LST-20",
-    "lst20-relu": "LST-20, ReLU for ST",
-    "resnet20": "ResNet-20",
-    "senet20": "SENet-20",
-    "cbam20": "CBAM-20",
-    "alexnet": "AlexNet",
-}
-
-Row = dict[str, str | int]
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network by its name here, and the rows of the corresponding one of 18 layers in the paper's tables: in Table 4
-    (mCE) and, if it is there, in Table 3 (error)."""
-
-    label: str
-    mce_row: str
-    error_row: str | None = None
-
-
-SEVERAL = "LST-20 and each network that it is compared with have several trainings"
-OTHERS = {
-    "resnet20": Network("ResNet-20", "ResNet-18", "ResNet"),
-    "senet20": Network("SENet-20", "SENet-18", "SENet"),
-    "cbam20": Network("CBAM-20", "CBAM-18", "CBAM"),
-    "lst20-relu": Network("LST-20 with ReLU", "LST-Net-18 (w/o ST)"),
-}
-LST = Network("LST-20", "LST-Net-18 (w/ ST)", "LST-Net")
-
-
-def answer() -> str:
-    """A row a claim of the paper: is it so here? That follows from the 95 % intervals. The mCE is that over all 19
-    corruptions, as in the paper."""
-    claims = {f"a lower mCE (19) than {other.label}": ("mce19", name) for name, other in OTHERS.items()}
-    claims |= {f"a lower clean error than {other.label}": ("clean_error", name) for name, other in OTHERS.items()}
-    rows: list[Row] = []
-    for claim, (metric, name) in claims.items():
-        row: Row = {"LST-20 has": claim}
-        for suite in SUITES:
-            row[suite] = verdict(_against(suite, name).metrics[metric])
-        of_paper = printed_difference(metric, OTHERS[name])
-        row["the paper's networks of 18 layers"] = "" if of_paper is None else f"{of_paper:+.2f}"
-        rows.append(row)
-    return _markdown(rows)
 
 
 def networks(suite: str) -> str:
-    """A row a network: means of its trainings, their standard deviation, and the mCE of each."""
+    """One row for each network: means of its trainings, their standard deviation, and the mCE of each."""
     folded = collect_summaries(RECORDS, suite, "suite", intervals=False, fold_seeds=True)
     found = {one.model.name: one for one in folded}
     assert len(found) == len(folded), "all trainings of a network are one entry"
     rows: list[Row] = []
-    for name, label in NETWORKS.items():
+    for name, network in NETWORKS.items():
         one = found[name]
         by_seed = sorted(one.trainings or (one,), key=lambda training: training.model.train_seed or 0)
         rows.append(
             {
-                "network": f"**{label}**" if name == "lst20" else label,
+                "network": f"**{network.label}**" if name == "lst20" else network.label,
                 "trainings": len(by_seed),
                 "clean error": _with_spread(one, "clean_error"),
                 "mean corruption error": _with_spread(one, "mean_corruption_error"),
@@ -94,97 +51,119 @@ def networks(suite: str) -> str:
                 "relative mCE (15)": _with_spread(one, "relative_mce"),
             }
         )
-    return _markdown(rows)
+    return markdown(rows)
 
 
 def pairs(suite: str) -> str:
     """LST-20's numbers minus those of each other network."""
     rows: list[Row] = []
-    for name, other in OTHERS.items():
-        found = _against(suite, name)
-        clean, mce = found.metrics["clean_error"], found.metrics["mce15"]
-        by_seed = [pair.metrics["mce15"].difference for pair in found.pairs]
-        sure = [one.difference for one in found.corruptions.values() if one.p_holm is not None and one.p_holm < LEVEL]
-        lower = sum(difference < 0 for difference in sure)
-        rows.append(
-            {
-                "LST-20 against": other.label,
-                "clean error": _with_interval(clean, 2),
-                "mCE (15), over images": _with_interval(mce, 2),
-                "p": _p(mce.p_value),
-                "mCE (15) by seed": ", ".join(f"{value:+.1f}" for value in by_seed),
-                "over trainings": _interval(_over_trainings(mce)),
-                "CEs lower / higher, over images, Holm p < 0.05": f"{lower} / {len(sure) - lower}",
-            }
-        )
-    return _markdown(rows)
+    for name in COMPARED:
+        found = against(suite, name)
+        for metric, title in METRICS.items():
+            difference = found.metrics[metric]
+            by_seed = [pair.metrics[metric].difference for pair in found.pairs]
+            rows.append(
+                {
+                    "LST-20 minus": NETWORKS[name].label,
+                    "number": title,
+                    "difference, over images": _with_interval(difference, 2),
+                    "p": _p(difference.p_value, difference.p_value),
+                    "of seeds 0, 1, ...": ", ".join(f"{value:+.1f}" for value in by_seed),
+                    "over trainings": interval(over_trainings(difference)),
+                }
+            )
+    return markdown(rows)
 
 
 def groups(suite: str) -> str:
-    """LST-20's mean CE of each group of corruptions minus that of each other network, over trainings."""
+    """LST-20's mean CE of each group of corruptions minus that of each other network, over trainings, and how many CEs
+    differ over images."""
     rows: list[Row] = []
     for group, names in GROUPS.items():
         row: Row = {"corruptions": f"{group} ({len(names)})"}
-        for name, other in OTHERS.items():
-            of_pairs = _against(suite, name).pairs
-            values = [sum(pair.corruptions[one].difference for one in names) / len(names) for pair in of_pairs]
-            spread = statistics.spread(values)
-            assert spread is not None, SEVERAL
-            row[f"minus {other.label}"] = _with_trainings(spread)
+        for name in COMPARED:
+            of_pairs = against(suite, name).pairs
+            row[f"minus {NETWORKS[name].label}"] = with_trainings(
+                _spread([fmean(pair.corruptions[one].difference for one in names) for pair in of_pairs])
+            )
         rows.append(row)
-    return _markdown(rows)
+    last: Row = {"corruptions": "CEs lower / higher, over images"}
+    for name in COMPARED:
+        corrected = [(one.difference, one.p_holm) for one in against(suite, name).corruptions.values()]
+        differ = [difference for difference, p in corrected if p is not None and p < LEVEL]
+        lower = sum(difference < 0 for difference in differ)
+        last[f"minus {NETWORKS[name].label}"] = f"{lower} / {len(differ) - lower}"
+    return markdown([*rows, last])
+
+
+def sensitivity(suite: str) -> str:
+    """What the difference of the mCE (19) rests on: the corruption with the largest part in it, what is left without
+    that one, and the difference with AlexNets of other training seeds as normaliser. All over trainings."""
+    rows: list[Row] = []
+    alexnets = sorted(seed for name, seed in _errors(suite) if name == "alexnet" and seed != 0)
+    for name in COMPARED:
+        found = against(suite, name)
+        parts = {one: difference.difference / len(CORRUPTIONS) for one, difference in found.corruptions.items()}
+        largest = max(parts, key=lambda one: abs(parts[one]))
+        others = [one for one in CORRUPTIONS if one != largest]
+        left = [fmean(pair.corruptions[one].difference for one in others) for pair in found.pairs]
+        row: Row = {
+            "LST-20 minus": NETWORKS[name].label,
+            "mCE (19)": f"{found.metrics['mce19'].difference:+.2f}",
+            "largest part": f"{parts[largest]:+.2f} ({largest})",
+            "mean of the other 18 CEs": with_trainings(_spread(left)),
+        }
+        for seed in alexnets:
+            row[f"mCE (19) with AlexNet of seed {seed}"] = with_trainings(_spread(mce_differences(suite, name, seed)))
+        rows.append(row)
+    return markdown(rows)
 
 
 def corruptions(suite: str) -> str:
-    """Each CE of LST-20 minus ResNet-20's, and minus that of LST-20 with ReLU."""
+    """Each CE of LST-20 minus ResNet-20's, and minus that of LST-20 without ST."""
     rows: list[Row] = []
     for name in CORRUPTIONS:
-        resnet, relu = (_against(suite, other).corruptions[name] for other in ("resnet20", "lst20-relu"))
-        rows.append(
-            {
-                "corruption": name,
-                "minus ResNet-20's": _with_interval(resnet, 1),
-                "p (Holm)": _p_holm(resnet),
-                "minus LST-20 with ReLU's": _with_interval(relu, 1),
-                "p (Holm) ": _p_holm(relu),
-            }
-        )
-    return _markdown(rows)
+        row: Row = {"corruption": name}
+        for other in ("resnet20", "lst20-relu"):
+            found, label = against(suite, other).corruptions[name], NETWORKS[other].label
+            assert found.p_holm is not None, "each corruption has one"
+            row |= {f"minus {label}": _with_interval(found, 1), f"p, {label}": _p(found.p_holm, found.p_value)}
+        rows.append(row)
+    return markdown(rows)
 
 
-OF_A_SUITE = (networks, pairs, groups, corruptions)
+OF_A_SUITE = (networks, pairs, groups, sensitivity, corruptions)
+
+
+def mce_differences(suite: str, other: str, alexnet_seed: int) -> list[float]:
+    """The mCE (19) of LST-20 minus that of another network, of each seed that both have, with the AlexNet of that
+    training seed as normaliser. In points."""
+    errors = _errors(suite)
+    normaliser = errors["alexnet", alexnet_seed]
+    mces = {
+        key: 100 * fmean(sums[one] / normaliser[one] for one in CORRUPTIONS)
+        for key, sums in errors.items()
+        if key[0] in ("lst20", other)
+    }
+    return [
+        mces["lst20", seed] - mce for (name, seed), mce in mces.items() if name == other and ("lst20", seed) in mces
+    ]
 
 
 @cache
-def _against(suite: str, other: str) -> Comparison:
-    return lst_robust.compare("lst20", other, suite=suite, results_dir=RECORDS)
+def _errors(suite: str) -> dict[tuple[str, int], dict[str, float]]:
+    """Of each network and training seed: the sum of its errors over the severities, for each corruption."""
+    found = {}
+    for one in collect_summaries(RECORDS, suite, "suite", intervals=False):
+        sums = {name: sum(error for error in one.errors[name] if error is not None) for name in CORRUPTIONS}
+        found[one.model.name, one.model.train_seed or 0] = sums
+    return found
 
 
-def printed_difference(metric: str, other: Network) -> float | None:
-    """LST-Net-18's number minus the other network's, from what the paper prints; None where it prints none. The mCE is
-    the mean of the 19 printed CEs: the printed mCE of SENet-18 is another number."""
-    if metric == "mce19":
-        rows = {row["network"]: row for row in printed_table("table4")}
-        ours, others = ([float(rows[name][one]) for one in CORRUPTIONS] for name in (LST.mce_row, other.mce_row))
-        return fmean(ours) - fmean(others)
-    of_18 = [row for row in printed_table("table3") if (row["family"], row["depth"]) == ("resnet", "18")]
-    errors = {row["model"]: float(row["top1_error"]) for row in of_18}
-    assert LST.error_row is not None
-    return None if other.error_row is None else errors[LST.error_row] - errors[other.error_row]
-
-
-def verdict(found: Difference) -> str:
-    """`yes` where both intervals, over trainings and over images, are below 0, `no` where both are above 0. All
-    trainings see the same test images, so the interval over trainings alone would forget that these are a choice."""
-    spread = _over_trainings(found)
-    lower, higher = max(spread.high, found.high) < 0, min(spread.low, found.low) > 0
-    word = "**yes**" if lower else "**no**" if higher else "not shown"
-    return f"{word}: {_with_trainings(spread)}, {spread.n} pairs"
-
-
-def _over_trainings(found: Difference) -> statistics.Spread:
-    assert found.seeds is not None, SEVERAL
-    return found.seeds
+def _spread(values: Sequence[float]) -> statistics.Spread:
+    found = statistics.spread(values)
+    assert found is not None, SEVERAL
+    return found
 
 
 def _with_spread(one: Summary, metric: str) -> str:
@@ -196,24 +175,6 @@ def _with_interval(found: Difference, decimals: int) -> str:
     return f"{found.difference:+.{decimals}f} [{found.low:+.{decimals}f}, {found.high:+.{decimals}f}]"
 
 
-def _with_trainings(spread: statistics.Spread) -> str:
-    return f"{spread.mean:+.2f} {_interval(spread)}"
-
-
-def _interval(spread: statistics.Spread) -> str:
-    return f"[{spread.low:+.2f}, {spread.high:+.2f}]"
-
-
-def _p(value: float) -> str:
-    """All p-values here come from random flips, so the smallest one is only an upper limit."""
-    least = 1 / (1 + statistics.FLIPS)
-    return f"≤ {least:.4f}" if value <= least else f"{value:.3f}"
-
-
-def _p_holm(found: Difference) -> str:
-    assert found.p_holm is not None, "each corruption has one"
-    return f"{found.p_holm:.3f}"
-
-
-def _markdown(rows: list[Row]) -> str:
-    return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
+def _p(shown: float, uncorrected: float) -> str:
+    """A p-value over images, perhaps a corrected one. It comes from random flips, so the smallest is an upper limit."""
+    return f"{'≤ ' if uncorrected <= 1 / (1 + statistics.FLIPS) else ''}{shown:.4f}"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.experiment_claims import NETWORKS
+
 RESULTS = Path(__file__).parents[1] / "results" / "published" / "cifar10-jpeg"
 NAMES = {
-    "lst20": "LST-20",
-    "lst20-relu": "LST-20, ReLU for ST",
-    "resnet20": "ResNet-20",
+    **{name: NETWORKS[name].label for name in ("lst20", "lst20-relu", "resnet20")},
     "lst20 untrained": "LST-20, untrained",
     "lst20 random untrained": "LST-20, untrained, random for DCT",
     "resnet20 untrained": "ResNet-20, untrained",
@@ -62,8 +62,9 @@ def answer() -> str:
         f"  place of the DCT {random['hoyer']}, and ResNet-20 {resnet_before['hoyer']}: the DCT makes\n"
         "  most of that difference, the structure the rest. Training makes the first third of LST-20's layers less\n"
         "  sparse and the last third more.\n"
-        "- **Soft thresholding changes nothing to be seen.** At tau = 1e-4 it changes less than 0.1 % of the values.\n"
-        f"  Hoyer sparsity with ST minus that without: {difference}, over trainings [{trainings}].\n"
+        "- **Soft thresholding changes nothing to be seen.** At tau = 1e-4 it sets less than 0.1 % of the values to\n"
+        "  0, and moves all others by 1e-4. Hoyer sparsity with ST minus that without:\n"
+        f"  {difference}, over trainings [{trainings}].\n"
         "- **Sparser is not steadier.** The corruptions move LST-20's features further: behind the BN by\n"
         f"  {moved['lst20']} of their length, ResNet-20's by {moved['resnet20']}."
     )

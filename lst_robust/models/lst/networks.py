@@ -160,7 +160,7 @@ IMAGENET_NETWORKS = {
     "lst34-x2": (34, (6, 8, 12, 6), 2.0, True, True, ""),
     "lst50-x2": (50, (10, 12, 16, 10), 2.0, True, True, "the counts fit, but other patterns of blocks could too"),
 }
-RELU = {**OPTIONS, "activation": "relu"}  # without ST: its place is empty, and ReLU stands where it stood
+RELU = {**OPTIONS, "activation": "relu"}  # ST is left out; ReLU stays
 
 for name, (depth, bottleneck, is_printed) in CIFAR_NETWORKS.items():
     note = f"{UNPRINTED}; built by the rule of the other depths" if name == "lst164" else UNPRINTED
