@@ -33,8 +33,9 @@ from lst_robust.models.lst.kernels.library import kernels_ready
 from lst_robust.runtime.allocator import keep_memory_mapped
 
 
-def products(name: str, images: list[Tensor]) -> int:
-    """Multiply-adds of a call, from the images it is given and makes."""
+def products(name: str, images: list[Tensor], stride: int = 1) -> int:
+    """Multiply-adds of a call, from the images it is given and makes. stride: of T_s, in `statistics`, whose output is
+    not among them."""
     pixels, channels = [x.numel() // x.shape[1] for x in images], [x.shape[1] for x in images]
     if name == "pointwise":  # x, out
         return pixels[0] * channels[0] * channels[1]
@@ -43,7 +44,8 @@ def products(name: str, images: list[Tensor]) -> int:
     if name == "resize_backward_":  # dx, x, y, dy
         return 2 * pixels[1] * channels[1] * channels[2]
     if name == "statistics":  # v
-        return 36 * pixels[0] * channels[0]
+        count, channels_of_v, height, width = images[0].shape
+        return 36 * count * channels_of_v * -(-height // stride) * -(-width // stride)
     if name in ("tail_", "tail_resize_", "backward_sums"):  # v, two wide ones, perhaps the next y or g
         behind = channels[3] if name == "tail_resize_" else 0
         return pixels[2] * channels[2] * (9 + behind)
@@ -75,7 +77,8 @@ class Recorder:
                 count = sum(x.numel() for x in images) + written_again
                 where = max(images, key=lambda x: (x.shape[2], x.shape[1]))
                 shape = f"{where.shape[2]} px, {where.shape[1]} channels"
-                self.calls[name, shape].append((seconds, 4 * count, products(name, images)))
+                stride = arguments[1] if name == "statistics" else 1
+                self.calls[name, shape].append((seconds, 4 * count, products(name, images, stride)))
             return result
 
         return call
