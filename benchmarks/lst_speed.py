@@ -11,8 +11,8 @@ median of the rounds' ratios with the range from the first to the third quartile
     authors   T_s as grouped convolution with weights repeated for each channel (their formulation, our words), BN
               in place, contiguous memory, the whole batch at once
     plain     our network in torch alone: four depthwise convolutions, k-major, channels last
-    ours      what eval and train use: folded BN, pieces and the fused kernel for inference; the fused second half of
-              the bottleneck for training
+    ours      what eval and train use: folded BN, pieces and the fused kernel for inference; all blocks as one function
+              for training
     resnet    the ResNet of the same depth, channels last, for inference with folded BN as well
 
 Every LST variant is first checked to give the same outputs.

@@ -97,7 +97,11 @@ class LSTBlock(nn.Module):
 
 
 class LSTII(LSTBlock):
-    """T_r, BN, ReLU; T_c, BN, ST; T_s, BN; plus shortcut; ST. `planes` in the middle, a²·planes come out, k-major."""
+    """T_r, BN, ReLU; T_c, BN, ST; T_s, BN; plus shortcut; ST. (N, inputs, H, W) -> (N, a²·planes, H/stride, W/stride),
+    rounded up, of the input's dtype; k-major.
+
+    stride: of T_s and of the shortcut. input_groups: `groups` of the block before. size: of T_s's filters.
+    """
 
     def __init__(
         self, inputs: int, planes: int, stride: int, options: LSTOptions, input_groups: int = 1, size: int = 3
@@ -120,7 +124,8 @@ class LSTII(LSTBlock):
 
 
 class LSTI(LSTBlock):
-    """T_c, BN, ST; T_s, BN, ReLU; T_r, BN; plus shortcut; ST. `planes` come out."""
+    """T_c, BN, ST; T_s, BN, ReLU; T_r, BN; plus shortcut; ST. (N, inputs, H, W) -> (N, planes, H/stride, W/stride),
+    rounded up, of the input's dtype."""
 
     groups = 1
 
@@ -143,6 +148,7 @@ class LSTI(LSTBlock):
 
 class GroupedShortcut(nn.Module):
     """LST-II's D: each input channel becomes m = outputs/inputs channels, scaled each (1x1 depthwise), then BN.
+    (N, inputs, H, W) -> (N, outputs, H/stride, W/stride), rounded up. Raises UsageError where m is no whole number.
 
     In the authors' order output channel i takes input channel i // m. `source` is the same rule for k-major channels,
     so that it is a choice of channels followed by a depthwise convolution with multiplier 1.

@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 
 from lst_robust.models.lst.blocks import LSTII, GroupedShortcut
 from lst_robust.models.lst.kernels.batch_norm import BatchStatistics, normalise, values_a_channel
-from lst_robust.models.lst.kernels.packing import float_channels_last, lanes, pack_spatial, threshold
+from lst_robust.models.lst.kernels.packing import float_channels_last, lanes, pack_pointwise, pack_spatial, threshold
 from lst_robust.models.lst.kernels.shortcut import KeptShortcut, shortcut_backward, shortcut_forward
 
 _ops = torch.ops.lst_robust  # csrc/kernels.h says what each computes
@@ -75,7 +75,8 @@ class _Kept(NamedTuple):
 
 
 def train_chain(blocks: Sequence[LSTII], x: Tensor) -> Tensor:
-    """The blocks' output in training mode, float32 in channels last; moves the BNs' running statistics."""
+    """The blocks' output in training mode, (N, C, H, W) -> (N, 4·planes, H', W') of the last block, float32 in channels
+    last. It moves the BNs' running statistics. It has no second derivatives."""
     parameters = [_Parameters.of(block) for block in blocks]
     flat = [tensor for block in parameters for tensor in block if tensor is not None]
     out: Tensor = _Chain.apply(float_channels_last(x), blocks, *flat)
@@ -124,7 +125,7 @@ def _forward(
     """From y = T_r x and its sums: what is kept, the block's output, and the next block's y and sums."""
     stride, tau = block.t_s.stride, threshold(block)
     r, affine_r = normalise(block.bn_r, p.gamma_r, p.beta_r, sums, values_a_channel(y))
-    v, sums = _ops.pointwise(y, _ops.pack_pointwise(p.mix, lanes(p.mix.shape[0]), False), affine_r)
+    v, sums = _ops.pointwise(y, pack_pointwise(p.mix), affine_r)
     c, affine_c = normalise(block.bn_c, p.gamma_c, p.beta_c, sums, values_a_channel(v))
     residual, shortcut = x, None
     if p.shortcut is not None:
@@ -162,7 +163,7 @@ def _backward(
     stride, affine_c, filters, tau = _spatial(block, p, step)
     dz, dfilters, sums = _ops.backward(step.v, g, stride, affine_c, filters, of_t, tau)
     gamma_c, beta_c, of_v = kept.c.backward(p.gamma_c, sums)
-    transposed = _ops.pack_pointwise(p.mix, lanes(p.mix.shape[0]), True)
+    transposed = pack_pointwise(p.mix, transposed=True)
     dy, mix, sums = _ops.mix_backward(step.y, step.v, dz, transposed, affine_r, of_v)
     gamma_r, beta_r, of_y = kept.r.backward(p.gamma_r, sums)
     of_shortcut: list[Tensor] = []
@@ -186,8 +187,7 @@ def _spatial(block: LSTII, p: _Parameters, step: _Step) -> tuple[int, tuple[Tens
 def _pack_resize(p: _Parameters, before: _Parameters | None, *, transposed: bool = False) -> Tensor:
     """T_r's weight, for the vectors of the block before's T_s if there is one, as both are in one pass."""
     width = before.filters.shape[-1] if before else lanes(_common(p.resize))
-    packed: Tensor = _ops.pack_pointwise(p.resize, width, transposed)
-    return packed
+    return pack_pointwise(p.resize, width, transposed=transposed)
 
 
 def _common(weight: Tensor) -> int:
@@ -199,7 +199,8 @@ def _by_block(blocks: Sequence[LSTII], flat: Sequence[Tensor]) -> list[_Paramete
     """The parameters of each block."""
     result, start = [], 0
     for block in blocks:
-        end = start + len(_Parameters._fields) - (0 if isinstance(block.shortcut, GroupedShortcut) else 3)
+        absent = 0 if isinstance(block.shortcut, GroupedShortcut) else len(_Parameters._field_defaults)
+        end = start + len(_Parameters._fields) - absent
         result.append(_Parameters(*flat[start:end]))
         start = end
     return result

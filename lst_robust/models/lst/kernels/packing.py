@@ -40,14 +40,16 @@ def lanes(channels: int) -> int:
     return next(width for width in (16, 8, 4) if width <= widest and channels % width == 0)
 
 
-def pack_pointwise(weight: Tensor, width: int = 0) -> Tensor:
-    """(outputs, inputs, ...) -> (outputs/width, inputs, width): outputs side by side for each input.
+def pack_pointwise(weight: Tensor, width: int | None = None, *, transposed: bool = False) -> Tensor:
+    """The weight of a 1x1 convolution, float32 (outputs, inputs, ...) -> (outputs/width, inputs, width): outputs side
+    by side for each input. Raises RuntimeError for other shapes.
 
-    `width`: `lanes` of the outputs if not given.
+    width: floats in a vector; `lanes` of the weight's first axis if it is not given.
+    transposed: of the transposed weight, so inputs and outputs change places.
     """
-    outputs, inputs = weight.shape[:2]
-    width = width or lanes(outputs)
-    return weight.reshape(outputs // width, width, inputs).transpose(1, 2).contiguous()
+    width = width or lanes(weight.shape[0])
+    packed: Tensor = torch.ops.lst_robust.pack_pointwise(weight, width, transposed)
+    return packed
 
 
 def pack_spatial(weight: Tensor) -> Tensor:

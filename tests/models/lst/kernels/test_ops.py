@@ -78,6 +78,16 @@ def test_blocks_that_do_not_fit_are_refused(change: dict, message: str) -> None:
         torch.ops.lst_robust.blocks(last(1, given["inputs"], 4, 4), weights, [given["stride"]], given["taus"])
 
 
+def test_blocks_packed_for_vectors_of_different_widths_are_refused() -> None:
+    weights = InferenceLSTII(LSTII(64, 16, 1, LSTOptions(), 4).eval()).compiled.weights
+    narrow = [torch.randn(4, 64, 4), torch.randn(4, 16, 4), torch.randn(4, 9, 4, 4)]
+    for place, other in zip((0, 2, 4), narrow, strict=True):
+        mixed = [other if i == place else weight for i, weight in enumerate(weights)]
+        if other.shape[-1] != weights[place].shape[-1]:
+            with pytest.raises(RuntimeError, match="packed for the same vectors"):
+                torch.ops.lst_robust.blocks(last(1, 64, 4, 4), mixed, [1], [0.0])
+
+
 def given(c: int, stride: int = 1, outputs: int = 16) -> dict[str, torch.Tensor | list[torch.Tensor]]:
     """Arguments that fit each other: v has c channels, 8 x 6 pixels, and 2 images."""
     wide, height, width = 4 * c, (8 - 1) // stride + 1, (6 - 1) // stride + 1

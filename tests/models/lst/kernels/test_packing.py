@@ -19,7 +19,7 @@ def test_narrower_vectors_on_demand(monkeypatch, most):
 
 
 def test_a_pointwise_weight_has_outputs_side_by_side():
-    weight = torch.arange(16 * 3).reshape(16, 3, 1, 1)
+    weight = torch.arange(16.0 * 3).reshape(16, 3, 1, 1)
     packed = pack_pointwise(weight, 8)
     assert packed.shape == (2, 3, 8)
     assert packed[1, 2, 5] == weight[8 + 5, 2]
@@ -35,8 +35,9 @@ def test_spatial_filters_stand_tap_by_tap():
 
 
 @pytest.mark.parametrize("shape", [(16, 64, 1, 1), (64, 16, 1, 1), (24, 8)])
-def test_the_operator_packs_as_the_function_does(shape):
+def test_a_transposed_weight_is_packed_by_its_own_outputs(shape):
     weight = torch.randn(shape)
     for transposed in (False, True):
-        expected = pack_pointwise(weight.transpose(0, 1) if transposed else weight, 8)
-        assert torch.equal(torch.ops.lst_robust.pack_pointwise(weight, 8, transposed), expected)
+        matrix = weight.flatten(1).T if transposed else weight.flatten(1)
+        expected = matrix.reshape(-1, 8, matrix.shape[1]).transpose(1, 2)
+        assert torch.equal(pack_pointwise(weight, 8, transposed=transposed), expected)

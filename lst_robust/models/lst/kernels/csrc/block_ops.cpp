@@ -34,6 +34,8 @@ Step step_of(TensorList tensors, int64_t stride, double tau, int height, int wid
     TORCH_CHECK(w1.numel() == (int64_t)inputs * c && (diagonal || w2.numel() == (int64_t)c * c) &&
                     tensors[3].numel() == c && w3.numel() == 36 * c && tensors[5].numel() == 4 * c,
                 "the weights of a block do not fit its input");
+    TORCH_CHECK(w1.size(-1) == w3.size(-1) && (diagonal || w2.size(-1) == w3.size(-1)),
+                "the weights of a block must be packed for the same vectors");
     TORCH_CHECK(same ? stride == 1 && inputs == 4 * c
                      : (stride == 1 || stride == 2) && source.numel() == 4 * c && tensors[7].numel() == 4 * c,
                 "the shortcut of a block does not fit its input");

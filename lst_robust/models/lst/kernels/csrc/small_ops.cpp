@@ -65,7 +65,7 @@ Triple batch_norm_backward(const Tensor& statistics, const Tensor& gamma, const 
     return {dgamma, dbeta, slopes};
 }
 
-// As packing.py's `pack_pointwise`, of `weight` (outputs, inputs, ...) or of it transposed.
+// The weight of a 1x1 convolution (outputs, inputs, ...), or the transposed one, as (outputs / width, inputs, width).
 Tensor pack_pointwise(const Tensor& weight, int64_t width, bool transposed) {
     TORCH_CHECK(weight.dim() >= 2 && weight.numel() == weight.size(0) * weight.size(1),
                 "a tensor of sizes ", weight.sizes(), " is no weight of a 1x1 convolution");
