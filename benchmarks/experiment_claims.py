@@ -59,9 +59,9 @@ CLAIMED = ("mce19", "clean_error")
 NOT_SHOWN = "not shown"
 SENTENCES = {
     "yes": "LST-20 has {claims}.",
-    "yes, uncorrected": "Before the correction for {count} claims, LST-20 has {claims}.",
+    "yes, uncorrected": "Without the correction it would be shown that LST-20 has {claims}.",
     "no": "The opposite is shown: LST-20 has {claims}.",
-    "no, uncorrected": "Before the correction for {count} claims, the opposite is shown: LST-20 has {claims}.",
+    "no, uncorrected": "Without the correction the opposite would be shown: LST-20 has {claims}.",
 }
 """What is said of the claims with each verdict."""
 
@@ -111,8 +111,9 @@ def p_over_trainings(spread: statistics.Spread) -> float:
 
 
 def summary() -> str:
-    """The answer in words: a line for each suite."""
-    lines = []
+    """The answer in words: how many claims are shown, and a line for each suite."""
+    shown_of_all = sum(verdict(claim.difference, claim.p_holm) in ("yes", "no") for claim in claims())
+    lines = [f"Shown after the correction for the number of claims: {shown_of_all} of {len(claims())}.\n"]
     for suite in SUITES:
         of_suite = [claim for claim in claims() if claim.suite == suite]
         judged = [(verdict(claim.difference, claim.p_holm), claim) for claim in of_suite]
@@ -122,7 +123,7 @@ def summary() -> str:
                 claim.words("higher" if word.startswith("no") else "lower") for said, claim in judged if said == word
             ]
             if shown:
-                sentences.append(sentence.format(claims=_listed(shown), count=len(claims())))
+                sentences.append(sentence.format(claims=_listed(shown)))
         not_shown = sum(said == NOT_SHOWN for said, _ in judged)
         sentences.append(f"Not shown: {not_shown} of {len(of_suite)} claims.")
         lines.append(f"- **{suite}**: {' '.join(sentences)}")

@@ -62,7 +62,8 @@ def differences() -> str:
     tried = gate["function_mutants"] + gate["constant_mutants"]
     noticed = tried - gate["function_survivors"] - gate["constant_survivors"]
     lines = [
-        ("Exact", f"{equal} of the {len(CORRUPTIONS)} corruptions give the bytes of ImageNet-C's own scripts",
+        ("Exact", f"with the same random draws, {equal} of the {len(CORRUPTIONS)} corruptions give the bytes of "
+         "ImageNet-C's own scripts",
          "performance.md#corruptions-evaluation-fidelity", "fidelity"),
         ("Fast", f"corruptions are made {np.exp(np.log(ratio).mean()):.0f} times as fast as by imagecorruptions",
          "performance.md", "performance"),
@@ -70,8 +71,8 @@ def differences() -> str:
          f"{faults['faults']} faults, such as killed processes and full disks", "faults.md", "faults"),
         ("Intervals", f"a 95 % interval of mCE held the truth in {low:.0f} to {high:.0f} % of simulated trials",
          "numbers.md#what-does-an-interval-say", "intervals"),
-        ("Gate", f"its tests notice {noticed} of {tried} small changes of its code; it passes nothing that it could "
-         "not compare", "gate.md", "gate"),
+        ("Gate", f"its tests noticed {noticed} of {tried} small changes of its code in release 0.1; it passes nothing "
+         "that it could not compare", "gate.md", "gate"),
     ]  # fmt: skip
     return "\n".join(f"- **{head}:** {line} ([{word}](docs/{link}))." for head, line, link, word in lines)
 

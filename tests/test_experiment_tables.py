@@ -175,13 +175,15 @@ def test_the_answer_in_words_names_each_claim_that_is_shown(monkeypatch):
     )
     monkeypatch.setattr(experiment_claims, "claims", lambda: made)
     assert summary().splitlines() == [
-        "- **cifar10-jpeg**: LST-20 has a lower mCE (19) than ResNet-20. Before the correction for 6 claims, LST-20 "
-        "has a lower mCE (19) than SENet-20. Not shown: 1 of 3 claims.",
+        "Shown after the correction for the number of claims: 2 of 6.",
+        "",
+        "- **cifar10-jpeg**: LST-20 has a lower mCE (19) than ResNet-20. Without the correction it would be shown that "
+        "LST-20 has a lower mCE (19) than SENet-20. Not shown: 1 of 3 claims.",
         "- **fashion-c**: The opposite is shown: LST-20 has a higher clean error than CBAM-20. Not shown: 2 of 3 "
         "claims.",
     ]
     monkeypatch.setattr(experiment_claims, "claims", lambda: made[2:4])
-    assert summary().splitlines()[0] == "- **cifar10-jpeg**: Not shown: 1 of 1 claims."
+    assert summary().splitlines()[2] == "- **cifar10-jpeg**: Not shown: 1 of 1 claims."
 
 
 def test_each_suite_of_the_experiment_is_checked_against_its_checkpoints():
