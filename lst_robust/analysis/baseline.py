@@ -18,10 +18,10 @@ from pydantic import Field, ValidationError, model_validator
 from lst_robust import arguments
 from lst_robust.analysis.collect import MeasuredRun, collect_runs, run_normaliser
 from lst_robust.analysis.protocols import protocol_key
-from lst_robust.analysis.selection import choices, select
+from lst_robust.analysis.selection import choices, matches, model_name, select
 from lst_robust.arguments import instance, names, optional, yes_or_no
 from lst_robust.benchmark import CLEAN_CELL, Cell
-from lst_robust.errors import DataError, UsageError
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.record import ModelIdentity, Protocol, Run, packed, top1_error, unpacked
 from lst_robust.runtime.files import write_output
 from lst_robust.schema import Config, first_mistake
@@ -140,6 +140,32 @@ def read_baseline(path: str | Path) -> Baseline:
         raise DataError(f"{path}: cannot be read ({error.strerror}); {advice}") from error
     except ValidationError as error:
         raise DataError(f"{path}: not a valid baseline ({first_mistake(error)}); {advice}") from error
+
+
+def chosen_entries(
+    baseline: Baseline, suite: Suite | None, selectors: Sequence[str], runs: Sequence[MeasuredRun]
+) -> list[BaselineEntry]:
+    """The entries of a suite, or of all, that the selectors of models mean, in their order; all for no selector.
+
+    A selector means the entries that it fits itself. Where it fits none, such as the digest of a new run, it means the
+    entries of its network: those with the training seed of a present run that it fits, or all where no seed is equal.
+    Raises NothingToEvaluateError for a suite or a model without any entry.
+    """
+    entries = [entry for entry in baseline.entries if suite is None or entry.protocol.suite == suite.name]
+    of_models = {name: [entry for entry in entries if entry.model.name == name] for name in map(model_name, selectors)}
+    absent = [name for name, found in of_models.items() if not found]
+    if absent or not entries:
+        what = f"model {min(absent)!r}" if absent else f"suite {suite.name if suite else None!r}"
+        held = ", ".join(sorted({f"{entry.model.name} ({entry.protocol.suite})" for entry in baseline.entries}))
+        raise NothingToEvaluateError(f"the baseline has no entry of {what}: it holds {held}")
+    meant: set[str] = set()
+    for selector in selectors:
+        of_model = of_models[model_name(selector)]
+        seeds = {run.model.train_seed for run, _, _ in runs if matches(run, selector)}
+        fitting = [entry for entry in of_model if matches(entry.run, selector)]
+        of_seeds = [entry for entry in of_model if entry.model.train_seed in seeds]
+        meant |= {entry.run.digest for entry in fitting or of_seeds or of_model}
+    return [entry for entry in entries if entry.run.digest in meant or not selectors]
 
 
 def _entry(measured: MeasuredRun, bits: bool) -> BaselineEntry:

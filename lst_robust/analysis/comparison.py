@@ -29,7 +29,7 @@ from lst_robust.analysis.quantities import part
 from lst_robust.analysis.scores import Scores, all_corruptions, by_corruption, mean_scores, weighted, wrong_images
 from lst_robust.analysis.selection import choices, label, select
 from lst_robust.arguments import instance, text
-from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
+from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.indexed import numbers_of
 from lst_robust.records.record import Protocol, Record, other_files
@@ -250,8 +250,11 @@ def _comparison(
     corrected = _holm(ce or errors)
     metrics = {metric.name: differences[metric.name] for metric in image_metrics() if metric.name in differences}
     notes = [*notes]
-    if normaliser and ce and (without := [name for name in errors if name not in (*CORRUPTIONS, *normaliser.errors)]):
+    left_out = [name for name in errors if name not in ce]
+    if normaliser and ce and (without := [name for name in left_out if name not in normaliser.errors]):
         notes.append(f"without errors of {normaliser.name}, and so without a CE, left out: {', '.join(without)}")
+    if normaliser and ce and (incomplete := [name for name in left_out if name in normaliser.errors]):
+        notes.append(f"without all severities, and so without a CE, left out: {', '.join(incomplete)}")
     if normaliser and ce and (warned := caution(normaliser.name)):
         notes.append(warned)
     return Comparison(

@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from lst_robust.analysis.baseline import Baseline, BaselineEntry
+from lst_robust.analysis.baseline import Baseline, BaselineEntry, chosen_entries
 from lst_robust.analysis.change import changes
 from lst_robust.analysis.collect import MeasuredRun, shipped_suite
 from lst_robust.analysis.metrics import METRICS, Metric, image_metrics, plain_mean
 from lst_robust.analysis.protocols import protocol_differences, told_apart, way_of
-from lst_robust.analysis.selection import choices, label, matches, model_name
+from lst_robust.analysis.selection import choices, label, matches
 from lst_robust.arguments import choice, finite_number, instance, names, optional, path, yes_or_no
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.record import ModelIdentity, other_files
@@ -145,7 +145,8 @@ def check(
     Args:
         suite: name, YAML file or `Suite`: look at the entries of this suite only, and take it as the suite's present
             state.
-        models: look at these only, named as for `compare`; a name with `@` also chooses among several present runs.
+        models: look at these only, named as for `compare`; a name with `@`, such as lst18@seed1, means the entries
+            that it fits, and also chooses among several present runs.
         metric: the name of a metric that is a mean over images; by how many percent points it may be worse is
             `tolerance`.
         refuse_several: False takes an entry that several present runs fit for one that cannot be compared.
@@ -160,31 +161,15 @@ def check(
     selectors = optional(names, "models", models, empty=True) or ()
     results_dir = path("results_dir", results_dir)
     wanted = None if suite is None else resolve_suite(suite)
-    chosen = {model_name(selector) for selector in selectors}
-    entries = _entries(baseline, wanted, chosen)
     store = Store(results_dir)
     runs = [MeasuredRun(*run, None) for run in store.scan(wanted.name if wanted else None)]
+    entries = chosen_entries(baseline, wanted, selectors, runs)
     question = Question(METRICS[metric], tolerance, selectors, wanted, yes_or_no("refuse_several", refuse_several))
     findings = [_finding(Expected.of(entry, baseline), runs, question) for entry in entries]
     known = {(entry.protocol.suite, entry.model.name) for entry in baseline.entries}
-    unknown = sorted({(run.protocol.suite, run.model.name) for run, _, _ in runs} - known) if not chosen else []
+    unknown = sorted({(run.protocol.suite, run.model.name) for run, _, _ in runs} - known) if not selectors else []
     notes = [f"{model} on {suite_name} is not in the baseline: not checked" for suite_name, model in unknown]
     return Gate(metric, tolerance, tuple(findings), tuple(notes))
-
-
-def _entries(baseline: Baseline, suite: Suite | None, models: set[str]) -> list[BaselineEntry]:
-    """The entries that are asked for. Raises NothingToEvaluateError for a suite or a model without any."""
-    entries = [
-        entry
-        for entry in baseline.entries
-        if (suite is None or entry.protocol.suite == suite.name) and (not models or entry.model.name in models)
-    ]
-    absent = models - {entry.model.name for entry in entries}
-    if absent or not entries:
-        what = f"model {min(absent)!r}" if absent else f"suite {suite.name if suite else None!r}"
-        held = ", ".join(sorted({f"{entry.model.name} ({entry.protocol.suite})" for entry in baseline.entries}))
-        raise NothingToEvaluateError(f"the baseline has no entry of {what}: it holds {held}")
-    return entries
 
 
 def _finding(expected: Expected, runs: Sequence[MeasuredRun], question: Question) -> Finding:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import yaml
+from pydantic import ValidationError
 
 from lst_robust.arguments import path, shown, wrong
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.records.indexed import numbers_of
+from lst_robust.schema import first_mistake
 from lst_robust.suites import Suite
 from lst_robust.suites.normaliser import NAMED, Normaliser, load_normaliser
 
@@ -63,7 +65,8 @@ def require_all_cells(cells: Collection[Cell]) -> None:
 def to_yaml(evaluation: Evaluation, command: str) -> str:
     """The measured errors as a normaliser's YAML, for a suite's `normaliser` key or a file of its own.
 
-    command: how it was made. Raises NothingToEvaluateError unless every corruption was measured at every severity.
+    command: how it was made. Raises NothingToEvaluateError unless every corruption was measured at every severity, and
+    where `load_normaliser` would refuse the file: without any error on the clean images or on a corruption.
     """
     errors, run = {cell: one.top1_error for cell, one in numbers_of(evaluation.records).items()}, evaluation.run
     missing = [cell.name for cell in ALL_CELLS if cell not in errors]
@@ -87,4 +90,11 @@ def to_yaml(evaluation: Evaluation, command: str) -> str:
         },
         "errors": {name: [round(errors[Cell(name, severity)], 4) for severity in SEVERITIES] for name in CORRUPTIONS},
     }
+    try:
+        Normaliser.model_validate(fields)
+    except ValidationError as error:
+        raise NothingToEvaluateError(
+            f"the errors of {run.model.name} cannot be a normaliser ({first_mistake(error)}): measure more images, "
+            "such as without --limit, or take another network"
+        ) from error
     return yaml.safe_dump(fields, sort_keys=False, default_flow_style=None, width=120)

@@ -33,7 +33,7 @@ def matches(run: Run, selector: str) -> bool:
     trainings, `lst18 (3 trainings)` and `lst18 (seeds 0+1)`, mean each of these."""
     name, bracket, listed = TRAININGS.sub("", selector).partition(" (")
     if bracket and listed.endswith(")"):
-        parts = listed[:-1].replace("seed ", "seed").split(", ")
+        parts = _listed_parts(run, listed[:-1])
     else:
         name, *parts = selector.split("@")
     return name == run.model.name and all(_fits(run, part) for part in parts)
@@ -79,13 +79,26 @@ def _means(run: Run, selector: str) -> bool:
     return matches(run, selector) or fnmatch.fnmatchcase(run.model.name, selector)
 
 
+def _listed_parts(run: Run, listed: str) -> list[str]:
+    """The parts of a table's name, which are joined by ", ". A value of an option may hold ", " as well, such as
+    mean=0.5, 0.5, 0.5: an option of the run is one part."""
+    options = [f"{key}={value}" for key, value in run.model.options.items()]
+    parts, rest = [], f"{listed}, "
+    while rest:
+        part = next((one for one in options if rest.startswith(f"{one}, ")), rest.partition(", ")[0])
+        parts.append(part)
+        rest = rest.removeprefix(f"{part}, ")
+    return parts
+
+
 def _fits(run: Run, part: str) -> bool:
     key, equals, value = part.partition("=")
     if equals:
         return key in run.model.options and str(run.model.options[key]) == value
+    seed = run.model.train_seed
     if part.startswith("seeds "):
-        return str(run.model.train_seed) in part.removeprefix("seeds ").split("+")
-    if part == f"seed{run.model.train_seed}" or part == f"n{run.protocol.n}":
+        return str(seed) in part.removeprefix("seeds ").split("+")
+    if part in (f"seed{seed}", f"seed {seed}", f"n{run.protocol.n}"):
         return True
     return HEX.fullmatch(part) is not None and (
         run.model.checkpoint_sha256.startswith(part) or run.digest.startswith(part)

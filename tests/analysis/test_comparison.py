@@ -12,7 +12,7 @@ import lst_robust
 from lst_robust.analysis.comparison import compare
 from lst_robust.analysis.evaluation import Evaluation
 from lst_robust.analysis.selection import label
-from lst_robust.benchmark import CLEAN_CELL, Cell
+from lst_robust.benchmark import CLEAN_CELL, SEVERITIES, Cell
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 from lst_robust.records.store import Store
 from lst_robust.suites.normaliser import NAMED
@@ -178,6 +178,7 @@ def test_only_cells_that_both_have_are_compared(store):
     comparison = compare("a", "b", results_dir=store.results_dir)
     assert set(comparison.corruptions) == {"fog"}
     assert "only the 7 cells" in comparison.notes[0]
+    assert comparison.notes[1] == "without all severities, and so without a CE, left out: snow"
     stored(store, measured("c", wrong_in(0.2, cells=[CLEAN_CELL])))
     with pytest.raises(NothingToEvaluateError, match="no corrupted cell"):
         compare("a", "c", results_dir=store.results_dir)
@@ -224,3 +225,19 @@ def test_the_caution_of_the_normaliser_is_told():
     notes = compare(evaluation(first, normaliser), evaluation(second, normaliser)).notes
     assert any(note.startswith("Caution: alexnet-testbed-in-memory") for note in notes)
     assert not any("Caution" in note for note in compare(evaluation(first), evaluation(second)).notes)
+
+
+def test_a_corruption_that_is_left_out_of_the_ces_is_named_with_the_reason():
+    cells = [Cell("fog", severity) for severity in SEVERITIES]
+    cells += [Cell(name, severity) for name in ("frost", "snow") for severity in (1, 2, 3)]
+    cells += [Cell("contrast", severity) for severity in SEVERITIES]
+    without_contrast = HALF.model_copy(update={"errors": {k: v for k, v in HALF.errors.items() if k != "contrast"}})
+    runs = [measured(name, wrong_in(share, cells=cells)) for name, share in (("a", 0.3), ("b", 0.2))]
+    comparison = compare(*(evaluation(run, without_contrast) for run in runs))
+    assert list(comparison.corruptions) == ["fog"]
+    assert comparison.notes == (
+        "without errors of half, and so without a CE, left out: contrast",
+        "without all severities, and so without a CE, left out: snow, frost",
+    )
+    by_errors = compare(*(evaluation(run, None) for run in runs))  # which need no normaliser and not all severities
+    assert len(by_errors.corruptions) == 4 and by_errors.notes == ()

@@ -136,6 +136,48 @@ def test_the_old_seed_beside_a_new_one_hides_nothing(baseline, before):
     assert check(baseline, results_dir=before.results_dir, models=["lst18@seed1"]).exit_code == 1
 
 
+@pytest.fixture
+def two_seeds(before) -> Baseline:
+    for seed in (0, 1):
+        stored(before, measured("lst18", WRONG, train_seed=seed, weights=str(seed)))
+    return make_baseline(before.results_dir)
+
+
+@pytest.mark.parametrize("selector", ["lst18@seed1", "lst18 (seed 1, 111111)", "lst18@n300@seed1"])
+def test_a_model_with_a_seed_means_only_the_entry_of_that_seed(two_seeds, before, selector):
+    gate = check(two_seeds, results_dir=before.results_dir, models=[selector])
+    assert (one(gate).model, one(gate).status) == ("lst18@seed1", "passed")
+    assert gate.exit_code == 0
+
+
+def test_each_named_model_means_its_own_entries(two_seeds, before):
+    stored(before, measured("resnet18", WRONG))
+    baseline = make_baseline(before.results_dir)
+    gate = check(baseline, results_dir=before.results_dir, models=["lst18@seed1", "resnet18"])
+    assert {finding.model: finding.status for finding in gate.findings} == dict.fromkeys(
+        ("lst18@seed1", "resnet18"), "passed"
+    )
+    both = check(baseline, results_dir=before.results_dir, models=["lst18@seed1", "lst18@seed0"])
+    assert [finding.status for finding in both.findings] == ["passed", "passed"]
+
+
+def test_a_new_run_that_is_named_is_held_against_the_entry_of_its_seed_only(two_seeds, before):
+    """As the error advises that lists the old and the new runs of both seeds."""
+    for seed in (0, 1):
+        new = stored(before, measured("lst18", worse(("fog",), 0.9), train_seed=seed, weights=str(seed + 2)))
+    with pytest.raises(UsageError, match="choose one with --model"):
+        check(two_seeds, results_dir=before.results_dir)
+    gate = check(two_seeds, results_dir=before.results_dir, models=[label(new.run)])
+    assert (one(gate).model, one(gate).status) == ("lst18@seed1", "regression")
+
+
+def test_a_named_seed_of_the_baseline_that_was_not_measured_is_missed(two_seeds, now):
+    stored(now, measured("lst18", WRONG, train_seed=0, weights="3"))
+    gate = check(two_seeds, results_dir=now.results_dir, models=["lst18@seed1"])
+    assert (one(gate).model, one(gate).status) == ("lst18@seed1", "missing")
+    assert check(two_seeds, results_dir=now.results_dir, models=["lst18"]).exit_code == 5  # which means both
+
+
 def test_a_seed_of_the_baseline_that_was_not_measured_is_missed(before, now):
     for seed in (0, 1):
         stored(before, measured("lst18", WRONG, train_seed=seed, weights=str(seed)))

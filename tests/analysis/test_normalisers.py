@@ -49,3 +49,21 @@ def test_measured_errors_become_a_file_that_is_read_again(tmp_path):
     del found.records[ALL_CELLS[5]]
     with pytest.raises(NothingToEvaluateError, match=f"1 are missing, such as {ALL_CELLS[5].name}"):
         to_yaml(Evaluation(found.run, found.records, None), "made by hand")
+
+
+@pytest.mark.parametrize(("without_errors", "named"), [("clean", "clean_error"), ("fog", "fog: all five errors are 0")])
+def test_errors_that_a_normaliser_may_not_have_are_not_written(without_errors, named):
+    """A good network on few images may be right on all of them."""
+    wrong = {cell: np.arange(50) < (0 if cell.corruption == without_errors else 5) for cell in ALL_CELLS}
+    found = measured("alexnet", wrong)
+    with pytest.raises(NothingToEvaluateError) as refused:
+        to_yaml(Evaluation(found.run, found.records, None), "made by hand")
+    message = str(refused.value)
+    assert named in message and "without --limit" in message and "\n" not in message
+
+
+def test_a_corruption_needs_errors_at_one_severity_only(tmp_path):
+    wrong = {cell: np.arange(50) < (0 if cell.severity in (1, 2, 3, 4) else 5) for cell in ALL_CELLS}
+    found = measured("alexnet", wrong)
+    (tmp_path / "n.yaml").write_text(to_yaml(Evaluation(found.run, found.records, None), "made by hand"))
+    assert load_normaliser(tmp_path / "n.yaml").errors["fog"] == (0, 0, 0, 0, 10)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lst_robust.analysis.networks import collect_networks
 from lst_robust.analysis.selection import choices, label, matches, model_name, select
 from lst_robust.benchmark import CLEAN_CELL
 from lst_robust.errors import NothingToEvaluateError
-from tests.analysis.simulated import measured, with_identity
+from lst_robust.records.store import Store
+from tests.analysis.simulated import measured, stored, with_identity
 
 WRONG = {CLEAN_CELL: np.arange(20) < 3}
 ONE = with_identity(measured("lst20", WRONG, weights="a", train_seed=1), options={"stem": "3x3s1"})
@@ -39,6 +41,41 @@ def test_a_label_names_model_seed_and_run():
 def test_parts_of_a_selector(selector, meant):
     assert matches(ONE.run, selector) is meant
     assert model_name(selector) in ("lst20", "lst2")
+
+
+STATISTICS = {"mean": "0.5, 0.5, 0.5", "note": "seed 3, 4", "std": "0.25, 0.25, 0.25"}
+NORMALISED = with_identity(measured("timm:x", WRONG, weights="a", train_seed=1), options=STATISTICS)
+
+
+@pytest.mark.parametrize(
+    ("inside", "meant"),
+    [
+        ("mean=0.5, 0.5, 0.5, note=seed 3, 4, std=0.25, 0.25, 0.25, seed 1, aaaaaa", True),
+        ("std=0.25, 0.25, 0.25, seed 1", True),
+        ("mean=0.5, 0.5, 0.5", True),
+        ("mean=0.5, 0.5, 0.5, note=seed 3, 4, std=0.25, 0.25, 0.25, seed 1, bbbbbb", False),
+        ("mean=0.5, 0.5, 0.5, seed 2", False),
+        ("mean=0.5, 0.5, 0.55", False),
+        ("mean=0.5, 0.5", False),
+        ("seed 1, ", False),
+        ("", False),
+    ],
+)
+def test_an_option_in_a_label_may_hold_commas(inside, meant):
+    assert matches(NORMALISED.run, f"timm:x ({inside})") is meant
+
+
+def test_the_labels_of_tables_select_their_networks(tmp_path):
+    """Of options that hold commas, where one is the beginning of the other."""
+    runs = []
+    for weights, seed, mean in (("a", 1, "0.5"), ("b", None, "0.5, 0.5"), ("c", 1, "0.5, 0.5, 0.5")):
+        run = measured("timm:x", WRONG, weights=weights, train_seed=seed)
+        runs.append(stored(Store(tmp_path), with_identity(run, options={"mean": mean, "std": "1, 1"})))
+    networks = collect_networks(tmp_path, "digits-c", None, intervals=False)
+    assert "timm:x (mean=0.5, 0.5, std=1, 1, bbbbbb)" in [network.summary.label for network in networks]
+    for network in networks:
+        chosen = select(runs, network.summary.label)
+        assert [one.run.digest for one in chosen] == [network.summary.run]
 
 
 def test_the_digits_may_be_those_of_the_run():
