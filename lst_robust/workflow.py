@@ -12,7 +12,6 @@ from torch import nn
 from typing_extensions import Unpack
 
 from lst_robust.analysis.evaluation import Evaluation, Evaluations, FailedNetwork
-from lst_robust.data import ImageSource
 from lst_robust.errors import CheckpointError, DataError, DeviceError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.evaluation.cell_images import open_cell_images
 from lst_robust.evaluation.choice import requests_of
@@ -25,6 +24,7 @@ from lst_robust.records.store import Store
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Suite
+from lst_robust.training.test_set import require_same_classes
 from lst_robust.training.trained import checkpoints_folder, ensure_trained, find_checkpoint, plan_training
 
 logger = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ def with_weights(request: EvalRequest) -> EvalRequest:
         data_dir=request.data_dir,
         skip_unreadable=request.skip_unreadable,
     )
-    _require_same_classes(training.source, clean)
+    require_same_classes(training.source, clean)
     checkpoint = find_checkpoint(training, checkpoints_folder(request.results_dir, suite))
     with process_group() as ranks:  # a process that is not among them may just have trained it
         trained = ranks.gather(checkpoint.is_file())[0]
@@ -162,15 +162,3 @@ def with_weights(request: EvalRequest) -> EvalRequest:
         )
         ensure_trained(training, checkpoint, Resources(request.device, request.workers, request.observer))
     return replace(request, checkpoint=checkpoint)
-
-
-def _require_same_classes(train: ImageSource, test: ImageSource) -> None:
-    if train.classes != test.classes:
-        raise DataError(
-            f"{test.name}: the classes for training ({_some(train.classes)}) are not those for testing "
-            f"({_some(test.classes)}): the class folders must have the same names in both"
-        )
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -22,6 +22,7 @@ from lst_robust.errors import LstRobustError, UsageError
 from lst_robust.reporting.views.evaluation import evaluation_view
 from lst_robust.reporting.views.requests import description, requests_view
 from lst_robust.runtime.allocator import keep_memory_mapped
+from lst_robust.runtime.interruption import STARTS_ANEW, Interruption
 from lst_robust.runtime.rank import is_leader
 
 if TYPE_CHECKING:
@@ -200,7 +201,8 @@ def _measure(requests: Sequence[EvalRequest], engine: Engine | None, *, as_norma
     if as_normaliser:
         _require_normaliser(requests)
     keep_memory_mapped()
-    with redirect_stdout(sys.stderr):  # what a network's own code prints is no result
+    when_interrupted = STARTS_ANEW if requests[0].overwrite else None  # finished cells are measured again, too
+    with redirect_stdout(sys.stderr), Interruption(when_interrupted):  # what a network's own code prints is no result
         return lst_robust.run_requests(requests) if engine is None else engine.run(requests)
 
 

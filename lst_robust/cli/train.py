@@ -14,6 +14,7 @@ from lst_robust.cli.console import RichObserver, print_json, print_line, print_n
 from lst_robust.errors import UsageError
 from lst_robust.runtime.allocator import keep_memory_mapped
 from lst_robust.runtime.files import check_output
+from lst_robust.runtime.interruption import STARTS_ANEW, Interruption
 from lst_robust.runtime.rank import is_leader
 from lst_robust.suites import Suite, load_suite
 from lst_robust.suites.recipe import Recipe, load_recipe, recipe_names
@@ -108,7 +109,7 @@ def train_command(
     )
     checkpoint = out_file or training.checkpoints_folder(results_dir, resolved) / planned.checkpoint
     keep_memory_mapped()
-    with RichObserver() as observer:
+    with RichObserver() as observer, Interruption(None if resume else STARTS_ANEW):
         resources = runtime.Resources.of(device, workers, observer, amp, compile_)
         trained = training.ensure_trained(planned, checkpoint, resources, overwrite=overwrite, resume=resume, half=half)
     if not is_leader():  # under torchrun one process speaks for all

@@ -41,7 +41,7 @@ class Recipe(Config):
     `batch_size` counts the images of one update of the weights, over all processes. `accumulate` sends them through
     the network in that many parts, for less memory: gradients add up to the same, but BN sees the parts. With
     `drop_last` the images that are left over at the end of an epoch wait for the next one; without, an epoch covers
-    every image once, in even batches of at most `batch_size`.
+    every image once, in even batches of at most `batch_size`. (Of an odd number in batches of two, one has three.)
 
     `evaluate_every` so many epochs (and at the end) the error on the test images goes to the log. `keep: best` takes
     the weights of the epoch with the lowest test error: an optimistic choice, because test images took part in it.

@@ -25,7 +25,8 @@ class Plan:
         if n < 2:
             raise DataError(f"{n} training image(s) are too few to train on")
         batch_size = min(recipe.batch_size, n)
-        steps_per_epoch = n // batch_size if recipe.drop_last else math.ceil(n / batch_size)
+        # Without drop_last a batch never has one image alone, of which BN on 1x1 maps has no variance.
+        steps_per_epoch = n // batch_size if recipe.drop_last else min(math.ceil(n / batch_size), n // 2)
         total = recipe.epochs * steps_per_epoch
         plan = cls(n, batch_size, steps_per_epoch, min(total, recipe.max_steps or total), recipe.drop_last)
         smallest = min(stop - start for start, stop in plan.batches(0))
@@ -41,7 +42,7 @@ class Plan:
         """(start, stop) of each batch in the shuffled order of an epoch, counted from 0.
 
         With `drop_last` all have `batch_size` images and the rest waits for another epoch's order; without, they are
-        even and cover every image once.
+        even and cover every image once; of an odd number in batches of two, one batch has three.
         """
         steps = min(self.steps_per_epoch, self.total_steps - epoch * self.steps_per_epoch)
         if self.drop_last:

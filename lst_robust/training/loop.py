@@ -28,6 +28,8 @@ from lst_robust.suites.recipe import Recipe
 from lst_robust.training.batches import Plan
 from lst_robust.training.failures import training_errors
 from lst_robust.training.feeds import feed_of
+from lst_robust.training.finite import require_finite
+from lst_robust.training.identity import Identity
 from lst_robust.training.state import Best, TrainingState
 from lst_robust.training.test_set import error_measurer
 from lst_robust.training.trainer import Trainer
@@ -59,14 +61,17 @@ def fit(
     resources: Resources,
     *,
     resume_file: Path,
+    identity: Identity | None = None,
     title: str,
     ranks: Ranks = Ranks(),  # noqa: B008 - immutable
 ) -> Fitted:
     """Trains `model` in place.
 
     resume_file: written after each epoch (by rank 0) and read first when it is there; deleting it is the caller's, once
-    the result is safe. Raises NonFiniteError when the loss stops being a number, and LstRobustError when the device has
-    not enough memory or does not answer any more; the last good epoch is then still in `resume_file`.
+    the result is safe. identity: it is saved there, and a file with another one is refused (CheckpointError).
+    Raises NonFiniteError when the loss or a weight stops being a number, and LstRobustError when the device has not
+    enough memory or does not answer any more; the last good epoch is then still in `resume_file`. UsageError where the
+    ranks see different files.
     """
     source, test = images
     device, workers, observer = resources.device, resources.workers, resources.observer
@@ -79,8 +84,9 @@ def fit(
         dtype = amp_dtype(resources.amp, device)
         state = TrainingState.create(model, recipe, plan.steps_per_epoch, plan.total_steps, device, dtype)
         if resume_file.exists():
-            state.restore(resume_file)
+            state.restore(resume_file, identity)
             logger.info("%s: going on after epoch %d of %d", title, len(state.log), plan.epochs)
+        _require_same_start(state, resume_file, ranks)
         preprocess = Preprocess(pixels.mean, pixels.std, device)
         trainer = Trainer(state, feed_of(source, recipe, plan, preprocess, workers, ranks), recipe, resources, ranks)
         part = plan.batch_size // (ranks.world * recipe.accumulate)
@@ -90,6 +96,7 @@ def fit(
         observer.start(title, plan.total_steps, done=min(done * plan.steps_per_epoch, plan.total_steps))
         for epoch in range(done, plan.epochs):
             line = trainer.epoch(epoch, observer)
+            require_finite(model.state_dict(), f"in epoch {epoch + 1}")
             if test_error and recipe.evaluate_every and _due(epoch + 1, recipe.evaluate_every, plan.epochs):
                 line["test_error"] = test_error(model)
                 logger.info("%s: epoch %d, test error %.2f %%", title, epoch + 1, line["test_error"])
@@ -97,7 +104,7 @@ def fit(
                     _keep_if_best(state, line["test_error"], epoch)
             state.log.append(line)
             if ranks.leader:
-                state.save(resume_file)
+                state.save(resume_file, identity)
     observer.finish()
     if plan.epochs >= ENOUGH_EPOCHS:
         _warn_if_nothing_was_learnt(state.log[-1]["train_error"], source.labels, plan.epochs, title)
@@ -108,6 +115,17 @@ def _require_own_device(device: torch.device) -> None:
     """UsageError where all processes of torchrun would share one device."""
     if device.index is not None and device.index != torch.cuda.current_device():
         raise UsageError(f"torchrun gives each process a device of its own: use --device cuda in place of {device}")
+
+
+def _require_same_start(state: TrainingState, resume_file: Path, ranks: Ranks) -> None:
+    """UsageError where the ranks have restored different epochs: their folders are not the same."""
+    logs = ranks.gather(state.log)
+    if any(log != logs[0] for log in logs):
+        epochs = ", ".join(str(len(log)) for log in logs)
+        raise UsageError(
+            f"{resume_file}: the processes find different files there, with {epochs} finished epochs: give a folder "
+            "that they all share, or copy the file of rank 0 to the others"
+        )
 
 
 def _keep_if_best(state: TrainingState, test_error: float, epoch: int) -> None:

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.runtime.files import write_output
 from lst_robust.suites.recipe import Recipe
+from lst_robust.training.identity import Identity
 
 HOW_IT_COMPUTES = ("fused", "foreach", "capturable")  # an optimizer's settings that belong to the machine
 LOG_FIELDS = ("epoch", "loss", "train_error", "learning_rate", "images_per_second", "seconds")
@@ -72,23 +73,29 @@ class TrainingState:
         self.scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)
 
-    def save(self, path: Path) -> None:
-        """Writes everything atomically."""
+    def save(self, path: Path, identity: Identity | None = None) -> None:
+        """Writes everything atomically, and beside it which training it is."""
         buffer = io.BytesIO()
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        torch.save(parts | {"log": self.log, "best": self.best}, buffer)
+        fields = None if identity is None else dict(identity.fields)
+        torch.save(parts | {"log": self.log, "best": self.best, "identity": fields}, buffer)
         write_output(path, buffer.getvalue())
 
-    def restore(self, path: Path) -> None:
-        """Reads what `save` wrote. Raises CheckpointError when the file is damaged or of another model."""
+    def restore(self, path: Path, identity: Identity | None = None) -> None:
+        """Reads what `save` wrote. Raises CheckpointError when the file is damaged, of another model, or of another
+        training than `identity`; None: of any."""
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
+            if identity is not None:
+                identity.require_same(saved.get("identity"), path)
             for group, own in zip(saved["optimizer"]["param_groups"], self.optimizer.param_groups, strict=True):
                 group.update({key: own[key] for key in HOW_IT_COMPUTES if key in own})
             for name, part in self._parts().items():
                 if name != "scaler" or saved[name]:  # a training in bf16 or full precision has left none
                     part.load_state_dict(saved[name])
             self.log, self.best = saved["log"], saved.get("best")
+        except CheckpointError:
+            raise
         except Exception as error:  # torch raises many kinds for a damaged file
             raise CheckpointError(
                 f"{path}: this interrupted training cannot be resumed; delete the file to start over"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -16,7 +14,7 @@ from torch import nn
 from lst_robust.data import ImageSource, cached, open_source
 from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.models import create_model, fitting_options, model_info, without_image_size
-from lst_robust.models.checkpoint import save_checkpoint
+from lst_robust.models.checkpoint import read_metadata, save_checkpoint
 from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.devices import amp_dtype
 from lst_robust.runtime.file_lock import file_lock
@@ -26,7 +24,10 @@ from lst_robust.runtime.progress import Silent
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Suite
 from lst_robust.suites.recipe import Recipe, recipe_names
-from lst_robust.training.loop import TrainingImages, fit
+from lst_robust.training.finite import require_finite, require_finite_in_half
+from lst_robust.training.identity import Identity, differences
+from lst_robust.training.loop import Fitted, TrainingImages, fit
+from lst_robust.training.test_set import require_same_classes
 
 Options = Mapping[str, str | int | float | bool]
 
@@ -43,16 +44,21 @@ class Training:
     test: ImageSource | None = None  # for the log; no part of what decides the weights
 
     @property
+    def identity(self) -> Identity:
+        """All that decides the weights."""
+        return self._identity({"content": self.source.pixels_digest(available_cores())})
+
+    @property
     def checkpoint(self) -> Path:
         """File name of the checkpoint, without its folder."""
-        return self._named({"content": self.source.pixels_digest(available_cores())})
+        return self._named(self.identity)
 
     @property
     def earlier_checkpoint(self) -> Path:
         """The file name that releases before 0.2 gave to it, which did not look at the images' pixels."""
-        return self._named({})
+        return self._named(self._identity({}))
 
-    def _named(self, more: Mapping[str, str]) -> Path:
+    def _identity(self, more: Mapping[str, str]) -> Identity:
         fields = {
             "model": self.model,
             "options": dict(self.options),
@@ -62,8 +68,10 @@ class Training:
             "images": self.source.fingerprint(),
             **more,
         }
-        digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:10]
-        return Path(f"{file_safe(self.model)}-seed{self.recipe.seed}-{digest}.safetensors")
+        return Identity(fields)
+
+    def _named(self, identity: Identity) -> Path:
+        return Path(f"{file_safe(self.model)}-seed{self.recipe.seed}-{identity.digest}.safetensors")
 
     def build(self) -> nn.Module:
         """The untrained network, with initial weights that depend on the recipe's seed only."""
@@ -100,7 +108,7 @@ def plan_training(
     """The training of a model by a suite's recipe, or by another `recipe`; nothing is decoded or computed yet.
 
     Raises UsageError when the suite has no recipe and for a model whose name means weights, DataError when the training
-    images are not there.
+    images are not there, or the test images that the recipe looks at are not there or have other classes.
     """
     if model_info(model).own_weights:
         raise UsageError(f"{model} comes with its weights, and is not trained here: evaluate it, or choose a structure")
@@ -123,6 +131,7 @@ def plan_training(
             subset=suite.subset,
             skip_unreadable=skip_unreadable,
         )
+        require_same_classes(source, test)
         test = test if suite.limit is None else test.subset(suite.limit)
     options = fitting_options(model, suite.model_options) if options is None else without_image_size(options)
     return Training(model, options, suite, recipe, source, test)
@@ -145,14 +154,47 @@ def ensure_trained(
     """`run_training` unless `checkpoint` is there (or also then, to `overwrite` it); returns whether it trained.
 
     Of several processes that want the same checkpoint one trains, and the others wait for it. `resume`: go on with an
-    interrupted training, where there is one.
+    interrupted training, where there is one, also to `overwrite`. Raises CheckpointError where the checkpoint that is
+    there, or the interrupted training, is of another training.
     """
     lock = checkpoint.parent / f".{checkpoint.name}.lock"
     with process_group() as ranks, file_lock(lock, wait=True) if ranks.leader else nullcontext():
         wanted = ranks.gather(overwrite or not checkpoint.is_file())[0]
         if wanted:
-            run_training(training, checkpoint, resources, start_over=overwrite or not resume, half=half)
+            run_training(training, checkpoint, resources, start_over=not resume, half=half)
+        elif ranks.leader:
+            _require_made_by(training, checkpoint)
     return wanted
+
+
+def _require_made_by(training: Training, checkpoint: Path) -> None:
+    """CheckpointError where another training made the checkpoint, as its header tells."""
+    if checkpoint.name == training.checkpoint.name:  # its name is that of this training alone
+        return
+    header = read_metadata(checkpoint)
+    if "recipe" not in header:
+        reason = "lst-robust train did not make it"
+    elif what := _differences(training, header):
+        reason = f"another training made it ({what})"
+    else:
+        return
+    raise CheckpointError(
+        f"{checkpoint} is there already, and {reason}: train it again with --overwrite, or give another --out"
+    )
+
+
+def _differences(training: Training, header: Mapping[str, Any]) -> str:
+    """Between the training that a checkpoint's header names and this one, in words; "" where there is none."""
+    config: Any = training.build().config  # knows all options, as the header does
+    given = training.options.keys() | header["options"].keys()  # without those that only later releases have
+    fields = {
+        "model": config.name,
+        "options": {name: value for name, value in config.options.items() if name in given},
+        "image_size": config.input_size,
+        **_origin(training),
+    }
+    fields = {key: value for key, value in fields.items() if key in header}  # earlier releases did not note the pixels
+    return differences({key: header[key] for key in fields}, fields)
 
 
 def run_training(
@@ -166,17 +208,18 @@ def run_training(
     """Trains and writes `checkpoint` (safetensors) and, beside it, the log as CSV; returns `checkpoint`.
 
     An interrupted training leaves `<checkpoint>.resume` and goes on from its last whole epoch, unless it shall
-    `start_over`. `half` stores the weights as float16: half the size, to be loaded as float32 again. Where the recipe
-    keeps the best epoch, the last one's weights are beside it as `<checkpoint>.last.safetensors`. Under `torchrun` all
-    ranks call this, and rank 0 writes.
+    `start_over`. CheckpointError where another training left that file. `half` stores the weights as float16: half the
+    size, to be loaded as float32 again. Where the recipe keeps the best epoch, the last one's weights are beside it as
+    `<checkpoint>.last.safetensors`. Under `torchrun` all ranks call this, and rank 0 writes.
     """
     resume_file = checkpoint.with_suffix(".resume")
     recipe = training.recipe
     with process_group() as ranks:
         resources = resources if ranks.leader else replace(resources, observer=Silent())
-        if start_over and ranks.leader:
-            remove(resume_file)
-        ranks.wait()  # nobody reads what rank 0 is about to delete
+        if start_over:
+            remove(resume_file)  # by each of them: their folders may be different ones
+        ranks.wait()  # nobody reads what another is about to delete
+        identity = ranks.gather(training.identity if ranks.leader else None)[0]  # one of them reads all images for it
         model = training.build()
         whole_images = recipe.augmentation.random_resized_crop is not None
         fitted = fit(
@@ -189,12 +232,14 @@ def run_training(
             training.suite.pixels,
             resources,
             resume_file=resume_file,
+            identity=identity,
             title=f"training {training.model}",
             ranks=ranks,
         )
         if ranks.leader:
             dtype = amp_dtype(resources.amp, resources.device)
             facts = {} if dtype is None else {"train_precision": str(dtype).removeprefix("torch.")}
+            _require_finite(model, fitted, half)
             write_output(checkpoint.with_suffix(".csv"), fitted.log.encode())
             if fitted.best is None:
                 _save(training, model, checkpoint, half, **facts)
@@ -208,15 +253,30 @@ def run_training(
     return checkpoint
 
 
+def _require_finite(model: nn.Module, fitted: Fitted, half: bool) -> None:
+    """NonFiniteError where a network that is to be saved is none, or where float16 cannot hold its weights."""
+    for weights in (model.state_dict(), {} if fitted.best is None else fitted.best["model"]):
+        require_finite(weights, "in training")
+        if half:
+            require_finite_in_half(weights)
+
+
+def _origin(training: Training) -> dict[str, Any]:
+    """What a checkpoint's header says of the images and the recipe."""
+    return {
+        "train_images": training.source.fingerprint(),
+        "train_pixels": training.source.pixels_digest(available_cores()),
+        "recipe": training.recipe.deciding(),
+    }
+
+
 def _save(training: Training, model: nn.Module, path: Path, half: bool, **more: object) -> None:
     save_checkpoint(
         model.cpu().half() if half else model.cpu(),
         path,
         classes=list(training.source.classes),
         source=f"trained by lst-robust on suite {training.suite.name} v{training.suite.version}",
-        train_images=training.source.fingerprint(),
-        train_pixels=training.source.pixels_digest(available_cores()),
-        recipe=training.recipe.deciding(),
         train_seed=training.recipe.seed,
+        **_origin(training),
         **more,
     )

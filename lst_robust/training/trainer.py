@@ -7,7 +7,7 @@ import warnings
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import nn
+from torch import distributed, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
@@ -46,6 +46,8 @@ class Trainer:
                 self._show(meter, epoch, started, observer)
             meter.finish()
             self._show(meter, epoch, started, observer)
+        if self.shared is not None:
+            _take_buffers_of_rank_0(self.state.model)
         return {
             "epoch": epoch + 1,
             "loss": meter.losses / meter.seen,
@@ -71,7 +73,8 @@ class Trainer:
 
         Returns the sum of the losses and the number of wrong answers of the share, float64 (2,), on the device.
         """
-        parts = max(1, min(self.recipe.accumulate, len(batch.labels) // 2))
+        smallest_share = batch.n // self.ranks.world  # SyncBatchNorm waits for all processes in each part
+        parts = max(1, min(self.recipe.accumulate, smallest_share // 2))
         totals = torch.zeros(2, dtype=torch.float64, device=self.device)
         for part, (some, answers) in enumerate(
             zip(batch.images.tensor_split(parts), batch.labels.tensor_split(parts), strict=True), start=1
@@ -97,6 +100,15 @@ class Trainer:
     def _averaged(self, last: bool) -> AbstractContextManager[None]:
         """Gradients go from process to process once a batch, with its last part."""
         return nullcontext() if last or self.shared is None else self.shared.no_sync()
+
+
+def _take_buffers_of_rank_0(model: nn.Module) -> None:
+    """Each process has running statistics of BN of its own since the last batch. Those of rank 0 are saved, so all
+    measure the test error with them."""
+    for buffer in model.buffers():
+        value = buffer.contiguous()
+        distributed.broadcast(value, 0)
+        buffer.copy_(value)
 
 
 def _shared(model: nn.Module, device: torch.device) -> DistributedDataParallel:

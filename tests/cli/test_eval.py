@@ -54,6 +54,22 @@ def test_the_suites_normaliser_is_what_its_checkpoint_measures(run):
             assert measured == pytest.approx(stored.errors[name][severity - 1], abs=0.21), (name, severity)
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ((), "what was finished is kept, the same command goes on from there"),
+        (("--overwrite",), "the same command starts anew"),
+    ],
+)
+def test_one_that_measures_finished_cells_again_starts_anew_after_ctrl_c(run, tiny, monkeypatch, more, words):
+    def ended_in_its_work(requests):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lst_robust.run_requests", ended_in_its_work)
+    result = run("eval", *ALEXNET, "--suite", str(tiny), *more)
+    assert (result.exit_code, result.stderr) == (130, f"error: interrupted; {words}\n")
+
+
 def test_people_get_a_table_on_stdout(run, tiny):
     asked = ("--suite", str(tiny), "--corruptions", "weather,elastic_transform", "--severities", "2-3")
     result = run("eval", *ALEXNET, *asked, COLUMNS="80")

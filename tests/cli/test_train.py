@@ -14,6 +14,7 @@ from PIL import Image
 
 from lst_robust.models import read_checkpoint
 from lst_robust.suites import suites_folder
+from lst_robust.training.state import TrainingState
 from tests.fixtures.commands import command, parsed
 
 
@@ -68,6 +69,105 @@ def test_an_interrupted_training_can_be_started_over(run, pets, tmp_path):
     (tmp_path / "a.resume").write_bytes(b"of another model")
     assert run(*asked).exit_code == 3
     assert run(*asked, "--no-resume").exit_code == 0
+
+
+@pytest.fixture
+def interrupted(run, monkeypatch):
+    """interrupted("train", ...) -> what it says when Ctrl-C ends it after its first epoch."""
+    save = TrainingState.save
+
+    def call(*arguments: str) -> str:
+        def saving(state: TrainingState, *where: object) -> None:
+            save(state, *where)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(TrainingState, "save", saving)
+            result = run(*arguments)
+        assert result.exit_code == 130, result.stderr
+        return result.stderr.splitlines()[-1]
+
+    return call
+
+
+TWO_EPOCHS = (*TRAIN, "--epochs", "2", "--out", "a.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (("--seed", "1"), "recipe.seed was 0 and is 1 now"),
+        (("--epochs", "6"), "recipe.epochs was 2 and is 6 now"),
+        (("--epochs", "1"), "recipe.epochs was 2 and is 1 now"),
+        (("--lr", "0.5"), "recipe.lr was"),
+        (("-m", "resnet56"), "model was resnet20 and is resnet56 now"),
+    ],
+)
+def test_only_the_same_training_goes_on(run, pets, interrupted, other, words):
+    interrupted(*TWO_EPOCHS)
+    left = Path("a.resume").read_bytes()
+    refused = run(*TWO_EPOCHS, *other)
+    assert refused.exit_code == 3 and len(refused.stderr.splitlines()) == 1
+    assert f"a.resume: the interrupted training in this file is another one ({words}" in refused.stderr
+    assert "--no-resume" in refused.stderr and "--out" in refused.stderr
+    assert Path("a.resume").read_bytes() == left and not Path("a.safetensors").exists()
+
+
+def test_a_training_does_not_go_on_with_other_images(run, pets, interrupted):
+    interrupted(*TWO_EPOCHS)
+    Image.new("RGB", (40, 40)).save("data/train/cat/0.png")
+    refused = run(*TWO_EPOCHS)
+    assert refused.exit_code == 3 and "is another one (the images' content was" in refused.stderr
+
+
+def test_the_same_training_goes_on_and_another_one_can_start_anew(run, pets, interrupted):
+    whole = parsed(run(*TWO_EPOCHS[:-1], "whole.safetensors", "--json"))["sha256"]
+    for more in ((), ("--evaluate-every", "1")):  # which changes no weights
+        interrupted(*TWO_EPOCHS)
+        went_on = run(*TWO_EPOCHS, *more, "--json")
+        assert "going on after epoch 1 of 2" in went_on.stderr and parsed(went_on)["sha256"] == whole
+        Path("a.safetensors").unlink()
+    interrupted(*TWO_EPOCHS)
+    anew = run(*TWO_EPOCHS, "--seed", "1", "--no-resume", "--json")
+    assert "going on" not in anew.stderr and parsed(anew)["sha256"] != whole
+    assert read_checkpoint("a.safetensors")[1]["train_seed"] == 1
+
+
+def test_what_an_earlier_release_left_goes_on_where_its_name_tells_which_training_it_is(run, pets, interrupted):
+    at_its_place = (*TRAIN, "--epochs", "2")
+    for asked in (TWO_EPOCHS, at_its_place):
+        interrupted(*asked)
+    for path in Path().rglob("*.resume"):
+        saved = torch.load(path, weights_only=True)
+        del saved["identity"]
+        torch.save(saved, path)
+    refused = run(*TWO_EPOCHS)
+    assert refused.exit_code == 3 and "an earlier release left this interrupted training" in refused.stderr
+    assert "going on after epoch 1 of 2" in run(*at_its_place).stderr
+
+
+def test_a_training_that_overwrites_goes_on_as_well(run, pets, interrupted):
+    first = parsed(run(*TWO_EPOCHS, "--json"))
+    assert interrupted(*TWO_EPOCHS, "--overwrite").endswith("the same command goes on from there")
+    again = run(*TWO_EPOCHS, "--overwrite", "--json")
+    assert "going on after epoch 1 of 2" in again.stderr
+    assert parsed(again) == first
+    assert "going on" not in run(*TWO_EPOCHS, "--overwrite").stderr, "the training before is finished"
+    said = interrupted(*TWO_EPOCHS, "--overwrite", "--no-resume")
+    assert said == "error: interrupted; the same command starts anew"
+
+
+def test_a_checkpoint_of_another_training_is_not_handed_out_as_this_one(run, pets):
+    asked = (*TRAIN, "--epochs", "1", "--out", "a.safetensors", "--json")
+    first = parsed(run(*asked))
+    other = run(*asked, "--seed", "1")
+    assert (other.exit_code, other.stdout) == (3, "")
+    assert other.stderr.splitlines() == [
+        "error: a.safetensors is there already, and another training made it (recipe.seed was 0 and is 1 now): train "
+        "it again with --overwrite, or give another --out"
+    ]
+    assert parsed(run(*asked)) == first | {"trained": False}
+    assert parsed(run(*asked, "--seed", "1", "--overwrite"))["trained"]
 
 
 def test_the_best_epoch_is_kept_beside_the_last_one(run, pets):

@@ -41,6 +41,13 @@ def test_the_last_smaller_batch_may_wait_for_another_epoch():
     assert Plan.of(EVERY_IMAGE, 40).batches(0) == [(0, 13), (13, 26), (26, 40)]
 
 
+@pytest.mark.parametrize("n", [2, 3, 5, 6, 7, 17])
+def test_no_batch_has_one_image_alone(n):
+    batches = Plan.of(EVERY_IMAGE.changed({"batch_size": 2}), n).batches(0)
+    sizes = [stop - start for start, stop in batches]
+    assert sum(sizes) == n and sorted(sizes) == [2] * (n // 2 - n % 2) + [3] * (n % 2)
+
+
 def test_the_papers_epochs_have_391_steps():
     plan = Plan.of(RECIPE.changed({"batch_size": 128, "drop_last": False, "epochs": 160}), 50_000)
     assert plan.steps_per_epoch == 391

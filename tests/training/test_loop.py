@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from lst_robust.data import ImageSource, open_source
-from lst_robust.errors import NonFiniteError
+from lst_robust.errors import NonFiniteError, UsageError
+from lst_robust.runtime.process_group import Ranks
 from lst_robust.runtime.progress import Silent
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Augmentation, PixelStatistics, Recipe
@@ -192,3 +193,62 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_epoch(source, tm
     with pytest.raises(NonFiniteError, match=r"epoch 2.*lower the recipe's lr"):
         train(Explodes(), source, tmp_path)
     assert (tmp_path / "training.resume").is_file()
+
+
+def test_weights_that_a_step_makes_infinite_are_not_kept(source, tmp_path):
+    """The loss is of the weights before the step, and finite."""
+
+    class Steep(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = without_bn()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(x) * 1e4
+
+    recipe = RECIPE.changed({"optimizer": "sgd", "schedule": "multistep", "lr": 1e38, "epochs": 1, "max_steps": 1})
+    with pytest.raises(NonFiniteError, match=r"the weights inner\..* became NaN or infinite in epoch 1; lower the rec"):
+        train(Steep(), source, tmp_path, recipe)
+    assert not (tmp_path / "training.resume").exists()
+
+
+def test_running_statistics_that_are_infinite_are_not_kept(source, tmp_path):
+    """The loss does not depend on them."""
+
+    class Overflows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.calls = network(), 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            if self.calls > 5:
+                self.inner[1].running_var.fill_(float("inf"))
+            return self.inner(x)
+
+    with pytest.raises(NonFiniteError, match=r"the weights inner\.1\.running_var became NaN or infinite in epoch 2"):
+        train(Overflows(), source, tmp_path)
+    kept = torch.load(tmp_path / "training.resume", weights_only=True)
+    assert [line["epoch"] for line in kept["log"]] == [1]
+    assert all(value.isfinite().all() for value in kept["model"].values())
+
+
+def test_processes_that_find_different_files_do_not_start(source, tmp_path):
+    """Rank 1 of 2, whose folder lacks what rank 0 has."""
+
+    class WithoutTheFile(Ranks):
+        def gather(self, value):
+            return [[{"epoch": 1.0}], value]
+
+    resources = Resources(torch.device("cpu"), 1, Silent())
+    with pytest.raises(UsageError, match=r"a\.resume: the processes find different files there, with 1, 0 finished ep"):
+        fit(
+            network(),
+            TrainingImages(source),
+            RECIPE,
+            PIXELS,
+            resources,
+            resume_file=tmp_path / "a.resume",
+            title="training",
+            ranks=WithoutTheFile(1, 2),
+        )

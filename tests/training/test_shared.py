@@ -11,7 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from tests.training.conftest import RECIPE, trained
+from lst_robust.models.preprocess import Preprocess
+from lst_robust.runtime.process_group import Ranks
+from lst_robust.training.test_set import measure_error
+from tests.training.conftest import PIXELS, RECIPE, small_network, trained
 
 PROGRAM = """
 import sys, torch
@@ -23,7 +26,7 @@ from lst_robust.runtime.resources import Resources
 from lst_robust.models import resident
 from lst_robust.training import feeds, meter, test_set
 from lst_robust.training.loop import TrainingImages, fit
-from tests.training.conftest import PIXELS
+from tests.training.conftest import PIXELS, small_network
 from tests.training.test_shared import SHARED, network
 
 for module in (feeds, meter, test_set):
@@ -38,6 +41,10 @@ with process_group() as ranks:
     fitted = fit(model, images, SHARED, PIXELS, resources, resume_file=resume, title="", ranks=ranks)
     Path(f"{ranks.rank}.csv").write_text(fitted.log)
     torch.save(model.state_dict(), f"{ranks.rank}.pt")
+    with_bn, resume = small_network(), Path(f"{ranks.rank}-bn.resume")
+    fitted = fit(with_bn, images, SHARED, PIXELS, resources, resume_file=resume, title="", ranks=ranks)
+    Path(f"{ranks.rank}-bn.csv").write_text(fitted.log)
+    torch.save(with_bn.state_dict(), f"{ranks.rank}-bn.pt")
 """
 SHARED = RECIPE.changed({"optimizer": "sgd", "epochs": 2, "accumulate": 2, "evaluate_every": 1})
 
@@ -76,3 +83,12 @@ def test_two_processes_take_the_steps_of_one(source, tmp_path):
     for rank in (0, 1):
         for found, wanted in zip(numbers((tmp_path / f"{rank}.csv").read_text()), numbers(log), strict=True):
             torch.testing.assert_close(torch.tensor(found), torch.tensor(wanted), rtol=1e-4, atol=1e-3)
+
+    saved, other = (torch.load(tmp_path / f"{rank}-bn.pt", weights_only=True) for rank in (0, 1))
+    for key, value in saved.items():
+        assert torch.equal(other[key], value), f"{key}: running statistics are those of rank 0"
+    network_with_bn = small_network()
+    network_with_bn.load_state_dict(saved)
+    preprocess = Preprocess(PIXELS.mean, PIXELS.std, torch.device("cpu"))
+    error = measure_error(network_with_bn, source, preprocess, 1, Ranks())
+    assert numbers((tmp_path / "0-bn.csv").read_text())[-1][-1] == pytest.approx(error, rel=1e-5)

@@ -9,6 +9,7 @@ from torch import nn
 from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.suites import Augmentation, Recipe
 from lst_robust.training import state as state_module
+from lst_robust.training.identity import Identity
 from lst_robust.training.state import TrainingState
 
 RECIPE = Recipe(epochs=2, batch_size=4, optimizer="adamw", lr=0.1, weight_decay=0.01, augmentation=Augmentation())
@@ -53,6 +54,17 @@ def test_a_file_of_another_network_is_refused(tmp_path):
     wider = TrainingState.create(nn.Linear(3, 5), RECIPE, steps_per_epoch=2, total_steps=4, device=CPU)
     with pytest.raises(CheckpointError, match="delete the file"):
         wider.restore(tmp_path / "resume")
+
+
+def test_a_file_of_another_training_is_refused_and_nothing_is_restored(tmp_path):
+    begun(0).save(tmp_path / "resume", Identity({"recipe": {"seed": 0}}))
+    other = begun(1)
+    before = other.model.weight.clone()
+    with pytest.raises(CheckpointError, match=r"another one \(recipe\.seed was 0 and is 1 now\)"):
+        other.restore(tmp_path / "resume", Identity({"recipe": {"seed": 1}}))
+    assert torch.equal(other.model.weight, before)
+    other.restore(tmp_path / "resume", Identity({"recipe": {"seed": 0}}))
+    assert not torch.equal(other.model.weight, before)
 
 
 def test_a_network_without_weights_cannot_be_trained():

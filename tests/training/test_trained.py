@@ -1,12 +1,20 @@
-"""Where a training's checkpoint lies, and that it is never another training's."""
+"""Where a training's checkpoint lies, that it is never another training's, and that it holds numbers."""
 
 from __future__ import annotations
 
-import pytest
+import json
 
-from lst_robust.errors import CheckpointError
+import pytest
+import torch
+
+from lst_robust.errors import CheckpointError, DataError, NonFiniteError
+from lst_robust.runtime.resources import Resources
 from lst_robust.suites import load_suite
-from lst_robust.training.trained import find_checkpoint, plan_training
+from lst_robust.suites.recipe import Recipe
+from lst_robust.training import trained as trained_module
+from lst_robust.training.loop import Fitted
+from lst_robust.training.trained import Training, ensure_trained, find_checkpoint, plan_training, run_training
+from tests.fixtures.shards import jpeg, table, write_parquet, write_tar
 
 
 def test_a_training_belongs_to_the_pixels_it_saw(draw_images, tmp_path):
@@ -31,3 +39,94 @@ def test_a_checkpoint_of_an_earlier_release_is_named_and_not_taken(draw_images, 
         find_checkpoint(training, tmp_path)
     (tmp_path / training.checkpoint).write_text("")
     assert find_checkpoint(training, tmp_path) == tmp_path / training.checkpoint
+
+
+RECIPE = Recipe(epochs=1, max_steps=1, batch_size=16, optimizer="sgd", lr=0.01, weight_decay=0)
+RESOURCES = Resources(torch.device("cpu"), 1)
+
+
+def planned(model: str = "resnet20", **changes) -> Training:
+    """Of one step on digits."""
+    return plan_training(model, load_suite("digits-c"), options={}, recipe=RECIPE.changed(changes))
+
+
+def test_a_checkpoint_of_another_training_is_refused_and_one_of_the_same_taken(tmp_path):
+    path = tmp_path / "a.safetensors"
+    assert ensure_trained(planned(), path, RESOURCES)
+    content = path.read_bytes()
+    assert not ensure_trained(planned(), path, RESOURCES)
+    assert not ensure_trained(planned(evaluate_every=1), path, RESOURCES), "looking does not change the weights"
+    for other, words in (
+        (planned(seed=1), r"recipe\.seed was 0 and is 1 now"),
+        (
+            planned(lr=0.1, accumulate=2),
+            r"recipe\.accumulate was the default and is 2 now, recipe\.lr was 0\.01 and is 0\.1",
+        ),
+        (planned("resnet56"), "model was resnet20 and is resnet56 now"),
+    ):
+        with pytest.raises(
+            CheckpointError, match=rf"is there already, and another training made it \({words}.*--overwrite"
+        ):
+            ensure_trained(other, path, RESOURCES)
+    assert path.read_bytes() == content
+    assert ensure_trained(planned(seed=1), path, RESOURCES, overwrite=True)
+    assert path.read_bytes() != content
+
+
+def test_a_checkpoint_that_was_not_trained_here_is_refused(tmp_path):
+    training = planned()
+    trained_module.save_checkpoint(training.build(), tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match="is there already, and lst-robust train did not make it: train it again"):
+        ensure_trained(training, tmp_path / "a.safetensors", RESOURCES)
+
+
+def test_a_checkpoint_of_an_earlier_release_is_known_by_what_its_header_says(tmp_path):
+    """It did not note the pixels, and did not know all options of today."""
+    training = planned()
+    model = training.build()
+    facts = {"recipe": training.recipe.deciding(), "train_images": training.source.fingerprint()}
+    object.__setattr__(model.config, "options", {})
+    trained_module.save_checkpoint(model, tmp_path / "a.safetensors", **json.loads(json.dumps(facts)))
+    assert not ensure_trained(training, tmp_path / "a.safetensors", RESOURCES)
+
+
+@pytest.mark.parametrize("best", [False, True])
+@pytest.mark.parametrize(
+    ("value", "half", "words"),
+    [
+        (1e6, True, r"the weights .*running_var are too large for float16: store them without --half"),
+        (float("inf"), False, r"the weights .*running_var became NaN or infinite in training; lower the recipe's lr"),
+        (float("inf"), True, r"the weights .*running_var became NaN or infinite in training; lower the recipe's lr"),
+    ],
+)
+def test_weights_that_are_no_numbers_are_not_written(tmp_path, monkeypatch, best, value, half, words):
+    def fitted(model, *_, **__) -> Fitted:
+        weights = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+        broken = weights if best else model.state_dict()
+        broken[next(key for key in broken if key.endswith("running_var"))].fill_(value)
+        return Fitted("epoch\n", {"epoch": 1, "test_error": 90.0, "model": weights} if best else None)
+
+    monkeypatch.setattr(trained_module, "fit", fitted)
+    with pytest.raises(NonFiniteError, match=words):
+        run_training(planned(), tmp_path / "a.safetensors", RESOURCES, half=half)
+    assert not list(tmp_path.iterdir())
+    if value == 1e6:
+        run_training(planned(), tmp_path / "a.safetensors", RESOURCES)
+        assert (tmp_path / "a.safetensors").is_file()
+
+
+@pytest.mark.parametrize("form", ["tar", "parquet"])
+def test_the_test_images_that_a_training_looks_at_have_its_classes(tmp_path, form):
+    """Of shards each split has the classes that are in it, so that the same number means another class."""
+    for split, names in (("train", ("cat", "dog", "fish")), ("test", ("dog", "fish"))):
+        images = [(name, jpeg(number)) for name in names for number in range(2)]
+        if form == "tar":
+            files = [(f"{name}/{number}.jpg", image) for number, (name, image) in enumerate(images)]
+            write_tar(tmp_path / f"{split}-0.tar", files)
+        else:
+            rows = [(f"{number}.jpg", image, names.index(name)) for number, (name, image) in enumerate(images)]
+            write_parquet(tmp_path / f"{split}-00000-of-00001.parquet", table(rows, names))
+    suite = load_suite("imagefolder")
+    assert plan_training("resnet20", suite, options={}, recipe=RECIPE, data_dir=tmp_path).test is None
+    with pytest.raises(DataError, match=r"training \(cat, dog, fish\) are not those for testing \(dog, fish\)"):
+        plan_training("resnet20", suite, options={}, recipe=RECIPE.changed({"evaluate_every": 1}), data_dir=tmp_path)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
-from torch import nn
+from torch import distributed, nn
 from torch.nn import functional as F
 
 from lst_robust.errors import LstRobustError, NonFiniteError
@@ -16,7 +17,7 @@ from lst_robust.runtime.progress import Silent
 from lst_robust.runtime.resources import Resources
 from lst_robust.training import trainer as trainer_module
 from lst_robust.training.batches import Plan
-from lst_robust.training.feeds import HostFeed, epoch_seed, feed_of
+from lst_robust.training.feeds import Batch, HostFeed, epoch_seed, feed_of
 from lst_robust.training.meter import SlowMeter
 from lst_robust.training.state import TrainingState
 from lst_robust.training.trainer import Trainer
@@ -252,6 +253,58 @@ def test_gradients_lie_in_their_buckets_on_cuda_only(monkeypatch):
     for device in ("cpu", "cuda"):
         trainer_module._shared(nn.Linear(2, 2), torch.device(device))
     assert asked == [{"gradient_as_bucket_view": False}, {"gradient_as_bucket_view": True}]
+
+
+@pytest.fixture
+def one_of_two(source, monkeypatch):
+    """one_of_two(rank, model, recipe): the trainer of one of two processes, whose fellow is not there."""
+
+    class Shared(nn.Module):
+        no_sync = staticmethod(nullcontext)
+
+        def __init__(self, model: nn.Module) -> None:
+            super().__init__()
+            self.forward = model.forward
+
+    monkeypatch.setattr(trainer_module, "_shared", lambda model, device: Shared(model))
+    monkeypatch.setattr(distributed, "all_reduce", lambda tensor: None)
+    monkeypatch.setattr(distributed, "broadcast", lambda tensor, rank: None)
+
+    def made(rank: int, model: nn.Module, recipe) -> Trainer:
+        ranks, plan = Ranks(rank, 2), Plan.of(recipe, len(source), 2)
+        state = TrainingState.create(model, recipe, plan.steps_per_epoch, plan.total_steps, CPU)
+        feed = HostFeed(source, recipe, plan, Preprocess(PIXELS.mean, PIXELS.std, CPU), 1, ranks)
+        return Trainer(state, feed, recipe, Resources(CPU, 1), ranks)
+
+    return made
+
+
+@pytest.mark.parametrize(("n", "parts"), [(7, 1), (8, 2), (15, 3), (16, 4), (17, 4)])
+def test_all_processes_cut_their_shares_into_as_many_parts(one_of_two, n, parts):
+    """SyncBatchNorm waits in each part for all of them."""
+    calls = []
+    for rank in (0, 1):
+        model = small_network()
+        model.register_forward_pre_hook(lambda module, inputs, rank=rank: calls.append(rank))
+        share = len(range(n)[rank::2])
+        batch = Batch(n, torch.rand(share, 3, 16, 16), torch.zeros(share, dtype=torch.int64))
+        trainer = one_of_two(rank, model, RECIPE.changed({"accumulate": 4}))
+        trainer.network = model
+        trainer._gradients(batch)
+    assert [calls.count(rank) for rank in (0, 1)] == [parts, parts]
+
+
+def test_after_an_epoch_each_process_has_the_buffers_of_the_first(one_of_two, monkeypatch):
+    def of_rank_0(tensor: torch.Tensor, rank: int) -> None:
+        assert rank == 0 and tensor.is_contiguous()
+        tensor.fill_(7)
+
+    monkeypatch.setattr(distributed, "broadcast", of_rank_0)
+    model = small_network()
+    model.register_buffer("maps", torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last), persistent=False)
+    one_of_two(1, model, RECIPE).epoch(0, Silent())
+    assert len(list(model.buffers())) == 4 and all((buffer == 7).all() for buffer in model.buffers())
+    assert model[0].weight.abs().max() < 7
 
 
 def test_copies_are_equal_so_that_these_tests_can_fail():
