@@ -112,8 +112,10 @@ def p_over_trainings(spread: statistics.Spread) -> float:
 
 def summary() -> str:
     """The answer in words: how many claims are shown, and a line for each suite."""
-    shown_of_all = sum(verdict(claim.difference, claim.p_holm) in ("yes", "no") for claim in claims())
-    lines = [f"Shown after the correction for the number of claims: {shown_of_all} of {len(claims())}.\n"]
+    of_all = [verdict(claim.difference, claim.p_holm) for claim in claims()]
+    opposite = f" The opposite is shown: {of_all.count('no')}." if "no" in of_all else ""
+    shown_of_all = f"{of_all.count('yes')} of {len(of_all)}"
+    lines = [f"Shown after the correction for the number of claims: {shown_of_all}.{opposite}\n"]
     for suite in SUITES:
         of_suite = [claim for claim in claims() if claim.suite == suite]
         judged = [(verdict(claim.difference, claim.p_holm), claim) for claim in of_suite]
@@ -182,8 +184,9 @@ def interval(spread: statistics.Spread) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
-    """a, b and c."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])}, and {words[-1]}"
+    """a; a and b; a, b, and c."""
+    *first, last = words
+    return " and ".join(words) if len(words) < 3 else f"{', '.join(first)}, and {last}"
 
 
 def markdown(rows: Sequence[Row]) -> str:

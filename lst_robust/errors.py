@@ -44,7 +44,7 @@ class CheckpointError(LstRobustError):
 
 
 class NonFiniteError(LstRobustError):
-    """A network's output or loss that is NaN or infinite."""
+    """A network's output, loss or weights that are NaN or infinite, or weights that are too large for float16."""
 
 
 class DeviceError(LstRobustError):

@@ -175,7 +175,7 @@ def test_the_answer_in_words_names_each_claim_that_is_shown(monkeypatch):
     )
     monkeypatch.setattr(experiment_claims, "claims", lambda: made)
     assert summary().splitlines() == [
-        "Shown after the correction for the number of claims: 2 of 6.",
+        "Shown after the correction for the number of claims: 1 of 6. The opposite is shown: 1.",
         "",
         "- **cifar10-jpeg**: LST-20 has a lower mCE (19) than ResNet-20. Without the correction it would be shown that "
         "LST-20 has a lower mCE (19) than SENet-20. Not shown: 1 of 3 claims.",

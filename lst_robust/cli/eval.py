@@ -18,7 +18,7 @@ from lst_robust.cli.console import RichObserver, out, print_error, print_json, p
 from lst_robust.cli.elsewhere import device_here, engine_of
 from lst_robust.cli.options import means_several
 from lst_robust.cli.output import Output, console_beside
-from lst_robust.errors import LstRobustError, UsageError
+from lst_robust.errors import LstRobustError, NothingToEvaluateError, UsageError
 from lst_robust.reporting.views.evaluation import evaluation_view
 from lst_robust.reporting.views.requests import description, requests_view
 from lst_robust.runtime.allocator import keep_memory_mapped
@@ -227,10 +227,15 @@ def _report(outcome: Evaluations, output: Output | None, words: list[str], suite
     skipped = next((evaluation.skipped_images for evaluation in outcome if evaluation.skipped_images), ())
     if skipped:
         print_note(f"left out {len(skipped)} unreadable images, such as {', '.join(skipped[:3])}")
+    alone = len(words) == 1 and not means_several(words[0])
     if output is not None:
         command = f"lst-robust eval --model {words[0]} --suite {suite}"  # by which the normaliser was made
-        output.write(to_yaml(outcome.evaluations[0], command).encode())
-    _show(outcome, output, json=json, alone=len(words) == 1 and not means_several(words[0]))
+        try:
+            output.write(to_yaml(outcome.evaluations[0], command).encode())
+        except NothingToEvaluateError:  # its errors cannot be a normaliser, but they were measured
+            _show(outcome, output, json=json, alone=alone)
+            raise
+    _show(outcome, output, json=json, alone=alone)
 
 
 def _show(outcome: Evaluations, output: Output | None, *, json: bool, alone: bool) -> None:

@@ -23,7 +23,8 @@ LONGEST = 40  # characters of a value in a message
 
 @dataclass(frozen=True)
 class Identity:
-    """All that decides the weights, as JSON values. On how many processes they are trained is no part of it."""
+    """What decides the weights, as JSON values. The number of processes, the device, its precision and the code of the
+    network are no part of it."""
 
     fields: Mapping[str, Any]
 

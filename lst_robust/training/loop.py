@@ -28,7 +28,7 @@ from lst_robust.suites.recipe import Recipe
 from lst_robust.training.batches import Plan
 from lst_robust.training.failures import training_errors
 from lst_robust.training.feeds import feed_of
-from lst_robust.training.finite import require_finite
+from lst_robust.training.finite import not_finite, require_finite
 from lst_robust.training.identity import Identity
 from lst_robust.training.state import Best, TrainingState
 from lst_robust.training.test_set import error_measurer
@@ -83,6 +83,7 @@ def fit(
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         dtype = amp_dtype(resources.amp, device)
         state = TrainingState.create(model, recipe, plan.steps_per_epoch, plan.total_steps, device, dtype)
+        constant = not_finite(model.state_dict())
         if resume_file.exists():
             state.restore(resume_file, identity)
             logger.info("%s: going on after epoch %d of %d", title, len(state.log), plan.epochs)
@@ -96,7 +97,7 @@ def fit(
         observer.start(title, plan.total_steps, done=min(done * plan.steps_per_epoch, plan.total_steps))
         for epoch in range(done, plan.epochs):
             line = trainer.epoch(epoch, observer)
-            require_finite(model.state_dict(), f"in epoch {epoch + 1}")
+            require_finite(model.state_dict(), f"in epoch {epoch + 1}", constant)
             if test_error and recipe.evaluate_every and _due(epoch + 1, recipe.evaluate_every, plan.epochs):
                 line["test_error"] = test_error(model)
                 logger.info("%s: epoch %d, test error %.2f %%", title, epoch + 1, line["test_error"])

@@ -52,7 +52,7 @@ class Meter:
         if not math.isfinite(loss):
             raise NonFiniteError(
                 f"the loss became {loss} in epoch {self._epoch + 1}; lower the recipe's lr "
-                f"(the last good epoch is kept)"
+                "and start anew with --no-resume"
             )
 
 

@@ -74,7 +74,7 @@ class TrainingState:
         self.optimizer.zero_grad(set_to_none=True)
 
     def save(self, path: Path, identity: Identity | None = None) -> None:
-        """Writes everything atomically, and beside it which training it is."""
+        """Writes everything, with the fields of the identity, into one file, atomically."""
         buffer = io.BytesIO()
         parts = {name: part.state_dict() for name, part in self._parts().items()}
         fields = None if identity is None else dict(identity.fields)

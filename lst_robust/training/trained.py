@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from lst_robust.runtime.progress import Silent
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Suite
 from lst_robust.suites.recipe import Recipe, recipe_names
-from lst_robust.training.finite import require_finite, require_finite_in_half
+from lst_robust.training.finite import not_finite, require_finite, require_finite_in_half
 from lst_robust.training.identity import Identity, differences
 from lst_robust.training.loop import Fitted, TrainingImages, fit
 from lst_robust.training.test_set import require_same_classes
@@ -155,7 +155,7 @@ def ensure_trained(
 
     Of several processes that want the same checkpoint one trains, and the others wait for it. `resume`: go on with an
     interrupted training, where there is one, also to `overwrite`. Raises CheckpointError where the checkpoint that is
-    there, or the interrupted training, is of another training.
+    there, or the interrupted training, is of another training, and else as `run_training`.
     """
     lock = checkpoint.parent / f".{checkpoint.name}.lock"
     with process_group() as ranks, file_lock(lock, wait=True) if ranks.leader else nullcontext():
@@ -210,7 +210,8 @@ def run_training(
     An interrupted training leaves `<checkpoint>.resume` and goes on from its last whole epoch, unless it shall
     `start_over`. CheckpointError where another training left that file. `half` stores the weights as float16: half the
     size, to be loaded as float32 again. Where the recipe keeps the best epoch, the last one's weights are beside it as
-    `<checkpoint>.last.safetensors`. Under `torchrun` all ranks call this, and rank 0 writes.
+    `<checkpoint>.last.safetensors`. Under `torchrun` all ranks call this, and rank 0 writes. Raises as `fit`, and
+    NonFiniteError where float16 cannot hold the weights.
     """
     resume_file = checkpoint.with_suffix(".resume")
     recipe = training.recipe
@@ -221,6 +222,7 @@ def run_training(
         ranks.wait()  # nobody reads what another is about to delete
         identity = ranks.gather(training.identity if ranks.leader else None)[0]  # one of them reads all images for it
         model = training.build()
+        constant = not_finite(model.state_dict())
         whole_images = recipe.augmentation.random_resized_crop is not None
         fitted = fit(
             model,
@@ -239,7 +241,7 @@ def run_training(
         if ranks.leader:
             dtype = amp_dtype(resources.amp, resources.device)
             facts = {} if dtype is None else {"train_precision": str(dtype).removeprefix("torch.")}
-            _require_finite(model, fitted, half)
+            _require_finite(model, fitted, half, constant)
             write_output(checkpoint.with_suffix(".csv"), fitted.log.encode())
             if fitted.best is None:
                 _save(training, model, checkpoint, half, **facts)
@@ -253,12 +255,13 @@ def run_training(
     return checkpoint
 
 
-def _require_finite(model: nn.Module, fitted: Fitted, half: bool) -> None:
-    """NonFiniteError where a network that is to be saved is none, or where float16 cannot hold its weights."""
+def _require_finite(model: nn.Module, fitted: Fitted, half: bool, constant: Collection[str]) -> None:
+    """NonFiniteError where weights that are to be saved are NaN or infinite, or where float16 cannot hold them.
+    constant: see `not_finite`."""
     for weights in (model.state_dict(), {} if fitted.best is None else fitted.best["model"]):
-        require_finite(weights, "in training")
+        require_finite(weights, "in training", constant)
         if half:
-            require_finite_in_half(weights)
+            require_finite_in_half(weights, constant)
 
 
 def _origin(training: Training) -> dict[str, Any]:

@@ -127,6 +127,13 @@ def test_a_written_normaliser_can_be_used_and_gives_100(run, tiny):
     assert part.exit_code == 2 and "all 96 cells, and 6 are asked for" in part.stderr
 
 
+def test_errors_that_cannot_be_a_normaliser_are_shown_all_the_same(run, tiny):
+    result = run("eval", *ALEXNET, "-s", str(tiny), "--json", "--write-normaliser", "mine.yaml")
+    assert result.exit_code == 5 and "cannot be a normaliser" in result.stderr
+    assert json.loads(result.stdout)["clean_error"] == 0  # of 20 digits, which is why
+    assert not Path("mine.yaml").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -252,3 +252,11 @@ def test_processes_that_find_different_files_do_not_start(source, tmp_path):
             title="training",
             ranks=WithoutTheFile(1, 2),
         )
+
+
+def test_a_buffer_that_is_infinite_from_the_start_may_stay_so(source, tmp_path):
+    """Some networks have masks and limits of this kind."""
+    model = network()
+    model.register_buffer("limit", torch.tensor(float("-inf")))
+    train(model, source, tmp_path)
+    assert (tmp_path / "training.resume").is_file()
