@@ -12,6 +12,7 @@ from torch import nn
 from typing_extensions import Unpack
 
 from lst_robust.analysis.evaluation import Evaluation, Evaluations, FailedNetwork
+from lst_robust.data.classes import require_same_classes
 from lst_robust.errors import CheckpointError, DataError, DeviceError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.evaluation.cell_images import open_cell_images
 from lst_robust.evaluation.choice import requests_of
@@ -24,7 +25,6 @@ from lst_robust.records.store import Store
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Suite
-from lst_robust.training.test_set import require_same_classes
 from lst_robust.training.trained import checkpoints_folder, ensure_trained, find_checkpoint, plan_training
 
 logger = logging.getLogger(__name__)

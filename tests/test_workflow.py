@@ -109,7 +109,7 @@ def test_classes_for_training_must_be_those_for_testing(trainable, trained, tmp_
 
     monkeypatch.setattr(workflow, "plan_training", of_other_classes)
     with pytest.raises(
-        DataError, match=r"training \(zero, 1, 2, \.\.\.\) are not those for testing \(0, 1, 2, \.\.\.\)"
+        DataError, match=r"training \(zero, 1, 2 and 7 more\) are not those for testing \(0, 1, 2 and 7 more\)"
     ):
         lst_robust.evaluate("alexnet", trainable, results_dir=tmp_path)
     assert not trained

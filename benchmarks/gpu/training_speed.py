@@ -22,6 +22,7 @@ from lst_robust.runtime.resources import Resources
 from lst_robust.suites import PixelStatistics
 from lst_robust.suites.recipe import Augmentation, Recipe
 from lst_robust.training.loop import TrainingImages, fit
+from lst_robust.training.state import ResumeFile
 
 PAIRS = {32: ("lst20", "resnet20"), 224: ("lst18", "resnet18")}
 CIFAR_EPOCHS, CIFAR_IMAGES = 160, 50_000
@@ -42,7 +43,7 @@ def trainings(device: torch.device, scale: Scale) -> Iterator[dict[str, Any]]:
                 resources = Resources.of(device, None, Silent())
                 fitted = fit(
                     network, TrainingImages(source), recipe, pixels, resources,
-                    resume_file=Path(folder) / "state.pt", title=name,
+                    resume_file=ResumeFile(Path(folder) / "state.pt"), title=name,
                 )  # fmt: skip
             last = list(csv.DictReader(io.StringIO(fitted.log)))[-1]
             yield {

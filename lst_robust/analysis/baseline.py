@@ -148,7 +148,8 @@ def chosen_entries(
     """The entries of a suite, or of all, that the selectors of models mean, in their order; all for no selector.
 
     A selector means the entries that it fits itself. Where it fits none, such as the digest of a new run, it means the
-    entries of its network: those with the training seed of a present run that it fits, or all where no seed is equal.
+    entries of its network that are like a present run which it fits: of the same suite, options and training seed, else
+    of the same suite and options, else all.
     Raises NothingToEvaluateError for a suite or a model without any entry.
     """
     entries = [entry for entry in baseline.entries if suite is None or entry.protocol.suite == suite.name]
@@ -161,11 +162,19 @@ def chosen_entries(
     meant: set[str] = set()
     for selector in selectors:
         of_model = of_models[model_name(selector)]
-        seeds = {run.model.train_seed for run, _, _ in runs if matches(run, selector)}
         fitting = [entry for entry in of_model if matches(entry.run, selector)]
-        of_seeds = [entry for entry in of_model if entry.model.train_seed in seeds]
-        meant |= {entry.run.digest for entry in fitting or of_seeds or of_model}
+        present = [run for run, _, _ in runs if matches(run, selector)]
+        like = [entry for entry in of_model if any(_alike(entry.run, run) for run in present)]
+        like_but_for_seed = [entry for entry in of_model if any(_alike(entry.run, run, seed=False) for run in present)]
+        meant |= {entry.run.digest for entry in fitting or like or like_but_for_seed or of_model}
     return [entry for entry in entries if entry.run.digest in meant or not selectors]
+
+
+def _alike(one: Run, other: Run, *, seed: bool = True) -> bool:
+    """Whether two runs are of the same suite and options, and, with `seed`, of the same training seed."""
+    return (one.protocol.suite, one.model.options) == (other.protocol.suite, other.model.options) and (
+        not seed or one.model.train_seed == other.model.train_seed
+    )
 
 
 def _entry(measured: MeasuredRun, bits: bool) -> BaselineEntry:

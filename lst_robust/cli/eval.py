@@ -22,7 +22,7 @@ from lst_robust.errors import LstRobustError, NothingToEvaluateError, UsageError
 from lst_robust.reporting.views.evaluation import evaluation_view
 from lst_robust.reporting.views.requests import description, requests_view
 from lst_robust.runtime.allocator import keep_memory_mapped
-from lst_robust.runtime.interruption import STARTS_ANEW, Interruption
+from lst_robust.runtime.interruption import Interruption
 from lst_robust.runtime.rank import is_leader
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ options of the model. Paths in it are relative to the folder of the @FILE.
 - `lst-robust eval -m @models.txt -s imagenet-c --on slurm --tasks-at-once 32 --gpus-per-worker 1 --slurm partition=gpu`
 - `lst-robust eval -m @models.txt -s imagenet-c --on ray --ray-address auto --gpus-per-worker 1`
 """
+MEASURES_AGAIN = "what was finished is kept, the same command measures all cells again"  # with --overwrite
 
 
 Checkpoint = Annotated[
@@ -201,7 +202,7 @@ def _measure(requests: Sequence[EvalRequest], engine: Engine | None, *, as_norma
     if as_normaliser:
         _require_normaliser(requests)
     keep_memory_mapped()
-    when_interrupted = STARTS_ANEW if requests[0].overwrite else None  # finished cells are measured again, too
+    when_interrupted = MEASURES_AGAIN if requests[0].overwrite else None
     with redirect_stdout(sys.stderr), Interruption(when_interrupted):  # what a network's own code prints is no result
         return lst_robust.run_requests(requests) if engine is None else engine.run(requests)
 

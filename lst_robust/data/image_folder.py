@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
+from lst_robust.data.classes import some_names
 from lst_robust.data.corrupted import CorruptionTree
 from lst_robust.data.find_shards import find_shards, open_shards
 from lst_robust.data.kind import DatasetConfig, DatasetKind
@@ -69,15 +70,11 @@ def _classes(found: list[str]) -> str:
 def _require_same(found: list[str], folder: Path, expected: list[str], whose: str) -> None:
     lacking, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     if lacking or extra:
-        differences = [f"{verb} {_some(names)}" for verb, names in (("lacks", lacking), ("adds", extra)) if names]
+        differences = [f"{verb} {some_names(names)}" for verb, names in (("lacks", lacking), ("adds", extra)) if names]
         raise DataError(
             f"the classes of {folder} differ from {whose}: it {' and '.join(differences)}; "
             "both must have the same class folders"
         )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 class ImageFolderDataset(DatasetConfig):

@@ -11,13 +11,15 @@ import torch
 from torch import nn
 
 from lst_robust.data import ImageSource
+from lst_robust.data.classes import some_names
 from lst_robust.errors import CheckpointError, UsageError
-from lst_robust.evaluation.identity.structure import code_digest, structure_digest, weights_digest
+from lst_robust.evaluation.identity.structure import structure_digest, weights_digest
 from lst_robust.evaluation.options import MAX_NAME, Options
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.models import create_model, fitting_options, model_info, without_image_size
 from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
 from lst_robust.models.external import ZeroShotNetwork, fitting_outputs, stated_statistics, with_outputs
+from lst_robust.models.external.file import code_digest
 from lst_robust.records.record import ModelIdentity
 from lst_robust.suites import PixelStatistics, Suite
 
@@ -115,7 +117,7 @@ def from_library(
         options=built | prompts | dict(outputs.note) | note,
         checkpoint_sha256=weights,
         structure=structure_digest(model),
-        code=_code(name),
+        code=code_digest(name),
     )
     return ModelUnderTest(identity, model, pixels)
 
@@ -133,8 +135,9 @@ def from_checkpoint(
     classes = metadata.get("classes")
     if classes is not None and tuple(classes) != source.classes:
         raise CheckpointError(
-            f"{checkpoint}: trained for {len(classes)} classes ({_some(classes)}), but {source.name} has "
-            f"{len(source.classes)} ({_some(source.classes)}): give the data it was trained for, or another checkpoint"
+            f"{checkpoint}: trained for {len(classes)} classes ({some_names(classes)}), but {source.name} has "
+            f"{len(source.classes)} ({some_names(source.classes)}): give the data it was trained for, or another "
+            "checkpoint"
         )
     if options is not None:
         options = without_image_size(options)
@@ -150,7 +153,7 @@ def from_checkpoint(
         checkpoint_sha256=checkpoint_sha256(checkpoint),
         train_seed=metadata.get("train_seed"),
         structure=structure_digest(model),
-        code=_code(name),
+        code=code_digest(name),
     )
     return ModelUnderTest(identity, model, pixels)
 
@@ -167,13 +170,3 @@ def _own_pixels(name: str, suite: Suite) -> tuple[PixelStatistics | None, dict[s
 
 def _noted(pixels: PixelStatistics) -> dict[str, str]:
     return {key: ", ".join(map(str, value)) for key, value in pixels.model_dump().items()}
-
-
-def _code(name: str) -> str | None:
-    """The digest of the file of a network `path/to/file.py:function`; None for the others."""
-    file = name.rpartition(":")[0]
-    return code_digest(Path(file)) if file.endswith(".py") else None
-
-
-def _some(names: tuple[str, ...] | list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ WORDS = {  # for fields whose values are digests
     "train_images": "the list of images",
     "content": "the images' content",
     "train_pixels": "the images' content",
+    "code": "the network's file",
 }
 MOST_NAMED = 3  # differences in one message
 LONGEST = 40  # characters of a value in a message
@@ -23,15 +24,23 @@ LONGEST = 40  # characters of a value in a message
 
 @dataclass(frozen=True)
 class Identity:
-    """What decides the weights, as JSON values. The number of processes, the device, its precision and the code of the
-    network are no part of it."""
+    """What decides the weights, as JSON values. The number of processes, the device and its precision are left out.
 
-    fields: Mapping[str, Any]
+    named: what the names of files depend on. unnamed: the rest.
+    """
+
+    named: Mapping[str, Any]
+    unnamed: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All of it."""
+        return {**self.named, **self.unnamed}
 
     @property
     def digest(self) -> str:
         """10 hex digits, which stand in the names of files of this training."""
-        return hashlib.sha256(json.dumps(self.fields, sort_keys=True).encode()).hexdigest()[:10]
+        return hashlib.sha256(json.dumps(self.named, sort_keys=True).encode()).hexdigest()[:10]
 
     def require_same(self, saved: Mapping[str, Any] | None, path: Path) -> None:
         """CheckpointError where the interrupted training in the file `path` is another one.

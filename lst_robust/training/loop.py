@@ -29,8 +29,7 @@ from lst_robust.training.batches import Plan
 from lst_robust.training.failures import training_errors
 from lst_robust.training.feeds import feed_of
 from lst_robust.training.finite import not_finite, require_finite
-from lst_robust.training.identity import Identity
-from lst_robust.training.state import Best, TrainingState
+from lst_robust.training.state import Best, ResumeFile, TrainingState
 from lst_robust.training.test_set import error_measurer
 from lst_robust.training.trainer import Trainer
 
@@ -60,18 +59,17 @@ def fit(
     pixels: PixelStatistics,
     resources: Resources,
     *,
-    resume_file: Path,
-    identity: Identity | None = None,
+    resume_file: ResumeFile,
     title: str,
     ranks: Ranks = Ranks(),  # noqa: B008 - immutable
 ) -> Fitted:
     """Trains `model` in place.
 
     resume_file: written after each epoch (by rank 0) and read first when it is there; deleting it is the caller's, once
-    the result is safe. identity: it is saved there, and a file with another one is refused (CheckpointError).
-    Raises NonFiniteError when the loss or a weight stops being a number, and LstRobustError when the device has not
-    enough memory or does not answer any more; the last good epoch is then still in `resume_file`. UsageError where the
-    ranks see different files.
+    the result is safe. Raises CheckpointError when another training left it, and UsageError where the
+    ranks see different files there. Raises NonFiniteError when the loss or a weight stops being a number, and
+    LstRobustError when the device has not enough memory or does not answer any more; the last good epoch is then still
+    in `resume_file`.
     """
     source, test = images
     device, workers, observer = resources.device, resources.workers, resources.observer
@@ -84,10 +82,10 @@ def fit(
         dtype = amp_dtype(resources.amp, device)
         state = TrainingState.create(model, recipe, plan.steps_per_epoch, plan.total_steps, device, dtype)
         constant = not_finite(model.state_dict())
-        if resume_file.exists():
-            state.restore(resume_file, identity)
+        if resume_file.path.exists():
+            state.restore(resume_file)
             logger.info("%s: going on after epoch %d of %d", title, len(state.log), plan.epochs)
-        _require_same_start(state, resume_file, ranks)
+        _require_same_start(state, resume_file.path, ranks)
         preprocess = Preprocess(pixels.mean, pixels.std, device)
         trainer = Trainer(state, feed_of(source, recipe, plan, preprocess, workers, ranks), recipe, resources, ranks)
         part = plan.batch_size // (ranks.world * recipe.accumulate)
@@ -97,7 +95,7 @@ def fit(
         observer.start(title, plan.total_steps, done=min(done * plan.steps_per_epoch, plan.total_steps))
         for epoch in range(done, plan.epochs):
             line = trainer.epoch(epoch, observer)
-            require_finite(model.state_dict(), f"in epoch {epoch + 1}", constant)
+            require_finite(model.state_dict(), epoch + 1, constant)
             if test_error and recipe.evaluate_every and _due(epoch + 1, recipe.evaluate_every, plan.epochs):
                 line["test_error"] = test_error(model)
                 logger.info("%s: epoch %d, test error %.2f %%", title, epoch + 1, line["test_error"])
@@ -105,7 +103,7 @@ def fit(
                     _keep_if_best(state, line["test_error"], epoch)
             state.log.append(line)
             if ranks.leader:
-                state.save(resume_file, identity)
+                state.save(resume_file)
     observer.finish()
     if plan.epochs >= ENOUGH_EPOCHS:
         _warn_if_nothing_was_learnt(state.log[-1]["train_error"], source.labels, plan.epochs, title)
@@ -125,7 +123,7 @@ def _require_same_start(state: TrainingState, resume_file: Path, ranks: Ranks) -
         epochs = ", ".join(str(len(log)) for log in logs)
         raise UsageError(
             f"{resume_file}: the processes find different files there, with {epochs} finished epochs: give a folder "
-            "that they all share, or copy the file of rank 0 to the others"
+            "that they all share, copy the file of rank 0 to the others, or start anew with --no-resume"
         )
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import torch
 from torch import nn
@@ -27,6 +27,13 @@ class Best(TypedDict):
     epoch: int
     test_error: float
     model: dict[str, torch.Tensor]
+
+
+class ResumeFile(NamedTuple):
+    """The file of an interrupted training. identity: a file with another one is refused; None: none is."""
+
+    path: Path
+    identity: Identity | None = None
 
 
 @dataclass
@@ -73,17 +80,18 @@ class TrainingState:
         self.scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)
 
-    def save(self, path: Path, identity: Identity | None = None) -> None:
+    def save(self, file: ResumeFile) -> None:
         """Writes everything, with the fields of the identity, into one file, atomically."""
         buffer = io.BytesIO()
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        fields = None if identity is None else dict(identity.fields)
+        fields = None if file.identity is None else file.identity.fields
         torch.save(parts | {"log": self.log, "best": self.best, "identity": fields}, buffer)
-        write_output(path, buffer.getvalue())
+        write_output(file.path, buffer.getvalue())
 
-    def restore(self, path: Path, identity: Identity | None = None) -> None:
+    def restore(self, file: ResumeFile) -> None:
         """Reads what `save` wrote. Raises CheckpointError when the file is damaged, of another model, or of another
-        training than `identity`; None: of any."""
+        training."""
+        path, identity = file
         try:
             saved = torch.load(path, map_location="cpu", weights_only=True)
             if identity is not None:

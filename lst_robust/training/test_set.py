@@ -1,4 +1,4 @@
-"""The test images of a training, and the error of the network on them."""
+"""The error of a network in training on the test images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from lst_robust.data import ImageSource
-from lst_robust.errors import DataError
 from lst_robust.models.preprocess import Preprocess
 from lst_robust.models.resident import on_device, read_into, resident_images
 from lst_robust.runtime.devices import asynchronous, sent
@@ -18,19 +17,6 @@ from lst_robust.runtime.prefetch import prefetch
 from lst_robust.runtime.process_group import Ranks
 
 BATCH = 64
-
-
-def require_same_classes(train: ImageSource, test: ImageSource) -> None:
-    """DataError where the labels of the two mean different classes."""
-    if train.classes != test.classes:
-        raise DataError(
-            f"{test.name}: the classes for training ({_some(train.classes)}) are not those for testing "
-            f"({_some(test.classes)}): both must have the same classes"
-        )
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 @torch.inference_mode()

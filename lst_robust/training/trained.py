@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 from lst_robust.data import ImageSource, cached, open_source
+from lst_robust.data.classes import require_same_classes
 from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.models import create_model, fitting_options, model_info, without_image_size
 from lst_robust.models.checkpoint import read_metadata, save_checkpoint
+from lst_robust.models.external.file import code_digest
 from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.devices import amp_dtype
 from lst_robust.runtime.file_lock import file_lock
@@ -24,10 +26,10 @@ from lst_robust.runtime.progress import Silent
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Suite
 from lst_robust.suites.recipe import Recipe, recipe_names
-from lst_robust.training.finite import not_finite, require_finite, require_finite_in_half
+from lst_robust.training.finite import require_finite_in_half
 from lst_robust.training.identity import Identity, differences
-from lst_robust.training.loop import Fitted, TrainingImages, fit
-from lst_robust.training.test_set import require_same_classes
+from lst_robust.training.loop import TrainingImages, fit
+from lst_robust.training.state import ResumeFile
 
 Options = Mapping[str, str | int | float | bool]
 
@@ -45,7 +47,7 @@ class Training:
 
     @property
     def identity(self) -> Identity:
-        """All that decides the weights."""
+        """What decides the weights."""
         return self._identity({"content": self.source.pixels_digest(available_cores())})
 
     @property
@@ -68,7 +70,7 @@ class Training:
             "images": self.source.fingerprint(),
             **more,
         }
-        return Identity(fields)
+        return Identity(fields, _code(self.model))
 
     def _named(self, identity: Identity) -> Path:
         return Path(f"{file_safe(self.model)}-seed{self.recipe.seed}-{identity.digest}.safetensors")
@@ -169,7 +171,7 @@ def ensure_trained(
 
 def _require_made_by(training: Training, checkpoint: Path) -> None:
     """CheckpointError where another training made the checkpoint, as its header tells."""
-    if checkpoint.name == training.checkpoint.name:  # its name is that of this training alone
+    if checkpoint.name == training.checkpoint.name and not _code(training.model):  # the name says all
         return
     header = read_metadata(checkpoint)
     if "recipe" not in header:
@@ -193,7 +195,7 @@ def _differences(training: Training, header: Mapping[str, Any]) -> str:
         "image_size": config.input_size,
         **_origin(training),
     }
-    fields = {key: value for key, value in fields.items() if key in header}  # earlier releases did not note the pixels
+    fields = {key: value for key, value in fields.items() if key in header}  # earlier releases noted less
     return differences({key: header[key] for key in fields}, fields)
 
 
@@ -222,7 +224,6 @@ def run_training(
         ranks.wait()  # nobody reads what another is about to delete
         identity = ranks.gather(training.identity if ranks.leader else None)[0]  # one of them reads all images for it
         model = training.build()
-        constant = not_finite(model.state_dict())
         whole_images = recipe.augmentation.random_resized_crop is not None
         fitted = fit(
             model,
@@ -233,15 +234,16 @@ def run_training(
             recipe,
             training.suite.pixels,
             resources,
-            resume_file=resume_file,
-            identity=identity,
+            resume_file=ResumeFile(resume_file, identity),
             title=f"training {training.model}",
             ranks=ranks,
         )
         if ranks.leader:
             dtype = amp_dtype(resources.amp, resources.device)
             facts = {} if dtype is None else {"train_precision": str(dtype).removeprefix("torch.")}
-            _require_finite(model, fitted, half, constant)
+            if half:
+                require_finite_in_half(model.state_dict())
+                require_finite_in_half({} if fitted.best is None else fitted.best["model"])
             write_output(checkpoint.with_suffix(".csv"), fitted.log.encode())
             if fitted.best is None:
                 _save(training, model, checkpoint, half, **facts)
@@ -250,23 +252,22 @@ def run_training(
                 model.float().load_state_dict(fitted.best["model"])
                 chosen = {"epoch": fitted.best["epoch"], "test_error": fitted.best["test_error"]}
                 _save(training, model, checkpoint, half, **facts, chosen_by_test_error=chosen)
-            remove(resume_file)
         ranks.wait()  # the checkpoint is there for everybody
+        remove(resume_file)  # by each of them, as above
     return checkpoint
 
 
-def _require_finite(model: nn.Module, fitted: Fitted, half: bool, constant: Collection[str]) -> None:
-    """NonFiniteError where weights that are to be saved are NaN or infinite, or where float16 cannot hold them.
-    constant: see `not_finite`."""
-    for weights in (model.state_dict(), {} if fitted.best is None else fitted.best["model"]):
-        require_finite(weights, "in training", constant)
-        if half:
-            require_finite_in_half(weights, constant)
+def _code(model: str) -> dict[str, str]:
+    """The digest of the file of a network of one's own; empty for other networks."""
+    code = code_digest(model)
+    return {} if code is None else {"code": code}
 
 
 def _origin(training: Training) -> dict[str, Any]:
-    """What a checkpoint's header says of the images and the recipe."""
+    """What a checkpoint's header says of the images, the recipe and the network's own file."""
     return {
+        **_code(training.model),
+        "pixels": training.suite.pixels.model_dump(mode="json"),
         "train_images": training.source.fingerprint(),
         "train_pixels": training.source.pixels_digest(available_cores()),
         "recipe": training.recipe.deciding(),

@@ -17,7 +17,7 @@ from lst_robust.benchmark import Cell
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.suites import suites_folder
 from tests.analysis.gated import METRIC, WRONG, N, one, worse
-from tests.analysis.simulated import ALL_CELLS, measured, simulated, stored
+from tests.analysis.simulated import ALL_CELLS, measured, simulated, stored, with_identity
 
 
 def test_the_same_records_pass(baseline, before):
@@ -169,6 +169,19 @@ def test_a_new_run_that_is_named_is_held_against_the_entry_of_its_seed_only(two_
         check(two_seeds, results_dir=before.results_dir)
     gate = check(two_seeds, results_dir=before.results_dir, models=[label(new.run)])
     assert (one(gate).model, one(gate).status) == ("lst18@seed1", "regression")
+
+
+@pytest.mark.parametrize("seed", [0, 1], ids=["of the entry's seed", "of another seed"])
+def test_a_new_run_that_is_named_is_held_against_the_entry_of_its_options_only(before, seed):
+    for stem, weights in (("3x3s1", "0"), ("3x3s2", "1")):
+        stored(before, with_identity(measured("lst18", WRONG, weights=weights), options={"stem": stem}))
+    baseline = make_baseline(before.results_dir)
+    new = with_identity(
+        measured("lst18", worse(("fog",), 0.9), train_seed=seed, weights="2"), options={"stem": "3x3s2"}
+    )
+    stored(before, new)
+    gate = check(baseline, results_dir=before.results_dir, models=["lst18@222222"])
+    assert (one(gate).model, one(gate).status) == ("lst18@seed0 stem=3x3s2", "regression")
 
 
 def test_a_named_seed_of_the_baseline_that_was_not_measured_is_missed(two_seeds, now):

@@ -58,10 +58,10 @@ def test_the_suites_normaliser_is_what_its_checkpoint_measures(run):
     ("more", "words"),
     [
         ((), "what was finished is kept, the same command goes on from there"),
-        (("--overwrite",), "the same command starts anew"),
+        (("--overwrite",), "what was finished is kept, the same command measures all cells again"),
     ],
 )
-def test_one_that_measures_finished_cells_again_starts_anew_after_ctrl_c(run, tiny, monkeypatch, more, words):
+def test_ctrl_c_says_whether_finished_cells_are_measured_again(run, tiny, monkeypatch, more, words):
     def ended_in_its_work(requests):
         raise KeyboardInterrupt
 

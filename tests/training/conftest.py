@@ -15,6 +15,7 @@ from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Augmentation, PixelStatistics, Recipe
 from lst_robust.training import feeds, meter, test_set
 from lst_robust.training.loop import Fitted, TrainingImages, fit
+from lst_robust.training.state import ResumeFile
 
 PIXELS = PixelStatistics(mean=(0.3,) * 3, std=(0.25,) * 3)
 RECIPE = Recipe(
@@ -56,7 +57,7 @@ def trained(model: nn.Module, source: ImageSource, folder: Path, recipe: Recipe 
     """options: test, a source; observer; and further ones of Resources."""
     images, observer = TrainingImages(source, options.pop("test", None)), options.pop("observer", None) or Silent()
     resources = Resources(torch.device("cpu"), 2, observer, **options)
-    return fit(model, images, recipe, PIXELS, resources, resume_file=folder / "a.resume", title="training")
+    return fit(model, images, recipe, PIXELS, resources, resume_file=ResumeFile(folder / "a.resume"), title="training")
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> bool:

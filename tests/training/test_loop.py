@@ -15,6 +15,7 @@ from lst_robust.runtime.progress import Silent
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Augmentation, PixelStatistics, Recipe
 from lst_robust.training.loop import TrainingImages, fit
+from lst_robust.training.state import ResumeFile
 
 PIXELS = PixelStatistics(mean=(0.3,) * 3, std=(0.3,) * 3)
 RECIPE = Recipe(
@@ -58,7 +59,7 @@ class StopsInEpoch(Silent):
 
 def train(model: nn.Module, source: ImageSource, folder: Path, recipe=RECIPE, observer=None, workers=1, test=None):
     resources = Resources(torch.device("cpu"), workers, observer or Silent())
-    resume_file = folder / "training.resume"
+    resume_file = ResumeFile(folder / "training.resume")
     return fit(
         model, TrainingImages(source, test), recipe, PIXELS, resources, resume_file=resume_file, title="training"
     )
@@ -248,7 +249,7 @@ def test_processes_that_find_different_files_do_not_start(source, tmp_path):
             RECIPE,
             PIXELS,
             resources,
-            resume_file=tmp_path / "a.resume",
+            resume_file=ResumeFile(tmp_path / "a.resume"),
             title="training",
             ranks=WithoutTheFile(1, 2),
         )

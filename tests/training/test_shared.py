@@ -26,6 +26,7 @@ from lst_robust.runtime.resources import Resources
 from lst_robust.models import resident
 from lst_robust.training import feeds, meter, test_set
 from lst_robust.training.loop import TrainingImages, fit
+from lst_robust.training.state import ResumeFile
 from tests.training.conftest import PIXELS, small_network
 from tests.training.test_shared import SHARED, network
 
@@ -38,11 +39,11 @@ with process_group() as ranks:
     model = network()
     images, resources = TrainingImages(source, source), Resources(torch.device("cpu"), 1, Silent())
     resume = Path(f"{ranks.rank}.resume")
-    fitted = fit(model, images, SHARED, PIXELS, resources, resume_file=resume, title="", ranks=ranks)
+    fitted = fit(model, images, SHARED, PIXELS, resources, resume_file=ResumeFile(resume), title="", ranks=ranks)
     Path(f"{ranks.rank}.csv").write_text(fitted.log)
     torch.save(model.state_dict(), f"{ranks.rank}.pt")
     with_bn, resume = small_network(), Path(f"{ranks.rank}-bn.resume")
-    fitted = fit(with_bn, images, SHARED, PIXELS, resources, resume_file=resume, title="", ranks=ranks)
+    fitted = fit(with_bn, images, SHARED, PIXELS, resources, resume_file=ResumeFile(resume), title="", ranks=ranks)
     Path(f"{ranks.rank}-bn.csv").write_text(fitted.log)
     torch.save(with_bn.state_dict(), f"{ranks.rank}-bn.pt")
 """

@@ -10,7 +10,7 @@ from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.suites import Augmentation, Recipe
 from lst_robust.training import state as state_module
 from lst_robust.training.identity import Identity
-from lst_robust.training.state import TrainingState
+from lst_robust.training.state import ResumeFile, TrainingState
 
 RECIPE = Recipe(epochs=2, batch_size=4, optimizer="adamw", lr=0.1, weight_decay=0.01, augmentation=Augmentation())
 CPU = torch.device("cpu")
@@ -33,8 +33,8 @@ def test_restored_it_goes_the_same_way(tmp_path, changes):
     step(state)
     state.log.append({"epoch": 1, "loss": 0.5})
     state.best = {"epoch": 1, "test_error": 10.0, "model": {"weight": torch.ones(2)}}
-    state.save(tmp_path / "resume")
-    other.restore(tmp_path / "resume")
+    state.save(ResumeFile(tmp_path / "resume"))
+    other.restore(ResumeFile(tmp_path / "resume"))
     assert other.log == [{"epoch": 1, "loss": 0.5}] and other.best["epoch"] == 1
     for one in (state, other):
         step(one)
@@ -46,24 +46,24 @@ def test_restored_it_goes_the_same_way(tmp_path, changes):
 def test_a_damaged_file_says_what_to_do(tmp_path, content):
     (tmp_path / "resume").write_bytes(content)
     with pytest.raises(CheckpointError, match="cannot be resumed; delete the file to start over"):
-        begun(0).restore(tmp_path / "resume")
+        begun(0).restore(ResumeFile(tmp_path / "resume"))
 
 
 def test_a_file_of_another_network_is_refused(tmp_path):
-    begun(0).save(tmp_path / "resume")
+    begun(0).save(ResumeFile(tmp_path / "resume"))
     wider = TrainingState.create(nn.Linear(3, 5), RECIPE, steps_per_epoch=2, total_steps=4, device=CPU)
     with pytest.raises(CheckpointError, match="delete the file"):
-        wider.restore(tmp_path / "resume")
+        wider.restore(ResumeFile(tmp_path / "resume"))
 
 
 def test_a_file_of_another_training_is_refused_and_nothing_is_restored(tmp_path):
-    begun(0).save(tmp_path / "resume", Identity({"recipe": {"seed": 0}}))
+    begun(0).save(ResumeFile(tmp_path / "resume", Identity({"recipe": {"seed": 0}})))
     other = begun(1)
     before = other.model.weight.clone()
     with pytest.raises(CheckpointError, match=r"another one \(recipe\.seed was 0 and is 1 now\)"):
-        other.restore(tmp_path / "resume", Identity({"recipe": {"seed": 1}}))
+        other.restore(ResumeFile(tmp_path / "resume", Identity({"recipe": {"seed": 1}})))
     assert torch.equal(other.model.weight, before)
-    other.restore(tmp_path / "resume", Identity({"recipe": {"seed": 0}}))
+    other.restore(ResumeFile(tmp_path / "resume", Identity({"recipe": {"seed": 0}})))
     assert not torch.equal(other.model.weight, before)
 
 
@@ -94,8 +94,8 @@ def test_a_training_may_go_on_in_another_precision(tmp_path, before, after):
     step(state)
     if before is torch.float16:
         state.scaler.update(1024.0)
-    state.save(tmp_path / "resume")
-    other.restore(tmp_path / "resume")
+    state.save(ResumeFile(tmp_path / "resume"))
+    other.restore(ResumeFile(tmp_path / "resume"))
     assert torch.equal(other.model.weight, state.model.weight)
     if after is torch.float16:
         assert other.scaler.get_scale() == (1024.0 if before is torch.float16 else 2.0**16)
@@ -115,10 +115,10 @@ def test_a_training_may_go_on_on_another_kind_of_device(tmp_path, fused, optimiz
     fused(before)
     state = begun(0, recipe)
     step(state)
-    state.save(tmp_path / "resume")
+    state.save(ResumeFile(tmp_path / "resume"))
     fused(not before)
     other = begun(1, recipe)
-    other.restore(tmp_path / "resume")
+    other.restore(ResumeFile(tmp_path / "resume"))
     assert other.optimizer.param_groups[0]["fused"] is (None if before else True)
     for one in (state, other):
         step(one)

@@ -15,7 +15,6 @@ import hashlib
 import re
 import types
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,11 +49,6 @@ def weights_digest(model: nn.Module) -> str:
     for key, value in sorted(model.state_dict().items()):
         digest.update(f"{key}: {described(value)}\n".encode("utf-8", "backslashreplace"))
     return digest.hexdigest()
-
-
-def code_digest(path: Path) -> str:
-    """SHA-256 of a file of code."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _lines(model: nn.Module) -> Iterator[str]:

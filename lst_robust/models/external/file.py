@@ -6,6 +6,7 @@ normalised float32 (N, 3, H, W) and gives logits (N, num_classes).
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,12 @@ def entry(name: str, path: Path, function: str) -> ModelEntry:
         source=f"code of {path.name}",
         options=None,
     )
+
+
+def code_digest(name: str) -> str | None:
+    """SHA-256 of the file of a network `path/to/file.py:function`, in hexadecimal digits; None for other names."""
+    file = name.rpartition(":")[0]
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file.endswith(".py") else None
 
 
 def _build(path: Path, function: str, *, num_classes: int, image_size: int, **options: Any) -> nn.Module:
