@@ -85,7 +85,8 @@ LST_KERNEL void Pointwise<W>::resize_backward(Work work, const float* x, float* 
             add_products<W>(d, x, count, inputs, r.outputs, r.dw);
             convolve<W>(d, count, r.outputs, inputs, r.w, [=](vec<W> value, int p, int i) {
                 float* to = dx + p * inputs + i;
-                __builtin_prefetch(to + size * inputs, 1), __builtin_prefetch(x + p * inputs + i + size * inputs, 0);
+                if (begins_line<W>(p * inputs + i))
+                    __builtin_prefetch(to + size * inputs, 1), __builtin_prefetch(x + p * inputs + i + size * inputs, 0);
                 store(to, load<W>(to) + value);
             });
             x += count * inputs, dx += count * inputs, r.y += count * r.outputs, r.dy += count * r.outputs;

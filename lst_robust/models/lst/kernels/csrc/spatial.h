@@ -7,8 +7,10 @@
 namespace lst {
 namespace {
 
+// So many pixels at a time: their sums for four filters, their values and one filter fit into the registers. One with SSE,
+// where each product needs a register of its own, as there is no fused multiply-add.
 template <int W>
-constexpr int RESPONSES = W / 4;  // that many pixels times four filters fit into the registers of AVX2 and of AVX-512
+constexpr int RESPONSES = REGISTERS<W> == 32 ? 4 : W == 8 ? 3 : 1;
 
 inline void clear_border(float* z, Size size) {
     int c = size.channels, row = (size.width + 2) * c;
@@ -45,19 +47,17 @@ inline void hold([[maybe_unused]] V& v) {
 #endif
 }
 
-// T_s at P neighbouring output pixels: W channels, 4 filters. z: padded; w: (9, 4, W).
+// Adds T_s at P neighbouring output pixels to sum: W channels, 4 filters. z: padded; w: (9, 4, W).
 template <int W, int P>
-inline void respond(const float* z, int stride, int row, int c, const float* w, vec<W> sum[P][4]) {
-    for (int k = 0; k < 4; k++)
-        for (int p = 0; p < P; p++) sum[p][k] = vec<W>{};
+inline void respond(const float* z, int stride, int row, int c, const float* w, vec<W> (&sum)[P][4]) {
     for (int y = 0; y < 3; y++, z += row)
         for (int x = 0; x < 3; x++, w += 4 * W) {
-            vec<W> filter[4];
-            for (int k = 0; k < 4; k++) filter[k] = load<W>(w + k * W), hold(filter[k]);
-            for (int p = 0; p < P; p++) {
-                vec<W> value = load<W>(z + (p * stride + x) * c);
-                hold(value);
-                for (int k = 0; k < 4; k++) sum[p][k] += filter[k] * value;
+            vec<W> value[P];
+            for (int p = 0; p < P; p++) value[p] = load<W>(z + (p * stride + x) * c), hold(value[p]);
+            for (int k = 0; k < 4; k++) {
+                vec<W> filter = load<W>(w + k * W);
+                hold(filter);
+                for (int p = 0; p < P; p++) sum[p][k] += filter * value[p];
             }
         }
 }
@@ -79,7 +79,7 @@ inline void for_responses(const float* z, Size size, const float* w, int first, 
     for_rows(first, end, out_width, [&](int y, int start, int stop) {
         in_groups<RESPONSES<W>>(start, stop, [&](auto group, int x) {
             for (int o = 0; o < c; o += W) {
-                vec<W> sum[group.value][4];
+                vec<W> sum[group.value][4] = {};
                 respond<W, group.value>(z + y * stride * row + x * stride * c + o, stride, row, c, w + 36 * o, sum);
                 visit(sum, o, y * out_width + x);
             }
@@ -96,7 +96,7 @@ inline void spatial(const float* z, Size size, const float* w, const float* bias
         for (auto& t : responses) {
             for (int k = 0; k < 4; k++) {
                 int at = (4 * pixel + k) * c + o;
-                prefetch_to_read(residual + at), prefetch_to_write(out + at);
+                if (begins_line<W>(o)) prefetch_to_read(residual + at), prefetch_to_write(out + at);
                 store(out + at, shrink(load<W>(residual + at) + load<W>(bias + k * c + o) + t[k], tau));
             }
             pixel++;

@@ -21,7 +21,7 @@ inline void accumulate(const float* z, Size size, const float* w, int first, int
         for (int o = 0; o < c; o += W) {
             float* sums = partial + o;
             in_groups<RESPONSES<W>>(start, stop, [&](auto group, int x) {
-                vec<W> t[group.value][4];
+                vec<W> t[group.value][4] = {};
                 respond<W, group.value>(z + y * stride * row + x * stride * c + o, stride, row, c, w + 36 * o, t);
                 for (int k = 0; k < 4; k++) {
                     vec<W> sum = load<W>(sums + k * c), product = load<W>(sums + (4 + k) * c);
@@ -37,19 +37,21 @@ inline void accumulate(const float* z, Size size, const float* w, int first, int
     });
 }
 
-// d (P, 4, W) = slopes(g, t) for P neighbouring output pixels and W channels; `step` floats from pixel to pixel in d.
+// d (P, 4, W) = slopes(g, t) for P neighbouring output pixels and W channels; 4 W stride floats from pixel to pixel in d.
+// ask_ahead: whether to prefetch g.
 template <int W, int P>
 inline void gradients(const float* z, int c, int stride, int row, const float* w, const float* g, Slopes slopes,
-                      float* d) {
-    vec<W> t[P][4];
+                      float* d, bool ask_ahead) {
+    vec<W> t[P][4] = {};
     respond<W, P>(z, stride, row, c, w, t);
-    for (int p = 0; p < P; p++)
-        for (int k = 0; k < 4; k++) {
-            vec<W> gradient = load<W>(slopes.a + k * c) * load<W>(g + (4 * p + k) * c);
-            prefetch_to_read(g + (4 * p + k) * c);
-            store(d + (4 * stride * p + k) * W,
-                  gradient + load<W>(slopes.b + k * c) * t[p][k] + load<W>(slopes.e + k * c));
+    for (int k = 0; k < 4; k++) {
+        vec<W> a = load<W>(slopes.a + k * c), b = load<W>(slopes.b + k * c), e = load<W>(slopes.e + k * c);
+        for (int p = 0; p < P; p++) {
+            const float* from = g + (4 * p + k) * c;
+            if (ask_ahead) prefetch_to_read(from);
+            store(d + (4 * stride * p + k) * W, a * load<W>(from) + b * t[p][k] + e);
         }
+    }
 }
 
 // Adds the products of z and one row of d, (out_width, 4, W) every stride-th, to dw (9, 4, W).
@@ -59,12 +61,12 @@ inline void correlate(const float* z, int out_width, int c, int stride, int row,
         vec<W> sum[3][4];
         for (int i = 0; i < 12; i++) sum[i / 4][i % 4] = load<W>(dw + i * W);
         for (int x = 0; x < out_width; x++) {
-            vec<W> gradient[4];
-            for (int k = 0; k < 4; k++) gradient[k] = load<W>(d + (4 * stride * x + k) * W), hold(gradient[k]);
-            for (int i = 0; i < 3; i++) {
-                vec<W> value = load<W>(z + (x * stride + i) * c);
-                hold(value);
-                for (int k = 0; k < 4; k++) sum[i][k] += value * gradient[k];
+            vec<W> value[3];
+            for (int i = 0; i < 3; i++) value[i] = load<W>(z + (x * stride + i) * c), hold(value[i]);
+            for (int k = 0; k < 4; k++) {
+                vec<W> gradient = load<W>(d + (4 * stride * x + k) * W);
+                hold(gradient);
+                for (int i = 0; i < 3; i++) sum[i][k] += value[i] * gradient;
             }
         }
         for (int i = 0; i < 12; i++) store(dw + i * W, sum[i / 4][i % 4]);
@@ -155,7 +157,8 @@ LST_KERNEL void Training<W>::backward_sums(Work work, const float* v, const floa
         for (int first = 0; first < pixels; first += tile) {
             int count = first + tile < pixels ? tile : pixels - first;
             auto mask = [=](vec<W> value, int at) {
-                __builtin_prefetch(out + at + tile * wide, 0), __builtin_prefetch(gradient + at + tile * wide, 1);
+                if (begins_line<W>(at))
+                    __builtin_prefetch(out + at + tile * wide, 0), __builtin_prefetch(gradient + at + tile * wide, 1);
                 if (tau > 0) value = load<W>(out + at) != 0.f ? value : vec<W>{};
                 store(g + at, value);
             };
@@ -202,7 +205,7 @@ LST_KERNEL void Training<W>::backward(Work work, const float* v, const float* g,
                     Slopes here{slopes.a + o, slopes.b + o, slopes.e + o};
                     in_groups<RESPONSES<W>>(0, out_width, [&](auto group, int x) {
                         gradients<W, group.value>(from + x * stride * c, c, stride, row, w + 36 * o, g + 4 * x * c + o,
-                                                  here, to + 4 * W * stride * x);
+                                                  here, to + 4 * W * stride * x, begins_line<W>(o));
                     });
                     correlate<W>(from, out_width, c, stride, row, to, dw + 36 * o);
                 }

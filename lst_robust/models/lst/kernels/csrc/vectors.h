@@ -101,16 +101,29 @@ inline V shrink(V v, float tau) {
     return v - smaller(V{} + tau, larger(V{} - tau, v));
 }
 
+// Whether a vector at this place is the first of its line of the caches, so that the line is asked for once. `at` counts
+// floats from the start of a line, or from a pixel's first channel: where that lies within a line, some are asked for
+// twice.
+template <int W>
+inline bool begins_line(int at) {
+    return W >= 16 || at % 16 == 0;
+}
+
 // Ask for memory that is needed 4 KB later. Wide activations come from beyond the caches, and the processor's own
 // prefetching stops at every page.
 inline void prefetch_to_read(const float* p) { __builtin_prefetch(p + 1024, 0); }
 inline void prefetch_to_write(const float* p) { __builtin_prefetch(p + 1024, 1); }
 
-// Calls call(group size, first) for all of a range: in groups of P, and in groups of P/2, P/4 ... 1 (rounded up) for
-// what is left.
+// Calls call(group size, first) for all of a range: in groups of P, and what is left in groups of P/2, P/4 ... 1 (rounded
+// up). Where P is 3, 6 or 12 there are also groups of P - 1, because one alone takes nearly as long as a large group: 16
+// are 6 + 5 + 5, not 6 + 6 + 3 + 1.
 template <int P, class Call>
 inline void in_groups(int first, int end, Call call) {
-    for (; first + P <= end; first += P) call(std::integral_constant<int, P>(), first);
+    constexpr bool POWER_OF_TWO = (P & (P - 1)) == 0;
+    for (; first + P <= end && (POWER_OF_TWO || end - first != 2 * (P - 1)); first += P)
+        call(std::integral_constant<int, P>(), first);
+    if constexpr (!POWER_OF_TWO)
+        for (; first + P - 1 <= end; first += P - 1) call(std::integral_constant<int, P - 1>(), first);
     if constexpr (P > 1) in_groups<(P + 1) / 2>(first, end, call);
 }
 
