@@ -5,25 +5,22 @@ A plan can be pickled and measured elsewhere: by another process, or on another 
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import nn
 
 from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError, LstRobustError, UsageError, reason_of
 from lst_robust.evaluation.cell_images import CellImages, open_cell_images
 from lst_robust.evaluation.identity.probe import probe_images, same_answers
 from lst_robust.evaluation.inference import InferenceRunner, InferenceSettings
-from lst_robust.evaluation.model_under_test import ModelUnderTest, model_under_test
+from lst_robust.evaluation.model_under_test import model_under_test
 from lst_robust.evaluation.own_geometry import note_other_geometry, own_geometry
+from lst_robust.evaluation.ready import ready_network
 from lst_robust.evaluation.request import EvalRequest
-from lst_robust.models.optimize import optimize_for_inference
 from lst_robust.records.record import Protocol, Provenance, Record, Run
 from lst_robust.records.run_file import RunFile
 from lst_robust.records.runs import settle_run
@@ -131,7 +128,8 @@ def prepare(
     )
     pixels = found.pixels or suite.pixels
     size = images.clean.image_size
-    runner = InferenceRunner(_ready(found, device), pixels, len(images.clean.classes), settings, size)
+    network = ready_network(found, device, pixels, size)
+    runner = InferenceRunner(network, pixels, len(images.clean.classes), settings, size)
     runner.make_room = make_room  # before the probe: its images may be too many for what the others leave
     run = Run(_protocol(request, images), found.identity)
     answers = probe_answers(runner, found.identity.name, size)
@@ -223,22 +221,6 @@ def _require_same_files(
             len(absent),
             absent[0],
         )
-
-
-def _ready(found: ModelUnderTest, device: torch.device) -> nn.Module:
-    """A copy of the network in evaluation mode on its device: the caller's stays as it is. UsageError where it cannot
-    be copied or moved."""
-    try:
-        copied = optimize_for_inference(found.model) if device.type == "cpu" else copy.deepcopy(found.model).eval()
-        with device_errors(device):
-            return copied.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    except torch.cuda.OutOfMemoryError:
-        raise
-    except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
-        raise UsageError(
-            f"the network cannot be copied to {device} ({reason_of(error)}): give it weights, "
-            "and detach the tensors that it keeps"
-        ) from error
 
 
 def _protocol(request: EvalRequest, images: CellImages) -> Protocol:

@@ -12,8 +12,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lst_robust.models.lst.blocks import LSTI, LSTII, LSTBlock
 from lst_robust.models.lst.folded import InferenceChain, InferenceHandler, InferenceLSTI, InferenceLSTII, blocks_of
-from lst_robust.models.lst.form import can_fold
+from lst_robust.models.lst.form import can_fold, has_hooks
 
+OURS = f"{__package__}."
 IMAGES_A_THREAD = (
     16  # of an LST-Net in torch on a CPU: wide activations then stay in caches and in memory already mapped
 )
@@ -69,7 +70,7 @@ def _join_blocks(parent: nn.Module) -> None:
     """Lets LST-II bottlenecks that follow each other run as one, and the handler behind them as well."""
     joined = False
     for name, child in parent.named_children():
-        if type(child) is nn.Sequential and blocks_of(child):
+        if type(child) is nn.Sequential and not has_hooks(child) and blocks_of(child):
             setattr(parent, name, InferenceChain(child))
             joined = True
         elif joined and _is_handler(child):
@@ -80,7 +81,10 @@ def _join_blocks(parent: nn.Module) -> None:
 
 def _is_handler(module: nn.Module) -> TypeGuard[nn.Sequential]:
     """Whether it is a 1x1 convolution with its BN folded, and ReLU, as the handler of an `LSTNet` is."""
-    if not (type(module) is nn.Sequential and [type(child) for child in module] == [nn.Conv2d, nn.Identity, nn.ReLU]):
+    layers = [type(child) for child in module.children()]
+    if type(module) is not nn.Sequential or layers != [nn.Conv2d, nn.Identity, nn.ReLU]:
+        return False
+    if any(map(has_hooks, module.modules())):
         return False
     convolution = module[0]
     assert isinstance(convolution, nn.Conv2d)
@@ -88,14 +92,26 @@ def _is_handler(module: nn.Module) -> TypeGuard[nn.Sequential]:
 
 
 def _pairs(parent: nn.Module) -> list[tuple[str, str]]:
-    """Names of the children of `parent` that are a convolution and the BN applied to its output."""
-    if isinstance(parent, nn.Sequential):
-        return list(pairwise(name for name, _ in parent.named_children()))
-    return list(getattr(parent, "conv_bn_pairs", ()))
+    """Names of the children of `parent` that may be a convolution and the BN applied to its output."""
+    if "forward" in vars(parent):
+        return []
+    if isinstance(parent, nn.Sequential) and type(parent).forward is nn.Sequential.forward:
+        return list(pairwise(parent._modules))  # the same layer may stand in several places
+    ours = type(parent).__module__.startswith(OURS)  # a subclass of one's own may call the layers in another way
+    return list(getattr(parent, "conv_bn_pairs", ())) if ours else []
 
 
 def _fold_pair(parent: nn.Module, first: str, second: str) -> None:
     convolution, bn = getattr(parent, first), getattr(parent, second)
-    if isinstance(convolution, nn.Conv2d) and isinstance(bn, nn.BatchNorm2d) and bn.running_mean is not None:
-        setattr(parent, first, fuse_conv_bn_eval(convolution, bn))
-        setattr(parent, second, nn.Identity())
+    if not (_computes_as(convolution, nn.Conv2d) and _computes_as(bn, nn.BatchNorm2d)) or bn.running_mean is None:
+        return
+    setattr(parent, first, fuse_conv_bn_eval(convolution, bn))
+    setattr(parent, second, nn.Identity())
+
+
+def _computes_as(layer: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether the layer computes what its class says: no subclass (such as timm's BN with an activation), no hook (such
+    as pruning's), no weight that is computed anew each time."""
+    return (
+        type(layer) is kind and not has_hooks(layer) and "forward" not in vars(layer) and "weight" in layer._parameters
+    )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lst_robust.models.lst.backend import CompiledBlock, backend
 from lst_robust.models.lst.blocks import LSTI, LSTII, GroupedShortcut
+from lst_robust.models.lst.form import has_hooks
 from lst_robust.models.lst.transforms import DiagonalTransform, SpatialTransform
 
 
@@ -194,9 +195,9 @@ def blocks_of(chain: nn.Sequential) -> list[InferenceLSTII]:
     """The blocks in the order in which they are called. An empty list where there is anything else among them."""
     blocks = []
     for child in chain:
-        found = (
-            [child] if isinstance(child, InferenceLSTII) else blocks_of(child) if type(child) is nn.Sequential else []
-        )
+        found = [child] if isinstance(child, InferenceLSTII) else []
+        if type(child) is nn.Sequential and not has_hooks(child):
+            found = blocks_of(child)
         if not found:
             return []
         blocks += found

@@ -89,7 +89,7 @@ def can_fold(block: nn.Module) -> bool:
     if type(block) not in (LSTI, LSTII):
         return False
     assert isinstance(block, (LSTI, LSTII))
-    layers = list(block.modules())[1:]
+    layers = list(block.modules())
     with_statistics = all(bn.running_mean is not None for bn in layers if isinstance(bn, nn.BatchNorm2d))
     if any(map(has_hooks, layers)) or not with_statistics or not is_spatial(block.t_s):
         return False
