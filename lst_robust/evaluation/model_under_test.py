@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from lst_robust.data import ImageSource
@@ -17,11 +19,14 @@ from lst_robust.evaluation.identity.structure import structure_digest, weights_d
 from lst_robust.evaluation.options import MAX_NAME, Options
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.models import create_model, fitting_options, model_info, without_image_size
-from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
+from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata, trained_here
 from lst_robust.models.external import ZeroShotNetwork, fitting_outputs, stated_statistics, with_outputs
 from lst_robust.models.external.file import code_digest
 from lst_robust.records.record import ModelIdentity
+from lst_robust.schema import first_mistake
 from lst_robust.suites import PixelStatistics, Suite
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -127,9 +132,9 @@ def from_checkpoint(
 ) -> ModelUnderTest:
     """A network of the registry with the weights of a file.
 
-    A checkpoint of ours knows its own options; for other files the suite's are the default, and networks of torchvision
-    and timm get their input as their library says. Raises CheckpointError when the file was made for other classes
-    than the data has.
+    A checkpoint of ours knows its own options, and the mean and standard deviation of its training. For other files the
+    suite's options are the default, and networks of torchvision and timm get their input as their library says.
+    Raises CheckpointError when the file was made for other classes than the data has.
     """
     metadata = read_metadata(checkpoint)
     classes = metadata.get("classes")
@@ -143,7 +148,7 @@ def from_checkpoint(
         options = without_image_size(options)
     else:
         options = {} if metadata.get("model") == name else fitting_options(name, suite.model_options)
-    pixels, note = (None, {}) if "format" in metadata else _own_pixels(name, suite)
+    pixels, note = _pixels_of_training(checkpoint, suite) if trained_here(metadata) else _own_pixels(name, suite)
     sized = {} if "image_size" in metadata else {"image_size": source.image_size}
     chosen: dict[str, Any] = {**sized, **options}
     model = create_model(name, len(source.classes), checkpoint=checkpoint, **chosen)
@@ -166,6 +171,21 @@ def _own_pixels(name: str, suite: Suite) -> tuple[PixelStatistics | None, dict[s
     if not entry.own_pixels or stated == suite.pixels:
         return None, {}
     return stated, _noted(stated)
+
+
+def _pixels_of_training(checkpoint: str | Path, suite: Suite) -> tuple[PixelStatistics | None, dict[str, str]]:
+    """As `_own_pixels`, of weights that were trained here: another suite may have other statistics than theirs."""
+    stated = read_metadata(checkpoint).get("pixels", suite.pixels)  # earlier releases did not note them
+    try:
+        pixels = PixelStatistics.model_validate(stated)
+    except ValidationError as error:
+        raise CheckpointError(
+            f"{checkpoint}: its header has no such mean and standard deviation ({first_mistake(error)}): copy it again"
+        ) from error
+    if pixels == suite.pixels:
+        return None, {}
+    logger.info("%s: its input is normalised as in its training (%s)", checkpoint, pixels.described())
+    return pixels, _noted(pixels)
 
 
 def _noted(pixels: PixelStatistics) -> dict[str, str]:

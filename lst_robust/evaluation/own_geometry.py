@@ -12,7 +12,7 @@ from lst_robust.errors import UsageError
 from lst_robust.evaluation.model_under_test import unwrapped
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.geometry import Geometry
-from lst_robust.models.checkpoint import read_metadata
+from lst_robust.models.checkpoint import read_metadata, trained_here
 from lst_robust.models.external import stated_geometry
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,9 @@ def _stated(request: EvalRequest) -> Geometry | None:
     if isinstance(request.model, nn.Module):
         return stated_geometry(unwrapped(request.model))
     if request.checkpoint is not None:
-        trained_here = "format" in read_metadata(request.checkpoint)
-        return None if trained_here else stated_geometry(request.model, Path(request.checkpoint).name)
+        metadata = read_metadata(request.checkpoint)
+        if trained_here(metadata):
+            return None
+        file = metadata.get("source", Path(request.checkpoint).name)  # a converted file names the one it was made of
+        return stated_geometry(request.model, file)
     return stated_geometry(request.model, str(request.options.get("weights", ""))) if request.has_weights else None

@@ -82,6 +82,11 @@ class _Header(BaseModel):
     train_seed: int | None = None
 
 
+def trained_here(metadata: Mapping[str, Any]) -> bool:
+    """Whether `lst-robust train` made the weights of a file with this header; else somebody has converted them."""
+    return "recipe" in metadata
+
+
 def read_metadata(path: str | Path) -> dict[str, Any]:
     """The header of a safetensors file of ours with its JSON values decoded; {} for files of other software.
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from lst_robust.errors import UsageError
-from lst_robust.models.checkpoint import checkpoint_sha256, save_checkpoint
+from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata, save_checkpoint
 from lst_robust.models.factory import create_model
 from lst_robust.weights import resolved
+
+OF_THE_FILE = {"format", "model", "num_classes", "image_size", "options", "source", "source_sha256"}  # in its header
 
 
 def convert_checkpoint(
@@ -24,6 +26,7 @@ def convert_checkpoint(
     """Load `source` strictly into `model` and write it to `destination` (.safetensors); returns that path.
 
     The header gets the source's file name and SHA-256, and `classes` when they are given (they then set num_classes).
+    What the header of a file of ours says of its training stays.
 
     Raises:
         UsageError: the destination does not end in .safetensors, or classes and num_classes contradict each other.
@@ -38,6 +41,7 @@ def convert_checkpoint(
             raise UsageError("a class is named twice: give each class a name of its own")
         num_classes = len(classes)
     network = create_model(model, num_classes, source, **options)
-    named = {} if classes is None else {"classes": list(classes)}
+    facts = {key: value for key, value in read_metadata(source).items() if key not in OF_THE_FILE}
+    facts |= {} if classes is None else {"classes": list(classes)}
     digest = checkpoint_sha256(source)
-    return save_checkpoint(network, destination, source=resolved(Path(source)).name, source_sha256=digest, **named)
+    return save_checkpoint(network, destination, source=resolved(Path(source)).name, source_sha256=digest, **facts)

@@ -7,9 +7,10 @@ import torch
 
 import lst_robust
 from lst_robust.data import open_source
+from lst_robust.errors import CheckpointError
 from lst_robust.evaluation import inference
 from lst_robust.evaluation.model_under_test import from_checkpoint, from_library
-from lst_robust.models import save_checkpoint
+from lst_robust.models import convert_checkpoint, save_checkpoint
 from lst_robust.suites import PixelStatistics
 
 NAME = "torchvision:shufflenet_v2_x0_5"
@@ -55,8 +56,29 @@ def test_where_the_suite_says_the_same_nothing_is_noted(suite, digits, theirs):
 
 
 def test_our_own_training_of_such_a_network_followed_the_suite(suite, digits, tmp_path):
-    path = save_checkpoint(lst_robust.create_model(NAME, 10, image_size=32), tmp_path / "ours.safetensors")
-    assert from_checkpoint(NAME, path, suite, digits, None).pixels is None
+    model, file = lst_robust.create_model(NAME, 10, image_size=32), tmp_path / "ours.safetensors"
+    for stated in ({}, {"pixels": suite.pixels.model_dump(mode="json")}):
+        save_checkpoint(model, file, recipe={}, **stated)
+        assert from_checkpoint(NAME, file, suite, digits, None).pixels is None
+
+
+def test_a_training_on_another_suite_had_other_statistics(suite, digits, tmp_path, caplog):
+    caplog.set_level("INFO", "lst_robust")
+    other = PixelStatistics(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
+    model, file = lst_robust.create_model("alexnet", 10, image_size=32), tmp_path / "ours.safetensors"
+    save_checkpoint(model, file, recipe={}, pixels=other.model_dump(mode="json"))
+    subject = from_checkpoint("alexnet", file, suite, digits, None)
+    assert subject.pixels == other and subject.identity.options["mean"] == "0.1, 0.2, 0.3"
+    assert "its input is normalised as in its training (minus mean (0.1, 0.2, 0.3)" in caplog.text
+    save_checkpoint(model, file, recipe={}, pixels={"mean": [0, 0, 0], "std": [0, 0, 0]})
+    with pytest.raises(CheckpointError, match="its header has no such mean and standard deviation"):
+        from_checkpoint("alexnet", file, suite, digits, None)
+
+
+def test_a_converted_file_is_normalised_as_the_one_it_was_made_of(suite, digits, theirs, tmp_path):
+    converted = convert_checkpoint(theirs, tmp_path / "converted.safetensors", NAME, num_classes=10, image_size=32)
+    found, before = (from_checkpoint(NAME, file, suite, digits, {}) for file in (converted, theirs))
+    assert found.pixels == before.pixels == IMAGENET and found.identity.options == before.identity.options
 
 
 def test_weights_by_their_librarys_name(suite, digits, monkeypatch):

@@ -146,7 +146,7 @@ def test_a_network_that_states_nothing_is_refused_before_any_work(suite, folder,
     asked = {"data_dir": folder, "results_dir": tmp_path / "r", "preprocess": "model"}
     plain = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
     ours = tmp_path / "ours.safetensors"
-    save_checkpoint(lst_robust.create_model("timm:test_resnet", 2, image_size=64), ours)
+    save_checkpoint(lst_robust.create_model("timm:test_resnet", 2, image_size=64), ours, recipe={})
     for model, options in ((plain, {}), ("lst18", {}), ("timm:test_resnet", {"checkpoint": ours})):
         with pytest.raises(UsageError, match=r"states no preprocessing of its own.*--preprocess suite"):
             lst_robust.evaluate(model, suite, **asked, **options)

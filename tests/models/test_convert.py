@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from lst_robust.errors import UsageError
-from lst_robust.models import convert_checkpoint, create_model, read_checkpoint
-from lst_robust.models.checkpoint import checkpoint_sha256
+from lst_robust.models import convert_checkpoint, create_model, read_checkpoint, save_checkpoint
+from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata
 
 torch.set_num_threads(1)
 
@@ -24,6 +24,16 @@ def test_conversion_keeps_weights_and_says_where_they_come_from(tmp_path: Path) 
     assert (metadata["source"], metadata["source_sha256"]) == ("theirs.pth", checkpoint_sha256(tmp_path / "theirs.pth"))
     with pytest.raises(UsageError, match="2 class names for 3"):
         convert_checkpoint(path, path, "lst20", num_classes=3, classes=["cat", "dog"])
+
+
+def test_what_a_file_of_ours_says_of_its_training_stays(tmp_path: Path) -> None:
+    facts = {"classes": ["cat", "dog"], "train_seed": 3, "recipe": {"epochs": 2}, "pixels": {"mean": [0, 0, 0]}}
+    trained = save_checkpoint(create_model("lst20", num_classes=2), tmp_path / "a.safetensors", source="here", **facts)
+    path = convert_checkpoint(trained, tmp_path / "b.safetensors", "lst20")
+    assert read_metadata(path) == read_metadata(trained) | {
+        "source": "a.safetensors",
+        "source_sha256": checkpoint_sha256(trained),
+    }
 
 
 @pytest.mark.parametrize(
