@@ -25,7 +25,8 @@ from lst_robust.records.store import Store
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Suite
-from lst_robust.training.trained import checkpoints_folder, ensure_trained, find_checkpoint, plan_training
+from lst_robust.training.planned import plan_training, require_untrained
+from lst_robust.training.trained import checkpoints_folder, ensure_trained, find_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -153,6 +154,7 @@ def with_weights(request: EvalRequest) -> EvalRequest:
             "--checkpoint, or let it be trained with --train"
         )
     if not trained:
+        require_untrained(training)
         logger.info(
             "%s has no checkpoint for %s yet: training it first (%d images, %d epochs, once)",
             request.model,

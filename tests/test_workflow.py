@@ -75,6 +75,37 @@ def test_without_train_nothing_is_trained_and_a_line_says_what_to_do(trainable, 
     assert found.checkpoint == trained[0]
 
 
+FILE_NETWORK = """
+import torch
+from torch import nn
+
+def build(num_classes, image_size, weights=None):
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, num_classes))
+    {load}
+    return network
+"""
+
+
+def test_weights_that_ones_own_function_loads_are_not_trained_unasked(trainable, trained, tmp_path):
+    """Else the network that is measured would be another one than the function returns."""
+    torch.save(nn.Linear(48, 10).state_dict(), tmp_path / "weights.pth")
+    (tmp_path / "net.py").write_text(
+        FILE_NETWORK.format(load=f"network[2].load_state_dict(torch.load({str(tmp_path / 'weights.pth')!r}))")
+    )
+    asked = {"results_dir": tmp_path, **ASKED}
+    with pytest.raises(UsageError, match=r"net\.py:build has the same weights each time.*--set weights=NAME"):
+        lst_robust.evaluate(f"{tmp_path}/net.py:build", trainable, **asked)
+    assert not trained
+    measured = lst_robust.evaluate(f"{tmp_path}/net.py:build", trainable, model_options={"weights": "own"}, **asked)
+    assert measured.measured == 2 and measured.run.model.train_seed is None
+
+
+def test_a_network_of_ones_own_function_without_weights_is_trained(trainable, trained, tmp_path):
+    (tmp_path / "net.py").write_text(FILE_NETWORK.format(load="pass"))
+    measured = lst_robust.evaluate(f"{tmp_path}/net.py:build", trainable, results_dir=tmp_path, **ASKED)
+    assert len(trained) == 1 and measured.run.model.train_seed == 0
+
+
 def test_a_suite_without_a_recipe_says_so(suite, tmp_path):
     with pytest.raises(UsageError, match="suite 'digits-c' has no training recipe"):
         lst_robust.evaluate("alexnet", suite, results_dir=tmp_path)

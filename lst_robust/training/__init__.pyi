@@ -1,3 +1,4 @@
-from .trained import Training, checkpoints_folder, ensure_trained, find_checkpoint, plan_training
+from .planned import Training, plan_training
+from .trained import checkpoints_folder, ensure_trained, find_checkpoint
 
 __all__ = ["Training", "checkpoints_folder", "ensure_trained", "find_checkpoint", "plan_training"]

@@ -16,6 +16,8 @@ WORDS = {  # for fields whose values are digests
     "train_images": "the list of images",
     "content": "the images' content",
     "train_pixels": "the images' content",
+    "test_images": "the list of test images",
+    "test_pixels": "the test images' content",
     "code": "the network's file",
 }
 MOST_NAMED = 3  # differences in one message

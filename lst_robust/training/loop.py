@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,11 +66,12 @@ def fit(
 ) -> Fitted:
     """Trains `model` in place.
 
-    resume_file: written after each epoch (by rank 0) and read first when it is there; deleting it is the caller's, once
-    the result is safe. Raises CheckpointError when another training left it, and UsageError where the
-    ranks see different files there. Raises NonFiniteError when the loss or a weight stops being a number, and
-    LstRobustError when the device has not enough memory or does not answer any more; the last good epoch is then still
-    in `resume_file`.
+    resume_file: written (by rank 0) after each epoch, and again when its test error is known. It is read first when it
+    is there; deleting it is the caller's, once the result is safe.
+
+    Raises CheckpointError when another training left it, and UsageError where the ranks see different files there.
+    Raises NonFiniteError when the loss or a weight stops being a number, and LstRobustError when the device has not
+    enough memory or does not answer any more; the last good epoch is then still in `resume_file`.
     """
     source, test = images
     device, workers, observer = resources.device, resources.workers, resources.observer
@@ -91,19 +93,20 @@ def fit(
         part = plan.batch_size // (ranks.world * recipe.accumulate)
         test_error = None if test is None else error_measurer(test, preprocess, workers, ranks, part)
 
-        done = len(state.log)
-        observer.start(title, plan.total_steps, done=min(done * plan.steps_per_epoch, plan.total_steps))
-        for epoch in range(done, plan.epochs):
-            line = trainer.epoch(epoch, observer)
-            require_finite(model.state_dict(), epoch + 1, constant)
-            if test_error and recipe.evaluate_every and _due(epoch + 1, recipe.evaluate_every, plan.epochs):
-                line["test_error"] = test_error(model)
-                logger.info("%s: epoch %d, test error %.2f %%", title, epoch + 1, line["test_error"])
-                if recipe.keep == "best":
-                    _keep_if_best(state, line["test_error"], epoch)
-            state.log.append(line)
+        def save() -> None:
             if ranks.leader:
                 state.save(resume_file)
+
+        done = len(state.log)
+        observer.start(title, plan.total_steps, done=min(done * plan.steps_per_epoch, plan.total_steps))
+        if done and _tested(state, test_error, recipe, plan.epochs, title):  # it was interrupted meanwhile
+            save()
+        for epoch in range(done, plan.epochs):
+            state.log.append(trainer.epoch(epoch, observer))
+            require_finite(model.state_dict(), epoch + 1, constant)
+            save()
+            if _tested(state, test_error, recipe, plan.epochs, title):
+                save()
     observer.finish()
     if plan.epochs >= ENOUGH_EPOCHS:
         _warn_if_nothing_was_learnt(state.log[-1]["train_error"], source.labels, plan.epochs, title)
@@ -127,10 +130,27 @@ def _require_same_start(state: TrainingState, resume_file: Path, ranks: Ranks) -
         )
 
 
+def _tested(
+    state: TrainingState, test_error: Callable[[nn.Module], float] | None, recipe: Recipe, epochs: int, title: str
+) -> bool:
+    """Measures the test error of the last epoch where it is due and not in the log yet; returns whether it did."""
+    line, epoch = state.log[-1], len(state.log)
+    if test_error is None or recipe.evaluate_every is None or "test_error" in line:
+        return False
+    if not _due(epoch, recipe.evaluate_every, epochs):
+        return False
+    line["test_error"] = test_error(state.model)
+    logger.info("%s: epoch %d, test error %.2f %%", title, epoch, line["test_error"])
+    if recipe.keep == "best":
+        _keep_if_best(state, line["test_error"], epoch)
+    return True
+
+
 def _keep_if_best(state: TrainingState, test_error: float, epoch: int) -> None:
+    """epoch: from 1."""
     if state.best is None or test_error < state.best["test_error"]:
         weights = {key: value.detach().cpu().clone() for key, value in state.model.state_dict().items()}
-        state.best = {"epoch": epoch + 1, "test_error": test_error, "model": weights}
+        state.best = {"epoch": epoch, "test_error": test_error, "model": weights}
 
 
 def _warn_if_nothing_was_learnt(reached: float, labels: np.ndarray, epochs: int, title: str) -> None:

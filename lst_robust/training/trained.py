@@ -1,86 +1,31 @@
-"""Trained checkpoints of a suite: where they lie, and how one comes to be when it is not there yet."""
+"""Trained checkpoints of a suite: where they lie, and how one is made when it is not there yet."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
-from lst_robust.data import ImageSource, cached, open_source
-from lst_robust.data.classes import require_same_classes
-from lst_robust.errors import CheckpointError, UsageError
-from lst_robust.models import create_model, fitting_options, model_info, without_image_size
+from lst_robust.data import cached
+from lst_robust.errors import CheckpointError
 from lst_robust.models.checkpoint import read_metadata, save_checkpoint
-from lst_robust.models.external.file import code_digest
 from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.devices import amp_dtype
 from lst_robust.runtime.file_lock import file_lock
-from lst_robust.runtime.files import file_safe, remove, write_output
+from lst_robust.runtime.files import remove, write_output
 from lst_robust.runtime.process_group import process_group
 from lst_robust.runtime.progress import Silent
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Suite
-from lst_robust.suites.recipe import Recipe, recipe_names
 from lst_robust.training.finite import require_finite_in_half
-from lst_robust.training.identity import Identity, differences
+from lst_robust.training.identity import differences
 from lst_robust.training.loop import TrainingImages, fit
+from lst_robust.training.planned import Training, code_of
 from lst_robust.training.state import ResumeFile
-
-Options = Mapping[str, str | int | float | bool]
-
-
-@dataclass(frozen=True)
-class Training:
-    """A training that is fully determined: its checkpoint's name is a hash of all that decides the weights."""
-
-    model: str
-    options: Options
-    suite: Suite
-    recipe: Recipe
-    source: ImageSource
-    test: ImageSource | None = None  # for the log; no part of what decides the weights
-
-    @property
-    def identity(self) -> Identity:
-        """What decides the weights."""
-        return self._identity({"content": self.source.pixels_digest(available_cores())})
-
-    @property
-    def checkpoint(self) -> Path:
-        """File name of the checkpoint, without its folder."""
-        return self._named(self.identity)
-
-    @property
-    def earlier_checkpoint(self) -> Path:
-        """The file name that releases before 0.2 gave to it, which did not look at the images' pixels."""
-        return self._named(self._identity({}))
-
-    def _identity(self, more: Mapping[str, str]) -> Identity:
-        fields = {
-            "model": self.model,
-            "options": dict(self.options),
-            "image_size": self.suite.image_size,
-            "pixels": self.suite.pixels.model_dump(mode="json"),
-            "recipe": self.recipe.deciding(),
-            "images": self.source.fingerprint(),
-            **more,
-        }
-        return Identity(fields, _code(self.model))
-
-    def _named(self, identity: Identity) -> Path:
-        return Path(f"{file_safe(self.model)}-seed{self.recipe.seed}-{identity.digest}.safetensors")
-
-    def build(self) -> nn.Module:
-        """The untrained network, with initial weights that depend on the recipe's seed only."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.recipe.seed)
-            options: dict[str, Any] = {"image_size": self.suite.image_size, **self.options}
-            return create_model(self.model, len(self.source.classes), None, **options)
 
 
 def find_checkpoint(training: Training, folder: Path) -> Path:
@@ -96,47 +41,6 @@ def find_checkpoint(training: Training, folder: Path) -> Path:
             "it with --checkpoint, or move it away to train anew"
         )
     return checkpoint
-
-
-def plan_training(
-    model: str,
-    suite: Suite,
-    *,
-    options: Options | None = None,
-    recipe: Recipe | None = None,
-    data_dir: str | Path | None = None,
-    skip_unreadable: bool = False,
-) -> Training:
-    """The training of a model by a suite's recipe, or by another `recipe`; nothing is decoded or computed yet.
-
-    Raises UsageError when the suite has no recipe and for a model whose name means weights, DataError when the training
-    images are not there, or the test images that the recipe looks at are not there or have other classes.
-    """
-    if model_info(model).own_weights:
-        raise UsageError(f"{model} comes with its weights, and is not trained here: evaluate it, or choose a structure")
-    recipe = recipe or suite.training
-    if recipe is None:
-        raise UsageError(
-            f"suite {suite.name!r} has no training recipe: give a trained model with --checkpoint, or train one by "
-            f"lst-robust train --recipe ({', '.join(recipe_names())})"
-        )
-    source = open_source(
-        suite.dataset, "train", image_size=suite.image_size, data_dir=data_dir, skip_unreadable=skip_unreadable
-    )
-    test = None
-    if recipe.evaluate_every is not None:
-        test = open_source(
-            suite.dataset,
-            "test",
-            image_size=suite.image_size,
-            data_dir=data_dir,
-            subset=suite.subset,
-            skip_unreadable=skip_unreadable,
-        )
-        require_same_classes(source, test)
-        test = test if suite.limit is None else test.subset(suite.limit)
-    options = fitting_options(model, suite.model_options) if options is None else without_image_size(options)
-    return Training(model, options, suite, recipe, source, test)
 
 
 def checkpoints_folder(results_dir: str | Path, suite: Suite) -> Path:
@@ -171,7 +75,8 @@ def ensure_trained(
 
 def _require_made_by(training: Training, checkpoint: Path) -> None:
     """CheckpointError where another training made the checkpoint, as its header tells."""
-    if checkpoint.name == training.checkpoint.name and not _code(training.model):  # the name says all
+    in_name_alone = not code_of(training.model) and not training.chosen_by()
+    if in_name_alone and checkpoint.name == training.checkpoint.name:
         return
     header = read_metadata(checkpoint)
     if "recipe" not in header:
@@ -223,6 +128,7 @@ def run_training(
             remove(resume_file)  # by each of them: their folders may be different ones
         ranks.wait()  # nobody reads what another is about to delete
         identity = ranks.gather(training.identity if ranks.leader else None)[0]  # one of them reads all images for it
+        origin = _origin(training) if ranks.leader else {}  # before the work, in which files may change
         model = training.build()
         whole_images = recipe.augmentation.random_resized_crop is not None
         fitted = fit(
@@ -246,27 +152,22 @@ def run_training(
                 require_finite_in_half({} if fitted.best is None else fitted.best["model"])
             write_output(checkpoint.with_suffix(".csv"), fitted.log.encode())
             if fitted.best is None:
-                _save(training, model, checkpoint, half, **facts)
+                _save(training, model, checkpoint, half, **origin, **facts)
             else:
-                _save(training, model, checkpoint.with_suffix(".last.safetensors"), half, **facts)
+                _save(training, model, checkpoint.with_suffix(".last.safetensors"), half, **origin, **facts)
                 model.float().load_state_dict(fitted.best["model"])
                 chosen = {"epoch": fitted.best["epoch"], "test_error": fitted.best["test_error"]}
-                _save(training, model, checkpoint, half, **facts, chosen_by_test_error=chosen)
+                _save(training, model, checkpoint, half, **origin, **facts, chosen_by_test_error=chosen)
         ranks.wait()  # the checkpoint is there for everybody
         remove(resume_file)  # by each of them, as above
     return checkpoint
 
 
-def _code(model: str) -> dict[str, str]:
-    """The digest of the file of a network of one's own; empty for other networks."""
-    code = code_digest(model)
-    return {} if code is None else {"code": code}
-
-
 def _origin(training: Training) -> dict[str, Any]:
     """What a checkpoint's header says of the images, the recipe and the network's own file."""
     return {
-        **_code(training.model),
+        **code_of(training.model),
+        **training.chosen_by(),
         "pixels": training.suite.pixels.model_dump(mode="json"),
         "train_images": training.source.fingerprint(),
         "train_pixels": training.source.pixels_digest(available_cores()),
@@ -281,6 +182,5 @@ def _save(training: Training, model: nn.Module, path: Path, half: bool, **more: 
         classes=list(training.source.classes),
         source=f"trained by lst-robust on suite {training.suite.name} v{training.suite.version}",
         train_seed=training.recipe.seed,
-        **_origin(training),
         **more,
     )

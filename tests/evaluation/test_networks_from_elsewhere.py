@@ -15,7 +15,7 @@ from lst_robust.evaluation.model_under_test import from_library
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.models import canonical_options, create_model
 from lst_robust.suites import load_suite
-from lst_robust.training.trained import plan_training
+from lst_robust.training.planned import plan_training
 from lst_robust.workflow import with_weights
 
 CELLS = {"corruptions": ["contrast"], "severities": [3]}

@@ -141,6 +141,26 @@ def test_the_test_error_is_logged_as_often_as_asked_and_the_first_best_epoch_kep
     assert int(fitted.best["model"]["epoch"]) == 2
 
 
+def test_an_epoch_is_kept_before_its_test_error_is_measured(source, tmp_path, monkeypatch):
+    """An epoch may have taken hours, and the test images may be the ones that cannot be read."""
+    recipe = RECIPE.changed({"evaluate_every": 1, "keep": "best"})
+    expected = train(network(), source, tmp_path / "whole", recipe, test=source)
+
+    def unreadable(*_: object) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patched, pytest.raises(Stopped):
+        patched.setattr("lst_robust.training.loop.error_measurer", lambda *_: unreadable)
+        train(network(), source, tmp_path / "resumed", recipe, test=source)
+    observer = StopsInEpoch(step=10**9)
+    fitted = train(network(), source, tmp_path / "resumed", recipe, observer, test=source)
+    assert 10**9 - observer.left == 2 * (70 // 16), "the first epoch is not trained again"
+    assert [line.split(",")[-1] for line in fitted.log.splitlines()] == [
+        line.split(",")[-1] for line in expected.log.splitlines()
+    ]
+    assert fitted.best["test_error"] == expected.best["test_error"]
+
+
 def test_looking_at_the_test_error_changes_no_weight(source, tmp_path):
     one, watched = network(), network()
     fitted = train(one, source, tmp_path / "1")

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from lst_robust.errors import CheckpointError, DataError, NonFiniteError
+from lst_robust.models.checkpoint import read_metadata
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import PixelStatistics, load_suite
 from lst_robust.suites.recipe import Recipe
 from lst_robust.training import trained as trained_module
 from lst_robust.training.loop import Fitted
-from lst_robust.training.trained import Training, ensure_trained, find_checkpoint, plan_training, run_training
+from lst_robust.training.planned import Training, plan_training
+from lst_robust.training.trained import ensure_trained, find_checkpoint, run_training
 from tests.fixtures.shards import jpeg, table, write_parquet, write_tar
 
 
@@ -119,6 +121,41 @@ def test_the_code_of_a_networks_file_belongs_to_its_training(tmp_path, name):
         ensure_trained(training, path, RESOURCES)
     with pytest.raises(CheckpointError, match=r"is another one \(the network's file was "):
         training.identity.require_same(old.fields, path)
+
+
+def test_the_header_says_what_was_trained_and_not_what_lies_there_afterwards(tmp_path, monkeypatch):
+    file = tmp_path / "net.py"
+    file.write_text(
+        "from torch import nn\ndef build(num_classes, image_size):\n"
+        "    return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, num_classes))"
+    )
+    training, fit = planned(f"{file}:build"), trained_module.fit
+    code = training.identity.fields["code"]
+
+    def edited_meanwhile(*arguments, **options):
+        file.write_text("edited")
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(trained_module, "fit", edited_meanwhile)
+    run_training(training, tmp_path / "a.safetensors", RESOURCES)
+    assert read_metadata(tmp_path / "a.safetensors")["code"] == code
+
+
+def test_test_images_that_choose_the_epoch_belong_to_the_training(tmp_path):
+    path = tmp_path / "a.safetensors"
+    best = planned(evaluate_every=1, keep="best")
+    assert ensure_trained(best, path, RESOURCES) and not ensure_trained(best, path, RESOURCES)
+    fewer = replace(best, test=best.test.subset(20))
+    assert fewer.checkpoint == best.checkpoint, "names of earlier releases stay"
+    for where in (path, tmp_path / best.checkpoint):
+        if where != path:
+            path.rename(where)
+        with pytest.raises(CheckpointError, match=r"another training made it \(the list of test images was "):
+            ensure_trained(fewer, where, RESOURCES)
+    with pytest.raises(CheckpointError, match=r"is another one \(the list of test images was "):
+        fewer.identity.require_same(best.identity.fields, path)
+    last = planned(evaluate_every=1)
+    assert replace(last, test=fewer.test).identity == last.identity
 
 
 @pytest.mark.parametrize("best", [False, True])
