@@ -19,6 +19,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A slow or busy machine is no fault of a test.
+settings.register_profile("lst-robust", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lst-robust")
 
 pytest_plugins = [
     "tests.fixtures.commands",

@@ -12,7 +12,7 @@ from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.corruptions.base import Corruption
 from lst_robust.corruptions.own import guarded
 from lst_robust.corruptions.registry import constants, corruption_named
-from lst_robust.corruptions.streams import Streams
+from lst_robust.corruptions.streams import ID_ERRORS, Streams
 from lst_robust.errors import UsageError
 from lst_robust.runtime.switches import CORRUPTION_KERNELS, kernels_wanted
 
@@ -50,8 +50,9 @@ def corrupt(
     names = checked_ids(ids, len(batch))
     seed, workers = whole_number("seed", seed), whole_number("workers", workers, least=1)
 
-    function = _function(corruption_named(corruption), c)
-    streams = Streams.for_images(ENGINE_VERSION, seed, corruption, int(severity), names)
+    entry = corruption_named(corruption)
+    function = _function(entry, c)
+    streams = Streams.for_images(ENGINE_VERSION, seed, entry.name, int(severity), names)
     if not len(batch):
         return images.copy()
     per_chunk = max(1, CHUNK_BYTES // batch[:1].nbytes)
@@ -116,4 +117,10 @@ def checked_ids(ids: Iterable[int | str] | np.ndarray | None, count: int) -> lis
 
 
 def _checked_id(name: str, value: object) -> int | str:
-    return plain(value) if isinstance(value, str) else whole_number(name, value, also=" or a text")
+    if not isinstance(value, str):
+        return whole_number(name, value, also=" or a text")
+    try:
+        value.encode("utf-8", ID_ERRORS)
+    except UnicodeEncodeError:
+        raise wrong(name, value, "give a text that UTF-8 can encode") from None
+    return plain(value)

@@ -1,7 +1,10 @@
 """Linear filters of the blurs and of the weather, in float64 and in one fixed order of operations.
 
-They are sums of plain multiplications and additions, so that every machine, and every compiled kernel that keeps the
-order, gives the same bits. All work on a batch: axis 0 is the image, axes 1 and 2 are height and width.
+They are sums of plain multiplications and additions. So for the same weights every machine gives the same bits, and so
+does every compiled kernel that keeps the order. But the weights of `disk` come from OpenCV in float32, and their last
+bits follow the processor: without AVX2 a few values of defocus_blur are another level.
+
+All work on a batch: axis 0 is the image, axes 1 and 2 are height and width.
 """
 
 from __future__ import annotations

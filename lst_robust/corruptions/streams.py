@@ -20,6 +20,9 @@ from hashlib import blake2b
 
 import numpy as np
 
+ID_ERRORS = "surrogateescape"
+"""How an id becomes bytes where it is a file's name that is not UTF-8."""
+
 GROUP = 256
 """Blocks of four words whose words are stored plane by plane."""
 GROUP_WORDS = 4 * GROUP
@@ -108,7 +111,7 @@ class Streams:
         digests = []
         for image_id in ids:
             key = prefix.copy()
-            key.update(str(image_id).encode("utf-8", "surrogateescape"))
+            key.update(str(image_id).encode("utf-8", ID_ERRORS))
             digests.append(key.digest())
         return cls(np.frombuffer(b"".join(digests), dtype="<u4").astype(np.uint32).reshape(-1, 2))
 

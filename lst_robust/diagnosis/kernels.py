@@ -5,11 +5,10 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from lst_robust.diagnosis.finding import Finding
 from lst_robust.errors import UsageError, reason_of
-from lst_robust.runtime.switches import CORRUPTION_KERNELS, LST_KERNELS, kernels_wanted
+from lst_robust.runtime.switches import CORRUPTION_KERNELS, LST_KERNELS, switched_off_by
 
 AT_FIRST_USE = "built at first use"
 
@@ -43,12 +42,9 @@ def corruption_kernels() -> Iterator[Finding]:
     if (switched := _switched_off(name, CORRUPTION_KERNELS)) is not None:
         yield switched
         return
-    import numba
-
     from lst_robust.corruptions.kernels.compiling import cache_folder
 
-    config: Any = numba.config  # its settings are made at run time
-    folder = Path(config.CACHE_DIR) if config.CACHE_DIR else cache_folder()
+    folder = cache_folder()
     count = sum(1 for _ in folder.rglob("*.nbi"))
     there = f"{count} functions are there, in {folder}" if count else f"{AT_FIRST_USE}, some seconds each"
     yield Finding(name, "ok", there)
@@ -74,8 +70,9 @@ def lst_kernels() -> Iterator[Finding]:
 def _switched_off(name: str, switch: str) -> Finding | None:
     """What is said where a variable of the environment asks for the plain definitions, or for nothing that is known."""
     try:
-        if kernels_wanted(switch):
-            return None
+        setting = switched_off_by(switch)
     except UsageError as error:
         return Finding(name, "fault", str(error), f"unset {switch}")
-    return Finding(name, "note", f"switched off by {switch}=plain, which is slower", f"unset {switch}")
+    if setting is None:
+        return None
+    return Finding(name, "note", f"switched off by {setting}, which is slower", f"unset {setting.partition('=')[0]}")

@@ -16,8 +16,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from lst_robust.distribution.breaker import Breaker
 from lst_robust.distribution.pickled import cannot_travel
 from lst_robust.distribution.schedule import Refused, Schedule, Ticket
-from lst_robust.errors import CheckpointError, LstRobustError, NothingToEvaluateError, UsageError, reason_of
-from lst_robust.runtime.interruption import check_interrupted
+from lst_robust.errors import CheckpointError, DataError, LstRobustError, NothingToEvaluateError, UsageError, reason_of
+from lst_robust.runtime.interruption import check_interrupted, last_call
 
 logger = logging.getLogger(__name__)
 
@@ -84,23 +84,34 @@ class Driver(Generic[T]):
         self._queue: SimpleQueue[tuple[Ticket[T], Future[Any]]] = SimpleQueue()
 
     def run(self) -> None:
+        with last_call(self._cancel):  # to submit tasks may take longer than a signal leaves
+            try:
+                self._run()
+            except BaseException:
+                self._cancel()
+                raise
+
+    def _run(self) -> None:
         looked = time.monotonic()
+        while True:
+            check_interrupted()
+            self._submit()
+            if not self._futures and not self.schedule.waiting:
+                return
+            for ticket, future in self._arrivals():
+                del self._futures[ticket.number]
+                self._settle(ticket, future)
+            if time.monotonic() - looked > TICK:
+                begun = time.monotonic()
+                self._look()
+                looked = time.monotonic() + 10 * (time.monotonic() - begun)  # a slow disk is looked at more rarely
+
+    def _look(self) -> None:
+        """What `tick` shows is no reason to end: a network file system may fail for a moment."""
         try:
-            while True:
-                check_interrupted()
-                self._submit()
-                if not self._futures and not self.schedule.waiting:
-                    return
-                for ticket, future in self._arrivals():
-                    del self._futures[ticket.number]
-                    self._settle(ticket, future)
-                if time.monotonic() - looked > TICK:
-                    begun = time.monotonic()
-                    self._tick(list(self.schedule.running.values()))
-                    looked = time.monotonic() + 10 * (time.monotonic() - begun)  # a slow disk is looked at more rarely
-        except BaseException:
-            self._cancel()
-            raise
+            self._tick(list(self.schedule.running.values()))
+        except (OSError, DataError) as error:
+            logger.debug("the progress of tasks cannot be seen (%s)", reason_of(error))
 
     def _submit(self) -> None:
         """Fills the places that are free."""

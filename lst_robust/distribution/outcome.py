@@ -24,15 +24,15 @@ LOOK = 2.0  # seconds between two looks for it
 
 
 class Outcome:
-    """plans: of all networks; what they miss is what the tasks shall measure. retries: times that a network which could
-    not go on is tried again, in whatever task: it may have been the worker that lacked memory."""
+    """plans: of all networks; what they miss is what the tasks shall measure. retries: times that a task is tried
+    again in which a network could not go on: it may have been the worker that lacked memory."""
 
     def __init__(self, plans: Sequence[EvalPlan], store: Store, observer: Observer, *, retries: int = RETRIES) -> None:
         self._plans = {plan.run.digest: plan for plan in plans}
         self._store, self._observer = store, observer
         self._failed: defaultdict[str, dict[Cell, str]] = defaultdict(dict)
         self._stopped: dict[str, str] = {}
-        self._retries, self._stops = retries, Counter[str]()  # how often each network could not go on
+        self._retries, self._stops = retries, Counter[tuple[str, CellsTask]]()  # how often a network could not go on
         self._shown: defaultdict[CellsTask, int] = defaultdict(int)  # how many of its cells count as done
         self._begun = {  # cells whose file was there before, which shall be measured again
             (plan.run.digest, cell) for plan in plans for cell in plan.missing if store.has_file(plan.run, cell)
@@ -71,8 +71,8 @@ class Outcome:
         for digest, cells in result.failed.items():
             self._failed[digest].update(cells)
         for digest, reason in result.stopped.items():
-            if digest not in self._stopped and self._stops[digest] < self._retries:
-                self._stops[digest] += 1
+            if digest not in self._stopped and self._stops[digest, task] < self._retries:
+                self._stops[digest, task] += 1
                 name = self._plans[digest].run.model.name
                 again = reason if len(task.plans) == 1 else f"{name}: {reason}"
             elif digest not in self._stopped:

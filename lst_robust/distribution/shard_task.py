@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from lst_robust.distribution import working_folder
 from lst_robust.distribution.release import Release
 from lst_robust.distribution.schedule import Refused
+from lst_robust.distribution.worker_device import device_of_worker
 from lst_robust.errors import NothingToEvaluateError, UsageError, reason_of
-from lst_robust.generation.engines import engine_for_sets
+from lst_robust.generation.engines import WITHOUT_TORCH, engine_for_sets
 from lst_robust.generation.inputs import KEEP
 from lst_robust.generation.manifest import Settings
 from lst_robust.generation.shard_making import found_of
@@ -72,6 +73,7 @@ class ShardsTask:
         how = self.how
         try:
             working_folder.enter(how.called_in)
+            device = how.device if how.device in WITHOUT_TORCH else device_of_worker(how.device)
             size = None if how.settings.size == KEEP else int(how.settings.size)
             failed = make_claimed(
                 CleanShards(self.shards, how.cut),
@@ -79,7 +81,7 @@ class ShardsTask:
                 how.settings,
                 skip_unreadable=how.skip_unreadable,
                 workers=worker_count(how.threads or None),
-                engine=engine_for_sets(how.engine, how.device, size, how.settings.preset),
+                engine=engine_for_sets(how.engine, device, size, how.settings.preset),
             )
         except OWN as error:
             return Refused(reason_of(error))

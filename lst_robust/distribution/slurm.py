@@ -228,9 +228,13 @@ class SubmititExecutor:
         ids = {job.job_id for job in jobs if is_slurm(job)}
         if not ids:
             return set()
-        command = ["squeue", f"--user={os.getuid()}", "--noheader", "--array", "--format", "%i"]
+        # With --all also those in hidden partitions, and without what the user's own variables leave out.
+        command = ["squeue", "--all", f"--user={os.getuid()}", "--noheader", "--array", "--format", "%i"]
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}
         try:
-            said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=ANSWER).stdout
+            said = subprocess.run(
+                command, check=True, capture_output=True, text=True, timeout=ANSWER, env=variables
+            ).stdout
         except (OSError, subprocess.SubprocessError) as error:
             if not self._warned:
                 logger.warning("squeue does not answer (%s): jobs that died are noticed when it does", error)

@@ -13,7 +13,7 @@ SIGNAL = 90  # seconds before the end of its time at which a job hears of it; le
 TIME = re.compile(
     r"(?:(?P<days>\d{1,12})-(?P<rest>\d{1,12}(?::\d{1,12}){0,2}))|(?P<plain>\d{1,12}(?::\d{1,12}){0,2})", re.ASCII
 )
-NUMBER = re.compile(r"\d{1,18}", re.ASCII)
+NUMBER = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)  # 00123 is a name, such as an account's
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 ONE_PROCESS = {"nodes", "ntasks", "ntasks_per_node", "tasks_per_node"}
 GPUS = {"gpus", "gpus_per_node", "gpus_per_task", "num_gpus"}

@@ -17,9 +17,9 @@ from lst_robust.distribution import working_folder
 from lst_robust.distribution.kept_networks import KeptNetworks
 from lst_robust.distribution.release import Release
 from lst_robust.distribution.schedule import Refused
+from lst_robust.distribution.worker_device import device_of_worker
 from lst_robust.errors import (
     CheckpointError,
-    DeviceError,
     LstRobustError,
     NothingToEvaluateError,
     UsageError,
@@ -34,7 +34,6 @@ from lst_robust.evaluation.request import EvalRequest
 from lst_robust.evaluation.turns import Turns
 from lst_robust.records.store import Store
 from lst_robust.runtime.cores import worker_count
-from lst_robust.runtime.devices import resolve_device
 from lst_robust.runtime.progress import Silent
 
 OWN = (UsageError, CheckpointError, NothingToEvaluateError)  # errors of a network, which it has everywhere
@@ -106,10 +105,7 @@ class CellsTask:
         return plans
 
     def _request_here(self, request: EvalRequest) -> EvalRequest:
-        try:
-            device = request.device if self.device is None else resolve_device(self.device)
-        except UsageError as error:  # of this worker: another one may have the device
-            raise DeviceError(str(error)) from error
+        device = request.device if self.device is None else device_of_worker(self.device)
         threads = request.workers if self.threads is None else worker_count(self.threads or None)
         return replace(request, device=device, workers=threads, observer=Silent())  # whoever submits tasks shows them
 

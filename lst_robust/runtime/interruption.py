@@ -14,13 +14,15 @@ import socket
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any, ClassVar
 
 from lst_robust.runtime.rank import is_leader
 
 GRACE = 3.0  # seconds for the work to come to its next step; schedulers and torchrun kill after ten to thirty
+LAST = 1.0  # seconds for the last calls
 AGAIN = 1.0  # seconds before a further signal counts: `timeout` and schedulers send the same to process and group
 DEFAULTS: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 GOES_ON = "what was finished is kept, the same command goes on from there"
@@ -57,6 +59,7 @@ class Interruption:
     _said: ClassVar[bool] = False
     _done: ClassVar[bool] = False
     _active: ClassVar[Interruption | None] = None
+    last_calls: ClassVar[list[Callable[[], object]]] = []
 
     def __init__(self, advice: str | None = None) -> None:
         """advice: what the command says of its work when it is ended; default: as an outer one, else GOES_ON."""
@@ -127,6 +130,17 @@ class Interruption:
         return f"{cause}; {Interruption.advice}"
 
 
+@contextmanager
+def last_call(call: Callable[[], object]) -> Iterator[None]:
+    """Within it a thread makes this call where a signal ends the process before the work comes to its next step. It is
+    for work that would go on elsewhere, and has LAST seconds."""
+    Interruption.last_calls.append(call)
+    try:
+        yield
+    finally:
+        Interruption.last_calls.remove(call)
+
+
 class _Watcher:
     """A thread that hears of each signal from C, whatever the main thread is doing, and ends the process in time."""
 
@@ -180,6 +194,11 @@ def _end_process(signum: int) -> None:
         if stderr is not None and line is not None:
             with suppress(OSError, ValueError):
                 _write_now(stderr.fileno(), f"error: {line}\n".encode())
+        threads = [threading.Thread(target=call, daemon=True) for call in Interruption.last_calls]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(LAST)
     finally:
         os._exit(128 + signum)
 

@@ -65,8 +65,9 @@ def process_group() -> Iterator[Ranks]:
     if ranks.world == 1:
         yield Ranks()
         return
-    if "MASTER_ADDR" not in os.environ:
-        raise UsageError(f"WORLD_SIZE is {ranks.world} but MASTER_ADDR is not set: start the ranks with torchrun")
+    missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
+    if missing:
+        raise UsageError(f"WORLD_SIZE is {ranks.world} but {missing[0]} is not set: start the ranks with torchrun")
     import torch
     from torch import distributed
 

@@ -10,20 +10,29 @@ CORRUPTION_KERNELS = "LST_ROBUST_CORRUPTION_KERNELS"
 LST_KERNELS = "LST_ROBUST_LST_KERNELS"
 LST_VECTORS = "LST_ROBUST_LST_VECTORS"
 REPLACED = "LST_ROBUST_KERNELS"
+NUMBA_OFF = "NUMBA_DISABLE_JIT"  # numba's own switch, which debuggers set: its functions are plain Python then
 
 
 def kernels_wanted(switch: str) -> bool:
-    """Whether the compiled kernels are wanted (fast, the default), or the plain definitions.
+    """Whether the compiled kernels are wanted (fast, the default), or the plain definitions; see `switched_off_by`."""
+    return switched_off_by(switch) is None
 
-    switch: CORRUPTION_KERNELS or LST_KERNELS. Raises UsageError for a value that is neither, and where the one switch
-    of earlier releases is set.
+
+def switched_off_by(switch: str) -> str | None:
+    """The variable of the environment that asks for the plain definitions, with its value; None where none does.
+
+    switch: CORRUPTION_KERNELS or LST_KERNELS. Raises UsageError for a value that is neither fast nor plain, and where
+    the one switch of earlier releases is set.
     """
     if REPLACED in os.environ:
         raise UsageError(f"{REPLACED} is no longer read: set {CORRUPTION_KERNELS} or {LST_KERNELS} to fast or plain")
     choice = os.environ.get(switch, "fast")
     if choice not in ("fast", "plain"):
         raise UsageError(f"{switch} is {choice!r}: set it to 'fast' or 'plain', or unset it")
-    return choice == "fast"
+    if choice == "plain":
+        return f"{switch}=plain"
+    numba = os.environ.get(NUMBA_OFF, "0")
+    return f"{NUMBA_OFF}={numba}" if switch == CORRUPTION_KERNELS and numba not in ("", "0") else None
 
 
 def check_vectors() -> None:

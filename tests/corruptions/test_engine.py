@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from enum import Enum
 
 import numpy as np
 import pytest
@@ -145,6 +146,7 @@ IMAGE = np.zeros((2, 32, 32, 3), dtype=np.uint8)
         ({"workers": 0}, "workers is 0: give a whole number of at least 1"),
         ({"ids": 5}, "ids is 5: give a list"),
         ({"ids": b"ab"}, "ids is b'ab': give a list"),
+        ({"ids": ["a", "\ud800"]}, r"ids\[1\] is '\\ud800': give a text that UTF-8 can encode"),
         ({"seed": True}, "seed is True: give a whole number"),
         ({"workers": True}, "workers is True: give a whole number of at least 1"),
         ({"workers": 1.5}, "workers is 1.5: give a whole number of at least 1"),
@@ -265,3 +267,13 @@ def test_the_smallest_image_and_no_smaller():
     for shape in ((15, 16, 3), (16, 15, 3)):
         with pytest.raises(UsageError, match=f"images of {shape[1]}x{shape[0]} pixels are too small: each side needs"):
             engine.checked_batch(np.zeros(shape, np.uint8))
+
+
+def test_a_member_of_an_enumeration_is_the_text_that_it_is(any_images):
+    class Name(str, Enum):
+        NOISE = "gaussian_noise"
+
+    images = any_images(2, 32, 32)
+    np.testing.assert_array_equal(
+        corrupt(images, Name.NOISE, 3, preset="cifar"), corrupt(images, "gaussian_noise", 3, preset="cifar")
+    )

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from lst_robust.corruptions.kernels.compiling import cache_folder
 from lst_robust.diagnosis import kernels
 from lst_robust.models.lst.kernels.library import library_file
 
@@ -57,9 +58,10 @@ def test_kernels_are_there_or_built_at_first_use():
 def test_compiled_functions_are_counted(monkeypatch, tmp_path):
     monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
     assert next(kernels.corruption_kernels()).text.startswith("built at first use")
-    (tmp_path / "blur_1").mkdir()
+    folder = cache_folder() / "blur_1"
+    folder.mkdir(parents=True)
     for name in ("a.nbi", "b.nbi", "a.1.nbc"):
-        (tmp_path / "blur_1" / name).touch()
+        (folder / name).touch()
     assert next(kernels.corruption_kernels()).text.startswith("2 functions are there")
 
 
@@ -73,7 +75,13 @@ def test_compiled_functions_are_counted(monkeypatch, tmp_path):
 def test_switches_are_said(monkeypatch, switch, check):
     monkeypatch.setenv(switch, "plain")
     (finding,) = check()
-    assert finding.state == "note" and finding.mend == f"unset {switch}"
+    assert (finding.state, finding.mend) == ("note", f"unset {switch}") and f"by {switch}=plain," in finding.text
     monkeypatch.setenv(switch, "fats")
     (finding,) = check()
     assert finding.state == "fault" and "'fats'" in finding.text
+
+
+def test_numbas_own_switch_is_said_too(monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    (finding,) = kernels.corruption_kernels()
+    assert (finding.state, finding.mend) == ("note", "unset NUMBA_DISABLE_JIT")

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lst_robust.distribution import breaker, driver
 from lst_robust.distribution.driver import Driver
 from lst_robust.distribution.schedule import Refused
-from lst_robust.errors import CheckpointError, LstRobustError, UsageError
+from lst_robust.errors import CheckpointError, DataError, LstRobustError, UsageError
+from lst_robust.runtime.interruption import Interruption
 from tests.distribution.clock import Clock
 from tests.distribution.executors import Executor, failing, tasks
 
@@ -325,3 +326,34 @@ def test_every_task_is_done_or_has_failed_whatever_fails(count, at_once, retries
         Driver(schedule, Executor(), work, at_once, ended=lambda task, result: done.append(task)).run()
     assert sorted(done + [task for task, _ in schedule.failed]) == sorted(f"task {n}" for n in range(count))
     assert not schedule.running and not schedule.waiting
+
+
+@pytest.mark.parametrize("error", [OSError(116, "Stale file handle"), DataError("a manifest is not to be seen")])
+def test_progress_that_cannot_be_seen_ends_nothing(monkeypatch, error):
+    monkeypatch.setattr(driver, "TICK", -1.0)
+    looks = []
+
+    def tick(tickets) -> None:
+        looks.append(len(tickets))
+        raise error
+
+    schedule = tasks(4)
+    Driver(schedule, Executor(), str.upper, 1, tick=tick).run()
+    assert schedule.done == 4 and looks
+
+
+def test_tasks_can_be_cancelled_while_others_are_submitted():
+    """A signal may come while sbatch does not answer, and the process ends before it does."""
+
+    class Slow(Pending):
+        def submit(self, function, *arguments) -> Future:
+            if self.submitted:
+                [call] = Interruption.last_calls
+                call()
+                raise KeyboardInterrupt
+            return super().submit(function, *arguments)
+
+    executor = Slow()
+    with pytest.raises(KeyboardInterrupt):
+        Driver(tasks(3), executor, str, 3).run()
+    assert len(executor.cancelled) == 1 and not Interruption.last_calls

@@ -90,6 +90,15 @@ def test_a_network_that_could_not_go_on_is_tried_again_in_whatever_task_before_i
     assert outcome.end(task, stopped) is None, "of a worker that had it in hand"
 
 
+def test_one_worker_without_memory_does_not_end_a_network_for_all(case):
+    """Tasks that run at the same time may all have been there: each of them is tried elsewhere."""
+    outcome, digest = Outcome(case.plans, case.store, case.shown, retries=1), case.plans[0].run.digest
+    stopped, tasks = TaskResult({}, {digest: "CUDA out of memory"}), [replace(case.tasks[0]) for _ in range(3)]
+    assert all(outcome.end(task, stopped) is not None for task in tasks)
+    assert all(digest in {plan.run.digest for plan in outcome.left(task).plans} for task in tasks)
+    assert outcome.end(tasks[0], stopped) is None, "the second attempt of this task"
+
+
 def test_tasks_of_a_network_that_has_stopped_have_nothing_left(case):
     everything = {plan.run.digest: "no" for plan in case.plans}
     case.outcome.start(len(case.tasks))

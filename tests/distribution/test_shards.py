@@ -20,7 +20,7 @@ from lst_robust.distribution.engines import Engine
 from lst_robust.distribution.shard_task import HowShards, ShardsTask
 from lst_robust.distribution.shards import _tasks, generate_shards_on
 from lst_robust.distribution.slurm import SubmititExecutor
-from lst_robust.errors import LstRobustError, UsageError
+from lst_robust.errors import DeviceError, LstRobustError, UsageError
 from lst_robust.generation import (
     CleanShards,
     cut_of_size,
@@ -126,6 +126,14 @@ def test_a_share_is_made_by_tasks_as_well(whole):
     made = generate_shards_on(ONE, *asked("out"), share=(1, 2))
     assert (made.shards, made.images, made.complete) == (1, 4, False)
     assert generate_shards(*asked("out"), share=(0, 2)).complete and contents(Path("out")) == whole
+
+
+def test_a_device_that_is_not_here_is_for_another_worker(wds):
+    """Else the one node whose card does not answer would refuse the shards of all."""
+    clean, folder, settings = asked("out")
+    how = HowShards(Path(folder), settings, clean.cut, Path.cwd(), engine="torch", device="cuda:99")
+    with pytest.raises(DeviceError, match=r"cuda:99.* is not here"):
+        ShardsTask(tuple(clean.paths), how)()
 
 
 def test_two_calls_at_the_same_time_share_the_work(whole):

@@ -66,7 +66,8 @@ class Cluster:
         return job
 
     def run(self, command, **options) -> SimpleNamespace:
-        assert command[0] == "squeue" and options["timeout"] == slurm.ANSWER
+        assert command[:2] == ["squeue", "--all"] and options["timeout"] == slurm.ANSWER
+        assert not [name for name in options["env"] if name.startswith("SQUEUE_")] and options["env"]["PATH"]
         self.asked += 1
         if not self.answers:
             raise subprocess.TimeoutExpired(command, slurm.ANSWER)
@@ -188,6 +189,14 @@ def test_a_job_that_waits_for_long_may_run_on_any_node(executor, cluster, monkey
     executor.submit_elsewhere(str, "x", ["n1"])
     looks(executor)
     assert commands == [["scontrol", "update", "JobId=7_1", "ExcNodeList=old"]], "once, with what the user leaves out"
+
+
+def test_jobs_of_hidden_partitions_and_of_all_states_are_seen(executor, cluster, monkeypatch):
+    """Else squeue would not list a job that runs, and it would be taken for dead."""
+    monkeypatch.setenv("SQUEUE_STATES", "PENDING")
+    executor.submit(str, "x")
+    looks(executor, 1)
+    assert cluster.asked == 1, "see Cluster.run"
 
 
 def test_a_file_that_comes_late_counts(executor, cluster):

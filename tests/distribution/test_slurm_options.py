@@ -19,6 +19,11 @@ def test_names_with_dashes_and_numbers():
     assert known == {"cpus_per_task": 8, "partition": "gpu", "comment": "5 digits", "time": 90, "signal_delay_s": 90}
 
 
+def test_leading_zeros_belong_to_a_name():
+    known, _ = parameters_of({"account": "00123", "reservation": "0042", "nice": "0"})
+    assert (known["account"], known["reservation"], known["nice"]) == ("00123", "0042", 0)
+
+
 def test_a_number_of_too_many_digits_stays_as_it_is():
     assert parameters_of({"mem": "9" * 5000})[0]["mem"] == "9" * 5000
 

@@ -117,6 +117,23 @@ def test_where_c_keeps_python_from_ending_it_the_process_exits_after_a_while_or_
     assert not lost(finished)
 
 
+@pytest.mark.parametrize("call", [Path("called").touch, stuck_in_c], ids=["it ends", "it hangs"])
+def test_a_process_that_cannot_come_to_its_next_step_makes_its_last_calls(run, tiny, monkeypatch, call):
+    """Such as the one that takes tasks out of Slurm's queue while sbatch does not answer."""
+
+    def stuck() -> None:
+        with interruption.last_call(call), interruption.last_call(Path("called").touch):
+            stuck_in_c()
+
+    with monkeypatch.context() as patched:
+        after_record(patched, 5, stuck)
+        pid = own_process(patched, 0.5, *EVAL, "out")
+        appears("out/**/*.json", 5)
+        os.kill(pid, signal.SIGTERM)
+        assert ended(pid) == 143
+    assert Path("called").exists()
+
+
 def test_a_signal_that_comes_twice_at_once_does_not_disturb_the_work_that_ends(run, tiny, monkeypatch):
     """`timeout` sends it to the process and to its group, schedulers to all and torchrun once more."""
 

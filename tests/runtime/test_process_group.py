@@ -39,9 +39,12 @@ def test_rank_0_of_torchrun_speaks(monkeypatch, rank, leads):
     assert is_leader() == leads
 
 
-def test_half_of_torchruns_variables_is_a_usage_error(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UsageError, match="MASTER_ADDR is not set: start the ranks with torchrun"), process_group():
+@pytest.mark.parametrize("missing", ["RANK", "MASTER_ADDR", "MASTER_PORT"])
+def test_half_of_torchruns_variables_is_a_usage_error(monkeypatch, missing):
+    complete = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    for name in complete.keys() - {missing}:
+        monkeypatch.setenv(name, complete[name])
+    with pytest.raises(UsageError, match=f"{missing} is not set: start the ranks with torchrun"), process_group():
         pass
 
 

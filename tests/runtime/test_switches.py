@@ -9,6 +9,7 @@ from lst_robust.runtime.switches import (
     CORRUPTION_KERNELS,
     LST_KERNELS,
     LST_VECTORS,
+    NUMBA_OFF,
     REPLACED,
     check_vectors,
     kernels_wanted,
@@ -17,7 +18,7 @@ from lst_robust.runtime.switches import (
 
 @pytest.fixture(autouse=True)
 def unset(monkeypatch):
-    for name in (CORRUPTION_KERNELS, LST_KERNELS, REPLACED):
+    for name in (CORRUPTION_KERNELS, LST_KERNELS, NUMBA_OFF, REPLACED):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -31,6 +32,13 @@ def test_each_switch_is_its_own(monkeypatch, switch):
     ]
     monkeypatch.setenv(switch, "fast")
     assert kernels_wanted(switch)
+
+
+@pytest.mark.parametrize(("value", "wanted"), [("1", False), ("0", True), ("", True)])
+def test_without_numba_there_are_no_kernels_for_corruptions(monkeypatch, value, wanted):
+    """Its functions would be plain Python, which takes minutes for an image."""
+    monkeypatch.setenv(NUMBA_OFF, value)
+    assert kernels_wanted(CORRUPTION_KERNELS) == wanted and kernels_wanted(LST_KERNELS)
 
 
 @pytest.mark.parametrize("value", ["turbo", "", "Plain"])

@@ -24,24 +24,28 @@ _config: Any = numba.config  # its settings are made at run time
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept: one folder for each state of this package's sources.
+    """Where compiled kernels are kept, below the user's NUMBA_CACHE_DIR if that is set: one folder for each state of
+    this package's sources.
 
     numba looks only at the file of the function itself, so an edit to a helper in another file would go unnoticed.
     """
     digest = blake2b(digest_size=8)
     for source in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(source.read_bytes())
-    return cache_root() / f"kernels-{digest.hexdigest()}"
+    return Path(_config.CACHE_DIR or cache_root()) / f"kernels-{digest.hexdigest()}"
 
 
 _folder = str(cache_folder())
 
 
 def jit(function: Any) -> Any:
-    """Compile `function` at its first call for each combination of argument types, or load it from the cache."""
+    """Compile `function` at its first call for each combination of argument types, or load it from the cache. Where
+    numba is switched off, the function stays as it is, and nobody calls it."""
+    if _config.DISABLE_JIT:
+        return function
     with _lock:
         previous = _config.CACHE_DIR
-        _config.CACHE_DIR = previous or _folder  # a user's NUMBA_CACHE_DIR stands
+        _config.CACHE_DIR = _folder
         try:
             dispatcher: Any = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
             dispatcher._cache = _Forgiving(dispatcher._cache)

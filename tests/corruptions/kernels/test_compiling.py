@@ -52,3 +52,15 @@ def test_works_where_nothing_can_be_cached(tmp_path):
     occupied.write_text("")
     result = run(CALL, LST_ROBUST_CACHE_DIR=str(occupied), NUMBA_CACHE_LOCATOR_CLASSES="_UserProvidedCacheLocator")
     assert result.stdout == run(CALL, LST_ROBUST_CORRUPTION_KERNELS="plain").stdout.replace("False", "True")
+
+
+def test_kernels_of_other_sources_are_not_taken_from_the_users_own_cache(tmp_path):
+    """numba looks at a function's own file alone, so each state of the sources has a folder."""
+    run(CALL, NUMBA_CACHE_DIR=str(tmp_path))
+    (folder,) = tmp_path.iterdir()
+    assert folder.name.startswith("kernels-") and list(folder.rglob("*.nbi"))
+
+
+def test_does_without_numba_where_it_is_switched_off():
+    result = run(CALL, NUMBA_DISABLE_JIT="1")
+    assert result.stdout == run(CALL, LST_ROBUST_CORRUPTION_KERNELS="plain").stdout
