@@ -85,8 +85,9 @@ def _read_idx(folder: Path, file: str, dimensions: int, name: str) -> np.ndarray
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}): {layout(name)}") from error
     head = 4 * (1 + dimensions)
-    shape = tuple(np.frombuffer(content[4:head], ">u4").tolist())
-    if content[:4] != bytes((0, 0, UNSIGNED_BYTES, dimensions)) or len(content) != head + math.prod(shape):
+    whole = len(content) >= head and content[:4] == bytes((0, 0, UNSIGNED_BYTES, dimensions))
+    shape = tuple(np.frombuffer(content[4:head], ">u4").tolist()) if whole else ()
+    if not whole or len(content) != head + math.prod(shape):
         raise DataError(f"{path} is no IDX file of {dimensions} dimensions, or it is cut off: {layout(name)}")
     return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
 

@@ -10,7 +10,7 @@ from lst_robust.data.corrupted import CorruptedSet
 from lst_robust.data.kind import DatasetConfig
 from lst_robust.data.registry import dataset_config, dataset_kind, dataset_kinds, dataset_subset
 from lst_robust.data.source import ImageSource, Split, without_unreadable
-from lst_robust.errors import unknown_name
+from lst_robust.errors import NothingToEvaluateError, unknown_name
 
 
 def open_source(
@@ -28,10 +28,12 @@ def open_source(
     subset: the name of a published choice of the test images, in place of all. Nothing is decoded, unless
     `skip_unreadable` asks for one pass over all images (with `workers` threads). It leaves out those that cannot be
     read, and lists them in `.skipped`. Raises UsageError for an unknown kind or subset and for wrong options, DataError
-    when the data is not there or does not lie as it must.
+    when the data is not there or does not lie as it must, NothingToEvaluateError when it has no image.
     """
     config = dataset_config(dataset)
     source = dataset_kind(config).open(config, expanded(data_dir), split, image_size)
+    if not len(source):
+        raise NothingToEvaluateError(f"{source.name} has no images: give a data set that has some")
     if subset is not None:
         source = dataset_subset(config, subset).of(source)
     return without_unreadable(source, workers) if skip_unreadable else source

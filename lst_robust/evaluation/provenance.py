@@ -36,16 +36,15 @@ def provenance(settings: InferenceSettings, transform: str, seconds: float, n: i
 
 @cache
 def _git_revision() -> str | None:
-    """Revision of the checkout this package runs from, or None when it is installed elsewhere."""
-    folder = Path(__file__).parent
+    """Revision of the checkout this package runs from; None when it is installed elsewhere, such as in an environment
+    within somebody's own repository."""
     try:
-        answer = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("describe", "--always", "--dirty", "--exclude=*") or None
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip() or None
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()

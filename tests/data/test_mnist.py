@@ -68,6 +68,7 @@ IMAGES, LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
 DAMAGED = {
     "no gzip": (IMAGES, b"no gzip"),
     "cut off": (IMAGES, gzip.compress(idx(np.zeros((6, 28, 28), np.uint8)))[:40]),
+    "cut off in its head": (IMAGES, gzip.compress(idx(np.zeros((6, 28, 28), np.uint8))[:6])),
     "a value too few": (IMAGES, gzip.compress(idx(np.zeros((6, 28, 28), np.uint8))[:-1])),
     "nothing": (IMAGES, gzip.compress(b"")),
     "a size without end": (IMAGES, gzip.compress(struct.pack(">BBBB3I", 0, 0, 8, 3, *(2**32 - 1,) * 3))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lst_robust.data import open_source
-from lst_robust.errors import DataError, UsageError
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 
 
 def opened(root, split="test", size=32, **options):
@@ -38,6 +38,9 @@ def test_places365_without_its_parts_is_refused(places):
         opened(places)
     (places / "places365_val.txt").write_text("Places365_val_0.jpg\n")
     with pytest.raises(DataError, match="not a list of name, space, label"):
+        opened(places)
+    (places / "places365_val.txt").write_text("")
+    with pytest.raises(NothingToEvaluateError, match="places365/test has no images"):
         opened(places)
     (places / "places365_val.txt").unlink()
     with pytest.raises(DataError, match=r"places365_val\.txt cannot be read"):

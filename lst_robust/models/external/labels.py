@@ -60,8 +60,8 @@ def fitting_outputs(entry: ModelEntry, classes: Sequence[str]) -> Outputs:
     """
     if entry.options is None or entry.zero_shot:  # they have as many outputs as they are asked for
         return Outputs()
-    if entry.family == "torchvision":  # which refuses another number itself, and names the weights that it has
-        return Outputs()
+    if entry.family == "torchvision" and entry.num_classes != len(classes):
+        return Outputs()  # it refuses another number itself, and names the weights that it has
     labels, outputs = entry.labels, range(entry.num_classes)
     background = labels is not None and len(labels) == len(classes) + 1 and labels[0].lower() == "background"
     if background and labels is not None:

@@ -49,6 +49,7 @@ def entry(name: str, model: str) -> ModelEntry:
         source=f"torchvision, {model}",
         options={"weights": ""},
         synonyms={"weights": SYNONYMS},
+        labels=tuple(default.meta["categories"]),
         own_pixels=True,
         mean=tuple(transform.mean),
         std=tuple(transform.std),

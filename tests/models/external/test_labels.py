@@ -128,5 +128,7 @@ def test_networks_without_labels_and_those_that_are_told_their_classes():
     assert (
         outputs(None, ["cat", "dog"], num_classes=1000, family="torchvision") == AS_THEY_ARE
     )  # it refuses them itself
+    with pytest.raises(UsageError, match="another order"):
+        outputs(TORCHVISION, wnids()[::-1], family="torchvision")
     with pytest.raises(UsageError, match="1,000 outputs, and the data has 2 classes"):
         outputs(None, ["cat", "dog"], num_classes=1000)
