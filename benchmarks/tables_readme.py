@@ -40,7 +40,7 @@ def digits() -> str:
 
 
 def table() -> str:
-    """The first columns of `lst-robust table` for the networks of docs/imagenet-c.md, the best one first."""
+    """Some columns of `lst-robust table` for the networks of docs/imagenet-c.md, here with the best one first."""
     ranked = _ranked()
     shown = {METRICS[name].title: name for name in SHOWN}
     rows = [
@@ -67,7 +67,7 @@ def differences() -> str:
          "performance.md#corruptions-evaluation-fidelity", "fidelity"),
         ("Fast", f"corruptions are made {np.exp(np.log(ratio).mean()):.0f} times as fast as by imagecorruptions",
          "performance.md", "performance"),
-        ("Repeatable", f"{faults['lost_cells']} of {faults['finished_cells']} finished cells lost in "
+        ("Resumable", f"{faults['lost_cells']} of {faults['finished_cells']} finished cells lost in "
          f"{faults['faults']} faults, such as killed processes and full disks", "faults.md", "faults"),
         ("Intervals", f"a 95 % interval of mCE held the truth in {low:.0f} to {high:.0f} % of simulated trials",
          "numbers.md#what-does-an-interval-say", "intervals"),

@@ -41,6 +41,16 @@ ALL, STANDARD = "all", "standard"
 PLUGINS = "lst_robust.corruptions"
 """The entry point group of packages that register corruptions."""
 
+RESERVED = {
+    "model", "model_name", "options", "checkpoint_sha256", "train_seed", "run", "suite", "suite_version",
+    "suite_digest", "protocol", "data", "images", "n", "image_size", "preset", "style", "engine", "seed", "preprocess",
+    "geometry", "pixels", "subset", "normaliser", "normaliser_digest", "ce", "errors", "calibration", "notes",
+    "intervals", "over_seeds", "severities", "measure", "source", "published", "trainings", CLEAN,
+}  # fmt: skip
+"""What the JSON of a summary and the columns of a table are called besides metrics and corruptions, which therefore
+cannot have such a name."""
+BESIDE = ("_low", "_high", "_sd")  # how the names of columns beside another end
+
 LABELS: dict[str, str] = {
     "gaussian_noise": "Gauss.",
     "shot_noise": "Shot",
@@ -63,6 +73,7 @@ LABELS: dict[str, str] = {
     "speckle_noise": "Speckle",
 }
 _groups, _labels = dict(GROUPS), dict(LABELS)
+_metric_names: set[str] = set()
 _plugins_loaded, _loading = False, RLock()
 
 
@@ -127,6 +138,10 @@ def add_corruption(name: str, group: str, label: str) -> None:
         raise wrong("the corruption's name", name, "give up to 50 characters of a-z, 0-9 and _, the first of them a-z")
     if name in CORRUPTIONS:
         raise UsageError(f"{name} is a corruption of the papers, which stays what it is: choose another name")
+    if is_reserved(name) or name in _metric_names:
+        raise UsageError(
+            f"{name!r} cannot be the name of a corruption, because tables keep it for another column: choose another"
+        )
     if name in {*_groups, *GROUPS, OWN_GROUP, ALL, STANDARD, CLEAN}:
         raise UsageError(f"{name!r} cannot be the name of a corruption, because it has another meaning: choose another")
     if not isinstance(group, str) or not NAME.fullmatch(group):
@@ -142,6 +157,16 @@ def add_corruption(name: str, group: str, label: str) -> None:
             del _groups[other]
     _groups[group] = (*_groups.get(group, ()), name)
     _labels[name] = label
+
+
+def add_metric_name(name: str) -> None:
+    """Makes the name of a metric known, so that no corruption is called so: both have columns in one table."""
+    _metric_names.add(name)
+
+
+def is_reserved(name: str) -> bool:
+    """Whether no corruption and no metric can have this name, see RESERVED and BESIDE."""
+    return name in RESERVED or name.endswith(BESIDE)
 
 
 def groups() -> dict[str, tuple[str, ...]]:

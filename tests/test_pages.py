@@ -136,6 +136,12 @@ def test_the_commands_that_need_data_have_options_that_there_are():
     assert seen > 20
 
 
+def test_the_page_of_cifar_c_makes_the_npy_files_that_it_promises():
+    commands = [words for block in blocks("bash", page="docs/cifar-c.md") for words in block.commands()]
+    ((*_, format_, form, _folder),) = [words for words in commands if words[1] == "corrupt" and "--verify" not in words]
+    assert (format_, form) == ("--format", "npy")
+
+
 @pytest.mark.parametrize(("page", "test"), TRIED_BY.items())
 def test_a_page_with_a_test_of_its_own_is_known_there(page, test):
     assert page in PAGES

@@ -43,6 +43,13 @@ def test_the_reference_states_defaults_variables_and_choices():
     assert "[default" not in PAGE
 
 
+def test_the_committed_reference_is_what_the_commands_say():
+    if "| `A` | A model with records. |" not in PAGE:
+        pytest.skip("this old Typer loses the help of arguments beside a newer click")
+    text = (ROOT / GENERATED).read_text(encoding="utf-8")
+    assert text == PAGE, f"run python tools/cli_reference.py {GENERATED}"
+
+
 def test_python_names_are_each_on_the_page_once():
     text = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
     listed = re.findall(r"^::: lst_robust\.(\w+)$", text, re.MULTILINE)
@@ -91,4 +98,4 @@ def test_a_dead_link_of_a_markdown_file_is_found(tmp_path, link, faults):
 
 def test_links_of_all_pages_lead_somewhere():
     for page in PAGES:
-        assert [fault for fault in check_site.faults_of_markdown(ROOT / page) if "cli.md" not in fault] == []
+        assert list(check_site.faults_of_markdown(ROOT / page)) == []

@@ -2,7 +2,8 @@
 
     python tools/cli_reference.py docs/reference/cli.md
 
-tools/build_docs.py calls it, and git ignores the page: it can't say anything else than the program.
+tools/build_docs.py calls it as well. The page is committed, so that links to it work in a clone. A test holds that it
+is what this writes.
 """
 
 from __future__ import annotations

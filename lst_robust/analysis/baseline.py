@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 from lst_robust import arguments
 from lst_robust.analysis.collect import MeasuredRun, collect_runs, run_normaliser
 from lst_robust.analysis.protocols import protocol_key
-from lst_robust.analysis.selection import choices, matches, model_name, select
+from lst_robust.analysis.selection import choices, matches, network_of, select
 from lst_robust.arguments import instance, names, optional, yes_or_no
 from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
@@ -153,17 +153,19 @@ def chosen_entries(
     Raises NothingToEvaluateError for a suite or a model without any entry.
     """
     entries = [entry for entry in baseline.entries if suite is None or entry.protocol.suite == suite.name]
-    of_models = {name: [entry for entry in entries if entry.model.name == name] for name in map(model_name, selectors)}
+    known = {entry.model.name for entry in entries} | {run.model.name for run, _, _ in runs}
+    networks = {selector: network_of(selector, known) or selector for selector in selectors}
+    of_models = {name: [entry for entry in entries if entry.model.name == name] for name in networks.values()}
     absent = [name for name, found in of_models.items() if not found]
     if absent or not entries:
         what = f"model {min(absent)!r}" if absent else f"suite {suite.name if suite else None!r}"
         held = ", ".join(sorted({f"{entry.model.name} ({entry.protocol.suite})" for entry in baseline.entries}))
         raise NothingToEvaluateError(f"the baseline has no entry of {what}: it holds {held}")
     meant: set[str] = set()
-    for selector in selectors:
-        of_model = of_models[model_name(selector)]
+    for selector, name in networks.items():
+        of_model = of_models[name]
         fitting = [entry for entry in of_model if matches(entry.run, selector)]
-        present = [run for run, _, _ in runs if matches(run, selector)]
+        present = [run for run, _, _ in runs if run.model.name == name and matches(run, selector)]
         like = [entry for entry in of_model if any(_alike(entry.run, run) for run in present)]
         like_but_for_seed = [entry for entry in of_model if any(_alike(entry.run, run, seed=False) for run in present)]
         meant |= {entry.run.digest for entry in fitting or like or like_but_for_seed or of_model}

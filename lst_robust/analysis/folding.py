@@ -15,7 +15,7 @@ from typing import TypeVar
 from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.statistics import SharedDraws
 from lst_robust.analysis.summary import IntervalsOf, Summary, intervals_of
-from lst_robust.benchmark import Cell
+from lst_robust.benchmark import CLEAN, Cell
 from lst_robust.records.record import ModelIdentity, Record
 from lst_robust.suites import Normaliser
 
@@ -32,6 +32,12 @@ def trainings_of(summaries: Sequence[Summary]) -> list[list[int]]:
         if summary.model.train_seed is not None:
             groups.setdefault(_network(summary), []).append(index)
     return [group for group in groups.values() if _are_trainings([summaries[index].model for index in group])]
+
+
+def doubts(summaries: Sequence[Summary]) -> list[str]:
+    """A line for each network of which nobody knows whether its trainings (see `trainings_of`) are of one network."""
+    groups = [[summaries[index] for index in group] for group in trainings_of(summaries)]
+    return list(dict.fromkeys(line for group in groups for line in _doubts(group)))
 
 
 def folded(
@@ -86,7 +92,8 @@ def _doubts(trainings: Sequence[Summary]) -> list[str]:
     name = models[0].name
     return [
         f"the trainings of {name} differ in {' and '.join(different)}, and still count as trainings of one network: "
-        f"where they are not, name the one that is meant, such as {name}@seed{models[0].train_seed}"
+        "where they are not, let table show each with --seeds, and name the one that is meant to other commands, such "
+        f"as {name}@seed{models[0].train_seed}"
     ]
 
 
@@ -102,6 +109,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _network(summary: Summary) -> str:
     """What the trainings of a network have in common: its name and options, the protocol, and the measured cells."""
-    measured = [(name, *(error is not None for error in row)) for name, row in sorted(summary.errors.items())]
+    clean = (CLEAN, summary.metrics["clean_error"] is not None)
+    measured = [clean, *((name, *(error is not None for error in row)) for name, row in sorted(summary.errors.items()))]
     protocol = (protocol_key(summary.protocol), summary.geometry, summary.pixels, summary.normaliser)
     return repr((summary.model.name, sorted(summary.model.options.items()), protocol, measured))

@@ -13,21 +13,23 @@ from typing import TYPE_CHECKING
 
 from lst_robust.analysis.quantities import QUANTITIES, T, cells_of, mean, part
 from lst_robust.arguments import choice, choices, instance, text, whole_number, wrong, yes_or_no
-from lst_robust.benchmark import CLEAN, CLEAN_CELL, CORRUPTIONS, NAME, STANDARD_15, Cell, known_corruptions
+from lst_robust.benchmark import (
+    CLEAN,
+    CLEAN_CELL,
+    CORRUPTIONS,
+    NAME,
+    STANDARD_15,
+    Cell,
+    add_metric_name,
+    is_reserved,
+    known_corruptions,
+)
 from lst_robust.errors import UsageError
 
 if TYPE_CHECKING:
     from lst_robust.suites import Normaliser
 
 LAST = 100  # the column of a metric that does not say where it stands
-RESERVED = {
-    "model", "model_name", "options", "checkpoint_sha256", "train_seed", "run", "suite", "suite_version",
-    "suite_digest", "protocol", "data", "images", "n", "image_size", "preset", "style", "engine", "seed", "preprocess",
-    "geometry", "pixels", "subset", "normaliser", "ce", "errors", "calibration", "notes", "intervals", "over_seeds",
-    "severities", "measure", "source", "published", "trainings", CLEAN,
-}  # fmt: skip
-"""What the JSON of a summary and the columns of a table are called besides; no metric can have such a name."""
-BESIDE = ("_low", "_high", "_sd")  # how the names of columns beside a metric's own end
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(_metrics)
 """All metrics by name, those of this package first. The corruptions of these are the papers' and never change: a
 corruption that is registered from outside moves none of them."""
 BUILT_IN = frozenset(_metrics)
+for _name in BUILT_IN:
+    add_metric_name(_name)
 
 
 def register_metric(metric: Metric) -> Metric:
@@ -142,7 +146,7 @@ def register_metric(metric: Metric) -> Metric:
     instance("metric", metric, Metric, "give a Metric")
     if not isinstance(metric.name, str) or not NAME.fullmatch(metric.name):
         raise wrong("name", metric.name, "give lower-case letters, digits and underscores, a letter first")
-    if metric.name in RESERVED | BUILT_IN | set(known_corruptions()) or metric.name.endswith(BESIDE):
+    if is_reserved(metric.name) or metric.name in BUILT_IN | set(known_corruptions()):
         raise UsageError(f"name {metric.name!r} is taken or reserved: give the metric another name")
     quantity = QUANTITIES[choice("quantity", metric.quantity, QUANTITIES)]
     if yes_or_no("needs_normaliser", metric.needs_normaliser) != quantity.needs_normaliser:
@@ -167,6 +171,7 @@ def register_metric(metric: Metric) -> Metric:
         over_seeds=yes_or_no("over_seeds", metric.over_seeds),
     )
     _metrics[checked.name] = checked
+    add_metric_name(checked.name)
     return checked
 
 

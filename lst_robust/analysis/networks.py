@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from lst_robust.analysis.cell_intervals import error_intervals
 from lst_robust.analysis.collect import MeasuredRun, collect_runs, run_normaliser
-from lst_robust.analysis.folding import folded, trainings_of
+from lst_robust.analysis.folding import doubts, folded, trainings_of
 from lst_robust.analysis.normalisers import Choice, chosen_normaliser
 from lst_robust.analysis.noted_ends import note_together
 from lst_robust.analysis.protocols import protocol_key
@@ -27,6 +28,8 @@ from lst_robust.records.record import Protocol, other_files
 from lst_robust.runtime.interruption import check_interrupted
 from lst_robust.runtime.threads import in_threads
 from lst_robust.suites import Normaliser, Suite
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,10 @@ def collect_networks(
     normaliser: as `resolve_normaliser` takes it. intervals: "metrics" leaves out those of single CEs. fold_seeds:
     trainings of one network are one entry, see `lst_robust.analysis.folding`. predictions: see `collect_runs`. models:
     only these, see `selection.choose`; none chooses all.
-    Models of which several runs share a protocol get a label that tells them apart; sorted by suite and label. Raises
-    NothingToEvaluateError when there is no record, or none of a model that is named.
+    Models of which several runs share a protocol get a label that tells them apart; sorted by suite and label. A
+    warning names those whose trainings may be of different networks: also where they are not folded, since whoever
+    shows the runs shows their spread as well.
+    Raises NothingToEvaluateError when there is no record, or none of a model that is named.
     """
     chosen = chosen_normaliser(normaliser)
     intervals = intervals if intervals == "metrics" else yes_or_no("intervals", intervals)
@@ -99,6 +104,8 @@ def collect_networks(
         return MeasuredNetwork(replace(summary, pixels=pixels), (measured,), divisor)
 
     networks = _told_apart(in_threads(network, runs, _pixels_of_sets(runs)))
+    for doubt in doubts([network.summary for network in networks]):
+        logger.warning("%s", doubt)
     if fold_seeds:
         networks = _told_apart(_folded(networks, intervals, draws))
     index.save()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import yaml
 from pydantic import ValidationError
 
+from lst_robust.analysis.collect import shipped_suite
 from lst_robust.arguments import path, shown, wrong
-from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
+from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, OWN_GROUP, SEVERITIES, Cell
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.records.indexed import numbers_of
 from lst_robust.schema import first_mistake
@@ -53,6 +55,16 @@ def chosen_normaliser(choice: Choice) -> Normaliser | Literal["suite"] | None:
     return load_normaliser(path("normaliser", choice))
 
 
+@cache
+def known_normaliser(name: str, suite: str) -> Normaliser | None:
+    """What a name means without a file: a published normaliser, or that of the shipped suite. None for other names."""
+    if name in NAMED:
+        return NAMED[name]()
+    shipped = shipped_suite(suite)
+    own = shipped.normaliser if shipped else None
+    return own if own and own.name == name else None
+
+
 def require_all_cells(cells: Collection[Cell]) -> None:
     """UsageError for a request whose measurement cannot become a normaliser."""
     if len(cells) < len(ALL_CELLS):
@@ -66,7 +78,8 @@ def to_yaml(evaluation: Evaluation, command: str) -> str:
     """The measured errors as a normaliser's YAML, for a suite's `normaliser` key or a file of its own.
 
     command: how it was made. Raises NothingToEvaluateError unless every corruption was measured at every severity, and
-    where `load_normaliser` would refuse the file: without any error on the clean images or on a corruption.
+    where `load_normaliser` would refuse the file: without any error on the clean images or on a corruption. The name is
+    one that no known normaliser with other errors has.
     """
     errors, run = {cell: one.top1_error for cell, one in numbers_of(evaluation.records).items()}, evaluation.run
     missing = [cell.name for cell in ALL_CELLS if cell not in errors]
@@ -91,10 +104,13 @@ def to_yaml(evaluation: Evaluation, command: str) -> str:
         "errors": {name: [round(errors[Cell(name, severity)], 4) for severity in SEVERITIES] for name in CORRUPTIONS},
     }
     try:
-        Normaliser.model_validate(fields)
+        normaliser = Normaliser.model_validate(fields)
     except ValidationError as error:
         raise NothingToEvaluateError(
             f"the errors of {run.model.name} cannot be a normaliser ({first_mistake(error)}): measure more images, "
             "such as without --limit, or take another network"
         ) from error
+    known = known_normaliser(normaliser.name, protocol.suite)
+    if known and known.digest() != normaliser.digest():
+        fields["name"] = f"{OWN_GROUP}-{normaliser.name}"
     return yaml.safe_dump(fields, sort_keys=False, default_flow_style=None, width=120)

@@ -54,6 +54,16 @@ class PublishedResult:
     errors: Mapping[str, tuple[float | None, ...]]
     notes: tuple[str, ...] = ()
 
+    @property
+    def cells(self) -> dict[Cell, float]:
+        """The errors that are published, by cell; the clean error is among the metrics."""
+        return {
+            Cell(name, severity): error
+            for name, row in self.errors.items()
+            for severity, error in zip(SEVERITIES, row, strict=True)
+            if error is not None
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as `lst-robust table --json` prints it. Only published rows have the key `published`."""
         group = self.group

@@ -21,9 +21,10 @@ def label(run: Run) -> str:
     return f"{run.model.name}{seed}@{run.digest[:6]}"
 
 
-def model_name(selector: str) -> str:
-    """The model in a selector (see `matches`)."""
-    return selector.partition(" (")[0].partition("@")[0]
+def network_of(selector: str, names: Iterable[str]) -> str | None:
+    """Which of these names of networks a selector begins with (see `matches`). Of several, such as `hf:owner/net` and
+    `hf:owner/net@v2`, it is the longest."""
+    return max((name for name in names if _after(name, selector) is not None), key=len, default=None)
 
 
 def matches(run: Run, selector: str) -> bool:
@@ -31,12 +32,11 @@ def matches(run: Run, selector: str) -> bool:
     model option) or four or more hexadecimal digits that begin the checkpoint's SHA-256 or the run's digest. The names
     that tables give to such runs, `lst18 (seed 1, 3fa9c1)`, mean the same, and those that they give to several
     trainings, `lst18 (3 trainings)` and `lst18 (seeds 0+1)`, mean each of these."""
-    name, bracket, listed = TRAININGS.sub("", selector).partition(" (")
-    if bracket and listed.endswith(")"):
-        parts = _listed_parts(run, listed[:-1])
-    else:
-        name, *parts = selector.split("@")
-    return name == run.model.name and all(_fits(run, part) for part in parts)
+    rest = _after(run.model.name, selector)
+    if rest is None:
+        return False
+    parts = _listed_parts(run, rest[2:-1]) if rest.startswith(" (") else rest.split("@")[1:]
+    return all(_fits(run, part) for part in parts)
 
 
 def select(runs: Iterable[MeasuredRun], selector: str) -> list[MeasuredRun]:
@@ -73,6 +73,15 @@ def choices(runs: Sequence[MeasuredRun]) -> str:
         for run, further in zip(some, told_apart([run.protocol for run in some]), strict=True)
     )
     return ", ".join(lines[:10]) + (f" and {len(lines) - 10} more" if len(lines) > 10 else "")
+
+
+def _after(name: str, selector: str) -> str | None:
+    """What a selector says after the name of a network, `@PART...`, ` (PARTS)` or nothing; None where it begins with
+    another name. A name may hold `@` and ` (` itself, as `hf:owner/net@v2` and `nets (old)/net.py:net` do."""
+    if not selector.startswith(name):
+        return None
+    rest = TRAININGS.sub("", selector[len(name) :])
+    return rest if not rest or rest.startswith("@") or (rest.startswith(" (") and rest.endswith(")")) else None
 
 
 def _means(run: Run, selector: str) -> bool:

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from lst_robust.analysis import statistics
 from lst_robust.analysis.metrics import METRICS, Metric, calibration_metrics, image_metrics
 from lst_robust.analysis.noted_ends import NamedEnds, Wanted, noted_ends
-from lst_robust.analysis.quantities import QUANTITIES, part, rise
+from lst_robust.analysis.notes import notes
+from lst_robust.analysis.quantities import QUANTITIES, part
 from lst_robust.analysis.scores import all_corruptions, image_scores, mean_scores
 from lst_robust.arguments import instance
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell
@@ -23,11 +24,9 @@ from lst_robust.records.numbers import CellNumbers
 from lst_robust.records.record import ModelIdentity, Protocol, Record, Run
 from lst_robust.schema import first_mistake
 from lst_robust.suites import Normaliser
-from lst_robust.suites.normaliser import caution
 
 Ends = tuple[float, float]
 IntervalsOf = bool | Literal["metrics"]  # "metrics": without those of single CEs, four times as fast
-FEW = 4  # corruptions that a line names
 IDENTITY = ("options", "checkpoint_sha256", "train_seed")  # what the JSON says of a network beside its name
 
 
@@ -52,6 +51,7 @@ class Summary:
     geometry: how the images get their size, in words; None in records of earlier releases.
     pixels: a hash of the clean images and, where cells were read from official files, of these as well.
     normaliser: its name. Without one the CEs and everything made of them are None, and so are their intervals.
+    normaliser_digest: a hash of its errors; None without one, and in the JSON of earlier releases.
     metrics: the value of each metric of the table that is a mean over images.
     ce: of the 19 corruptions, and of further ones that the normaliser has errors of.
     errors: top-1 errors at severities 1 to 5, of the 19 corruptions and of further ones that were measured.
@@ -68,6 +68,7 @@ class Summary:
     geometry: str | None
     pixels: str | None
     normaliser: str | None
+    normaliser_digest: str | None
     metrics: Mapping[str, float | None]
     ce: Mapping[str, float | None]
     errors: Mapping[str, tuple[float | None, ...]]
@@ -96,6 +97,7 @@ class Summary:
             "geometry": self.geometry,
             "pixels": self.pixels,
             "normaliser": self.normaliser,
+            "normaliser_digest": self.normaliser_digest,
             **self.metrics,
             "ce": dict(self.ce),
             "errors": _listed(self.errors),
@@ -109,11 +111,12 @@ class Summary:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Summary:
         """The summary of such data, also from a file of an earlier call. Keys that came with later releases may be
-        absent: preprocess, geometry, pixels, calibration, intervals, notes and metrics. Metrics that are not in the
-        table are left out. Raises UsageError, in one line, for data that is no summary."""
+        absent: preprocess, geometry, pixels, normaliser_digest, calibration, intervals, notes and metrics. Metrics that
+        are not in the table are left out. Raises UsageError, in one line, for data that is no summary."""
         stated = {field: data[field] for field in Protocol.model_fields if field in data and field != "geometry"}
         identity = {"name": data.get("model_name", data.get("model"))} | {key: data.get(key) for key in IDENTITY}
-        fields = {key: data.get(key) for key in ("run", "geometry", "pixels", "normaliser", "ce", "errors")}
+        as_stated = ("run", "geometry", "pixels", "normaliser", "normaliser_digest", "ce", "errors")
+        fields = {key: data.get(key) for key in as_stated}
         calibration, ends = data.get("calibration") or {}, data.get("intervals")
         try:
             return _adapter().validate_python(
@@ -161,11 +164,12 @@ def summarise(
         geometry=None if geometry is None else geometry.described(),
         pixels=run.protocol.pixels,
         normaliser=normaliser.name if normaliser else None,
+        normaliser_digest=normaliser.digest() if normaliser else None,
         metrics={metric.name: _plain(metric.of(errors, normaliser)) for metric in image_metrics()},
         ce={name: _plain(value) for name, value in ce.items()},
         errors={name: tuple(errors.get(Cell(name, severity)) for severity in SEVERITIES) for name in names},
         calibration=calibration(numbers_of_cells),
-        notes=_notes(errors, normaliser),
+        notes=notes(errors, normaliser),
         intervals=intervals_of([records], normaliser, draws, intervals) if intervals else None,
     )
 
@@ -248,36 +252,6 @@ def _of_records(metric: Metric, records: Mapping[Cell, Record] | Mapping[Cell, C
     values = {cell: number(records[cell]) for cell in metric.cells if cell in records}
     present = {cell: value for cell, value in values.items() if value is not None}
     return _plain(metric.of(present)) if len(present) == len(values) else None
-
-
-def _notes(errors: Mapping[Cell, float], normaliser: Normaliser | None) -> tuple[str, ...]:
-    """One line for each reason why a mean is None."""
-    if normaliser is None:
-        return ("no CE and no mCE: the suite has no normaliser (give one with --normaliser)",)
-    missing = [name for name in CORRUPTIONS if any(Cell(name, severity) not in errors for severity in SEVERITIES)]
-    lines = [*_of_normaliser(normaliser)]
-    if missing:
-        return (*lines, f"mCE needs all severities of all its corruptions; {len(missing)} of the 19 are not complete")
-    for metric in image_metrics():
-        if not QUANTITIES[metric.quantity].needs_clean:
-            continue
-        rows = {name: normaliser.errors[name] for name in metric.corruptions if name in normaliser.errors}
-        if unharmed := [name for name, row in rows.items() if rise(row, normaliser.clean_error) <= 0]:
-            lines.append(f"no {metric.label}: {normaliser.name} itself loses nothing on {', '.join(unharmed)}")
-    return tuple(lines)
-
-
-def _of_normaliser(normaliser: Normaliser) -> list[str]:
-    """What must be known of it, and which means it does not define because it has no errors of a corruption."""
-    lines = [] if (warned := caution(normaliser.name)) is None else [warned]
-    lacking = [name for name in CORRUPTIONS if name not in normaliser.errors]
-    undefined = [
-        metric.label for metric in image_metrics() if metric.needs_normaliser and set(metric.corruptions) & set(lacking)
-    ]
-    if undefined:
-        few = ", ".join(lacking) if len(lacking) <= FEW else f"{len(lacking)} of the 19 corruptions"
-        lines.append(f"no {', '.join(undefined)}: {normaliser.name} has no errors of {few}")
-    return lines
 
 
 def _plain(value: float | None) -> float | None:

@@ -21,7 +21,7 @@ What to do next:
   lst-robust doctor                is everything here that is needed?
   lst-robust eval --model lst18    a first measurement, on bundled images (the network is trained first, once)
   lst-robust table                 the table of all that was measured
-  lst-robust eval --model mine.py:net --suite imagefolder --data-dir my-images
+  lst-robust eval -m net.py:build --checkpoint net.safetensors -s imagefolder --data-dir my-images
                                    your own network on your own images
 
 All commands: lst-robust --help. All options of one: lst-robust eval --help.

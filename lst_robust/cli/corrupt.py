@@ -88,19 +88,27 @@ ImageFormat = Annotated[
 ]
 Preset = Annotated[
     str | None,
-    typer.Option("--preset", envvar="LST_ROBUST_PRESET", help="imagenet, tiny-imagenet or cifar.  [default: imagenet]"),
+    typer.Option(
+        "--preset",
+        envvar="LST_ROBUST_PRESET",
+        help="imagenet, tiny-imagenet or cifar.  [default: the suite's, or imagenet]",
+    ),
 ]
 Style = Annotated[
     str | None,
-    typer.Option("--style", envvar="LST_ROBUST_STYLE", help="hendrycks or imagecorruptions.  [default: hendrycks]"),
+    typer.Option(
+        "--style",
+        envvar="LST_ROBUST_STYLE",
+        help="hendrycks or imagecorruptions.  [default: the suite's, or hendrycks]",
+    ),
 ]
 Size = Annotated[
     str | None,
     typer.Option(
         "--size",
         envvar="LST_ROBUST_SIZE",
-        help="Side S of the squares (shorter side to S·256/224, then the centre S), or keep.  "
-        "[default: 224 with the preset imagenet, else keep]",
+        help="Side S of the squares (shorter side to S·256/224, then the centre S), or keep. Not with --suite, which "
+        "has its own.  [default: 224 with the preset imagenet, else keep]",
     ),
 ]
 VerifyOnly = Annotated[

@@ -15,9 +15,9 @@ from lst_robust.errors import DataError, UsageError
 from lst_robust.records.cell_file import EarlierReleaseError, is_of_earlier_release, read_cell, read_json
 from lst_robust.records.packed import PackedRun, read_packed_run, read_run_file
 from lst_robust.records.packed_files import LOOKS, PackedReader, mistake_of, packed_paths
-from lst_robust.records.record import Record
+from lst_robust.records.record import Record, Run
 from lst_robust.records.run_file import RunFile
-from lst_robust.runtime.files import has_gone, require_file
+from lst_robust.runtime.files import file_safe, has_gone, require_file
 from lst_robust.schema import first_mistake
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,47 @@ class FolderRecords(NamedTuple):
     run_file: RunFile
     records: dict[Cell, Record]
     trusted: bool
+
+
+def place_of(run: Run) -> Path:
+    """Where the folder of a run lies below a results folder."""
+    protocol = run.protocol
+    return Path(protocol.suite, file_safe(run.model.name), f"n{protocol.n}-seed{protocol.seed}-{run.digest}")
+
+
+def measured_folders(results_dir: Path, suite: str | None) -> list[Path]:
+    """The folders of all runs of a suite, or of all suites, sorted. Of a run that lies in several, as where a model's
+    folder was copied, this is the one in its own place. A warning names the others."""
+    of_digest: dict[str, list[Path]] = {}
+    for folder in sorted(results_dir.glob(f"{suite or '*'}/*/{RUN_FOLDERS}")):
+        of_digest.setdefault(folder.name.rpartition("-")[2], []).append(folder)
+    chosen, copies = [], []
+    for folders in of_digest.values():
+        one = folders[0] if len(folders) == 1 else _one_of(folders, results_dir)
+        chosen.append(one)
+        copies += [f"{other}: holds the same run as {one}" for other in folders if other != one and _cells_in(other)]
+    if copies:
+        others = f", and so do {len(copies) - 1} more such folders" if len(copies) > 1 else ""
+        logger.warning("%s%s; copies are left out, so keep them outside of %s", copies[0], others, results_dir)
+    return sorted(chosen)
+
+
+def _one_of(folders: Sequence[Path], results_dir: Path) -> Path:
+    """The folder to read of those that hold the same run: the one in the run's own place, else the first one. One
+    without any cell comes last."""
+    return min(folders, key=lambda folder: (not _cells_in(folder), not _is_in_place(folder, results_dir)))
+
+
+def _cells_in(folder: Path) -> bool:
+    return bool(cell_files(folder) or packed_paths(folder))
+
+
+def _is_in_place(folder: Path, results_dir: Path) -> bool:
+    try:
+        run_file = run_file_of(folder)
+    except DataError:  # whoever reads the folder says so
+        return False
+    return run_file is not None and results_dir / place_of(run_file.run) == folder
 
 
 def run_folders(folder: Path) -> list[Path]:

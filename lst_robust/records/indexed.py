@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from lst_robust.benchmark import Cell
-from lst_robust.records.folder import RUN_FOLDERS
+from lst_robust.records.folder import measured_folders
 from lst_robust.records.index import Entry, ResultsIndex, folder_state, outcomes_digest
 from lst_robust.records.numbers import CellNumbers
 from lst_robust.records.record import Record, Run
@@ -53,7 +53,7 @@ def scan_indexed(
 ) -> Iterator[tuple[Run, IndexedRecords]]:
     """As `Store.scan`. Runs that the index knows are not read."""
     loader = Loader(predictions)
-    folders = sorted(results_dir.glob(f"{suite or '*'}/*/{RUN_FOLDERS}"))
+    folders = measured_folders(results_dir, suite)
     found = in_threads(lambda folder: None if index.entry(folder) else _complete(folder), folders)
     for folder, complete in zip(folders, found, strict=True):
         entry, bits, trusted = index.entry(folder), None, False

@@ -26,7 +26,15 @@ from pathlib import Path
 from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError
 from lst_robust.records.cell_file import EarlierReleaseError, read_cell, to_json
-from lst_robust.records.folder import RUN_FILE, RUN_FOLDERS, cell_files, read_folder, records_of, run_file_of
+from lst_robust.records.folder import (
+    RUN_FILE,
+    cell_files,
+    measured_folders,
+    place_of,
+    read_folder,
+    records_of,
+    run_file_of,
+)
 from lst_robust.records.packed import DamagedError, PackedRun, packed_run
 from lst_robust.records.packed_files import (
     ASIDE,
@@ -42,7 +50,7 @@ from lst_robust.records.packed_files import (
 from lst_robust.records.record import Record, Run
 from lst_robust.records.run_file import RunFile
 from lst_robust.runtime.file_lock import file_lock
-from lst_robust.runtime.files import file_safe, not_written, remove, write_output
+from lst_robust.runtime.files import not_written, remove, write_output
 
 logger = logging.getLogger(__name__)
 ATTEMPTS = 20  # at packing a run that others pack at the same time; then its cells stay in files of their own
@@ -58,11 +66,10 @@ class Store:
 
     def model_folder(self, run: Run) -> Path:
         """Where all runs of the model on the suite lie."""
-        return self.results_dir / run.protocol.suite / file_safe(run.model.name)
+        return self.run_folder(run).parent
 
     def run_folder(self, run: Run) -> Path:
-        protocol = run.protocol
-        return self.model_folder(run) / f"n{protocol.n}-seed{protocol.seed}-{run.digest}"
+        return self.results_dir / place_of(run)
 
     def check_writable(self) -> None:
         """Makes the results folder; DataError that says what to do when nothing can be written there."""
@@ -125,8 +132,8 @@ class Store:
 
     def scan(self, suite: str | None, *, predictions: bool = False) -> Iterator[tuple[Run, dict[Cell, Record]]]:
         """Every run with at least one trustworthy record, of one suite or of all, sorted by path. What cannot be
-        trusted is named by a warning. predictions: see `read_packed_run`."""
-        for folder in sorted(self.results_dir.glob(f"{suite or '*'}/*/{RUN_FOLDERS}")):
+        trusted, or is there twice, is named by a warning. predictions: see `read_packed_run`."""
+        for folder in measured_folders(self.results_dir, suite):
             found = read_folder(folder, predictions=predictions)
             if found is not None and found.records:
                 yield found.run_file.run, found.records

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from lst_robust.analysis.metrics import Metric
 from lst_robust.analysis.published import PublishedResult, published_results
 from lst_robust.analysis.robustness_line import RobustnessLine, robustness_line
+from lst_robust.benchmark import Cell
 from lst_robust.published import IN_MEMORY, OFFICIAL, SOURCES
 from lst_robust.report.measured import Measured
 from lst_robust.report.request import ReportRequest
@@ -21,11 +22,14 @@ ALIKE = {"generated": IN_MEMORY, "generated-jpeg": OFFICIAL, "official": OFFICIA
 
 
 class Cloud(NamedTuple):
-    """results: of one group, each with a clean error and the metric. source: whose, and under which protocol."""
+    """results: of one group. points: clean error and the metric of each. source: whose, and under which protocol.
+    no_line: why there is none; empty where there is one."""
 
     results: tuple[PublishedResult, ...]
+    points: tuple[tuple[float, float], ...]
     source: str
     line: RobustnessLine | None
+    no_line: str
 
 
 def of_same_images(results: Sequence[PublishedResult], suite: Suite | None) -> list[PublishedResult]:
@@ -38,8 +42,9 @@ def cloud(request: ReportRequest, measured: Measured, metric: Metric) -> Cloud |
     """The networks of one published group on the same data set that have both numbers: of the group whose protocol is
     the most alike, then of the largest. None where there is none.
 
-    Their CEs are divided by the normaliser of one's own networks, where that is a named one. Where it is another, mCEs
-    are no distances on one scale, so there is no line.
+    Their CEs are divided by the normaliser of one's own networks, where that is a published one. Their plain means are
+    over the cells of one's own networks, where they have all of these. Otherwise the two are no distances on one scale,
+    so there is no line.
     """
     groups: dict[tuple[str, str], list[PublishedResult]] = {}
     for result in of_same_images(_divided_alike(request, measured, metric), measured.suite):
@@ -51,10 +56,33 @@ def cloud(request: ReportRequest, measured: Measured, metric: Metric) -> Cloud |
     source, protocol = max(groups, key=lambda key: (key[1] == wanted, len(groups[key])))
     members = groups[source, protocol]
     normaliser = members[0].normaliser if metric.needs_normaliser else None
-    alike = not metric.needs_normaliser or normaliser == measured.table.protocol["normaliser"]
-    line = robustness_line([point(result, metric) for result in members]) if alike else None
+    if metric.needs_normaliser:
+        cells, alike = None, normaliser == measured.table.protocol["normaliser"]
+        difference = "their CEs are divided by another normaliser"
+    else:
+        cells = _cells_of_mean(measured, metric, members)
+        alike, difference = cells is not None, "they lack cells that our means are made of"
+    points = tuple(_point(result, metric, cells) for result in members)
+    line = robustness_line(points) if alike else None
     stated = f"{SOURCES[source].title}, {protocol}" + (f", CE against {normaliser}" if normaliser else "")
-    return Cloud(tuple(members), stated, line)
+    return Cloud(tuple(members), points, stated, line, "" if line else "they are too few" if alike else difference)
+
+
+def _cells_of_mean(measured: Measured, metric: Metric, members: Sequence[PublishedResult]) -> set[Cell] | None:
+    """The cells over which the plain mean of one's own networks is; None where a published one lacks some of them."""
+    of_own = {cell for network in measured.networks for run in network.runs for cell in run.records}
+    cells = of_own.intersection(metric.cells)
+    return cells if all(cells <= result.cells.keys() for result in members) else None
+
+
+def _point(result: PublishedResult, metric: Metric, cells: set[Cell] | None) -> tuple[float, float]:
+    """Clean error and the metric, of a result that has both. cells: those of a plain mean; None for all that it has."""
+    clean, value = result.metrics["clean_error"], result.metrics[metric.name]
+    if cells is not None:
+        value = metric.of({cell: result.cells[cell] for cell in cells})
+    assert clean is not None
+    assert value is not None
+    return clean, value
 
 
 def _divided_alike(request: ReportRequest, measured: Measured, metric: Metric) -> Sequence[PublishedResult]:
@@ -62,11 +90,3 @@ def _divided_alike(request: ReportRequest, measured: Measured, metric: Metric) -
     if not metric.needs_normaliser or own not in NAMED or not request.published_sets:
         return request.published
     return published_results(request.published_sets, request.match, normaliser=own)
-
-
-def point(result: PublishedResult, metric: Metric) -> tuple[float, float]:
-    """Clean error and the metric, of a result that has both."""
-    clean, value = result.metrics["clean_error"], result.metrics[metric.name]
-    assert clean is not None
-    assert value is not None
-    return clean, value

@@ -15,7 +15,7 @@ from lst_robust.analysis.metrics import Metric
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.benchmark import CLEAN_CELL, SEVERITIES, label_of
 from lst_robust.errors import NothingToEvaluateError
-from lst_robust.report.cloud import cloud, point
+from lst_robust.report.cloud import cloud
 from lst_robust.report.inputs import (
     by_corruption,
     calibrated,
@@ -124,13 +124,13 @@ class Drawer:
             found = scatter.Scatter(
                 points,
                 metric.title,
-                [scatter.Point(result.model, *point(result, metric)) for result in behind.results],
+                [scatter.Point(one.model, *at) for one, at in zip(behind.results, behind.points, strict=True)],
                 behind.source,
                 None if line is None else scatter.Fit(line.slope, line.intercept, line.n, line.r2, line.low, line.high),
             )
             caption += f" Grey: {len(behind.results)} published networks ({behind.source}), another protocol than ours."
             if line is None:
-                caption += " There is no line: these cannot be compared by CEs, or are too few."
+                caption += f" There is no line: {behind.no_line}."
             else:
                 caption += (
                     f" The line is fitted to them (least squares, R² = {line.r2:.2f}, clean errors of {line.low:.0f} "

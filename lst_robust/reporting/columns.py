@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from lst_robust.analysis.metrics import METRICS, Metric, calibration_metrics, image_metrics, in_columns
-from lst_robust.benchmark import CORRUPTIONS, OWN_GROUP, group_of, groups, label_of
+from lst_robust.benchmark import CORRUPTIONS, OWN_GROUP, group_of, groups, is_reserved, label_of
+from lst_robust.errors import one_line
+
+logger = logging.getLogger(__name__)
 
 Column = tuple[str, str]
 """The head of the group that a column stands in, and its quantity: the name of a metric or of a corruption."""
@@ -15,6 +19,23 @@ def table_columns(corruptions: Iterable[str] = (), *, calibration: bool = False)
     """All columns in order. corruptions: those that have a column although they are not among the papers' 19."""
     columns = _of_metrics(image_metrics()) + corruption_columns((*CORRUPTIONS, *corruptions))
     return columns + (_of_metrics(calibration_metrics()) if calibration else [])
+
+
+def has_column(corruption: str) -> bool:
+    """Whether a corruption can have a column: records of elsewhere may be of one that is called as another column."""
+    return not is_reserved(corruption) and corruption not in METRICS
+
+
+def with_column(corruptions: Iterable[str]) -> list[str]:
+    """Those that can have a column; a warning names the others."""
+    wanted = list(corruptions)
+    for name in wanted:
+        if not has_column(name):
+            logger.warning(
+                f"the corruption {one_line(name)!r} is not in the table, because its name means another column: "
+                "register it by another name, and measure it again"
+            )
+    return list(filter(has_column, wanted))
 
 
 def corruption_columns(corruptions: Iterable[str]) -> list[Column]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from lst_robust.analysis.normalisers import known_normaliser
 from lst_robust.analysis.published import PublishedResult, group_of
 from lst_robust.analysis.summary import Summary
 from lst_robust.benchmark import SEVERITIES
@@ -19,8 +20,9 @@ PROTOCOL = (*_ORDER, *_FURTHER, "normaliser", "severities", "measure", "source")
 """The fields of a protocol but the name of the data, which decides nothing, and four more. All are texts.
 
 `images` is a hash of the images' names and labels, `pixels` one of their pixels. `geometry` is "own" where each network
-has its own. `severities` are those measured, as "1-5" or "3". `measure` says what the columns of the corruptions hold:
-"ce", or "error" where no CE is defined. `source` says who published the row, and is empty for one's own."""
+has its own. `normaliser` is a name, with a hash of the errors where the name alone does not say which they are.
+`severities` are those measured, as "1-5" or "3". `measure` says what the columns of the corruptions hold: "ce", or
+"error" where no CE is defined. `source` says who published the row, and is empty for one's own."""
 
 OWN_GEOMETRY = "own"
 
@@ -31,7 +33,7 @@ def stated_protocol(summary: Summary, measured: Sequence[int], measure: str) -> 
         **summary.protocol.model_dump(),
         "geometry": OWN_GEOMETRY if summary.protocol.preprocess == "model" else summary.geometry,
         "pixels": summary.pixels,
-        "normaliser": summary.normaliser,
+        "normaliser": _normaliser(summary),
         "severities": _severities(measured),
         "measure": measure,
         "source": "",
@@ -94,6 +96,14 @@ def _of_published(protocol: Mapping[str, str]) -> str:
 
 def _as_texts(stated: Mapping[str, object]) -> tuple[str, ...]:
     return tuple("" if stated.get(field) is None else str(stated[field]) for field in PROTOCOL)
+
+
+def _normaliser(summary: Summary) -> str | None:
+    name, digest = summary.normaliser, summary.normaliser_digest
+    if name is None or digest is None:
+        return name
+    known = known_normaliser(name, summary.protocol.suite)
+    return name if known and known.digest() == digest else f"{name} ({digest})"
 
 
 def _severities(measured: Sequence[int]) -> str:

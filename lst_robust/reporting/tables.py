@@ -16,17 +16,17 @@ import pandas as pd
 
 from lst_robust.analysis.metrics import METRICS
 from lst_robust.analysis.normalisers import OF_SUITE, Choice
-from lst_robust.analysis.published import PublishedResult, checked_sets, group_notes, group_of, published_results
+from lst_robust.analysis.published import PublishedResult, checked_sets, published_results
 from lst_robust.analysis.quantities import part
 from lst_robust.analysis.scores import all_corruptions
 from lst_robust.analysis.summary import Summary
 from lst_robust.arguments import items, wrong, yes_or_no
-from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, label_of
+from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.errors import UsageError, one_line
 from lst_robust.published import PRINTED
-from lst_robust.reporting.columns import lower_is_better, metric_of, table_columns
+from lst_robust.reporting.columns import has_column, lower_is_better, metric_of, table_columns, with_column
+from lst_robust.reporting.notes import notes_below
 from lst_robust.reporting.protocols import PROTOCOL, caption, published_protocol, stated_protocol
-from lst_robust.suites.normaliser import caution
 
 LEVELS = ("group", "quantity")  # of the columns
 ENDS = ("low", "high")  # of an interval: the columns "mce19_low" and "mce19_high" beside "mce19"
@@ -53,6 +53,7 @@ class _Row(NamedTuple):
     protocol: tuple[str, ...]
     label: str
     numbers: Mapping[str, float | None]
+    cells: frozenset[Cell]
 
 
 def robustness_table(
@@ -86,7 +87,7 @@ def robustness_table(
     rows = [*map(_row, summaries), *map(_published_row, others)]
     stated = {name for row in rows for name, value in row.numbers.items() if value is not None}
     beside = (*(ENDS if intervals else ()), SPREAD)
-    corruptions = all_corruptions(name for summary in summaries for name in summary.errors)
+    corruptions = with_column(all_corruptions(name for summary in summaries for name in summary.errors))
     columns = pd.MultiIndex.from_tuples(
         [
             (group, column)
@@ -101,7 +102,7 @@ def robustness_table(
     index = pd.MultiIndex.from_tuples([(*row.protocol, row.label) for row in rows], names=[*PROTOCOL, "model"])
     values = [[row.numbers.get(name) for _, name in columns] for row in rows]
     table = pd.DataFrame(values, index=index, columns=columns, dtype="float64")
-    return table.mask(_partial_means(table))
+    return table.mask(_partial_means(table, [row.cells for row in rows]))
 
 
 def groups(table: pd.DataFrame) -> list[TableGroup]:
@@ -132,7 +133,13 @@ def _group(protocol: Mapping[str, str], whole: pd.DataFrame) -> TableGroup:
     trainings = present.get(TRAININGS[1], [math.nan] * len(whole))
     aside = {_beside(name, end) for name in bounds for end in ENDS} | {_beside(name, SPREAD) for name in spreads}
     frame = whole[[column for column in whole.columns if column[1] not in {*aside, TRAININGS[1]}]]
-    notes = _notes(protocol, frame, intervals=bool(bounds), spreads=bool(spreads))
+    notes = notes_below(
+        protocol,
+        [quantity for _, quantity in columns_of(frame)],
+        incomplete=bool(frame.isna().any(axis=None)),
+        intervals=bool(bounds),
+        spreads=bool(spreads),
+    )
     return TableGroup(caption(protocol), notes, protocol, frame, bounds, spreads, trainings)
 
 
@@ -207,8 +214,8 @@ def _quantity_of(column: str) -> str:
 
 
 def _row(summary: Summary) -> _Row:
-    rows = summary.errors.values()
-    measured = [index for index in range(len(SEVERITIES)) if any(row[index] is not None for row in rows)]
+    cells = _measured_cells(summary.errors)
+    measured = _measured_severities(cells)
     has_ce = any(value is not None for value in summary.ce.values())
     numbers = {**summary.metrics, **summary.calibration}
     for name, ends in (summary.intervals.metrics if summary.intervals else {}).items():
@@ -218,80 +225,57 @@ def _row(summary: Summary) -> _Row:
     numbers |= {
         _beside(name, SPREAD): spreads[name] for name in METRICS if name in spreads and METRICS[name].over_seeds
     }
-    for name, errors in summary.errors.items():
+    for name in filter(has_column, summary.errors):
         is_ce = has_ce and name in CORRUPTIONS
         numbers[_beside(name, SPREAD)] = spreads.get(part("ce" if is_ce else "error", name))
-        numbers[name] = summary.ce.get(name) if is_ce else _mean_error(errors, measured)
+        numbers[name] = summary.ce.get(name) if is_ce else _mean_error(summary.errors[name], measured)
     numbers[TRAININGS[1]] = len(summary.trainings) or None
-    severities = [SEVERITIES[index] for index in measured]
-    protocol = tuple(map(one_line, stated_protocol(summary, severities, "ce" if has_ce else "error")))
-    return _Row(protocol, one_line(summary.label), numbers)
+    protocol = tuple(map(one_line, stated_protocol(summary, measured, "ce" if has_ce else "error")))
+    return _Row(protocol, one_line(summary.label), numbers, cells)
 
 
 def _published_row(result: PublishedResult) -> _Row:
-    rows = result.errors.values()
-    measured = [index for index in range(len(SEVERITIES)) if any(row[index] is not None for row in rows)]
+    cells = _measured_cells(result.errors)
+    measured = _measured_severities(cells)
     has_ce = any(value is not None for value in result.ce.values())
     numbers = dict(result.metrics)
     for name, errors in result.errors.items():
         numbers[name] = result.ce[name] if has_ce else _mean_error(errors, measured)
-    severities = SEVERITIES if result.group.protocol == PRINTED else [SEVERITIES[index] for index in measured]
+    severities = SEVERITIES if result.group.protocol == PRINTED else measured
     protocol = published_protocol(result, severities, "ce" if has_ce else "error")
-    return _Row(protocol, result.model, numbers)
+    return _Row(protocol, result.model, numbers, cells)
 
 
-def _partial_means(table: pd.DataFrame) -> pd.DataFrame:
-    """Boolean, shaped like the table: the plain means (of errors, of calibration) of rows that lack a corruption which
-    others of their protocol have; a mean over other cells would pass for a comparable one."""
+def _partial_means(table: pd.DataFrame, cells: Sequence[frozenset[Cell]]) -> pd.DataFrame:
+    """Boolean, shaped like the table: the plain means (of errors, of calibration) of rows that lack a cell which others
+    of their protocol have; a mean over other cells would pass for a comparable one. cells: those of each row."""
     partial = pd.DataFrame(False, index=table.index, columns=table.columns)
-    quantities = [str(name) for name in table.columns.get_level_values("quantity")]
     keys = [tuple(entry[:-1]) for entry in table.index]
-    for column, quantity in enumerate(quantities):
+    of_protocol: dict[tuple[object, ...], set[Cell]] = {}
+    for key, measured in zip(keys, cells, strict=True):
+        of_protocol.setdefault(key, set()).update(measured)
+    missing = [of_protocol[key] - measured for key, measured in zip(keys, cells, strict=True)]
+    for column, quantity in enumerate(map(str, table.columns.get_level_values("quantity"))):
         metric = metric_of(_quantity_of(quantity))
-        if metric is None or metric.needs_normaliser or not metric.over_corruptions:
-            continue
-        over = [index for index, name in enumerate(quantities) if name in metric.corruptions]
-        present = table.iloc[:, over].notna().to_numpy()
-        for key in set(keys):
-            rows = [row for row, k in enumerate(keys) if k == key]
-            partial.iloc[rows, column] = (present[rows].any(axis=0) & ~present[rows]).any(axis=1)
+        if metric is not None and metric.over_corruptions and not metric.needs_normaliser:
+            partial.iloc[:, column] = [not lacking.isdisjoint(metric.cells) for lacking in missing]
     return partial
 
 
+def _measured_cells(errors: Mapping[str, Sequence[float | None]]) -> frozenset[Cell]:
+    return frozenset(
+        Cell(name, severity)
+        for name, row in errors.items()
+        for severity, error in zip(SEVERITIES, row, strict=False)
+        if error is not None
+    )
+
+
+def _measured_severities(cells: Iterable[Cell]) -> list[int]:
+    return sorted({cell.severity for cell in cells})
+
+
 def _mean_error(errors: Sequence[float | None], measured: Sequence[int]) -> float | None:
-    values = [errors[index] for index in measured]
+    values = [errors[SEVERITIES.index(severity)] for severity in measured]
     present = [value for value in values if value is not None]
     return fmean(present) if present and len(present) == len(values) else None
-
-
-def _notes(protocol: Mapping[str, str], frame: pd.DataFrame, *, intervals: bool, spreads: bool) -> tuple[str, ...]:
-    notes = []
-    quantities = [quantity for _, quantity in columns_of(frame)]
-    if not protocol["source"] and (warned := caution(protocol["normaliser"])):
-        notes.append(warned)
-    if protocol["source"]:
-        notes += group_notes(group_of(protocol), protocol["normaliser"] or None)
-    elif protocol["measure"] == "error":
-        why = (
-            "the suite has no normaliser"
-            if not protocol["normaliser"]
-            else "a CE needs the errors of all five severities, and on the same corruption those of "
-            f"{protocol['normaliser']}"
-        )
-        notes.append(f"No CE and no mCE: {why}. The columns hold mean top-1 errors over the severities.")
-    further = [label_of(name) for name in quantities if name not in METRICS and name not in CORRUPTIONS]
-    if further and protocol["measure"] == "ce":
-        notes.append(f"Mean top-1 errors over the severities, no CE: {', '.join(further)}.")
-    if frame.isna().any(axis=None):
-        notes.append("– : not published." if protocol["source"] else "– : cells not measured yet.")
-    shown = [METRICS[quantity] for quantity in quantities if quantity in METRICS]
-    if any(metric.quantity == "brier" for metric in shown):
-        notes.append("Records of earlier releases have no calibration: eval --overwrite measures it.")
-        notes.append("Brier scores go from 0 to 2, the rest are percentages; ECE has 15 bins.")
-    if higher := [f"{metric.group} {metric.short}" for metric in shown if not metric.lower_is_better]:
-        notes.append(f"Higher is better: {', '.join(higher)}.")
-    if spreads:
-        notes.append("After ±: the standard deviation over trainings, whose number stands behind the model's name.")
-    if intervals:
-        notes.append("Two numbers beside a mean: its 95 % interval, bootstrap over the images.")
-    return tuple(notes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -10,7 +12,7 @@ from pydantic import Field, field_validator
 
 from lst_robust import arguments
 from lst_robust.benchmark import CLEAN_CELL, known_corruptions
-from lst_robust.errors import unknown_name
+from lst_robust.errors import UsageError, unknown_name
 from lst_robust.published import (
     ALEXNET,
     SOURCES,
@@ -44,11 +46,21 @@ class Normaliser(Config):
                 raise ValueError(f"{corruption}: all five errors are 0, so no CE can be computed against them")
         return errors
 
+    def digest(self) -> str:
+        """Short hash of the errors: two normalisers may have one name, and only equal errors make the same CE."""
+        content = json.dumps([self.clean_error, self.errors], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
 
 def load_normaliser(path: str | Path) -> Normaliser:
     """A normaliser from a YAML file of its own, as `lst-robust eval --write-normaliser FILE` makes it."""
     file = arguments.path("path", path)
-    return validated(read_yaml(file), Normaliser, file)
+    normaliser = validated(read_yaml(file), Normaliser, file)
+    try:
+        require_own_name(normaliser)
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}") from error
+    return normaliser
 
 
 @cache
@@ -87,6 +99,13 @@ NAMED: Mapping[str, Callable[[], Normaliser]] = {
     TESTBED_IN_MEMORY: partial(imagenet_testbed_normaliser, TESTBED_IN_MEMORY),
 }
 """The normalisers that have a name."""
+
+
+def require_own_name(normaliser: Normaliser) -> None:
+    """ValueError for one that is called as a published one but has other errors."""
+    name = normaliser.name
+    if name in NAMED and normaliser.digest() != NAMED[name]().digest():
+        raise ValueError(f"name: {name!r} means a published normaliser, and these errors are others: choose another")
 
 
 def caution(name: str | None) -> str | None:

@@ -29,7 +29,7 @@ from lst_robust.suites.config import (
     suites_folder,
     validated,
 )
-from lst_robust.suites.normaliser import NAMED, Normaliser, require_corruption
+from lst_robust.suites.normaliser import NAMED, Normaliser, require_corruption, require_own_name
 from lst_robust.suites.recipe import Recipe, load_recipe
 
 Preprocessing = Literal["suite", "model"]
@@ -128,6 +128,13 @@ class Suite(Config):
             known = ", ".join(NAMED)
             raise ValueError(f"{value!r} is no published normaliser: give {known}, or name, clean_error and errors")
         return NAMED[value]() if isinstance(value, str) else value
+
+    @field_validator("normaliser")
+    @classmethod
+    def _normaliser_called_as_it_is(cls, normaliser: Normaliser | None) -> Normaliser | None:
+        if normaliser is not None:
+            require_own_name(normaliser)
+        return normaliser
 
     @model_validator(mode="after")
     def _fits_together(self) -> Suite:

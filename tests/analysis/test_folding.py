@@ -9,7 +9,7 @@ from lst_robust.analysis.comparison import compare
 from lst_robust.analysis.networks import collect_networks, collect_summaries
 from lst_robust.analysis.statistics import spread
 from lst_robust.analysis.summary import Summary
-from lst_robust.benchmark import CORRUPTIONS, Cell
+from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
 from lst_robust.errors import NothingToEvaluateError
 from lst_robust.records.store import Store
 from tests.analysis.simulated import ALL_CELLS, measured, simulated, stored, with_identity
@@ -84,7 +84,7 @@ def test_a_folded_summary_survives_its_json(folded):
         (["a", "c"], ["b", "d"], "the trainings of a differ in structure and code, "),
     ],
 )
-def test_trainings_of_changed_code_are_folded_with_a_note(tmp_path, structures, codes, words):
+def test_trainings_of_changed_code_are_folded_with_a_note(tmp_path, caplog, structures, codes, words):
     store = Store(tmp_path)
     for seed, (structure, code) in enumerate(zip(structures, codes, strict=True)):
         wrong = {cell: np.arange(20) < 5 for cell in ALL_CELLS}
@@ -94,6 +94,7 @@ def test_trainings_of_changed_code_are_folded_with_a_note(tmp_path, structures, 
     assert len(whole.trainings) == 2
     doubts = [note for note in whole.notes if note.startswith("the trainings of a differ")]
     assert len(doubts) == bool(words) and all(doubt.startswith(words) for doubt in doubts)
+    assert caplog.messages == doubts, "tables do not show the notes of a network"
 
 
 def test_trainings_of_other_cells_or_options_are_not_folded(tmp_path):
@@ -105,6 +106,17 @@ def test_trainings_of_other_cells_or_options_are_not_folded(tmp_path):
     stored(store, with_identity(measured("a", wrong, weights="2", train_seed=2), options={"tau": 0.1}))
     summaries = collect_summaries(store.results_dir, None, "none", fold_seeds=True)
     assert len(summaries) == 3 and not any(one.trainings for one in summaries)
+
+
+@pytest.mark.parametrize("intervals", [True, False])
+def test_trainings_of_which_one_lacks_the_clean_cell_are_not_folded(tmp_path, intervals):
+    """As where the file of that cell is damaged."""
+    store = Store(tmp_path)
+    wrong = simulated(np.random.default_rng(0), 50, dict.fromkeys(ALL_CELLS, 0.3))
+    for seed, cells in enumerate((ALL_CELLS, ALL_CELLS, [cell for cell in ALL_CELLS if cell != CLEAN_CELL])):
+        stored(store, measured("a", {cell: wrong[cell] for cell in cells}, weights=str(seed), train_seed=seed))
+    summaries = collect_summaries(store.results_dir, None, "suite", intervals=intervals, fold_seeds=True)
+    assert [one.label for one in summaries] == ["a (seed 2, 222222)", "a (seeds 0+1)"]
 
 
 def test_a_cell_that_was_not_measured_stays_missing(tmp_path):

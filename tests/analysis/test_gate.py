@@ -150,6 +150,19 @@ def test_a_model_with_a_seed_means_only_the_entry_of_that_seed(two_seeds, before
     assert gate.exit_code == 0
 
 
+def test_a_network_whose_name_is_another_one_with_a_revision_is_gated_for_itself(before):
+    runs = [stored(before, measured(name, WRONG)) for name in ("hf:owner/net", "hf:owner/net@v2")]
+    for run in runs:
+        baseline = make_baseline(before.results_dir, models=[label(run.run)])
+        assert one(check(baseline, results_dir=before.results_dir, models=[run.run.model.name])).status == "passed"
+    both = make_baseline(before.results_dir, models=[run.run.model.name for run in runs])
+    gate = check(both, results_dir=before.results_dir, models=["hf:owner/net@v2"])
+    assert (one(gate).model, one(gate).status) == ("hf:owner/net@v2", "passed")
+    of_the_other = make_baseline(before.results_dir, models=["hf:owner/net"])
+    with pytest.raises(NothingToEvaluateError, match="has no entry of model 'hf:owner/net@v2'"):
+        check(of_the_other, results_dir=before.results_dir, models=["hf:owner/net@v2"])
+
+
 def test_each_named_model_means_its_own_entries(two_seeds, before):
     stored(before, measured("resnet18", WRONG))
     baseline = make_baseline(before.results_dir)

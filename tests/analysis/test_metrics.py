@@ -27,7 +27,7 @@ from lst_robust.analysis.metrics import (
     register_metric,
 )
 from lst_robust.analysis.networks import collect_summaries
-from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, GROUPS, STANDARD_15, Cell
+from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, GROUPS, RESERVED, STANDARD_15, Cell, add_corruption
 from lst_robust.errors import UsageError
 from lst_robust.records.store import Store
 from lst_robust.reporting import PROTOCOL
@@ -116,10 +116,16 @@ def test_a_name_must_be_free(name):
     assert refusal(name=name) == f"name {name!r} is taken or reserved: give the metric another name"
 
 
+def test_no_corruption_can_have_the_name_of_a_metric(noise_ce):
+    for name in METRICS:
+        with pytest.raises(UsageError, match=f"'{name}' cannot be the name of a corruption"):
+            add_corruption(name, "own", "x")
+
+
 def test_every_key_of_a_summary_and_level_of_a_table_is_reserved():
     run, records, _ = measured("a", WRONG)
     keys = set(lst_robust.Evaluation(run, records, HALF).summary().to_dict())
-    assert (keys | set(PROTOCOL)) - set(METRICS) <= metrics.RESERVED
+    assert (keys | set(PROTOCOL)) - set(METRICS) <= RESERVED
 
 
 def test_fields_that_cannot_be_meant_are_refused():

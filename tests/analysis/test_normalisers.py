@@ -7,7 +7,13 @@ import pytest
 import yaml
 
 from lst_robust.analysis.evaluation import Evaluation
-from lst_robust.analysis.normalisers import chosen_normaliser, require_all_cells, resolve_normaliser, to_yaml
+from lst_robust.analysis.normalisers import (
+    chosen_normaliser,
+    known_normaliser,
+    require_all_cells,
+    resolve_normaliser,
+    to_yaml,
+)
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.suites import load_suite
 from lst_robust.suites.normaliser import Normaliser, load_normaliser, published_normaliser
@@ -43,12 +49,23 @@ def test_measured_errors_become_a_file_that_is_read_again(tmp_path):
     text = to_yaml(Evaluation(found.run, found.records, None), "made by hand")
     (tmp_path / "n.yaml").write_text(text)
     normaliser = load_normaliser(tmp_path / "n.yaml")
-    assert isinstance(normaliser, Normaliser) and normaliser.name == "alexnet-digits-c"
+    assert isinstance(normaliser, Normaliser) and normaliser.name == "own-alexnet-digits-c"
     assert normaliser.clean_error == 10 and normaliser.errors["fog"] == (12, 14, 16, 18, 20)
     assert normaliser.made_with["command"] == "made by hand" and normaliser.made_with["n"] == 50
     del found.records[ALL_CELLS[5]]
     with pytest.raises(NothingToEvaluateError, match=f"1 are missing, such as {ALL_CELLS[5].name}"):
         to_yaml(Evaluation(found.run, found.records, None), "made by hand")
+
+
+@pytest.mark.parametrize("suite", ["imagenet-c", "digits-c"])
+def test_only_the_known_errors_are_written_under_a_known_name(suite):
+    """`alexnet-imagenet-c` is published, and `alexnet-digits-c` ships with its suite."""
+    wrong = {cell: np.arange(50) < 5 for cell in ALL_CELLS}
+    found = measured("alexnet", wrong, suite=suite)
+    written = yaml.safe_load(to_yaml(Evaluation(found.run, found.records, None), "made by hand"))
+    assert written["name"] == f"own-alexnet-{suite}"
+    known = load_suite(suite).normaliser
+    assert known_normaliser(f"alexnet-{suite}", suite) == known and known_normaliser("mine", suite) is None
 
 
 @pytest.mark.parametrize(("without_errors", "named"), [("clean", "clean_error"), ("fog", "fog: all five errors are 0")])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lst_robust.analysis.networks import collect_networks
-from lst_robust.analysis.selection import choices, label, matches, model_name, select
+from lst_robust.analysis.selection import choices, label, matches, network_of, select
 from lst_robust.benchmark import CLEAN_CELL
 from lst_robust.errors import NothingToEvaluateError
 from lst_robust.records.store import Store
@@ -40,7 +40,20 @@ def test_a_label_names_model_seed_and_run():
 )
 def test_parts_of_a_selector(selector, meant):
     assert matches(ONE.run, selector) is meant
-    assert model_name(selector) in ("lst20", "lst2")
+    assert network_of(selector, ["lst", "lst2", "lst20"]) in ("lst20", "lst2")
+
+
+NAMES = ["hf:owner/net", "hf:owner/net@v2", "/home/u@host/net.py:net", "nets (old)/net.py:net", "net (3 trainings)"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_may_hold_what_parts_begin_with(name):
+    runs = [measured(one, WRONG, weights="a", train_seed=1) for one in NAMES]
+    (run,) = (one for one in runs if one.run.model.name == name)
+    parts = ("", "@seed1", "@n20@aaaa", " (seed 1, aaaaaa)", " (seeds 0+1)", " (3 trainings)")
+    for selector in (label(run.run), *(name + part for part in parts)):
+        assert select(runs, selector) == [run] and network_of(selector, NAMES) == name
+    assert not any(matches(run.run, name + part) for part in ("@seed2", " (seed 2)", " (seed 1", ".py", " "))
 
 
 STATISTICS = {"mean": "0.5, 0.5, 0.5", "note": "seed 3, 4", "std": "0.25, 0.25, 0.25"}

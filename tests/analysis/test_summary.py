@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from lst_robust.analysis.metrics import image_metrics
 from lst_robust.analysis.summary import Summary, bootstrap_intervals, calibration, summarise
 from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.errors import UsageError
@@ -21,8 +22,8 @@ WHOLE = summarise(RUN, RECORDS, HALF)
 KEYS = {
     "model", "options", "checkpoint_sha256", "train_seed", "run", "suite", "suite_version", "suite_digest", "protocol",
     "data", "images", "pixels", "preprocess", "geometry", "preset", "style", "engine", "image_size", "n", "seed",
-    "subset", "normaliser", "clean_error", "mean_corruption_error", "mce15", "mce19", "relative_mce", "ce", "errors",
-    "calibration", "notes", "intervals",
+    "subset", "normaliser", "normaliser_digest", "clean_error", "mean_corruption_error", "mce15", "mce19",
+    "relative_mce", "ce", "errors", "calibration", "notes", "intervals",
 }  # fmt: skip
 
 
@@ -93,6 +94,7 @@ def test_the_geometry_is_told_in_words():
 
 def test_the_json_of_an_earlier_release_is_read():
     data = WHOLE.to_dict() | {"no_longer": 3, "over_seeds": None}
+    del data["normaliser_digest"]
     for key in ("preprocess", "geometry", "pixels", "calibration", "intervals", "notes", "relative_mce"):
         del data[key]
     summary = Summary.from_dict(data)
@@ -116,16 +118,44 @@ def test_what_is_no_summary_is_refused_in_one_line(changes, words):
 
 
 def test_notes_say_why_a_number_is_missing():
-    assert summarise(RUN, RECORDS, None).notes == (
-        "no CE and no mCE: the suite has no normaliser (give one with --normaliser)",
-    )
+    assert summarise(RUN, RECORDS, None).notes == ("no CE and no mCE without a normaliser: give one with --normaliser",)
     part = {cell: record for cell, record in RECORDS.items() if cell.corruption != "fog"}
     assert summarise(RUN, part, HALF, intervals=False).notes == (
-        "mCE needs all severities of all its corruptions; 1 of the 19 are not complete",
+        "no mCE (15), mCE (19), relative mCE: not all severities of fog are measured",
     )
     digits = summarise(RUN, RECORDS, SUITE.normaliser, intervals=False)
     assert digits.metrics["relative_mce"] is None
     assert digits.notes == ("no relative mCE: alexnet-digits-c itself loses nothing on jpeg_compression",)
+
+
+@pytest.mark.parametrize(
+    ("missing", "reasons"),
+    [
+        (lambda cell: cell.corruption == "clean", ["no clean error, relative mCE: the clean images are not measured"]),
+        (lambda cell: cell.corruption == "saturate", ["no mCE (19): not all severities of saturate are measured"]),
+        (
+            lambda cell: cell in (CLEAN_CELL, Cell("saturate", 3)),
+            [
+                "no clean error, relative mCE: the clean images are not measured",
+                "no mCE (19): not all severities of saturate are measured",
+            ],
+        ),
+        (
+            lambda cell: cell != CLEAN_CELL,
+            [
+                "no mean corruption error, mCE (19): not all severities of 19 of the 19 corruptions are measured",
+                "no mCE (15), relative mCE: not all severities of 15 of the 15 corruptions are measured",
+            ],
+        ),
+    ],
+)
+def test_each_missing_mean_has_its_own_reason(missing, reasons):
+    part = {cell: record for cell, record in RECORDS.items() if not missing(cell)}
+    summary = summarise(RUN, part, HALF, intervals=False)
+    assert list(summary.notes) == reasons
+    for metric in image_metrics():
+        said = metric.label if metric.needs_normaliser else metric.title
+        assert (summary.metrics[metric.name] is None) is any(said in line for line in reasons)
 
 
 def test_a_corruption_of_ones_own_has_its_errors_and_moves_no_mean():

@@ -27,6 +27,11 @@ def test_without_a_command_it_says_what_to_do_next(run):
     assert max(map(len, result.stdout.splitlines())) <= 120 and "lst-robust --help" in result.stdout
 
 
+def test_the_network_of_a_file_is_not_trained_unasked(run):
+    (words,) = [line.split() for line in _commands(run) if ".py:" in line]
+    assert "--checkpoint" in words
+
+
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_what_it_says_can_be_called(run, number):
     """Each command with its options is known: with --help behind it nothing is missing."""

@@ -9,9 +9,13 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from lst_robust.benchmark import Cell
+from lst_robust.records.store import Store
+from tests.analysis import simulated
 from tests.fixtures.commands import PUBLISHED, command, parsed, write_tiny_suite
 
 PAGE = (Path(__file__).parents[2] / "docs" / "published.md").read_text(encoding="utf-8")
@@ -60,6 +64,18 @@ def test_table_tells_runs_of_one_model_apart(measured, tiny):
     rows = json.loads(measured("table", "--suite", str(tiny), "--json").stdout)
     assert len({row["model"] for row in rows}) == 2
     assert any("seed 3" in row["model"] for row in rows)
+
+
+@pytest.mark.parametrize("option", [(), ("--format", "csv"), ("--seeds",), ("--json",)])
+def test_a_mean_over_trainings_of_changed_code_is_said_on_stderr(run, option):
+    store = Store("results")
+    for seed, structure in enumerate("ab"):
+        one = simulated.measured("net", {Cell("fog", 1): np.arange(20) < 5}, weights=str(seed), train_seed=seed)
+        simulated.stored(store, simulated.with_identity(one, structure=structure))
+    shown = run("table", *option)
+    assert shown.exit_code == 0 and "net" in shown.stdout
+    (line,) = shown.stderr.splitlines()
+    assert "the trainings of net differ in structure, and still count as trainings of one network" in line
 
 
 def test_an_empty_table_is_nothing_to_evaluate(run):

@@ -237,3 +237,11 @@ def test_records_that_vanish_after_the_look_are_an_error_of_one_line(store, fold
     assert folder_state(folder) == []
     with pytest.raises(DataError, match="has changed while it was read: give the same command again"):
         found[FOG]
+
+
+def test_of_a_run_that_is_there_twice_only_one_is_read(store, folder, reads, caplog):
+    whole = summaries(store)
+    copy = shutil.copytree(folder.parent, folder.parent.with_name("a-backup")) / folder.name
+    reads.clear()
+    assert summaries(store) == whole and reads == []
+    assert [message.partition(";")[0] for message in caplog.messages] == [f"{copy}: holds the same run as {folder}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -227,6 +228,31 @@ def test_a_folder_that_holds_another_run_than_its_name_says_is_left_out(store, p
     packed.parent.rename(other)
     assert scanned(store) == {}
     assert caplog.messages == [f"{other}: holds another run than its name says; it is left out"]
+
+
+@pytest.mark.parametrize("name", ["a-backup", "lst18-backup"])
+def test_of_a_run_that_is_there_twice_the_one_in_its_own_place_counts(store, packed, caplog, name):
+    folder = packed.parent
+    copy = shutil.copytree(folder.parent, folder.parent.with_name(name)) / folder.name
+    (copy / PACKED).write_bytes(b"is not read")
+    assert scanned(store)[PROBED.digest].keys() == records().keys() and len(list(store.scan(None))) == 1
+    assert caplog.messages[0] == (
+        f"{copy}: holds the same run as {folder}; copies are left out, so keep them outside of {store.results_dir}"
+    )
+
+
+def test_a_run_whose_folder_was_renamed_is_read_while_its_own_place_has_no_cells(store, packed, caplog):
+    packed.parent.parent.rename(store.results_dir / "digits-c" / "renamed")
+    store.write_run_file(RUN_FILE)
+    assert scanned(store)[PROBED.digest].keys() == records().keys()
+    assert not caplog.messages
+
+
+def test_many_copies_are_named_by_one_line(store, packed, caplog):
+    for name in ("b", "c", "d"):
+        shutil.copytree(store.results_dir / "digits-c", store.results_dir / name)
+    assert len(list(store.scan(None))) == 1
+    assert len(caplog.messages) == 1 and ", and so do 2 more such folders; copies" in caplog.messages[0]
 
 
 def test_a_packed_run_of_somebody_else_is_neither_used_nor_replaced(store, packed, caplog):

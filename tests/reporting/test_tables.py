@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lst_robust.analysis import metrics
 from lst_robust.analysis.metrics import METRICS
+from lst_robust.analysis.normalisers import known_normaliser
 from lst_robust.analysis.published import published_results
-from lst_robust.analysis.summary import Summary
+from lst_robust.analysis.summary import Summary, summarise
 from lst_robust.benchmark import CORRUPTIONS
 from lst_robust.errors import UsageError
 from lst_robust.reporting import render
 from lst_robust.reporting.tables import best, decimals, groups, robustness_table
+from tests.analysis.simulated import ALL_CELLS, HALF, measured
 
 
 def test_a_row_holds_the_numbers_of_its_result(result):
@@ -69,6 +72,18 @@ def test_missing_cells_are_no_zeros_and_are_not_best(result):
     assert any("not measured yet" in note for note in group.notes)
 
 
+@pytest.mark.parametrize("name", ["alexnet-imagenet-c", "alexnet-digits-c", "mine"])
+def test_two_normalisers_of_one_name_do_not_rank_together(name):
+    found = measured("a", {cell: np.arange(50) < 20 for cell in ALL_CELLS})
+    divisors = [HALF.model_copy(update={"name": name, "clean_error": error}) for error in (10.0, 20.0)]
+    known = known_normaliser(name, "digits-c")
+    summaries = [summarise(found.run, found.records, one) for one in [*divisors, *([known] if known else [])]]
+    read = [Summary.from_dict(summary.to_dict()) for summary in summaries]
+    captions = [group.caption for group in groups(robustness_table(read))]
+    stated = [f"CE against {name} ({divisor.digest()})" for divisor in divisors] + [f"CE against {name}"] * bool(known)
+    assert [caption.rpartition(" · ")[2] for caption in captions] == stated
+
+
 def test_a_mean_over_fewer_cells_than_others_have_is_not_shown(result):
     table = robustness_table([result("a", 40, missing=("fog",)), result("b", 50), result("c", 30, suite="other")])
     means = table["Error", "mean_corruption_error"]
@@ -109,6 +124,31 @@ def test_a_corruption_of_ones_own_has_a_column_where_a_result_has_it(result):
         assert "My fog" in render(robustness_table([first]), format) or format == "csv"
 
 
+@pytest.mark.parametrize("format", ["csv", "md"])
+def test_a_corruption_from_elsewhere_takes_the_place_of_no_column(result, caplog, format):
+    """Such a name cannot be registered here any more, but records of elsewhere may have it."""
+    of_elsewhere = ["contrast_low", "contrast_high", "fog_sd", "style", "seed", "model", "mce15", "clean_error"]
+    first = own(result("a", 40), **{name: [1.0] * 5 for name in of_elsewhere})
+    assert render(robustness_table([first]), format) == render(robustness_table([result("a", 40)]), format)
+    assert len(caplog.messages) == len(of_elsewhere)
+    assert "the corruption 'fog_sd' is not in the table, because its name means another column" in caplog.text
+
+
+def test_a_mean_over_fewer_severities_of_a_corruption_is_not_shown_either(result):
+    """Two interrupted runs: the one that came further is worse in each cell that both have."""
+    further, other = result("further", 40, normaliser=None), result("other", 30, normaliser=None)
+    for one, severities in ((further, 2), (other, 0)):
+        kept = {"gaussian_noise": 5, "shot_noise": severities}
+        one["errors"] = {
+            name: row[: kept.get(name, 0)] + [None] * (5 - kept.get(name, 0)) for name, row in one["errors"].items()
+        }
+    further["mean_corruption_error"] = 25.0
+    (group,) = groups(robustness_table([further, other]))
+    assert group.frame["Error", "mean_corruption_error"].isna().tolist() == [False, True]
+    assert best(group)["Noise", "gaussian_noise"].tolist() == [False, True]
+    assert not best(group)["Error", "mean_corruption_error"].any()
+
+
 def test_where_higher_is_better_the_highest_is_best(result, monkeypatch):
     monkeypatch.setitem(metrics._metrics, "higher", replace(METRICS["mce15"], name="higher", lower_is_better=False))
     (group,) = groups(robustness_table([result("a", 40, higher=1.0), result("b", 50, higher=2.0)]))
@@ -121,7 +161,7 @@ def test_without_a_normaliser_there_are_mean_errors_and_a_reason(result):
     (group,) = groups(robustness_table([result("a", 40, normaliser=None)]))
     assert "mCE" not in group.frame and "Relative" not in group.frame
     assert group.frame.loc["a", ("Noise", "shot_noise")] == 43  # mean of 41 ... 45
-    assert "no normaliser" in group.notes[0] and "No CE" in group.notes[0]
+    assert group.notes[0].startswith("No CE and no mCE: no normaliser was wanted.")
     assert "CE against" not in group.caption
 
 

@@ -56,6 +56,18 @@ def test_values_that_cannot_be_meant(tmp_path, changes, message):
     assert str(caught.value).startswith(f"{path}: ")
 
 
+def test_the_name_of_a_published_normaliser_is_for_its_errors_only(tmp_path):
+    message = "name: 'alexnet-imagenet-c' means a published normaliser, and these errors are others"
+    with pytest.raises(UsageError, match=message):
+        load_normaliser(normaliser_file(tmp_path, name="alexnet-imagenet-c"))
+    suite = {"extends": "digits-c", "name": "s", "description": "d"}
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(suite | {"normaliser": MEASURED | {"name": "alexnet-imagenet-c"}}))
+    with pytest.raises(UsageError, match=f"normaliser: {message}"):
+        load_suite(tmp_path / "s.yaml")
+    same = published_normaliser().model_dump(mode="json") | {"made_with": {"n": 1}}
+    assert load_normaliser(normaliser_file(tmp_path, **same)).errors == published_normaliser().errors
+
+
 def test_every_named_normaliser_has_its_name_and_only_the_testbeds_a_caution():
     for name, make in NAMED.items():
         assert make().name == name
