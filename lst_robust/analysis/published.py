@@ -172,7 +172,7 @@ def _divisor(group: PublishedGroup, chosen: Normaliser | Literal["suite"] | None
     """By which the CEs of a group are divided, where that normaliser is chosen (see `published_results`)."""
     if group.normaliser is None or chosen is None:
         return None
-    if isinstance(chosen, Normaliser) and chosen.name in NAMED and chosen == NAMED[chosen.name]():
+    if isinstance(chosen, Normaliser) and chosen.name in NAMED and chosen.digest() == NAMED[chosen.name]().digest():
         return chosen
     return _own_normaliser(group)
 

@@ -14,7 +14,7 @@ from lst_robust.data.kind import DatasetConfig, Published
 from lst_robust.data.opening import expanded, open_corrupted, open_source
 from lst_robust.data.registry import dataset_config, dataset_kind
 from lst_robust.data.source import ImageSource, Split
-from lst_robust.errors import DataError
+from lst_robust.errors import DataError, NothingToEvaluateError
 
 SPLITS: tuple[Split, ...] = ("train", "test")
 SAMPLE = 20  # images decoded of each pre-generated cell; all of ImageNet-C would take hours
@@ -50,7 +50,7 @@ def verify(
     for split in _splits(published, folder):
         try:
             source = open_source(config, split, image_size=image_size, data_dir=folder)
-        except DataError as error:
+        except (DataError, NothingToEvaluateError) as error:
             yield Finding(f"{split} images", "", str(error), False)
             continue
         clean = source.fingerprint() if split == "test" else clean

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lst_robust.distribution import working_folder
 from lst_robust.distribution.release import Release
 from lst_robust.distribution.schedule import Refused
-from lst_robust.distribution.worker_device import device_of_worker
 from lst_robust.errors import NothingToEvaluateError, UsageError, reason_of
 from lst_robust.generation.engines import WITHOUT_TORCH, engine_for_sets
 from lst_robust.generation.inputs import KEEP
@@ -25,6 +24,9 @@ from lst_robust.generation.shard_naming import CleanShards, Cut
 from lst_robust.generation.shards import make_claimed
 from lst_robust.runtime.cores import worker_count
 from lst_robust.torch_engine.choice import EngineName
+
+if TYPE_CHECKING:
+    import torch
 
 OWN = (UsageError, NothingToEvaluateError)  # errors of a shard, which it has everywhere
 
@@ -73,7 +75,7 @@ class ShardsTask:
         how = self.how
         try:
             working_folder.enter(how.called_in)
-            device = how.device if how.device in WITHOUT_TORCH else device_of_worker(how.device)
+            device = how.device if how.device in WITHOUT_TORCH else _device(how.device)
             size = None if how.settings.size == KEEP else int(how.settings.size)
             failed = make_claimed(
                 CleanShards(self.shards, how.cut),
@@ -101,6 +103,14 @@ def is_complete(folder: Path, whole: ShardSet, shard: Path) -> bool:
     """Whether all cells of a shard are there. whole: what the manifest says."""
     part, missing = found_of(folder, whole, shard)
     return part is not None and not missing
+
+
+def _device(name: str) -> torch.device:
+    from lst_robust.distribution.worker_device import (
+        device_of_worker,  # imports torch, which the CPU's engine needs not
+    )
+
+    return device_of_worker(name)
 
 
 def _unpacked(release: Release, *fields: Any) -> ShardsTask:

@@ -149,6 +149,13 @@ def from_checkpoint(
     else:
         options = {} if metadata.get("model") == name else fitting_options(name, suite.model_options)
     pixels, note = _pixels_of_training(checkpoint, suite) if trained_here(metadata) else _own_pixels(name, suite)
+    if pixels is not None and metadata and not trained_here(metadata):
+        logger.warning(
+            "%s does not say how its training normalised the input: it is done as for weights of %s (%s)",
+            checkpoint,
+            name,
+            pixels.described(),
+        )
     sized = {} if "image_size" in metadata else {"image_size": source.image_size}
     chosen: dict[str, Any] = {**sized, **options}
     model = create_model(name, len(source.classes), checkpoint=checkpoint, **chosen)

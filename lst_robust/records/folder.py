@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from lst_robust.schema import first_mistake
 logger = logging.getLogger(__name__)
 RUN_FILE = "run.json"
 RUN_FOLDERS = "n*-seed*-*"
+DIGEST = re.compile(r"[0-9a-f]{12}")  # of a run, at the end of its folder's name
 
 
 class FolderRecords(NamedTuple):
@@ -44,7 +46,8 @@ def measured_folders(results_dir: Path, suite: str | None) -> list[Path]:
     folder was copied, this is the one in its own place. A warning names the others."""
     of_digest: dict[str, list[Path]] = {}
     for folder in sorted(results_dir.glob(f"{suite or '*'}/*/{RUN_FOLDERS}")):
-        of_digest.setdefault(folder.name.rpartition("-")[2], []).append(folder)
+        digest = folder.name.rpartition("-")[2]
+        of_digest.setdefault(digest if DIGEST.fullmatch(digest) else str(folder), []).append(folder)
     chosen, copies = [], []
     for folders in of_digest.values():
         one = folders[0] if len(folders) == 1 else _one_of(folders, results_dir)

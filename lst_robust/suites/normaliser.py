@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from lst_robust import arguments
-from lst_robust.benchmark import CLEAN_CELL, known_corruptions
+from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, known_corruptions
 from lst_robust.errors import UsageError, unknown_name
 from lst_robust.published import (
     ALEXNET,
@@ -48,7 +48,8 @@ class Normaliser(Config):
 
     def digest(self) -> str:
         """Short hash of the errors: two normalisers may have one name, and only equal errors make the same CE."""
-        content = json.dumps([self.clean_error, self.errors], sort_keys=True)
+        errors = [self.errors.get(name) for name in CORRUPTIONS]  # the others have no CE
+        content = json.dumps([self.clean_error, errors])
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

@@ -91,7 +91,9 @@ def fit(
         preprocess = Preprocess(pixels.mean, pixels.std, device)
         trainer = Trainer(state, feed_of(source, recipe, plan, preprocess, workers, ranks), recipe, resources, ranks)
         part = plan.batch_size // (ranks.world * recipe.accumulate)
-        test_error = None if test is None else error_measurer(test, preprocess, workers, ranks, part)
+
+        def measurer() -> Callable[[nn.Module], float] | None:
+            return None if test is None else error_measurer(test, preprocess, workers, ranks, part)
 
         def save() -> None:
             if ranks.leader:
@@ -99,8 +101,10 @@ def fit(
 
         done = len(state.log)
         observer.start(title, plan.total_steps, done=min(done * plan.steps_per_epoch, plan.total_steps))
-        if done and _tested(state, test_error, recipe, plan.epochs, title):  # it was interrupted meanwhile
+        # It was interrupted before its test. A measurer of its own is gone before an epoch needs the device's memory.
+        if done and _tested(state, measurer(), recipe, plan.epochs, title):
             save()
+        test_error = measurer()
         for epoch in range(done, plan.epochs):
             state.log.append(trainer.epoch(epoch, observer))
             require_finite(model.state_dict(), epoch + 1, constant)

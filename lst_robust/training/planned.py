@@ -139,9 +139,9 @@ def require_untrained(training: Training) -> None:
     weights = training.build().state_dict()
     if weights and all(not value.is_meta and torch.equal(value, others[key]) for key, value in weights.items()):
         raise UsageError(
-            f"{training.model} has the same weights each time, as if they were trained, and a training would change "
-            "them: to measure them as they are, give the function a parameter 'weights' and the option --set "
-            "weights=NAME; to train them further, call lst-robust train"
+            f"{training.model} has the same weights each time: they are trained, or its code sets torch's seed. "
+            "A training would change them: to measure them as they are, give the function a parameter 'weights' and "
+            "the option --set weights=NAME; to train them, call lst-robust train"
         )
 
 

@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -279,3 +281,9 @@ def test_tasks_through_submitit(whole, monkeypatch):
     assert (made.written, made.complete, made.failed) == (48, True, {})
     found = {name: content for name, content in contents(Path("out")).items() if not name.startswith(".submitit")}
     assert found == whole
+
+
+def test_tasks_for_the_cpu_need_no_torch():
+    """Each worker would wait for it, and hold it in memory."""
+    code = "import sys, lst_robust.distribution.shards; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

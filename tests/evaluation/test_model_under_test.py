@@ -75,10 +75,14 @@ def test_a_training_on_another_suite_had_other_statistics(suite, digits, tmp_pat
         from_checkpoint("alexnet", file, suite, digits, None)
 
 
-def test_a_converted_file_is_normalised_as_the_one_it_was_made_of(suite, digits, theirs, tmp_path):
+def test_a_converted_file_is_normalised_as_the_one_it_was_made_of_and_a_warning_says_how(
+    suite, digits, theirs, tmp_path, caplog
+):
     converted = convert_checkpoint(theirs, tmp_path / "converted.safetensors", NAME, num_classes=10, image_size=32)
     found, before = (from_checkpoint(NAME, file, suite, digits, {}) for file in (converted, theirs))
     assert found.pixels == before.pixels == IMAGENET and found.identity.options == before.identity.options
+    assert "converted.safetensors does not say how its training normalised the input" in caplog.text
+    assert "theirs.pth" not in caplog.text
 
 
 def test_weights_by_their_librarys_name(suite, digits, monkeypatch):

@@ -33,7 +33,8 @@ def test_the_revision_is_not_that_of_a_repository_around_the_package(monkeypatch
     """Such as of somebody's project with an environment in it."""
 
     def git(*words: str) -> None:
-        subprocess.run(["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True)
+        settings = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", str(tmp_path), *settings, *words], check=True)
 
     (tmp_path / "provenance.py").touch()
     git("init", "-q")

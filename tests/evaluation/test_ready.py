@@ -52,9 +52,55 @@ def test_bns_are_folded_where_the_answers_stay_the_same(caplog, between, folded)
     assert ("Pooled is measured without folded BNs" in caplog.text) == (not folded)
 
 
-def test_an_error_of_the_network_is_left_to_whoever_asks_it():
-    class Broken(nn.Module):
-        def forward(self, x):
-            raise KeyError("no such layer")
+class Ends(nn.Module):
+    """Raises, whatever it is given."""
 
-    assert batch_norms(ready_network(found(Broken()), CPU, PIXELS, 16)) == 0
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def forward(self, x):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [KeyError("no such layer"), SystemExit(0)], ids=repr)
+def test_an_error_of_the_network_is_left_to_whoever_asks_it(error):
+    assert batch_norms(ready_network(found(Ends(error)), CPU, PIXELS, 16)) == 1
+
+
+def test_a_network_that_reads_its_bn_is_measured_as_it_is():
+    """An nn.Identity in its place would have no weight."""
+
+    class Reads(Pooled):
+        def forward(self, x):
+            return super().forward(x) * self.layers[1].weight.sum()
+
+    network = Reads(None)
+    ready = ready_network(from_module(network, None, 4), CPU, PIXELS, 16)
+    images = torch.randn(2, 3, 16, 16)
+    torch.testing.assert_close(ready(images), network.eval()(images))
+
+
+def test_a_bn_with_two_names_is_seen_to_be_folded():
+    class Twice(Pooled):
+        def __init__(self) -> None:
+            super().__init__(None)
+            self.bn = self.layers[1]
+
+        def forward(self, x):
+            return self.bn(self.layers[0](x).relu()).mean((2, 3))
+
+    network = Twice()
+    nn.init.normal_(network.bn.running_mean)
+    ready = ready_network(from_module(network, None, 4), CPU, PIXELS, 16)
+    images = torch.randn(2, 3, 16, 16)
+    torch.testing.assert_close(ready(images), network.eval()(images))
+
+
+def test_the_callers_random_state_stays_as_it_is():
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    own = found(nn.Dropout())
+    torch.manual_seed(1)
+    ready_network(own, CPU, PIXELS, 16)
+    assert torch.equal(torch.rand(1), expected)
