@@ -62,7 +62,7 @@ def _plain(model: nn.Module) -> nn.Module:
 
 
 def _on(device: torch.device, network: nn.Module) -> nn.Module:
-    return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _batch_norms(model: nn.Module) -> int:
