@@ -20,8 +20,9 @@ def notes(errors: Mapping[Cell, float], normaliser: Normaliser | None) -> tuple[
         lines = _of_normaliser(normaliser)
     undefined: dict[str, list[str]] = {}
     for metric in image_metrics():
-        reasons = _of_cells(metric, errors) if normaliser is not None or not metric.needs_normaliser else ()
-        for reason in (*reasons, *_of_rises(metric, normaliser)):
+        if normaliser is None and metric.needs_normaliser:
+            continue
+        for reason in [*_of_cells(metric, errors)] or _of_rises(metric, normaliser):
             undefined.setdefault(reason, []).append(metric.label if metric.needs_normaliser else metric.title)
     return (*lines, *(f"no {', '.join(means)}: {reason}" for reason, means in undefined.items()))
 
