@@ -101,7 +101,8 @@ def fit(
 
         done = len(state.log)
         observer.start(title, plan.total_steps, done=min(done * plan.steps_per_epoch, plan.total_steps))
-        # It was interrupted before its test. A measurer of its own is gone before an epoch needs the device's memory.
+        # The training may have been interrupted before the last epoch's test. A measurer may keep images on the device,
+        # so this one is dropped before an epoch needs the memory.
         if done and _tested(state, measurer(), recipe, plan.epochs, title):
             save()
         test_error = measurer()

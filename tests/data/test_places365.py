@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lst_robust.data import open_source
+from lst_robust.data.checks import verify
 from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
 
 
@@ -42,6 +43,8 @@ def test_places365_without_its_parts_is_refused(places):
     (places / "places365_val.txt").write_text("")
     with pytest.raises(NothingToEvaluateError, match="places365/test has no images"):
         opened(places)
+    first = next(iter(verify({"kind": "places365"}, image_size=32, data_dir=places)))
+    assert first.what == "test images" and not first.ok and first.found.startswith("places365/test has no images")
     (places / "places365_val.txt").unlink()
     with pytest.raises(DataError, match=r"places365_val\.txt cannot be read"):
         opened(places)
