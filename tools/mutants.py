@@ -104,11 +104,13 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as analysis.gate; all by default")
     parser.add_argument("--only", choices=["functions", "constants"], help="one of the two parts")
     arguments = parser.parse_args()
-    unknown = set(arguments.modules) - set(FUNCTIONS)
+    known = dict.fromkeys([*FUNCTIONS, *constant_mutants.TESTS])
+    unknown = set(arguments.modules) - set(known)
     if unknown:
-        parser.error(f"unknown module {min(unknown)}: choose from {', '.join(FUNCTIONS)}")
-    modules = [module for module in FUNCTIONS if module in arguments.modules or not arguments.modules]
-    scores = function_mutants(modules) if arguments.only != "constants" else []
+        parser.error(f"unknown module {min(unknown)}: choose from {', '.join(known)}")
+    modules = [module for module in known if module in arguments.modules or not arguments.modules]
+    with_functions = [module for module in modules if module in FUNCTIONS]
+    scores = function_mutants(with_functions) if arguments.only != "constants" and with_functions else []
     if arguments.only != "functions":
         with_constants = [module for module in modules if module in constant_mutants.TESTS]
         scores += [Score(module, *constant_mutants.run(module)) for module in with_constants]

@@ -54,8 +54,9 @@ def catalogue(results: Path) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare only")
+    check = parser.parse_args(arguments).check
     made = catalogue(ROOT / "results")
-    if not parser.parse_args(arguments).check:
+    if not check:
         FILE.write_text(made)
         return 0
     if FILE.read_text() == made:

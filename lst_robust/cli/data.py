@@ -67,6 +67,7 @@ def verify_command(
         data_dir=data_dir,
         corrupted_dir=corrupted_dir,
         official=resolved.protocol == "official",
+        corruptions=resolved.corruptions,
         workers=worker_count(workers),
     ):
         findings.append(finding)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES
+from lst_robust.data.find_shards import TRAIN_WORDS, names_split
 from lst_robust.data.kind import DatasetConfig, Published
 from lst_robust.data.opening import expanded, open_corrupted, open_source
 from lst_robust.data.registry import dataset_config, dataset_kind
-from lst_robust.data.source import ImageSource, Split
+from lst_robust.data.source import SPLITS, ImageSource, Split
 from lst_robust.errors import DataError, NothingToEvaluateError
 
-SPLITS: tuple[Split, ...] = ("train", "test")
 SAMPLE = 20  # images decoded of each pre-generated cell; all of ImageNet-C would take hours
 
 
@@ -36,12 +36,14 @@ def verify(
     data_dir: Path | str | None = None,
     corrupted_dir: Path | str | None = None,
     official: bool = False,
+    corruptions: Sequence[str] = CORRUPTIONS,
     workers: int = 1,
 ) -> Iterator[Finding]:
     """Findings about a suite's data, each as soon as it is made (decoding everything can take minutes).
 
     official: also the published corrupted images in `corrupted_dir` (default: `data_dir`). Every cell is opened, and
-    SAMPLE images of it are decoded. What is missing or does not lie as it must is a finding, not an exception.
+    SAMPLE images of it are decoded. corruptions: those of which all five severities must be there. What is missing or
+    does not lie as it must is a finding, not an exception.
     """
     config = dataset_config(dataset)
     published = dataset_kind(config).published.get(config.dataset_name)
@@ -60,14 +62,15 @@ def verify(
         if published and either:
             yield from _checksums(either, published.md5)
     if official:
-        yield from _cells(config, image_size, corrupted, clean, workers)
+        yield from _cells(config, image_size, corrupted, clean, corruptions, workers)
 
 
 def _splits(published: Published | None, folder: Path | None) -> tuple[Split, ...]:
-    """The splits to look at: those that are published. Of other data the test images, and `train/` if it is there."""
+    """The splits to look at: those that are published. Of other data the test images, and the images for training where
+    a folder or shards of that name are there."""
     if published is not None:
         return tuple(split for split in SPLITS if split in published.images)
-    return ("train", "test") if folder and (folder / "train").is_dir() else ("test",)
+    return SPLITS if folder and names_split(folder, TRAIN_WORDS) else ("test",)
 
 
 def _source(source: ImageSource, split: Split, published: Published | None, workers: int) -> Iterator[Finding]:
@@ -97,7 +100,12 @@ def _md5(path: Path) -> str:
 
 
 def _cells(
-    config: DatasetConfig, image_size: int, folder: Path | None, clean: str | None, workers: int
+    config: DatasetConfig,
+    image_size: int,
+    folder: Path | None,
+    clean: str | None,
+    corruptions: Sequence[str],
+    workers: int,
 ) -> Iterator[Finding]:
     """clean: fingerprint of the clean test images, if they are there."""
     try:
@@ -106,8 +114,8 @@ def _cells(
     except DataError as error:
         yield Finding("corrupted cells", "", str(error), False)
         return
-    of_the_papers = [cell for cell in present if cell[0] in CORRUPTIONS]  # a tree may have others as well
-    yield _equal("corrupted cells", len(CORRUPTIONS) * len(SEVERITIES), len(of_the_papers))
+    wanted = [cell for cell in present if cell[0] in corruptions]  # a tree may have others as well
+    yield _equal("corrupted cells", len(corruptions) * len(SEVERITIES), len(wanted))
     for corruption, severity in present:
         what = f"{corruption} {severity}"
         try:

@@ -41,7 +41,7 @@ def layout(name: str) -> str:
     """Where the data comes from and how it must lie."""
     return (
         f"{FOLDERS[name]}/ must lie in it, from https://www.cs.toronto.edu/~kriz/cifar.html (python version), "
-        "or train/<class>/*.png and test/<class>/*.png"
+        "or train/<class>/*.png and test/<class>/*.png (not beside CIFAR-C, which has no file names)"
     )
 
 

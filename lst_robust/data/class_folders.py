@@ -39,12 +39,15 @@ class FileSource(EncodedSource):
         return digest_of_files([self._folder / self._paths[index] for index in indices.tolist()], workers)
 
 
-def require_folder(root: Path | None, layout: str) -> Path:
-    """`root` if it is a folder; a DataError, or a UsageError for None, that says how the data must lie otherwise."""
+def require_folder(root: Path | None, layout: str, option: str = "--data-dir") -> Path:
+    """`root` if it is a folder; a DataError, or a UsageError for None, that says how the data must lie otherwise.
+
+    option: by which a person gives it.
+    """
     if root is None:
-        raise UsageError(f"this suite needs a data folder: give it with --data-dir; {layout}")
-    if not root.is_dir():
-        raise DataError(f"no data folder {root}: give an existing one with --data-dir; {layout}")
+        raise UsageError(f"this suite needs a data folder: give it with {option}; {layout}")
+    if not os.path.isdir(root):  # False for a name that is too long, where Path.is_dir raises
+        raise DataError(f"no data folder {root}: give an existing one with {option}; {layout}")
     return root
 
 

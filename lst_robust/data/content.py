@@ -2,7 +2,8 @@
 
 Two photographs can have the same name and label, but they do not have the same digest. The digest of files is kept in
 the cache, under a key made of each file's path, size and times. So files are read once, and later only their times are
-looked at. A digest that nobody has asked for in 90 days is deleted.
+looked at. A digest that nobody has asked for in 90 days is deleted. One to which an unreadable file belongs is not
+kept: the file may be readable the next time, with the same size and times.
 """
 
 from __future__ import annotations
@@ -43,6 +44,13 @@ class FileState(NamedTuple):
     inode: int
 
 
+class Computed(NamedTuple):
+    """A digest; complete: whether all that belongs to it could be read."""
+
+    digest: str
+    complete: bool = True
+
+
 def digest_of_rows(rows: np.ndarray) -> str:
     """The digest of an array's values, in order. rows: any shape and dtype."""
     return _short(hashlib.sha256(np.ascontiguousarray(rows).data))
@@ -54,14 +62,14 @@ def digest_of_files(paths: Sequence[Path], workers: int = 1) -> str:
     return kept_digest(paths, lambda: digest_of_contents(in_threads(_content, paths, workers)), workers)
 
 
-def digest_of_contents(contents: Iterable[bytes]) -> str:
+def digest_of_contents(contents: Sequence[bytes]) -> Computed:
     """The digest that `digest_of_files` gives to files, from the SHA-256 of each file, in order. So images have one
     digest whether they lie in files or inside of shards."""
-    return _short(_sha256(contents))
+    return Computed(_short(_sha256(contents)), complete=UNREADABLE not in contents)
 
 
-def kept_digest(paths: Sequence[Path], compute: Callable[[], str], workers: int = 1, part: str = "") -> str:
-    """`compute()`, or what it gave when the files were in the state in which they are now.
+def kept_digest(paths: Sequence[Path], compute: Callable[[], Computed], workers: int = 1, part: str = "") -> str:
+    """The digest by `compute`, or the one that it gave when the files were in the state in which they are now.
 
     part: what of the files is meant, where it is not all of them.
     """
@@ -72,8 +80,9 @@ def kept_digest(paths: Sequence[Path], compute: Callable[[], str], workers: int 
         mark_used(entry)
         return kept
     started = time.time_ns()
-    digest = compute()
-    if file_states(paths, workers) == states and all(state and _settled(state, started) for state in states):
+    digest, complete = compute()
+    unchanged = file_states(paths, workers) == states
+    if complete and unchanged and all(state and _settled(state, started) for state in states):
         with suppress(DataError):  # no room, or no home: it is computed again the next time
             write_output(entry, digest.encode())
             remove_unused(entry.parent)

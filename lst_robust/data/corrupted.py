@@ -14,7 +14,7 @@ import numpy as np
 
 from lst_robust.benchmark import SEVERITIES, group_of, known_corruptions
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
-from lst_robust.data.content import digest_of_rows, kept_digest
+from lst_robust.data.content import Computed, digest_of_rows, kept_digest
 from lst_robust.data.find_shards import open_shards
 from lst_robust.data.shards import Member, Naming, ShardSource, named_files
 from lst_robust.data.source import ImageSource
@@ -24,13 +24,18 @@ FindNaming = Callable[[Path, Sequence[Member]], tuple[Naming, tuple[str, ...]]]
 
 
 class CorruptedSet(ABC):
-    """All cells of published corrupted images. `layout`: where they come from and how they must lie."""
+    """All cells of published corrupted images.
+
+    layout: where they come from and how they must lie.
+    clean_images: what the clean images beside them must be.
+    """
 
     layout: str
+    clean_images: str = "both must be the complete test set, with the same file names"
 
     def __init__(self, root: Path | None, names: Sequence[str]) -> None:
         """root: the folder of the corrupted images, or the folder above, in which it has one of these `names`."""
-        top = require_folder(root, self.layout)
+        top = require_folder(root, self.layout, option="--corrupted-dir")
         self.folder = next((top / name for name in names if (top / name).is_dir()), top)
         self._reference: tuple[str, ImageSource] | None = None
 
@@ -117,6 +122,8 @@ class CorruptionTree(CorruptedSet):
 class CorruptionArrays(CorruptedSet):
     """<corruption>.npy, uint8 (5 n, S, S, 3), severity 1 first, and labels.npy; memory-mapped, never unpickled."""
 
+    clean_images = "both must be the complete test set, and the clean one the python version: arrays hold no file names"
+
     def __init__(self, root: Path | None, image_size: int, names: Sequence[str], origin: str, classes: int) -> None:
         """classes: how many there are."""
         self.layout = f"<corruption>.npy and labels.npy must lie in it or in {names[0]}/ below it ({origin})"
@@ -174,4 +181,4 @@ class _Rows(ImageSource):
 
     def digest_of(self, indices: np.ndarray, workers: int) -> str:
         rows = f"rows {self._first} and {digest_of_rows(indices)}"
-        return kept_digest([self._path], lambda: digest_of_rows(self._pixels[indices]), part=rows)
+        return kept_digest([self._path], lambda: Computed(digest_of_rows(self._pixels[indices])), part=rows)

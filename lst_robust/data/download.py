@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def download(dataset: Mapping[str, Any] | DatasetConfig, data_dir: Path | str) -
         raise UsageError(f"there is nothing to download for {name}")
     if isinstance(fetch, str):
         raise UsageError(f"{name} cannot be downloaded for you: {fetch}")
-    folder = Path(data_dir).expanduser()
+    folder = Path(os.path.expanduser(data_dir))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         fetch(config, folder)

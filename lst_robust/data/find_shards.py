@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Sequence
+from fnmatch import fnmatch
 from importlib import import_module
 from pathlib import Path
 
@@ -19,8 +21,11 @@ FORMS = {  # by the end of a shard's name: a module of this package, and its cla
     ".parquet": "parquet_shards.ParquetShards",
     ".arrow": "arrow_shards.ArrowShards",
 }
-WORD = re.compile(r"(?:^|[-_.])(train|training|val|validation|valid|test)(?=[-_.]|$)")
-NUMBERED = re.compile(r"(?P<head>.*)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.\w+")
+WORD = re.compile(r"(?:^|[-_.])(train|training|val|validation|valid|test)(?=[-_.0-9]|$)", re.IGNORECASE)
+TRAIN_WORDS = ("train", "training")
+NUMBERED = re.compile(  # Hugging Face's library may write a hash behind the numbers
+    r"(?P<head>.*)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})(?P<tail>(?:-[0-9a-f]+)?\.\w+)"
+)
 
 
 def find_shards(
@@ -34,7 +39,7 @@ def find_shards(
     """
     if root is None:
         return None
-    if root.is_dir():
+    if os.path.isdir(root):  # False for a pattern that is too long for a name, where Path.is_dir raises
         return _in_folder(root, split, words, ignored)
     if is_pattern(root) or (root.is_file() and root.suffix in FORMS):
         if split == "train":
@@ -42,7 +47,7 @@ def find_shards(
                 f"{root} names test images, and there is nothing to train on: give trained weights with --checkpoint, "
                 "or a folder that holds training images as well"
             )
-        return matching_files(root) if is_pattern(root) else [root]
+        return _complete(root.parent, matching_files(root), root) if is_pattern(root) else [root]
     if root.is_file():
         raise DataError(f"{root} is no shard: give a folder, or files that end with {', '.join(FORMS)}, unpacked")
     if root.suffix in FORMS:
@@ -79,6 +84,20 @@ def _in_folder(root: Path, split: Split, words: Sequence[str], ignored: Collecti
     return None
 
 
+def names_split(root: Path, words: Sequence[str]) -> bool:
+    """Whether a folder of one of these names is in `root`, or shards that have one of them in their names."""
+    if any(os.path.isdir(root / word) for word in words):
+        return True
+    folders = [folder for folder in (root / "data", root) if os.path.isdir(folder)]
+    return any(_split_of(shard) in words for folder in folders for shard in _shards(folder, ()))
+
+
+def _split_of(shard: Path) -> str | None:
+    """The split that the name of a shard says."""
+    found = WORD.search(shard.stem)
+    return found[1].lower() if found else None
+
+
 def _shards(folder: Path, ignored: Collection[str]) -> list[Path]:
     """Sorted; of a data set that Hugging Face's library has saved, those that its state names."""
     state = folder / "state.json"
@@ -110,7 +129,7 @@ def _of_state(state: Path) -> list[Path]:
 
 def _of_split(folder: Path, shards: list[Path], split: Split, words: Sequence[str]) -> list[Path]:
     """Those whose names say the split. Where no name says one, they are test images."""
-    said = {shard: found[1] if (found := WORD.search(shard.stem)) else None for shard in shards}
+    said = {shard: _split_of(shard) for shard in shards}
     if not any(said.values()) and split == "test":
         return shards
     for word in words:
@@ -122,14 +141,22 @@ def _of_split(folder: Path, shards: list[Path], split: Split, words: Sequence[st
     )
 
 
-def _complete(folder: Path, shards: list[Path]) -> list[Path]:
-    """DataError when names such as validation-00003-of-00014.parquet say that some are missing."""
-    numbers: dict[tuple[str, int], set[int]] = {}
+def _complete(folder: Path, shards: list[Path], pattern: Path | None = None) -> list[Path]:
+    """DataError when names such as validation-00003-of-00014.parquet say that some are missing.
+
+    pattern: which names are meant, where it is not all in the folder.
+    """
+    numbers: dict[tuple[str, int], dict[int, str]] = {}
     for shard in shards:
         if found := NUMBERED.fullmatch(shard.name):
-            numbers.setdefault((found["head"], int(found["count"])), set()).add(int(found["number"]))
-    for (head, count), present in numbers.items():
-        if missing := sorted(set(range(count)) - present):
+            numbers.setdefault((found["head"], int(found["count"])), {})[int(found["number"])] = found["tail"]
+    for (head, count), tails in numbers.items():
+        tail = next(iter(tails.values()))
+        missing = [number for number in range(count) if number not in tails]
+        if pattern is not None:
+            names = {number: f"{head}-{number:05d}-of-{count:05d}{tail}" for number in missing}
+            missing = [number for number in missing if fnmatch(names[number], pattern.name)]
+        if missing:
             raise DataError(
                 f"{len(missing)} of the {count} shards {head}-*-of-{count:05d} are not in {folder}, the first being "
                 f"number {missing[0]:05d}: complete the download"

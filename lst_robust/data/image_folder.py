@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +13,16 @@ from pydantic import Field
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
 from lst_robust.data.classes import some_names
 from lst_robust.data.corrupted import CorruptionTree
-from lst_robust.data.find_shards import find_shards, open_shards
+from lst_robust.data.find_shards import TRAIN_WORDS, find_shards, open_shards
 from lst_robust.data.kind import DatasetConfig, DatasetKind
 from lst_robust.data.shards import ClassFile, Member, Naming, ShardSource, named_files
 from lst_robust.data.source import ImageSource, Split
 from lst_robust.errors import DataError
 
+logger = logging.getLogger(__name__)
 SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("test", "val")}
 SHARD_WORDS: dict[Split, tuple[str, ...]] = {
-    "train": ("train", "training"),
+    "train": TRAIN_WORDS,
     "test": (*SPLIT_FOLDERS["test"], "validation", "valid"),
 }
 LAYOUT = "images must lie as train/<class>/*.jpg and test/<class>/*.jpg (or val/<class>/*.jpg)"
@@ -106,6 +108,14 @@ def _naming_and_classes(
         raise DataError(f"{root} has classes of the same name among its {len(names)}: correct the names in the shards")
     if len(found) < 2:
         raise DataError(f"{root} has {_classes(found)}, and a classifier needs two or more: give other shards")
+    if names is not None and list(names) != found:
+        logger.warning(
+            "%s: the shards count their classes in another order than that of the names, which counts here as in class "
+            "folders: label 0 is %s, and not %s; a network of your own must answer in this order",
+            root,
+            found[0],
+            names[0],
+        )
     return _naming(found, names), tuple(found)
 
 

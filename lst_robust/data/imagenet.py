@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,15 +12,15 @@ from pydantic import Field
 
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, image_files, require_folder
 from lst_robust.data.corrupted import CorruptionTree
-from lst_robust.data.find_shards import find_shards, open_shards
+from lst_robust.data.find_shards import TRAIN_WORDS, find_shards, open_shards
 from lst_robust.data.imagenet_names import imagenet_naming
 from lst_robust.data.kind import DatasetConfig, DatasetKind, Published
-from lst_robust.data.shards import ShardSource, named_files
+from lst_robust.data.shards import Member, Naming, ShardSource, named_files
 from lst_robust.data.source import ImageSource, Split
 from lst_robust.data.subset import Subset
 from lst_robust.errors import DataError
 
-SPLIT_WORDS: dict[Split, tuple[str, ...]] = {"train": ("train", "training"), "test": ("val", "validation", "valid")}
+SPLIT_WORDS: dict[Split, tuple[str, ...]] = {"train": TRAIN_WORDS, "test": ("val", "validation", "valid")}
 MD5 = {  # sources: torchvision.datasets, and the Zenodo record 2235448
     "ILSVRC2012_img_val.tar": "29b22e2961454d5413ddabcf34fc5622",
     "noise.tar": "e80562d7f6c3f8834afb1ecf27252745",
@@ -84,17 +85,19 @@ def open_imagenet(config: ImageNetDataset, root: Path | None, split: Split, imag
     return ShardSource(f"imagenet/{split}", str(root), container, files, wnids(), image_size, config.resize)
 
 
+def _open_official(config: ImageNetDataset, root: Path | None, image_size: int) -> CorruptionTree:
+    names, origin = ("ImageNet-C", "imagenet-c"), "zenodo.org/records/2235448"
+    return CorruptionTree(root, image_size, names, origin, wnids(), _naming_of_corrupted_shards)
+
+
+def _naming_of_corrupted_shards(folder: Path, members: Sequence[Member]) -> tuple[Naming, tuple[str, ...]]:
+    return imagenet_naming(wnids(), None), wnids()
+
+
 KIND = DatasetKind(
     config=ImageNetDataset,
     open=open_imagenet,
-    open_official=lambda config, root, image_size: CorruptionTree(
-        root,
-        image_size,
-        ("ImageNet-C", "imagenet-c"),
-        "zenodo.org/records/2235448",
-        wnids(),
-        lambda folder, members: (imagenet_naming(wnids(), None), wnids()),
-    ),
+    open_official=_open_official,
     published={
         "imagenet": Published(
             {"test": 50_000},  # evaluation needs no training images

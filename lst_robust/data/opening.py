@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lst_robust.arguments import choice
 from lst_robust.data.corrupted import CorruptedSet
 from lst_robust.data.kind import DatasetConfig
 from lst_robust.data.registry import dataset_config, dataset_kind, dataset_kinds, dataset_subset
-from lst_robust.data.source import ImageSource, Split, without_unreadable
+from lst_robust.data.source import SPLITS, ImageSource, Split, without_unreadable
 from lst_robust.errors import NothingToEvaluateError, unknown_name
 
 
@@ -27,9 +29,10 @@ def open_source(
 
     subset: the name of a published choice of the test images, in place of all. Nothing is decoded, unless
     `skip_unreadable` asks for one pass over all images (with `workers` threads). It leaves out those that cannot be
-    read, and lists them in `.skipped`. Raises UsageError for an unknown kind or subset and for wrong options, DataError
-    when the data is not there or does not lie as it must, NothingToEvaluateError when it has no image.
+    read, and lists them in `.skipped`. Raises UsageError for an unknown kind, split or subset and for wrong options,
+    DataError when the data is not there or does not lie as it must, NothingToEvaluateError when it has no image.
     """
+    choice("split", split, SPLITS)
     config = dataset_config(dataset)
     source = dataset_kind(config).open(config, expanded(data_dir), split, image_size)
     if not len(source):
@@ -56,4 +59,4 @@ def open_corrupted(
 
 def expanded(folder: Path | str | None) -> Path | None:
     """A folder as a path, in which `~` has become the home folder."""
-    return None if folder is None else Path(folder).expanduser()
+    return None if folder is None else Path(os.path.expanduser(folder))  # leaves ~name as it is where no such user is

@@ -71,7 +71,7 @@ class ParquetShards(Container):
         with _opened(shard) as file:
             columns = self._columns = find_columns(file.schema_arrow, shard, self._columns)
             found: list[Member] = []
-            for batch in _parts(file, shard, _named(columns, "path"), LABEL_ROWS):
+            for batch in _parts(file, shard, _names_and_labels(columns), LABEL_ROWS):
                 found += members_of(batch, columns, shard, len(found))
             if not found:
                 raise DataError(f"{shard} holds no image: {ADVICE}")
@@ -100,8 +100,8 @@ class ParquetShards(Container):
         return content
 
 
-def _named(columns: Columns, part: str) -> list[str]:
-    return [f"{columns.image}.{part}"] + ([] if columns.label is None else [columns.label])
+def _names_and_labels(columns: Columns) -> list[str]:
+    return [f"{columns.image}.path"] + ([] if columns.label is None else [columns.label])
 
 
 def _opened(shard: Path) -> parquet.ParquetFile:

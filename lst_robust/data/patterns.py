@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from pathlib import Path
 
@@ -16,7 +17,7 @@ MOST_FILES = 100_000  # that one pattern may name
 def is_pattern(path: Path) -> bool:
     """Whether a path names files by braces or wildcards; one that exists as it is written does not."""
     text = str(path)
-    return bool(BRACES.search(text) or glob.has_magic(text)) and not path.exists()
+    return bool(BRACES.search(text) or glob.has_magic(text)) and not os.path.exists(path)  # False for too long a name
 
 
 def matching_files(pattern: Path, given: str = "with --data-dir") -> list[Path]:
@@ -30,7 +31,7 @@ def matching_files(pattern: Path, given: str = "with --data-dir") -> list[Path]:
     missing: list[str] = []
     names = expand_braces(str(pattern))
     for name in names:
-        found = sorted(glob.glob(name)) if glob.has_magic(name) else [name] if Path(name).exists() else []
+        found = sorted(glob.glob(name)) if glob.has_magic(name) else [name] if os.path.exists(name) else []
         files += map(Path, found)
         missing += [] if found else [name]
     if not files:

@@ -17,6 +17,7 @@ import numpy as np
 from lst_robust.data.class_folders import readable_name
 from lst_robust.data.content import (
     UNREADABLE,
+    Computed,
     digest_of_contents,
     digest_of_rows,
     file_states,
@@ -133,7 +134,7 @@ def image_id(file: ClassFile) -> str:
     return readable_name(f"{file.class_name}/{file.file_name}")
 
 
-def _digest(container: Container, positions: np.ndarray, workers: int) -> str:
+def _digest(container: Container, positions: np.ndarray, workers: int) -> Computed:
     """The images are read in the order in which they are stored, and count in the order of `positions`."""
     container = container.as_they_are_now()
 
@@ -145,4 +146,4 @@ def _digest(container: Container, positions: np.ndarray, workers: int) -> str:
 
     stored = np.unique(positions)
     contents = in_threads(content, stored.tolist(), workers)
-    return digest_of_contents(contents[place] for place in np.searchsorted(stored, positions).tolist())
+    return digest_of_contents([contents[place] for place in np.searchsorted(stored, positions).tolist()])

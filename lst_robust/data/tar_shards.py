@@ -24,7 +24,7 @@ MOST_TEXT = 2**20  # bytes of a label's file
 ADVICE = "download it again, and give tar files that are not compressed"
 
 
-class Found(NamedTuple):
+class Stored(NamedTuple):
     """An image or the text beside it: where its bytes lie."""
 
     name: str
@@ -58,10 +58,10 @@ class TarShards(Container):
         return content
 
 
-def _images(shard: Path) -> Iterator[tuple[Found, str, int | None]]:
+def _images(shard: Path) -> Iterator[tuple[Stored, str, int | None]]:
     """Each image of a shard, its name, and its label if one is stored."""
-    images: list[Found] = []
-    texts: dict[str, Found] = {}
+    images: list[Stored] = []
+    texts: dict[str, Stored] = {}
     try:
         with open(shard, "rb") as file:
             for found in _members(shard, file):
@@ -78,12 +78,12 @@ def _images(shard: Path) -> Iterator[tuple[Found, str, int | None]]:
         raise DataError(f"{shard} cannot be read ({error.strerror or error}): {ADVICE}") from error
 
 
-def _members(shard: Path, file: IO[bytes]) -> Iterator[Found]:
+def _members(shard: Path, file: IO[bytes]) -> Iterator[Stored]:
     """The files in a tar file that may be images or stand beside one. Links and hidden files do not."""
     for entry in entries(shard, file):
         hidden = posixpath.basename(entry.name).startswith(".")
         if entry.isreg() and not entry.issparse() and not hidden:
-            yield Found(entry.name, entry.offset_data, entry.size)
+            yield Stored(entry.name, entry.offset_data, entry.size)
 
 
 def entries(shard: Path, file: IO[bytes]) -> Iterator[tarfile.TarInfo]:
@@ -101,7 +101,7 @@ def entries(shard: Path, file: IO[bytes]) -> Iterator[tarfile.TarInfo]:
         raise DataError(f"{shard} ends early, or is damaged behind its first {end:,} bytes: {ADVICE}")
 
 
-def name_and_label(shard: Path, file: IO[bytes], image: Found, texts: dict[str, Found]) -> tuple[str, int | None]:
+def name_and_label(shard: Path, file: IO[bytes], image: Stored, texts: dict[str, Stored]) -> tuple[str, int | None]:
     """What is stored beside an image counts: the label, and the name of the file that it was."""
     key = posixpath.splitext(image.name)[0]
     name, labels = image.name, dict[str, int]()
@@ -119,14 +119,14 @@ def name_and_label(shard: Path, file: IO[bytes], image: Found, texts: dict[str, 
     return name, next(iter(labels.values()), None)
 
 
-def _text(shard: Path, file: IO[bytes], found: Found) -> str:
+def _text(shard: Path, file: IO[bytes], found: Stored) -> str:
     try:
         return os.pread(file.fileno(), min(found.size, MOST_TEXT), found.offset).decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{readable_name(found.name)} in {shard} is no text: correct the shard") from error
 
 
-def _stated(shard: Path, found: Found, text: str) -> dict[str, object]:
+def _stated(shard: Path, found: Stored, text: str) -> dict[str, object]:
     try:
         stated = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -134,7 +134,7 @@ def _stated(shard: Path, found: Found, text: str) -> dict[str, object]:
     return stated if isinstance(stated, dict) else {}
 
 
-def _whole_number(shard: Path, found: Found, value: object) -> int:
+def _whole_number(shard: Path, found: Stored, value: object) -> int:
     """A label, as text or as JSON has it."""
     try:
         if isinstance(value, str) or type(value) is int:

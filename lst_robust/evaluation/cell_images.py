@@ -6,6 +6,7 @@ makes them, or torch's on a device.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -182,7 +183,7 @@ class OfficialImages(CellImages):
         if source.fingerprint() != self._whole.fingerprint():
             raise DataError(
                 f"{source.place} holds other images than the clean ones in {self._whole.place} "
-                f"({len(source)} and {len(self._whole)}): both must be the complete test set, with the same file names"
+                f"({len(source)} and {len(self._whole)}): {self._set.clean_images}"
             )
         return source.select(self._positions)
 
@@ -245,7 +246,7 @@ def open_cell_images(request: EvalRequest, own_geometry: Geometry | None = None)
 
 def open_official_set(suite: Suite, folder: str | Path | None, cells: Sequence[Cell]) -> CorruptedSet:
     """A suite's official corrupted images; DataError when they are not there, or lack some of the `cells`."""
-    if folder is not None and not Path(folder).expanduser().is_dir():
+    if folder is not None and not os.path.isdir(os.path.expanduser(folder)):
         raise DataError(f"no folder of corrupted images {folder}: give an existing one with --corrupted-dir")
     corrupted = open_corrupted(suite.dataset, image_size=suite.image_size, data_dir=folder)
     missing = sorted(set(cells) - {CLEAN_CELL, *(Cell(*cell) for cell in corrupted.cells())})

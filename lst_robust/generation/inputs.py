@@ -11,13 +11,14 @@ import numpy as np
 
 from lst_robust.arguments import instance, optional, path, whole_number, wrong, yes_or_no
 from lst_robust.corruptions.engine import MIN_SIDE
-from lst_robust.data import ImageSource, open_source
+from lst_robust.data import ImageSource
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class
 from lst_robust.data.decode import decode_whole, opened
 from lst_robust.data.image_folder import SPLIT_FOLDERS
 from lst_robust.data.source import without_unreadable
 from lst_robust.errors import DataError, UsageError, message_of
 from lst_robust.suites import Suite
+from lst_robust.suites.images import open_test_images
 
 KEEP = "keep"
 MAX_SIDE = 4096  # as in suites
@@ -113,16 +114,7 @@ def open_suite_images(
     instance("suite", suite, Suite, "read one with load_suite")
     data_dir, workers = optional(path, "data_dir", data_dir), whole_number("workers", workers, least=1)
     skip_unreadable = yes_or_no("skip_unreadable", skip_unreadable)
-    source = open_source(
-        suite.dataset,
-        "test",
-        image_size=suite.image_size,
-        data_dir=data_dir,
-        subset=suite.subset,
-        skip_unreadable=skip_unreadable,
-        workers=workers,
-    )
-    return source if suite.limit is None else source.subset(suite.limit)
+    return open_test_images(suite, data_dir, skip_unreadable=skip_unreadable, workers=workers)
 
 
 def image_shapes(source: ImageSource) -> np.ndarray:

@@ -19,7 +19,7 @@ from lst_robust.data.class_folders import readable_name
 from lst_robust.data.decode import EXTENSIONS, decode, decode_whole, opened
 from lst_robust.data.shards import Member
 from lst_robust.data.source import Unreadable
-from lst_robust.data.tar_shards import ADVICE, Found, entries, name_and_label
+from lst_robust.data.tar_shards import ADVICE, Stored, entries, name_and_label
 from lst_robust.errors import DataError, NothingToEvaluateError, message_of
 from lst_robust.generation.shard_naming import ImageId
 from lst_robust.geometry import Geometry
@@ -153,7 +153,7 @@ def _counts(entry: tarfile.TarInfo) -> bool:
     return not entry.isdir() and not posixpath.basename(entry.name).startswith(".")
 
 
-def _checked(shard: Path, entry: tarfile.TarInfo) -> Found:
+def _checked(shard: Path, entry: tarfile.TarInfo) -> Stored:
     if not entry.isreg() or entry.issparse():
         kind = "a link" if entry.islnk() or entry.issym() else "no ordinary file"
         raise DataError(f"{readable_name(entry.name)} in {shard} is {kind}, and none is followed: {LINKS}")
@@ -163,7 +163,7 @@ def _checked(shard: Path, entry: tarfile.TarInfo) -> Found:
             f"{readable_name(entry.name)} in {shard} leads out of the folder in which the shard would be unpacked: "
             "rename it"
         )
-    return Found(entry.name, entry.offset_data, entry.size)
+    return Stored(entry.name, entry.offset_data, entry.size)
 
 
 def _once(shard: Path, name: str, meant: str, seen: dict[str, str], verb: str) -> None:

@@ -21,7 +21,7 @@ OFFICIAL, IN_MEMORY, CLEAN_ONLY, PRINTED = "official files", "in memory", "clean
 ALEXNET_FILE = "alexnet_imagenet_c.csv"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PublishedGroup:
     """Models of one source under one protocol, which may be compared with one another.
 
@@ -31,6 +31,8 @@ class PublishedGroup:
     n: images of each cell. images: which these are, in words.
     normaliser: by which CEs are divided: the AlexNet of the same source, measured in the same way. None where the
     source has none.
+    preset: the corruptions' parameters, by the name that suites use; empty where the images were made in another way
+    or not corrupted.
     file: what it is read from; empty for the printed table of the paper, which holds CEs only.
     """
 
@@ -38,40 +40,81 @@ class PublishedGroup:
     suite: str
     data: str
     protocol: str
-    n: int
-    images: str
-    normaliser: str | None
-    preset: str
-    file: str
+    n: int = 50_000
+    images: str = "all"
+    normaliser: str | None = None
+    preset: str = ""
+    file: str = ""
 
 
 GROUPS: tuple[PublishedGroup, ...] = (
     PublishedGroup(
-        "robustbench", "imagenet-c", "ImageNet-C", OFFICIAL, 5_000, "RobustBench's fixed images", ROBUSTBENCH_ALEXNET,
-        "imagenet", "robustbench_imagenet.csv",
+        source="robustbench",
+        suite="imagenet-c",
+        data="ImageNet-C",
+        protocol=OFFICIAL,
+        n=5_000,
+        images="RobustBench's fixed images",
+        normaliser=ROBUSTBENCH_ALEXNET,
+        preset="imagenet",
+        file="robustbench_imagenet.csv",
     ),
     PublishedGroup(
-        "robustbench", "cifar10-c", "CIFAR-10-C", OFFICIAL, 10_000, "all", None, "cifar", "robustbench_cifar10.csv"
+        source="robustbench",
+        suite="cifar10-c",
+        data="CIFAR-10-C",
+        protocol=OFFICIAL,
+        n=10_000,
+        preset="cifar",
+        file="robustbench_cifar10.csv",
     ),
     PublishedGroup(
-        "robustbench", "cifar100-c", "CIFAR-100-C", OFFICIAL, 10_000, "all", None, "cifar", "robustbench_cifar100.csv"
+        source="robustbench",
+        suite="cifar100-c",
+        data="CIFAR-100-C",
+        protocol=OFFICIAL,
+        n=10_000,
+        preset="cifar",
+        file="robustbench_cifar100.csv",
     ),
     PublishedGroup(
-        "testbed", "imagenet-c", "ImageNet-C", OFFICIAL, 50_000, "all", TESTBED_ON_DISK, "imagenet",
-        "testbed_on_disk.csv",
+        source="testbed",
+        suite="imagenet-c",
+        data="ImageNet-C",
+        protocol=OFFICIAL,
+        normaliser=TESTBED_ON_DISK,
+        preset="imagenet",
+        file="testbed_on_disk.csv",
     ),
     PublishedGroup(
-        "testbed", "imagenet-c", "ImageNet-C", IN_MEMORY, 50_000, "all", TESTBED_IN_MEMORY, "",
-        "testbed_in_memory.csv",
+        source="testbed",
+        suite="imagenet-c",
+        data="ImageNet-C",
+        protocol=IN_MEMORY,
+        normaliser=TESTBED_IN_MEMORY,
+        file="testbed_in_memory.csv",
     ),
     PublishedGroup(
-        "testbed", "imagenet-c", "ImageNet", CLEAN_ONLY, 50_000, "all", None, "", "testbed_clean_only.csv"
+        source="testbed", suite="imagenet-c", data="ImageNet", protocol=CLEAN_ONLY, file="testbed_clean_only.csv"
     ),
-    PublishedGroup("paper", "imagenet-c", "ImageNet-C", PRINTED, 50_000, "all", "AlexNet", "imagenet", ""),
     PublishedGroup(
-        "hendrycks", "imagenet-c", "ImageNet-C", OFFICIAL, 50_000, "all", ALEXNET, "imagenet", ALEXNET_FILE
+        source="paper",
+        suite="imagenet-c",
+        data="ImageNet-C",
+        protocol=PRINTED,
+        normaliser="AlexNet",
+        preset="imagenet",
     ),
-)  # fmt: skip
+    PublishedGroup(
+        source="hendrycks",
+        suite="imagenet-c",
+        data="ImageNet-C",
+        protocol=OFFICIAL,
+        normaliser=ALEXNET,
+        preset="imagenet",
+        file=ALEXNET_FILE,
+    ),
+)
 """All groups; those of a source in the order in which tables show them."""
 
 

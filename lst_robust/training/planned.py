@@ -18,6 +18,7 @@ from lst_robust.models.external.file import code_digest
 from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.files import file_safe
 from lst_robust.suites import Suite
+from lst_robust.suites.images import open_test_images
 from lst_robust.suites.recipe import Recipe, recipe_names
 from lst_robust.training.identity import Identity
 
@@ -113,16 +114,8 @@ def plan_training(
     )
     test = None
     if recipe.evaluate_every is not None:
-        test = open_source(
-            suite.dataset,
-            "test",
-            image_size=suite.image_size,
-            data_dir=data_dir,
-            subset=suite.subset,
-            skip_unreadable=skip_unreadable,
-        )
+        test = open_test_images(suite, data_dir, skip_unreadable=skip_unreadable)
         require_same_classes(source, test)
-        test = test if suite.limit is None else test.subset(suite.limit)
     options = fitting_options(model, suite.model_options) if options is None else without_image_size(options)
     return Training(model, options, suite, recipe, source, test)
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lst_robust.data import cached, content, open_corrupted, open_source
-from lst_robust.data.content import digest_of_files, kept_digest
+from lst_robust.data.content import Computed, digest_of_files, kept_digest
 from lst_robust.data.spill import spilled
 from lst_robust.runtime.cache import remove_unused
 
@@ -82,12 +82,22 @@ def test_files_of_a_moment_ago_are_not_trusted_to_stay(paths, cache, monkeypatch
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_kept(paths, cache):
-    def compute() -> str:
+    def compute() -> Computed:
         paths[0].write_bytes(b"new")
-        return "0" * 32
+        return Computed("0" * 32)
 
     assert kept_digest(paths, compute) == "0" * 32
     assert not cache.exists()
+
+
+def test_a_digest_is_not_kept_where_a_file_could_not_be_read_for_a_moment(paths, cache, monkeypatch):
+    read = content._content
+    monkeypatch.setattr(content, "_content", lambda path: content.UNREADABLE if path == paths[1] else read(path))
+    wrong = digest_of_files(paths)
+    assert not cache.exists()
+    monkeypatch.setattr(content, "_content", read)
+    assert digest_of_files(paths) != wrong
+    assert len(list(cache.iterdir())) == 1
 
 
 @pytest.mark.parametrize("damage", [b"", b"x" * 32, b"\xff\xfe", b"0" * 31])

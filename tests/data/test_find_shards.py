@@ -42,6 +42,8 @@ def found(root: Path, split="test", **options) -> list[str] | None:
         (["train/0.tar", "val/0.tar", "data/1.tar"], ["val/0.tar"], ["train/0.tar"]),
         (["data/test-0.parquet", "data/validation-0.parquet"], ["data/validation-0.parquet"], None),
         (["valuable.tar"], ["valuable.tar"], None),
+        (["train0000.tar", "train0001.tar", "val0000.tar"], ["val0000.tar"], ["train0000.tar", "train0001.tar"]),
+        (["Train-0.tar", "Val-1.tar"], ["Val-1.tar"], ["Train-0.tar"]),
     ],
 )
 def test_a_split_is_known_by_the_names_of_folders_and_files(place, names, test, train):
@@ -95,6 +97,21 @@ def test_shards_that_their_names_count_must_all_be_there(place):
     root = place("validation-00000-of-00004.parquet", "validation-00003-of-00004.parquet")
     with pytest.raises(DataError, match=r"2 of the 4 shards validation-\*-of-00004 .* number 00001: complete"):
         found(root)
+
+
+def test_a_wildcard_does_not_hide_that_a_shard_is_missing(place):
+    names = [f"validation-0000{number}-of-00004-{number}e8df9.parquet" for number in (0, 1, 3)]
+    root = place(*names)
+    with pytest.raises(DataError, match=r"1 of the 4 shards .* number 00002: complete"):
+        find_shards(root / "validation-*.parquet", "test", WORDS["test"])
+    for chosen in ("validation-0000[01]-*.parquet", "validation-{00000..00001}-of-00004-*.parquet"):
+        assert len(find_shards(root / chosen, "test", WORDS["test"])) == 2
+
+
+def test_a_pattern_may_be_longer_than_a_files_name(place):
+    root = place(*(f"val-{number:06d}.tar" for number in range(60)))
+    names = ",".join(f"{number:06d}" for number in range(60))
+    assert len(find_shards(root / f"val-{{{names}}}.tar", "test", WORDS["test"])) == 60
 
 
 def test_a_saved_data_set_names_its_files(place, tmp_path):

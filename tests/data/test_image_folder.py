@@ -120,6 +120,13 @@ def test_shards_have_the_images_of_the_folders(image_tree, tmp_path, write):
     assert np.array_equal(shards.read(range(4)), files.read(range(4)))
 
 
+def test_another_order_of_the_classes_is_said(image_tree, tmp_path, caplog):
+    opened(as_parquet(image_tree, tmp_path / "sorted.parquet", names=("cat", "dog")))
+    assert caplog.text == ""
+    opened(as_parquet(image_tree, tmp_path / "other.parquet"))
+    assert "label 0 is cat, and not dog" in caplog.text
+
+
 def test_shards_of_both_splits_can_be_trained_on(image_tree, tmp_path):
     for split in ("train", "test"):
         as_parquet(image_tree, tmp_path / "hub" / f"{split}-00000-of-00001.parquet", split=split)

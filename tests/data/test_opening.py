@@ -7,13 +7,24 @@ import pytest
 from lst_robust.data import open_corrupted, open_source
 from lst_robust.data.image_folder import ImageFolderDataset
 from lst_robust.data.opening import expanded
-from lst_robust.errors import UsageError
+from lst_robust.errors import DataError, UsageError
 
 
 def test_a_section_and_a_dict_mean_the_same(image_tree):
     for dataset in (ImageFolderDataset(kind="image_folder", resize=40), {"kind": "image_folder", "resize": 40}):
         source = open_source(dataset, "test", image_size=32, data_dir=str(image_tree))
         assert (len(source), source.geometry.resize) == (4, 40)
+
+
+@pytest.mark.parametrize("dataset", [{"kind": "digits"}, {"kind": "cifar", "name": "cifar10"}, {"kind": "imagenet"}])
+def test_a_split_is_train_or_test(dataset):
+    with pytest.raises(UsageError, match="unknown split 'val'"):
+        open_source(dataset, "val", image_size=32)
+
+
+def test_a_folder_of_an_unknown_user_is_not_there():
+    with pytest.raises(DataError, match=r"no data folder ~nobody-here/images"):
+        open_source({"kind": "image_folder"}, "test", image_size=32, data_dir="~nobody-here/images")
 
 
 def test_an_unknown_kind_offers_the_known_ones():
