@@ -26,7 +26,7 @@ from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import Suite
 from lst_robust.training.planned import plan_training, require_untrained
-from lst_robust.training.trained import checkpoints_folder, ensure_trained, find_checkpoint
+from lst_robust.training.trained import checkpoints_folder, ensure_trained, find_checkpoint, require_made_by
 
 logger = logging.getLogger(__name__)
 
@@ -148,6 +148,8 @@ def with_weights(request: EvalRequest) -> EvalRequest:
     checkpoint = find_checkpoint(training, checkpoints_folder(request.results_dir, suite))
     with process_group() as ranks:  # a process that is not among them may just have trained it
         trained = ranks.gather(checkpoint.is_file())[0]
+        if trained and ranks.leader:
+            require_made_by(training, checkpoint, "take it as it is with --checkpoint")
     if not trained and not request.train:
         raise CheckpointError(
             f"{request.model} has no checkpoint trained for suite {suite.name!r} in {checkpoint.parent}: give one with "

@@ -106,6 +106,16 @@ def test_a_network_of_ones_own_function_without_weights_is_trained(trainable, tr
     assert len(trained) == 1 and measured.run.model.train_seed == 0
 
 
+def test_a_network_whose_file_has_changed_does_not_get_the_weights_of_the_old_one(trainable, trained, tmp_path):
+    file, asked = tmp_path / "net.py", {"results_dir": tmp_path, **ASKED}
+    file.write_text(FILE_NETWORK.format(load="pass"))
+    lst_robust.evaluate(f"{file}:build", trainable, **asked)
+    file.write_text(FILE_NETWORK.format(load="network.insert(0, nn.ReLU())"))
+    with pytest.raises(CheckpointError, match=r"the network's file was .* train --overwrite, or .* with --checkpoint"):
+        lst_robust.evaluate(f"{file}:build", trainable, **asked)
+    assert len(trained) == 1
+
+
 def test_a_suite_without_a_recipe_says_so(suite, tmp_path):
     with pytest.raises(UsageError, match="suite 'digits-c' has no training recipe"):
         lst_robust.evaluate("alexnet", suite, results_dir=tmp_path)

@@ -32,8 +32,9 @@ HELP = """Write a corrupted copy of an image set: in the layout of ImageNet-C or
 The formats are `tree` (ImageNet-C's), `npy` (CIFAR-C's) and `tar` (WebDataset's).
 
 SRC is a folder with `<class>/*`, or with `test/<class>/*` or `val/<class>/*`; with `--suite` the suite's test images
-are taken instead. An interrupted call goes on where it was. The bytes are the same for any number of workers, and under
-`torchrun` for any number of ranks. `--engine torch` corrupts on `--device`, and the set's MANIFEST.json says so.
+are taken instead. An interrupted call goes on where it was; after a power failure, begin in a new folder. The bytes are
+the same for any number of workers, and under `torchrun` for any number of ranks. `--engine torch` corrupts on
+`--device`, and the set's MANIFEST.json says so.
 
 SRC may also be tar shards: a pattern, a file or a folder of them. Each shard becomes a shard of the same name in
 `DST/<corruption>/<severity>/`. Machines share the shards by `--shard 0/8` to `--shard 7/8`, and need not talk to one

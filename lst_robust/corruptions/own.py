@@ -43,6 +43,7 @@ class Registered(NamedTuple):
 
 
 _registered: dict[str, Registered] = {}
+_digests: dict[tuple[str, bool], str] = {}  # made once: a list that the function fills as it works must not change them
 
 
 def register_corruption(
@@ -93,6 +94,8 @@ def register_corruption(
         corruption = Corruption(name, by_preset, apply, draw or _draw_keys, kernel, torch)
         code = tuple(part for part in (function, draw, kernel) if part is not None)
         _registered[name] = Registered(corruption, version, code)
+        for by_torch in (False, True):
+            _digests.pop((name, by_torch), None)
         return function
 
     return register
@@ -116,10 +119,13 @@ def corruption_digest(name: str, *, by_torch: bool = False) -> str | None:
     if name in CORRUPTIONS:
         return None
     corruption, version, code = registered(name)
+    if (name, by_torch) in _digests:
+        return _digests[name, by_torch]
     if by_torch and corruption.torch is not None:
         code = (*code, corruption.torch)
     parts = [version, sorted(corruption.constants.items()), *map(plugin_code_of, code)]
-    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    digest = hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return _digests.setdefault((name, by_torch), digest)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from lst_robust.distribution.schedule import Refused
 from lst_robust.errors import NothingToEvaluateError, UsageError, reason_of
 from lst_robust.generation.engines import WITHOUT_TORCH, engine_for_sets
 from lst_robust.generation.inputs import KEEP
-from lst_robust.generation.manifest import Settings
+from lst_robust.generation.settings import Settings
 from lst_robust.generation.shard_making import found_of
 from lst_robust.generation.shard_manifest import ShardSet, read_set
 from lst_robust.generation.shard_naming import CleanShards, Cut

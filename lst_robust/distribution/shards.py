@@ -22,7 +22,7 @@ from lst_robust.distribution.shard_task import HowShards, ShardsResult, ShardsTa
 from lst_robust.distribution.split import BEGINNING
 from lst_robust.errors import UsageError
 from lst_robust.generation.engines import SetEngine
-from lst_robust.generation.manifest import Settings
+from lst_robust.generation.settings import Settings
 from lst_robust.generation.shard_making import found_of
 from lst_robust.generation.shard_manifest import ShardSet, claim, complete, part_of, read_set
 from lst_robust.generation.shard_naming import CleanShards

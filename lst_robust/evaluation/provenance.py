@@ -7,7 +7,9 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
+import PIL
 import torch
 
 from lst_robust._version import __version__
@@ -23,6 +25,8 @@ def provenance(settings: InferenceSettings, transform: str, seconds: float, n: i
             "lst_robust": __version__,
             "torch": torch.__version__,
             "numpy": np.__version__,
+            "pillow": PIL.__version__,  # they decode, scale and corrupt the images
+            "opencv": cv2.__version__,
             "python": platform.python_version(),
         },
         git_revision=_git_revision(),

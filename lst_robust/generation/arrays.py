@@ -77,7 +77,12 @@ class ArrayLayout(Layout):
             raise not_written(path, error) from error
 
     def seal(self, rows: np.ndarray) -> None:
+        """The rows go to the disk before the mark that says so: after a power failure they might be zeros."""
         try:
+            for name in self.corruptions:
+                if not self._final(name).is_file():
+                    with open(self._part(name), "r+b") as file:
+                        os.fdatasync(file.fileno())
             self._mark(rows).touch()
         except OSError as error:
             raise not_written(self._mark(rows), error) from error

@@ -11,7 +11,8 @@ import numpy as np
 from lst_robust.arguments import choice, path
 from lst_robust.benchmark import Cell
 from lst_robust.corruptions import corrupt
-from lst_robust.generation.manifest import CPU_ENGINE, Settings, engine_of
+from lst_robust.generation.manifest import engine_of
+from lst_robust.generation.settings import CPU_ENGINE, Settings
 from lst_robust.torch_engine.choice import ENGINES, EngineName, is_any_kept, resolve_engine
 
 if TYPE_CHECKING:

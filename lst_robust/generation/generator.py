@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event, Lock
@@ -23,7 +24,8 @@ from lst_robust.generation import manifest
 from lst_robust.generation.engines import CorruptImages, SetEngine
 from lst_robust.generation.inputs import image_shapes, require_outside
 from lst_robust.generation.layout import Layout
-from lst_robust.generation.manifest import Settings
+from lst_robust.generation.settings import Settings
+from lst_robust.runtime.file_lock import file_lock
 from lst_robust.runtime.interruption import check_interrupted, interrupted
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.progress import Observer, Silent, checked_observer
@@ -90,10 +92,11 @@ def generate(
     started = time.perf_counter()
     plan = manifest.planned(source, settings, workers, engine.name, engine.versions)
     files = plan.files(folder)
-    with process_group() as ranks:
-        was_complete = False
+    with process_group() as ranks, ExitStack() as until_the_end:
+        earlier = plan
         if ranks.rank == 0:
-            was_complete = manifest.begin(folder, plan)
+            earlier = manifest.begin(folder, plan)
+            until_the_end.enter_context(_alone(folder))
             files.prepare(source.labels, (int(shapes[0, 0]), int(shapes[0, 1])))
         ranks.total([0])  # nobody writes before everything is prepared
         watcher = observer if observer is not None and ranks.rank == 0 else Silent()
@@ -102,13 +105,22 @@ def generate(
         written, kept = ranks.total([work.written, work.kept])
         if ranks.rank == 0:
             files.finish()
-            if not was_complete:
-                manifest.write(folder, manifest.completed(folder, plan, workers, watcher))
+            if earlier.cells is None:
+                manifest.write(folder, manifest.completed(folder, plan, earlier, workers, watcher))
             elif written:
                 manifest.verify(folder, workers=workers, observer=watcher)
     seconds = time.perf_counter() - started
     leader = ranks.rank == 0
     return Generated(folder, len(source), len(files.cells), written, kept, source.skipped, seconds, leader)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """UsageError while another call makes a set in the folder: one would remove what the other has not finished."""
+    with file_lock(folder / ".set.lock", wait=False) as mine:
+        if not mine:
+            raise UsageError(f"another call makes a set in {folder}: wait for its end, or choose another folder")
+        yield
 
 
 class _Work:

@@ -1,9 +1,9 @@
 """What both layouts of a corrupted set share: cells, the folder of unfinished work, and how a file gets its place.
 
 Everything unfinished lies in `<set>/.unfinished/` and is moved to its place when it is whole. So a process that is
-killed at any moment leaves no half-written file, and what it leaves unfinished goes away with that folder. Images are
-not flushed to the disk one by one (that would cost more than making them): after a power failure, start again in an
-empty folder.
+killed at any moment leaves no half-written file, and what it leaves unfinished goes away with that folder. The files of
+a tree are not flushed to the disk one by one (that would cost more than making them): after a power failure some may be
+empty, and are made again, or cut short, which nothing notices. Then a new folder is the safe way.
 """
 
 from __future__ import annotations

@@ -10,61 +10,43 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
 
-import cv2
-import numpy as np
-import PIL
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from lst_robust._version import __version__
-from lst_robust.arguments import choice, optional, path, whole_number
-from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell, checked_corruptions, checked_severities, engine_option
-from lst_robust.corruptions import ENGINE, ENGINE_VERSION, corruption_digest
-from lst_robust.corruptions.engine import MIN_SIDE
+from lst_robust.arguments import path, whole_number
+from lst_robust.benchmark import Cell, engine_option
 from lst_robust.corruptions.jpeg import OFFICIAL_QUALITY
-from lst_robust.corruptions.presets import PRESETS, STYLES
-from lst_robust.corruptions.registry import constants
 from lst_robust.data import ImageSource
 from lst_robust.errors import DataError, UsageError
 from lst_robust.generation.arrays import ArrayLayout
-from lst_robust.generation.inputs import MAX_SIDE
 from lst_robust.generation.layout import Layout
+from lst_robust.generation.settings import (
+    CPU_ENGINE,
+    FrozenModel,
+    Settings,
+    all_versions,
+    different_code,
+    different_settings,
+    own_digests,
+    used_versions,
+    warn_of_other_versions,
+)
 from lst_robust.generation.tree import SUFFIXES, TreeLayout, tree_names
 from lst_robust.runtime.files import write_output
 from lst_robust.runtime.prefetch import prefetch
 from lst_robust.runtime.progress import Observer, Silent
 
 MANIFEST = "MANIFEST.json"
-CPU_ENGINE = f"{ENGINE} {ENGINE_VERSION}"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Settings(_Model):
-    """What a person chooses. image_format: of a tree and of tar shards; size: "keep", or the side of the squares in
-    pixels."""
-
-    format: Literal["tree", "npy", "tar"]
-    image_format: Literal["jpeg", "png"] | None = None
-    preset: str
-    style: str
-    seed: int
-    size: str
-    corruptions: tuple[str, ...]
-    severities: tuple[int, ...]
-
-
-class CellDigest(_Model):
+class CellDigest(FrozenModel):
     """images: how many the cell has; sha256: see the layouts' `digest`."""
 
     images: int
     sha256: str
 
 
-class Manifest(_Model):
+class Manifest(FrozenModel):
     """All there is to know about a set.
 
     images: their names in the tree, or the ids of the arrays' rows. own: the digests of corruptions that were
@@ -90,44 +72,6 @@ class Manifest(_Model):
         if chosen.format == "npy":
             return ArrayLayout(folder, chosen.corruptions, chosen.severities, self.images)
         return TreeLayout(folder, chosen.corruptions, chosen.severities, self.images, chosen.image_format or "jpeg")
-
-
-def settings_for(
-    *,
-    format: Literal["tree", "npy", "tar"] = "tree",
-    image_format: Literal["jpeg", "png"] | None = None,
-    preset: str = "imagenet",
-    style: str = "hendrycks",
-    seed: int = 0,
-    size: int | None = 224,
-    corruptions: Sequence[str] | None = None,
-    severities: Sequence[int] | None = None,
-) -> Settings:
-    """Checked settings; by default the 19 corruptions at all severities, and JPEG but in arrays. size None keeps sizes.
-
-    Raises UsageError for names, severities and combinations that do not exist.
-    """
-    choice("format", format, ("tree", "npy", "tar"))
-    optional(choice, "image_format", image_format, known=tuple(SUFFIXES))
-    if format == "npy" and image_format is not None:
-        raise UsageError("arrays have no image format: leave out --image-format, or choose --format tree")
-    names = optional(checked_corruptions, "corruptions", corruptions) or CORRUPTIONS
-    levels = optional(checked_severities, "severities", severities) or SEVERITIES
-    side = optional(whole_number, "size", size, least=MIN_SIDE, most=MAX_SIDE)
-    seed = whole_number("seed", seed, least=0)
-    for name in names:
-        for severity in levels:
-            constants(name, severity, preset, style)
-    return Settings(
-        format=format,
-        image_format=None if format == "npy" else image_format or "jpeg",
-        preset=choice("preset", preset, PRESETS),
-        style=choice("style", style, STYLES),
-        seed=seed,
-        size="keep" if side is None else str(side),
-        corruptions=names,
-        severities=levels,
-    )
 
 
 def planned(
@@ -164,25 +108,8 @@ def planned(
     )
 
 
-def own_digests(names: Sequence[str], engine: str) -> dict[str, str] | None:
-    """Of the corruptions from outside; None where there are none."""
-    by_torch = engine != CPU_ENGINE
-    return {name: digest for name in names if (digest := corruption_digest(name, by_torch=by_torch))} or None
-
-
-def used_versions(others: Mapping[str, str]) -> dict[str, str]:
-    """Of the packages that take part in a set."""
-    return {
-        "lst_robust": __version__,
-        "numpy": np.__version__,
-        "pillow": PIL.__version__,
-        "opencv": cv2.__version__,
-        **others,
-    }
-
-
-def begin(folder: Path, plan: Manifest) -> bool:
-    """Claims `folder` for a set, or finds that it is this set's. Returns whether the set was once complete.
+def begin(folder: Path, plan: Manifest) -> Manifest:
+    """Claims `folder` for a set, or finds that it is this set's. Returns what its manifest says now.
 
     Raises UsageError when the folder holds anything else.
     """
@@ -190,7 +117,7 @@ def begin(folder: Path, plan: Manifest) -> bool:
         if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
             raise UsageError(f"{folder} is not empty and has no {MANIFEST}: choose a new or empty folder")
         write(folder, plan)
-        return False
+        return plan
     if (format := format_of(folder)) == "tar":
         raise UsageError(
             f"{folder} holds another set (format {format}, not {plan.settings.format}): choose another folder, or "
@@ -204,7 +131,9 @@ def begin(folder: Path, plan: Manifest) -> bool:
             f"{folder} holds another set ({'; '.join(differences)}): choose another folder, or remove it"
             + (f", or give --engine {option}" if by_its_engine else "")
         )
-    return earlier.cells is not None
+    if earlier.cells is None:
+        warn_of_other_versions(folder, earlier.versions, plan.versions)
+    return earlier
 
 
 def engine_of(folder: Path) -> str | None:
@@ -230,17 +159,11 @@ def _stated(folder: Path, *keys: str) -> str | None:
 
 
 def _differences(earlier: Manifest, plan: Manifest) -> list[str]:
-    differences = [
-        f"{key} {short(old)}, not {short(new)}"
-        for (key, old), (_, new) in zip(earlier.settings, plan.settings, strict=True)
-        if old != new
-    ]
+    differences = different_settings(earlier.settings, plan.settings)
     if earlier.engine != plan.engine:
         differences.append(f"engine {earlier.engine}, not {plan.engine}")
-    elif earlier.settings.corruptions == plan.settings.corruptions and earlier.own != plan.own:
-        digests = plan.own or {}
-        changed = [name for name, digest in (earlier.own or {}).items() if digests.get(name) != digest]
-        differences.append(f"made when {', '.join(changed)} had other code, constants or another version")
+    else:
+        differences += different_code(earlier, plan)
     if earlier.fingerprint != plan.fingerprint and earlier.settings.size == plan.settings.size:  # which it depends on
         differences.append(f"made from {len(earlier.images)} other images")
     elif earlier.pixels is None:
@@ -248,11 +171,6 @@ def _differences(earlier: Manifest, plan: Manifest) -> list[str]:
     elif earlier.pixels != plan.pixels:
         differences.append("made from images of the same names, but other pixels")
     return differences
-
-
-def short(value: object) -> str:
-    """For messages."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def write(folder: Path, manifest: Manifest) -> None:
@@ -272,14 +190,18 @@ def read(folder: Path) -> Manifest:
         raise DataError(f"{folder / MANIFEST} is damaged ({key}): generate the set again in a new folder") from error
 
 
-def completed(folder: Path, plan: Manifest, workers: int, observer: Observer) -> Manifest:
-    """The manifest with the digests of what lies on disk; DataError when files are missing or strange."""
+def completed(folder: Path, plan: Manifest, earlier: Manifest, workers: int, observer: Observer) -> Manifest:
+    """The manifest with the digests of what lies on disk; DataError when files are missing or strange.
+
+    earlier: the manifest with which the work began, perhaps with other versions of packages.
+    """
     files = plan.files(folder)
     digests, wrong = digest_cells(files, workers, observer)
     if wrong:
         raise DataError(f"{listed(wrong)}: remove what does not belong there, and run the same command again")
     cells = {cell.folder: CellDigest(images=len(plan.images), sha256=digest) for cell, digest in digests.items()}
-    return plan.model_copy(update={"cells": cells, "labels_sha256": files.labels_digest()})
+    versions = all_versions([earlier.versions, plan.versions])
+    return plan.model_copy(update={"cells": cells, "labels_sha256": files.labels_digest(), "versions": versions})
 
 
 def verify(folder: str | Path, *, workers: int = 1, observer: Observer | None = None) -> Manifest:

@@ -8,41 +8,45 @@ them differs between two runs: no time, no machine, no path.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from lst_robust.benchmark import Cell
 from lst_robust.corruptions.jpeg import OFFICIAL_QUALITY
 from lst_robust.data.content import digest_of_files
 from lst_robust.errors import DataError, UsageError
-from lst_robust.generation.manifest import MANIFEST, Settings, format_of, listed, own_digests, short, used_versions
+from lst_robust.generation.manifest import MANIFEST, format_of, listed
+from lst_robust.generation.settings import (
+    FrozenModel,
+    Settings,
+    all_versions,
+    different_code,
+    different_settings,
+    own_digests,
+    used_versions,
+    warn_of_other_versions,
+)
 from lst_robust.generation.shard_input import SUFFIXES
 from lst_robust.generation.shard_naming import Cut, Names
-from lst_robust.runtime.files import write_output
+from lst_robust.runtime.files import write_output, write_unless_there
 
 PARTS = "manifest-parts"
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class TarDigest(_Model):
+class TarDigest(FrozenModel):
     """A corrupted shard: its size in bytes, and its SHA-256."""
 
     bytes: int
     sha256: str
 
 
-class ShardPart(_Model):
+class ShardPart(FrozenModel):
     """One shard in all cells. source: digest of the clean shard's bytes; images: how many each cell has; skipped: ids
     of those that could not be read; cells: "<corruption>/<severity>" -> the corrupted shard."""
 
@@ -59,7 +63,7 @@ def _plain_name(name: str) -> str:
     return name
 
 
-class ShardSet(_Model):
+class ShardSet(FrozenModel):
     """What all shards of a set have in common. shards: their names, in order.
 
     names, resize: see `Cut`. own: the digests of corruptions that were registered from outside.
@@ -83,7 +87,7 @@ class ShardSet(_Model):
         return folder / cell.folder / shard
 
 
-class StoredPart(_Model):
+class StoredPart(FrozenModel):
     """The file of a part. It says again what it is a part of: two machines may have begun at the same moment."""
 
     engine: str
@@ -124,11 +128,13 @@ def claim(folder: Path, plan: ShardSet) -> ShardSet:
             if not path.is_file():  # nor has another process made it meanwhile
                 raise UsageError(f"{folder} is not empty and has no {MANIFEST}: choose a new or empty folder")
         else:
-            _write_first(path, _json(plan))
+            write_unless_there(path, _json(plan))
     if (format := format_of(folder)) not in (None, "tar"):
         raise UsageError(f"{folder} holds another set (format {format}, not tar): choose another folder, or remove it")
     earlier = read_set(folder)
     require_same(folder, earlier, plan)
+    if earlier.parts is None:
+        warn_of_other_versions(folder, earlier.versions, plan.versions)
     return earlier
 
 
@@ -138,30 +144,10 @@ def require_same(folder: Path, earlier: ShardSet, plan: ShardSet) -> None:
         raise UsageError(f"{folder} holds another set ({'; '.join(differences)}): choose another folder, or remove it")
 
 
-def _write_first(path: Path, content: bytes) -> None:
-    """Writes a file unless it is there; it is never there in part."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".tmp-") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.name, 0o644)
-            with suppress(FileExistsError):
-                os.link(file.name, path)
-    except OSError:  # a file system without hard links, or no room, of which this says more
-        if not path.is_file():
-            write_output(path, content)
-
-
 def _differences(earlier: ShardSet, plan: ShardSet) -> list[str]:
-    found = [
-        f"{key} {short(old)}, not {short(new)}"
-        for (key, old), (_, new) in zip(earlier.settings, plan.settings, strict=True)
-        if old != new
-    ]
+    found = different_settings(earlier.settings, plan.settings)
     found += [
-        f"{what} {short(old)}, not {short(new)}"
+        f"{what} {old}, not {new}"
         for what, old, new in (
             ("engine", earlier.engine, plan.engine),
             ("ids of", earlier.names, plan.names),
@@ -169,10 +155,7 @@ def _differences(earlier: ShardSet, plan: ShardSet) -> list[str]:
         )
         if old != new and not (what == "shorter side" and earlier.settings.size != plan.settings.size)
     ]
-    if earlier.settings.corruptions == plan.settings.corruptions and earlier.own != plan.own:
-        digests = plan.own or {}
-        changed = [name for name, digest in (earlier.own or {}).items() if digests.get(name) != digest]
-        found.append(f"made when {', '.join(changed)} had other code, constants or another version")
+    found += different_code(earlier, plan)
     if earlier.shards != plan.shards:
         found.append(f"made from {len(earlier.shards)} shards {_ends(earlier)}, not {len(plan.shards)} {_ends(plan)}")
     return found
@@ -196,6 +179,11 @@ def part_of(folder: Path, whole: ShardSet, shard: str) -> ShardPart | None:
     """The part of a complete shard; UsageError where it belongs to another set, DataError where it is damaged."""
     if whole.parts is not None:
         return whole.parts.get(shard)
+    stored = _stored_part(folder, whole, shard)
+    return None if stored is None else stored.part
+
+
+def _stored_part(folder: Path, whole: ShardSet, shard: str) -> StoredPart | None:
     path = _part_file(folder, shard)
     if not path.is_file():
         return None
@@ -208,7 +196,7 @@ def part_of(folder: Path, whole: ShardSet, shard: str) -> ShardPart | None:
             f"{path} belongs to a set of other settings, whose work began in {folder} at the same time: remove it, and "
             "run the command that makes the set again"
         )
-    return stored.part
+    return stored
 
 
 def write_part(folder: Path, plan: ShardSet, shard: str, part: ShardPart) -> None:
@@ -232,10 +220,12 @@ def complete(folder: Path) -> bool:
         return True
     if not all(_part_file(folder, shard).is_file() for shard in whole.shards):
         return False
-    parts = {shard: part for shard in whole.shards if (part := part_of(folder, whole, shard)) is not None}
-    if len(parts) < len(whole.shards):
+    stored = {shard: one for shard in whole.shards if (one := _stored_part(folder, whole, shard)) is not None}
+    if len(stored) < len(whole.shards):
         return False
-    write_output(folder / MANIFEST, _json(whole.model_copy(update={"parts": parts})))
+    parts = {shard: one.part for shard, one in stored.items()}
+    versions = all_versions([one.versions for one in stored.values()])
+    write_output(folder / MANIFEST, _json(whole.model_copy(update={"parts": parts, "versions": versions})))
     return True
 
 

@@ -14,7 +14,7 @@ from lst_robust.benchmark import Cell
 from lst_robust.errors import DataError, UsageError, message_of
 from lst_robust.generation.engines import SetEngine
 from lst_robust.generation.layout import not_written
-from lst_robust.generation.manifest import Settings
+from lst_robust.generation.settings import Settings
 from lst_robust.generation.shard_input import Entry, InputShard
 from lst_robust.generation.tar_writer import TarWriter
 from lst_robust.generation.tree import ENCODERS, encode

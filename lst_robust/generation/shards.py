@@ -14,7 +14,7 @@ from lst_robust.arguments import instance, items, optional, path, whole_number, 
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.generation.engines import SetEngine
 from lst_robust.generation.generator import Generated
-from lst_robust.generation.manifest import Settings
+from lst_robust.generation.settings import Settings
 from lst_robust.generation.shard_making import Options, ShardMaker
 from lst_robust.generation.shard_manifest import ShardSet, claim, complete, planned, read_set, require_same
 from lst_robust.generation.shard_naming import CleanShards, Cut

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
@@ -28,7 +29,7 @@ ENCODERS = {
 
 
 class TreeLayout(Layout):
-    """One file an image and cell; what is there is finished."""
+    """One file an image and cell; what is there and not empty is finished."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class TreeLayout(Layout):
         return self.folder / cell.folder / self.names[row]
 
     def missing(self, cell: Cell, rows: np.ndarray) -> np.ndarray:
-        return np.array([row for row in rows.tolist() if not self._path(cell, row).is_file()], dtype=np.int64)
+        return np.array([row for row in rows.tolist() if not _has_content(self._path(cell, row))], dtype=np.int64)
 
     def write(self, cell: Cell, rows: np.ndarray, images: np.ndarray) -> None:
         for row, image in zip(rows.tolist(), images, strict=True):
@@ -98,6 +99,15 @@ def tree_names(source: ImageSource, image_format: str) -> list[str]:
         name, _ = Counter(names).most_common(1)[0]
         raise DataError(f"two images of {source.place} would be written as {name}: rename one of them")
     return names
+
+
+def _has_content(path: Path) -> bool:
+    """Whether it is a file that is not empty, as a power failure may leave one."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
 def _stem(file: str) -> str:

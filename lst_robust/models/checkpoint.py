@@ -51,13 +51,23 @@ def save_checkpoint(model: nn.Module, path: str | Path, **metadata: Any) -> Path
         "options": dict(config.options),
         **metadata,
     }
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    content = save(tensors, {key: json.dumps(value) for key, value in header.items()})
+    content = save(_separate(model.state_dict()), {key: json.dumps(value) for key, value in header.items()})
     try:
         write_output(path, _with_sorted_header(content))
     except DataError as error:
         raise CheckpointError(f"checkpoint {error}") from error
     return path
+
+
+def _separate(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, each with memory of its own: safetensors refuses those that share it, as tied weights."""
+    seen: set[int] = set()
+    separate = {}
+    for key, value in state.items():
+        tensor = value.detach().cpu().contiguous()
+        separate[key] = tensor.clone() if tensor.untyped_storage().data_ptr() in seen else tensor
+        seen.add(tensor.untyped_storage().data_ptr())
+    return separate
 
 
 def _with_sorted_header(content: bytes) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lst_robust.errors import DataError, message_of
-from lst_robust.runtime.files import require_file, write_output
+from lst_robust.runtime.files import require_file, write_unless_there
 from lst_robust.runtime.interruption import check_interrupted
 
 logger = logging.getLogger(__name__)
@@ -57,40 +57,45 @@ class _CannotBeTrusted(DataError):
 
 
 def _merge_one(file: Path, folder: Path, known: dict[str, str], merged: MergedCheckpoints, dry_run: bool) -> None:
-    """known: of the checkpoints in the folder, the name by the content's SHA-256."""
+    """known: the SHA-256 of each checkpoint in the folder, by its name."""
     digest = _sha256(file)
-    if digest in known:
+    if digest in known.values():
         merged.equal += 1
         return
     _check(file)
-    name = file.name
-    if name in known.values():
-        name = f"{file.stem}-{digest[:DIGITS]}{WEIGHTS}"
-    known[digest] = name
-    merged.copied.append(folder / name)
-    if dry_run:
-        return
-    log = file.with_suffix(LOG)
-    if log.is_file() and not (folder / name).with_suffix(LOG).exists():
-        _copy(log, (folder / name).with_suffix(LOG))
-    _copy(file, folder / name)  # last: where it is, its log is
-    if _sha256(folder / name) != digest:
-        raise DataError(f"{folder / name}: is not as it was written: look after the disk, and merge again")
+    plain, distinct = folder / file.name, folder / f"{file.stem}-{digest[:DIGITS]}{WEIGHTS}"
+    target = distinct if file.name in known else plain
+    if not dry_run:
+        if not _copy(file, target):  # a training has ended there meanwhile
+            target = distinct
+            _copy(file, target)
+        if _sha256(target) != digest:
+            raise DataError(f"{target}: is not as it was written: look after the disk, and merge again")
+    known[target.name] = digest
+    merged.copied.append(target)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(file: Path, target: Path) -> bool:
+    """The weights and the log beside them; returns False where there is a file of that name."""
+    content = _content(file)
+    if (log := file.with_suffix(LOG)).is_file():
+        write_unless_there(target.with_suffix(LOG), _content(log))
+    return write_unless_there(target, content)  # last: where it is, its log is
+
+
+def _content(file: Path) -> bytes:
     try:
-        content = source.read_bytes()
+        return file.read_bytes()
     except OSError as error:
-        raise _CannotBeTrusted(f"{source}: cannot be read ({error.strerror})") from error
-    write_output(target, content)
+        raise _CannotBeTrusted(f"{file}: cannot be read ({error.strerror})") from error
 
 
 def _digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each checkpoint in the folder, by its name."""
     found = {}
     for file in sorted(folder.glob(f"*{WEIGHTS}")):
         check_interrupted()
-        found[_sha256(file)] = file.name
+        found[file.name] = _sha256(file)
     return found
 
 

@@ -8,7 +8,6 @@ one is removed. A process that is killed in between leaves a file aside, and the
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 import uuid
@@ -19,10 +18,9 @@ from typing import NamedTuple
 from lst_robust.errors import DataError
 from lst_robust.records.packed import PackedRun, read_packed_run
 from lst_robust.records.record import Run
-from lst_robust.runtime.files import has_gone, temporary_file
+from lst_robust.runtime.files import has_gone, link_unless_there, temporary_file
 
 PACKED, ASIDE = "run.parquet", ".run-*.parquet"
-NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 PackedStates = tuple[tuple[Path, tuple[int, int, int]], ...]
 GLANCES = 2  # at a folder that seems to have no packed file
 LOOKS = 50  # at a folder in which others pack at the same time
@@ -116,9 +114,9 @@ def put_packed(folder: Path, content: bytes, read: Sequence[PackedFile]) -> bool
     known = next((one.state for one in read if one.path == path), None)
     aside = folder / ASIDE.replace("*", uuid.uuid4().hex)
     with temporary_file(path, content, 0 if known is None else known.st_mode) as temporary:
-        if known is not None and not _moved_aside(path, aside, known):
+        if known is not None and not _try_move_aside(path, aside, known):
             return False
-        if not _linked(temporary, path):
+        if not link_unless_there(temporary, path):
             return False
     for old in (*(one.path for one in read if one.path != path), *([aside] if known is not None else [])):
         old.unlink(missing_ok=True)
@@ -138,32 +136,17 @@ def _state(path: Path) -> os.stat_result:
         return path.lstat()
 
 
-def _moved_aside(path: Path, aside: Path, known: os.stat_result) -> bool:
-    """Whether the file that was moved is the one that is known; another one gets its name back, if that is free. False
-    also where another process has already taken in what was moved."""
+def _try_move_aside(path: Path, aside: Path, known: os.stat_result) -> bool:
+    """Moves the file, and returns whether it is the one that is known; another one gets its name back, if that is free.
+    False also where another process has already taken in what was moved."""
     try:
         os.rename(path, aside)
         with aside.open("rb") as file:  # which asks the server, where `stat` might not
             same = identity(os.fstat(file.fileno())) == identity(known)
-        if not same and _linked(aside, path):
+        if not same and link_unless_there(aside, path):
             aside.unlink(missing_ok=True)
     except OSError as error:
         if has_gone(error):
             return False
         raise
     return same
-
-
-def _linked(source: Path, path: Path) -> bool:
-    """Gives a file a further name; False where there is a file of that name."""
-    try:
-        os.link(source, path)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        if path.exists():  # nothing better can be done there: the lock must be one
-            return False
-        os.rename(source, path)
-    return True

@@ -2,7 +2,8 @@
 
 The compiled code that was loaded is read, not the file it came from: the file may have changed since. A function's
 defaults, the variables around it and the globals that it names belong to it. Code of installed packages has a version
-and is left out, unless the caller names the package.
+and is left out, unless the caller names the package. Of a plugin's functions, lists, dicts, sets and NumPy arrays count
+as they are when the digest is made.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 PACKAGES = {"torch", "torchvision", "timm", "lst_robust", "numpy", *sys.stdlib_module_names} - {"__main__"}
 INSTALLED = {"site-packages", "dist-packages"}
 CONSTANTS = (type(None), bool, int, float, complex, str, bytes)
+COLLECTIONS = (list, tuple, dict, set, frozenset, np.ndarray, np.generic)
 WRAPPED = ("__wrapped__", "func", "py_func")  # where functools and numba keep the function that they wrap
 
 
@@ -60,7 +64,7 @@ class _Reader:
     """Puts code into lines of text.
 
     plugin: the top-level package whose code counts though it is installed, "" for none. With None, functions that are
-    wrapped do not count either: so it is for networks, whose digests stay what they were.
+    wrapped do not count either, nor do lists and arrays: so it is for networks, whose digests stay what they were.
     """
 
     plugin: str | None = None
@@ -128,12 +132,29 @@ class _Reader:
                 yield from self._value_lines(value)
 
     def _value_lines(self, value: Any) -> Iterator[str]:
-        """Constants, and functions and classes of the user's. Lists and other objects may change with every call."""
+        """Constants, and functions and classes of the user's. Other objects may change with every call."""
         items = value if isinstance(value, tuple) else (value,)
         if all(isinstance(item, CONSTANTS) for item in items):
             yield repr(value)
+        elif self.plugin is not None and isinstance(value, COLLECTIONS):
+            yield from self._collection_lines(value)
         else:
             yield from self.lines(value)
+
+    def _collection_lines(self, value: Any) -> Iterator[str]:
+        if id(value) in self.seen:  # a list may hold itself
+            return
+        self.seen.add(id(value))
+        yield type(value).__name__
+        if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+            yield f"{value.dtype} {value.shape} {hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()}"
+        elif isinstance(value, np.generic):
+            yield f"{value.dtype} {value!r}"
+        elif isinstance(value, (set, frozenset)):
+            yield repr(sorted(map(repr, value)))  # which have no order
+        else:
+            for item in (part for pair in value.items() for part in pair) if isinstance(value, dict) else list(value):
+                yield from self._value_lines(item)
 
 
 def _code_lines(code: types.CodeType) -> Iterator[str]:

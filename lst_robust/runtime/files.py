@@ -22,6 +22,7 @@ NEW_FILE = 0o644  # permissions
 BLOCK = 1 << 20  # bytes read at a time
 MAX_LINKS = 40  # that lead from one to the next, as in Linux
 PROC = Path("/proc")
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 REFUSED = {stat.S_IFDIR: "a folder", stat.S_IFBLK: "a block device", stat.S_IFSOCK: "a socket"}
 
 
@@ -78,6 +79,37 @@ def write_output(path: Path, content: bytes) -> None:
         raise
     except OSError as error:
         raise DataError(f"{path}: {not_written(error)}") from error
+
+
+def write_unless_there(path: Path, content: bytes) -> bool:
+    """Writes a file, whole, where none of that name is; returns whether it did. Of several processes only one does.
+
+    Raises DataError when the disk refuses.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(path):
+            return False
+        with temporary_file(path, content) as temporary:
+            return link_unless_there(temporary, path)
+    except OSError as error:
+        raise DataError(f"{path}: {not_written(error)}") from error
+
+
+def link_unless_there(source: Path, path: Path) -> bool:
+    """Gives a file a further name, or another one where the file system has no hard links; returns False where there is
+    a file of that name. OSError when the disk refuses."""
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if path.exists():  # nothing better can be done there: the lock must be one
+            return False
+        os.rename(source, path)
+    return True
 
 
 def not_written(error: OSError) -> str:

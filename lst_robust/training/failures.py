@@ -25,9 +25,9 @@ def training_errors(resources: Resources, recipe: Recipe) -> Iterator[None]:
         parts = 2 * recipe.accumulate
         in_parts = "" if recipe.accumulate == 1 else f" in {recipe.accumulate} parts"
         advice = (
-            f"train with more parts (--accumulate {parts})"
+            f"train in more parts (lst-robust train --accumulate {parts})"
             if 2 * parts <= recipe.batch_size
-            else f"give smaller batches (--batch-size {recipe.batch_size // 2})"
+            else f"in smaller batches (lst-robust train --batch-size {recipe.batch_size // 2})"
         )
         asked = f"batches of {recipe.batch_size} images{in_parts}"
         raise LstRobustError(f"{device} has not enough memory for {asked}: free some, or {advice}; {kept}") from error

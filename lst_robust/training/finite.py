@@ -25,7 +25,7 @@ def require_finite(weights: Mapping[str, torch.Tensor], epoch: int, constant: Co
     for name in sorted(not_finite(weights).difference(constant)):
         raise NonFiniteError(
             f"the weights {name} became NaN or infinite in epoch {epoch}; lower the recipe's lr and start anew with "
-            "--no-resume"
+            "lst-robust train --no-resume"
         )
 
 

@@ -58,7 +58,7 @@ class Identity:
             if not what:
                 return
             found = f"the interrupted training in this file is another one ({what})"
-        raise CheckpointError(f"{path}: {found}: start anew with --no-resume, or give another --out")
+        raise CheckpointError(f"{path}: {found}: start anew with lst-robust train --no-resume, or give another --out")
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

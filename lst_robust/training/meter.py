@@ -52,7 +52,7 @@ class Meter:
         if not math.isfinite(loss):
             raise NonFiniteError(
                 f"the loss became {loss} in epoch {self._epoch + 1}; lower the recipe's lr "
-                "and start anew with --no-resume"
+                "and start anew with lst-robust train --no-resume"
             )
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from torch import nn
 
 from lst_robust.data import cached
-from lst_robust.errors import CheckpointError
+from lst_robust.errors import CheckpointError, UsageError
 from lst_robust.models.checkpoint import read_metadata, save_checkpoint
 from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.devices import amp_dtype
 from lst_robust.runtime.file_lock import file_lock
-from lst_robust.runtime.files import remove, write_output
+from lst_robust.runtime.files import check_output, remove, write_output
 from lst_robust.runtime.process_group import process_group
 from lst_robust.runtime.progress import Silent
 from lst_robust.runtime.resources import Resources
@@ -25,7 +25,7 @@ from lst_robust.training.finite import require_finite_in_half
 from lst_robust.training.identity import differences
 from lst_robust.training.loop import TrainingImages, fit
 from lst_robust.training.planned import Training, code_of
-from lst_robust.training.state import ResumeFile
+from lst_robust.training.state import LOG_FIELDS, ResumeFile
 
 
 def find_checkpoint(training: Training, folder: Path) -> Path:
@@ -69,12 +69,15 @@ def ensure_trained(
         if wanted:
             run_training(training, checkpoint, resources, start_over=not resume, half=half)
         elif ranks.leader:
-            _require_made_by(training, checkpoint)
+            require_made_by(training, checkpoint, "give another --out")
     return wanted
 
 
-def _require_made_by(training: Training, checkpoint: Path) -> None:
-    """CheckpointError where another training made the checkpoint, as its header tells."""
+def require_made_by(training: Training, checkpoint: Path, otherwise: str) -> None:
+    """CheckpointError where another training made the checkpoint, as its header tells.
+
+    otherwise: what else one can do than train again, for the message.
+    """
     in_name_alone = not code_of(training.model) and not training.chosen_by()
     if in_name_alone and checkpoint.name == training.checkpoint.name:
         return
@@ -86,7 +89,7 @@ def _require_made_by(training: Training, checkpoint: Path) -> None:
     else:
         return
     raise CheckpointError(
-        f"{checkpoint} is there already, and {reason}: train it again with --overwrite, or give another --out"
+        f"{checkpoint} is there already, and {reason}: train it again with lst-robust train --overwrite, or {otherwise}"
     )
 
 
@@ -120,8 +123,9 @@ def run_training(
     `<checkpoint>.last.safetensors`. Under `torchrun` all ranks call this, and rank 0 writes. Raises as `fit`, and
     NonFiniteError where float16 cannot hold the weights.
     """
-    resume_file = checkpoint.with_suffix(".resume")
+    resume_file, log_file = checkpoint.with_suffix(".resume"), checkpoint.with_suffix(".csv")
     recipe = training.recipe
+    require_place_for_log(log_file)
     with process_group() as ranks:
         resources = resources if ranks.leader else replace(resources, observer=Silent())
         if start_over:
@@ -150,7 +154,7 @@ def run_training(
             if half:
                 require_finite_in_half(model.state_dict())
                 require_finite_in_half({} if fitted.best is None else fitted.best["model"])
-            write_output(checkpoint.with_suffix(".csv"), fitted.log.encode())
+            write_output(log_file, fitted.log.encode())
             if fitted.best is None:
                 _save(training, model, checkpoint, half, **origin, **facts)
             else:
@@ -161,6 +165,17 @@ def run_training(
         ranks.wait()  # the checkpoint is there for everybody
         remove(resume_file)  # by each of them, as above
     return checkpoint
+
+
+def require_place_for_log(file: Path) -> None:
+    """UsageError where the log of a training cannot be written, or would replace a file that is no such log."""
+    check_output("the log", file, regular=True)
+    head = ",".join(LOG_FIELDS)
+    if file.is_file():
+        with file.open(errors="replace") as opened:
+            begins = opened.read(len(head))
+        if begins not in ("", head):
+            raise UsageError(f"the log of the training would replace {file}, which is another file: give another --out")
 
 
 def _origin(training: Training) -> dict[str, Any]:

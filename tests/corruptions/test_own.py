@@ -233,6 +233,31 @@ def test_an_error_that_says_all_itself_stays():
         corrupt(IMAGES, "mine", 1, preset="cifar")
 
 
+LEVELS = [0.9, 0.8]
+TABLE = np.arange(4)
+SEEN: dict[int, int] = {}
+
+
+def with_collections(image, c, rng):
+    SEEN[c] = SEEN.get(c, 0) + 1
+    return (image * LEVELS[0]).astype(np.uint8) ^ TABLE[c - 1].astype(np.uint8)
+
+
+@pytest.mark.parametrize(("name", "value"), [("LEVELS", [0.5, 0.8]), ("TABLE", np.array([0, 1, 2, 9]))])
+def test_lists_and_arrays_that_the_function_names_belong_to_it(monkeypatch, name, value):
+    def digest() -> str | None:
+        SEEN.clear()
+        register_corruption("mine")(with_collections)
+        return corruption_digest("mine")
+
+    first = digest()
+    corrupt(IMAGES, "mine", 1, preset="cifar")
+    assert corruption_digest("mine") == first, "what the function notes as it works changes nothing"
+    assert digest() == first
+    monkeypatch.setitem(globals(), name, value)
+    assert digest() != first
+
+
 def test_a_batch_of_another_shape_is_refused():
     register_corruption("mine", draw=no_draws)(lambda images, draws, c: images[:-1])
     with pytest.raises(UsageError, match=r"returned uint8 \(4, 20, 17, 3\): return uint8 \(5, 20, 17, 3\)"):

@@ -16,7 +16,7 @@ from lst_robust.evaluation.provenance import provenance
 def test_it_says_on_what_and_how_fast_it_was_measured():
     found = provenance(InferenceSettings(torch.device("cpu"), 8, 1), "as it is", 2.0, 50)
     assert found.versions["lst_robust"] == lst_robust.__version__
-    assert set(found.versions) == {"lst_robust", "torch", "numpy", "python"}
+    assert set(found.versions) == {"lst_robust", "torch", "numpy", "pillow", "opencv", "python"}
     assert found.device.startswith("cpu (")
     assert (found.transform, found.seconds, found.images_per_second) == ("as it is", 2.0, 25.0)
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from lst_robust.errors import UsageError
 from lst_robust.generation import engine_for_sets, engines, manifest
+from lst_robust.runtime.file_lock import file_lock
 from tests.fixtures.files import contents
 from tests.generation.pets import StopsAfter
 
@@ -37,6 +38,23 @@ def test_only_what_is_missing_is_written_again(make, tmp_path, format, lost, red
     assert (again.written, again.kept) == (redone, 36 - redone)
     assert contents(out) == before
     assert [path for path, when in times.items() if path.stat().st_mtime_ns != when] == [out / lost]
+
+
+def test_an_empty_file_is_made_again(make, tmp_path):
+    """As a power failure may leave one."""
+    out = tmp_path / "out"
+    make(out)
+    before = contents(out)
+    (out / "contrast/4/dog/1.JPEG").write_bytes(b"")
+    assert make(out).written == 1
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("format", ["tree", "npy"])
+def test_two_calls_do_not_work_in_one_folder(make, tmp_path, format):
+    with file_lock(tmp_path / "out" / ".set.lock", wait=False), pytest.raises(UsageError, match="another call makes a"):
+        make(tmp_path / "out", format=format)
+    make(tmp_path / "out", format=format)
 
 
 @pytest.mark.parametrize("format", ["tree", "npy"])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from lst_robust.errors import DataError, UsageError
 from lst_robust.generation import settings_for, verify
-from tests.generation.pets import CHEAP, IDS
+from tests.generation.pets import CHEAP, IDS, StopsAfter
 
 
 def test_the_manifest_says_what_the_set_is(make, tmp_path):
@@ -25,6 +26,20 @@ def test_the_manifest_says_what_the_set_is(make, tmp_path):
     assert set(manifest["cells"]) == {f"{name}/{severity}" for name in CHEAP for severity in (1, 4)}
     assert {cell["images"] for cell in manifest["cells"].values()} == {6}
     assert np.load(tmp_path / "out" / "contrast.npy").shape == (12, 32, 32, 3)
+
+
+def test_other_versions_of_packages_are_said_and_kept(make, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(cv2, "__version__", "3.0.0")
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "out", observer=StopsAfter(3))
+    monkeypatch.undo()
+    make(tmp_path / "out")
+    assert f"begun with other versions (opencv 3.0.0, now {cv2.__version__})" in caplog.text
+    versions = json.loads((tmp_path / "out" / "MANIFEST.json").read_text())["versions"]
+    assert versions["opencv"] == f"3.0.0, {cv2.__version__}" and versions["numpy"] == np.__version__
+    caplog.clear()
+    make(tmp_path / "out")
+    assert caplog.text == "", "a set that is whole stays as it is"
 
 
 def test_a_folder_of_something_else_is_refused(make, pets, tmp_path):

@@ -120,6 +120,15 @@ def test_equal_weights_are_equal_files(tmp_path: Path) -> None:
     assert len({file.read_bytes() for file in files}) == 1
 
 
+def test_tied_weights_are_kept_twice(tmp_path: Path) -> None:
+    model = create_model("lst20")
+    blocks = [block for block in model.modules() if isinstance(block, nn.Conv2d)]
+    blocks[2].weight = blocks[1].weight
+    loaded = create_model("lst20", checkpoint=save_checkpoint(model, tmp_path / "tied.safetensors"))
+    for key, value in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], value), key
+
+
 def test_sha256_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     assert checkpoint_sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")

@@ -62,6 +62,31 @@ def test_the_same_weights_of_another_name_are_there(tmp_path):
     assert (merged.checkpoints, merged.equal_checkpoints) == ([], 1)
 
 
+def test_a_copy_in_the_target_leaves_no_name_free(tmp_path):
+    here, other = trained(tmp_path / "c", 1), trained(tmp_path / "a", 2)
+    trained(tmp_path / "c", 1, "a-copy"), trained(tmp_path / "c", 1, "z-copy")
+    merged = merge_results([tmp_path / "a"], tmp_path / "c")
+    assert here.read_bytes() != other.read_bytes() == merged.checkpoints[0].read_bytes()
+    assert merged.checkpoints[0].name != here.name
+
+
+def test_a_training_that_ends_meanwhile_is_not_written_over(tmp_path, monkeypatch):
+    other = trained(tmp_path / "a", 2)
+    check = module._check
+
+    def a_training_ends(file):
+        check(file)
+        trained(tmp_path / "c", 1)
+
+    monkeypatch.setattr(module, "_check", a_training_ends)
+    merged = merge_results([tmp_path / "a"], tmp_path / "c")
+    assert merged.checkpoints[0].name != other.name and merged.checkpoints[0].read_bytes() == other.read_bytes()
+    assert merged.checkpoints[0].with_suffix(".csv").read_text().endswith("1,2\n")
+    here = tmp_path / "c" / "digits-c" / "checkpoints" / other.name
+    assert here.read_bytes() == trained(tmp_path / "d", 1).read_bytes()
+    assert here.with_suffix(".csv").read_text().endswith("1,1\n")
+
+
 def test_damaged_weights_are_named_and_left(tmp_path):
     path, whole = trained(tmp_path / "a", 1), trained(tmp_path / "a", 2, "lst20")
     path.write_bytes(path.read_bytes()[:-3])
@@ -72,6 +97,12 @@ def test_damaged_weights_are_named_and_left(tmp_path):
 
 def test_what_the_disk_does_not_hold_is_an_error(tmp_path, monkeypatch):
     trained(tmp_path / "a", 1, log=False)
-    monkeypatch.setattr(module, "write_output", lambda path, content: (path.parent.mkdir(parents=True), path.touch()))
+
+    def lost(path, content):
+        path.parent.mkdir(parents=True)
+        path.touch()
+        return True
+
+    monkeypatch.setattr(module, "write_unless_there", lost)
     with pytest.raises(DataError, match="is not as it was written"):
         merge_results([tmp_path / "a"], tmp_path / "c")

@@ -47,7 +47,7 @@ def test_another_training_is_refused_and_the_same_is_not():
         identity.require_same(changed(recipe={"lr": 0.2, "seed": 0}), path)
     assert str(raised.value) == (
         "x.resume: the interrupted training in this file is another one (recipe.lr was 0.2 and is 0.1 now): start anew "
-        "with --no-resume, or give another --out"
+        "with lst-robust train --no-resume, or give another --out"
     )
 
 

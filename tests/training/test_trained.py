@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lst_robust.errors import CheckpointError, DataError, NonFiniteError
+from lst_robust.errors import CheckpointError, DataError, NonFiniteError, UsageError
 from lst_robust.models.checkpoint import read_metadata
 from lst_robust.runtime.resources import Resources
 from lst_robust.suites import PixelStatistics, load_suite
@@ -100,6 +100,15 @@ def test_other_pixel_statistics_are_another_training(tmp_path):
     pixels = PixelStatistics(mean=(0.1,) * 3, std=training.suite.pixels.std)
     with pytest.raises(CheckpointError, match=r"another training made it \(pixels\.mean was .* and is \[0\.1, 0\.1"):
         ensure_trained(replace(training, suite=training.suite.model_copy(update={"pixels": pixels})), path, RESOURCES)
+
+
+def test_the_log_replaces_no_other_file(tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.with_suffix(".csv").write_text("my,own,table\n")
+    with pytest.raises(UsageError, match=r"would replace .*a\.csv, which is another file: give another --out"):
+        ensure_trained(planned(), path, RESOURCES)
+    path.with_suffix(".csv").unlink()
+    assert ensure_trained(planned(), path, RESOURCES) and ensure_trained(planned(), path, RESOURCES, overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", None])

@@ -181,9 +181,15 @@ NO_MEMORY = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "batches of 16 images: free some, or train with more parts (--accumulate 2)"),
-        ({"accumulate": 4}, "batches of 16 images in 4 parts: free some, or train with more parts (--accumulate 8)"),
-        ({"accumulate": 8}, "batches of 16 images in 8 parts: free some, or give smaller batches (--batch-size 8)"),
+        ({}, "batches of 16 images: free some, or train in more parts (lst-robust train --accumulate 2)"),
+        (
+            {"accumulate": 4},
+            "batches of 16 images in 4 parts: free some, or train in more parts (lst-robust train --accumulate 8)",
+        ),
+        (
+            {"accumulate": 8},
+            "batches of 16 images in 8 parts: free some, or in smaller batches (lst-robust train --batch-size 8)",
+        ),
     ],
 )
 def test_lack_of_memory_is_one_line_and_keeps_what_is_done(source, tmp_path, as_device, changes, words):
