@@ -12,7 +12,7 @@
 # make wheel-test   the wheel in an empty environment outside the repository: its suites, and a small evaluation
 # make lowest   the tests with the oldest dependencies that pyproject.toml allows, in .venv-lowest
 # make mutants   do the tests notice a wrong engine? takes an hour or more; see docs/mutants.md
-# make clean  removes the environments and what was built
+# make clean  removes the environments, the mutants and the distributions in build/dist
 # make help   these lines
 # Only python3 (3.10 or newer), make and pip are needed; ARGS="..." goes to lst-robust, pytest,
 # benchmarks.gpu, tools/mutants.py or tools/wheel-test.

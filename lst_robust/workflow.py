@@ -12,6 +12,7 @@ from torch import nn
 from typing_extensions import Unpack
 
 from lst_robust.analysis.evaluation import Evaluation, Evaluations, FailedNetwork
+from lst_robust.arguments import instance
 from lst_robust.data.classes import require_same_classes
 from lst_robust.errors import CheckpointError, DataError, DeviceError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.evaluation.cell_images import open_cell_images
@@ -20,7 +21,7 @@ from lst_robust.evaluation.group import NetworkGroup
 from lst_robust.evaluation.options import EvalOptions
 from lst_robust.evaluation.own_geometry import own_geometry
 from lst_robust.evaluation.plan import plan_of
-from lst_robust.evaluation.request import EvalRequest
+from lst_robust.evaluation.request import EvalRequest, checked_requests
 from lst_robust.records.store import Store
 from lst_robust.runtime.process_group import Ranks, process_group
 from lst_robust.runtime.resources import Resources
@@ -69,12 +70,13 @@ def evaluate_many(
 
     Raises what `evaluate` raises, for whatever concerns all networks.
     """
-    return run_requests(requests_of(models, suite, **options))
+    return _run(requests_of(models, suite, **options))
 
 
 def run_request(request: EvalRequest) -> Evaluation:
     """`evaluate`, of a request that has been checked."""
-    evaluation = run_requests([request]).evaluations[0]
+    instance("request", request, EvalRequest, "make one with lst_robust.requests_of or EvalRequest.of")
+    evaluation = _run([request]).evaluations[0]
     return replace(evaluation, records=dict(evaluation.records))  # a single network's fit into memory
 
 
@@ -82,8 +84,12 @@ def run_requests(requests: Sequence[EvalRequest]) -> Evaluations:
     """`evaluate_many`, of requests that have been checked and differ in nothing but the network.
 
     A single network raises its error. Under torchrun so does one of several that cannot be prepared, because all ranks
-    must measure the same networks.
+    must measure the same networks. UsageError where they differ in more.
     """
+    return _run(checked_requests(requests))
+
+
+def _run(requests: Sequence[EvalRequest]) -> Evaluations:
     Store(requests[0].results_dir).check_writable()  # before any work is done
     waiting, found, failed = deque(requests), dict[str, Evaluation](), list[FailedNetwork]()
     with process_group() as ranks:

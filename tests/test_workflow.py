@@ -15,11 +15,11 @@ from torch import nn
 import lst_robust
 from lst_robust import workflow
 from lst_robust.benchmark import CORRUPTIONS
-from lst_robust.errors import CheckpointError, DataError, UsageError
+from lst_robust.errors import CheckpointError, DataError, NothingToEvaluateError, UsageError
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.records import stored
 from lst_robust.suites import Suite, load_suite
-from lst_robust.workflow import run_request, with_weights
+from lst_robust.workflow import run_request, run_requests, with_weights
 from tests.fixtures.commands import PUBLISHED
 
 ASKED = {"corruptions": ["contrast"], "severities": [2]}
@@ -114,6 +114,23 @@ def test_a_network_whose_file_has_changed_does_not_get_the_weights_of_the_old_on
     with pytest.raises(CheckpointError, match=r"the network's file was .* train --overwrite, or .* with --checkpoint"):
         lst_robust.evaluate(f"{file}:build", trainable, **asked)
     assert len(trained) == 1
+
+
+def test_requests_that_see_other_images_are_not_measured_together(suite, model, tmp_path):
+    first = EvalRequest.of(model, suite, results_dir=tmp_path, limit=20)
+    for changes in ({"limit": 10}, {"seed": 5}, {"results_dir": tmp_path / "other"}, {"suite": "imagefolder"}):
+        asked = {"suite": suite, "results_dir": tmp_path, "limit": 20} | changes
+        with pytest.raises(UsageError, match=rf"requests\[1\] has another {next(iter(changes))} than the first one"):
+            run_requests([first, EvalRequest.of(model, **asked)])
+    assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("given", ["lst18", ["lst18"], None])
+def test_what_is_no_request_is_refused(given):
+    with pytest.raises(UsageError, match="requests"):
+        run_requests(given)
+    with pytest.raises(NothingToEvaluateError, match="no network to evaluate"):
+        run_requests([])
 
 
 def test_a_suite_without_a_recipe_says_so(suite, tmp_path):

@@ -18,7 +18,7 @@ app = command_group("baseline")
 
 WRITE_HELP = """Write the current records as a baseline: errors of every cell, and which images were right.
 
-The file is JSON, some 15 kB a model and 500 images, and the same for the same records: commit it.
+The file is JSON, about 15 kB for each model at 500 images, and the same for the same records: commit it.
 
 **Examples**
 

@@ -41,6 +41,7 @@ R = TypeVar("R")
 
 PIPE_CLOSED = 141  # as the shell says it of a program whose reader has gone (... | head)
 MAX_REASON = 500  # characters of an error that was not expected
+FILE_WIDTH = 160  # characters, of what is drawn for a terminal and goes to a file
 PLAIN_INTERVAL = 30.0  # seconds between progress lines where there is no terminal to draw a bar on
 
 
@@ -53,6 +54,13 @@ class PipeConsole(Console):
 
 out = PipeConsole(emoji=False)  # a name may have :colons:
 err = PipeConsole(emoji=False, stderr=True)
+
+
+def plain_text(shown: object) -> str:
+    """What the console would show, for a file: the same bytes wherever it is called, without colours."""
+    text = io.StringIO()
+    Console(file=text, width=FILE_WIDTH, emoji=False, color_system=None, force_terminal=False).print(shown)
+    return text.getvalue()
 
 
 def guarded(command: Callable[P, R], when_interrupted: str | None = None) -> Callable[P, R]:

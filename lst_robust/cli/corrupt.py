@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from lst_robust.cli import options as opt
 from lst_robust.cli.corrupt_work import How, Wanted, corrupt_images, corrupt_shards, verify_set
 from lst_robust.cli.elsewhere import engine_of
 from lst_robust.cli.output import Output
+from lst_robust.corruptions.presets import PRESET_SIZES
 from lst_robust.errors import UsageError
 from lst_robust.generation import (
     CleanShards,
@@ -23,9 +25,9 @@ from lst_robust.generation import (
     parse_size,
     tars_of_suite,
 )
-from lst_robust.reporting.sheet import SIZES, draw_sheet
+from lst_robust.reporting.sheet import draw_sheet
 from lst_robust.runtime.cores import worker_count
-from lst_robust.suites import load_suite
+from lst_robust.suites import Suite, load_suite
 
 HELP = """Write a corrupted copy of an image set: in the layout of ImageNet-C or CIFAR-C, or as tar shards.
 
@@ -57,7 +59,8 @@ another. Or one call makes tasks of them by `--on`: on processes of this machine
 
 
 Paths = Annotated[
-    list[Path], typer.Argument(metavar="[SRC] DST", help="Images or tar shards, and folder to write or to verify.")
+    list[Path],
+    typer.Argument(metavar="SRC DST", parser=opt.folder, help="Images or tar shards, and the set's folder."),
 ]
 SuiteInstead = Annotated[
     str | None, typer.Option("--suite", "-s", help="Test images and settings of a suite, in place of SRC.")
@@ -68,7 +71,8 @@ Format = Annotated[
         "--format",
         "-f",
         envvar="LST_ROBUST_FORMAT",
-        help="A file an image, an array a corruption, or a tar file a shard.  [default: tar where SRC is shards, else "
+        help="tree: one file for each image; npy: one array for each corruption; tar: one tar file for each shard.  "
+        "[default: tar where SRC is shards, else "
         "tree]",
     ),
 ]
@@ -125,7 +129,7 @@ Sheet = Annotated[
 ]
 
 
-TAKEN_BY_SHEET = {"paths", "sheet", "corruptions", "preset", "style", "seed", "size", "json"}
+TAKEN_BY_SHEET = {"paths", "sheet", "corruptions", "preset", "style", "seed", "size"}
 TAKEN_BY_VERIFY = {"paths", "verify_only", "shard", "workers", "json"}
 
 
@@ -159,10 +163,7 @@ def corrupt_command(
     if sheet is not None:
         _refuse_others(context, TAKEN_BY_SHEET, "--sheet")
         (image,) = _exactly(paths, 1, "--sheet OUT.png IMAGE")
-        chosen = opt.parse_corruptions(corruptions)
-        chosen = None if chosen is None else checked_corruptions("corruptions", chosen)
-        png = Output("--sheet", sheet, json=json)
-        _draw(image, png, preset or "imagenet", style or "hendrycks", seed or 0, size, chosen)
+        _draw(image, sheet, preset or "imagenet", style or "hendrycks", seed or 0, size, corruptions)
         return
     threads = worker_count(workers)
     if verify_only:
@@ -171,6 +172,7 @@ def corrupt_command(
         verify_set(folder, opt.parse_share(shard), threads, json)
         return
     elsewhere = engine_of(
+        context,
         on,
         at_once=tasks_at_once,
         gpus=gpus_per_worker,
@@ -190,29 +192,53 @@ def corrupt_command(
     )
     how = How(threads, engine, device, skip_unreadable, opt.parse_share(shard), json, elsewhere)
     if suite is None:
-        root, folder = _exactly(paths, 2, "SRC DST")
-        side = parse_size(size or ("224" if preset in (None, "imagenet") else "keep"))
-        shards = find_tars(root)
-        if shards is not None:
-            corrupt_shards(CleanShards(shards, cut_of_size(side)), folder, wanted.of_shards().settings(side), how)
-            return
-        settings = wanted.of_images().settings(side)
-        how.require_no_shards()
-        source = open_images(root, side, skip_unreadable=skip_unreadable, workers=threads)
+        if opt.unless_environment(context, "data_dir", data_dir) is not None:
+            raise UsageError("--data-dir is where the images of a suite lie: leave it out, or give --suite as well")
+        _corrupt_source(context, paths, size, wanted, how)
     else:
-        (folder,) = _exactly(paths, 1, "--suite NAME DST")
-        if size is not None:
+        if opt.unless_environment(context, "size", size) is not None:
             raise UsageError("a suite has its own image size: leave out --size, or change the suite's YAML file")
-        resolved = load_suite(suite)
-        if format_ == "tar":
-            cut = cut_of_suite(resolved)
-            clean = CleanShards(tars_of_suite(resolved, data_dir), cut)
-            corrupt_shards(clean, folder, wanted.settings_of_suite(resolved), how)
-            return
-        settings = wanted.of_images().settings_of_suite(resolved)
-        how.require_no_shards()
-        source = open_suite_images(resolved, data_dir, skip_unreadable=skip_unreadable, workers=threads)
+        _corrupt_suite(context, paths, load_suite(suite), data_dir, wanted, how)
+
+
+def _corrupt_source(context: typer.Context, paths: list[Path], size: str | None, wanted: Wanted, how: How) -> None:
+    """A folder of images, or tar shards."""
+    root, folder = _exactly(paths, 2, "SRC DST")
+    side = parse_size(size or ("224" if wanted.preset in (None, "imagenet") else "keep"))
+    shards = find_tars(root)
+    if shards is not None:
+        corrupt_shards(CleanShards(shards, cut_of_size(side)), folder, wanted.of_shards().settings(side), how)
+        return
+    settings = wanted.of_images().settings(side)
+    how = _of_images(context, how)
+    source = open_images(root, side, skip_unreadable=how.skip_unreadable, workers=how.workers)
     corrupt_images(source, folder, settings, how)
+
+
+def _corrupt_suite(
+    context: typer.Context, paths: list[Path], suite: Suite, data_dir: Path | None, wanted: Wanted, how: How
+) -> None:
+    """The test images of a suite, from files or from tar shards."""
+    (folder,) = _exactly(paths, 1, "--suite NAME DST")
+    if wanted.format == "tar":
+        clean = CleanShards(tars_of_suite(suite, data_dir), cut_of_suite(suite))
+        corrupt_shards(clean, folder, wanted.settings_of_suite(suite), how)
+        return
+    settings = wanted.of_images().settings_of_suite(suite)
+    how = _of_images(context, how)
+    source = open_suite_images(suite, data_dir, skip_unreadable=how.skip_unreadable, workers=how.workers)
+    corrupt_images(source, folder, settings, how)
+
+
+def _of_images(context: typer.Context, how: How) -> How:
+    """Without what is for tar shards: UsageError where it is on the command line, and of the environment it is
+    ignored."""
+    if opt.unless_environment(context, "shard", how.share) is not None:
+        raise UsageError("--shard takes some of the tar shards that SRC names: leave it out, or give SRC as shards")
+    on = opt.unless_environment(context, "on", how.on)
+    if on is not None:
+        raise UsageError(f"--on {on.on} makes tasks of the tar shards that SRC names: leave it out, or give such a SRC")
+    return replace(how, share=None, on=None)
 
 
 def _refuse_others(context: typer.Context, taken: set[str], mode: str) -> None:
@@ -231,16 +257,13 @@ def _exactly(paths: list[Path], count: int, call: str) -> list[Path]:
 
 
 def _draw(
-    image: Path,
-    png: Output,
-    preset: str,
-    style: str,
-    seed: int,
-    size: str | None,
-    corruptions: tuple[str, ...] | None,
+    image: Path, sheet: str, preset: str, style: str, seed: int, size: str | None, corruptions: str | None
 ) -> None:
-    side = parse_size(size) if size else SIZES.get(preset)
-    png.write(draw_sheet(image, preset=preset, style=style, seed=seed, size=side, corruptions=corruptions))
+    chosen = opt.parse_corruptions(corruptions)
+    chosen = None if chosen is None else checked_corruptions("corruptions", chosen)
+    side = parse_size(size) if size else PRESET_SIZES.get(preset)
+    png = Output("--sheet", sheet, json=False)
+    png.write(draw_sheet(image, preset=preset, style=style, seed=seed, size=side, corruptions=chosen))
     png.say_written()
 
 

@@ -54,15 +54,6 @@ class How:
         device = self.device if self.on is None else device_here(self.device)
         return engine_for_sets(self.engine, device, pixels, settings.preset, folder)
 
-    def require_no_shards(self) -> None:
-        """UsageError for options that are for tar shards."""
-        if self.share is not None:
-            raise UsageError("--shard takes some of the tar shards that SRC names: leave it out, or give SRC as shards")
-        if self.on is not None:
-            raise UsageError(
-                f"--on {self.on.on} makes tasks of the tar shards that SRC names: leave it out, or give SRC as shards"
-            )
-
 
 def corrupt_shards(clean: CleanShards, folder: Path, settings: Settings, how: How) -> None:
     with redirect_stdout(sys.stderr), RichObserver() as observer:  # what Ray and submitit print is no result

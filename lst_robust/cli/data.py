@@ -48,6 +48,7 @@ For all others the command says where to get them and how they must lie.
 
 
 def verify_command(
+    context: typer.Context,
     suite: SuiteName,
     data_dir: opt.DataDir = None,
     corrupted_dir: opt.CorruptedDir = None,
@@ -55,6 +56,7 @@ def verify_command(
     json: opt.Json = False,
 ) -> None:
     resolved = load_suite(suite)
+    corrupted_dir = opt.of_official_files(context, suite, corrupted_dir)
     if corrupted_dir is not None and resolved.protocol != "official":
         raise UsageError(
             f"suite {resolved.name!r} makes its corrupted images: leave out --corrupted-dir, or take a suite of "

@@ -10,7 +10,7 @@ from lst_robust.arguments import choice, whole_number, wrong
 from lst_robust.benchmark import SEVERITIES
 from lst_robust.cli import options as opt
 from lst_robust.cli.console import RichObserver, out, print_json, print_line, print_note
-from lst_robust.corruptions.presets import PRESETS
+from lst_robust.corruptions.presets import PRESET_SIZES, PRESETS
 from lst_robust.errors import DataError
 from lst_robust.reporting.views.engines import engines_view, verdict
 from lst_robust.runtime.allocator import keep_memory_mapped
@@ -29,7 +29,7 @@ the device is CUDA and needs less time for all 19 together; without a measuremen
 - `lst-robust engines --device cuda:1 --json`
 """
 WHEN_INTERRUPTED = STARTS_ANEW
-SIZES = {224: "imagenet", 64: "tiny-imagenet", 32: "cifar"}
+PRESET_OF = {size: preset for preset, size in PRESET_SIZES.items()}
 LEAST_SIDE, MOST_SIDE = 16, 4096
 
 Size = Annotated[int, typer.Option("--size", help="Side of the square images in pixels, as the suite's.")]
@@ -43,7 +43,7 @@ def engines_command(
     device: opt.Device = "auto", size: Size = 224, preset: Preset = None, json: opt.Json = False
 ) -> None:
     size = whole_number("size", size, least=LEAST_SIDE, most=MOST_SIDE)
-    chosen = choice("preset", SIZES.get(size, "imagenet") if preset is None else preset, PRESETS)
+    chosen = choice("preset", PRESET_OF.get(size, "imagenet") if preset is None else preset, PRESETS)
     _require_textures(size, chosen)
     from lst_robust.runtime.devices import resolve_device  # imports torch, for which --help does not wait
     from lst_robust.torch_engine.choice import keep

@@ -118,6 +118,7 @@ DryRun = Annotated[
 
 
 def eval_command(
+    context: typer.Context,
     model: opt.ModelWords,
     suite: opt.Suite = "digits-c",
     checkpoint: Checkpoint = None,
@@ -152,6 +153,7 @@ def eval_command(
     json: opt.Json = False,
 ) -> None:
     engine_of_tasks = engine_of(
+        context,
         on,
         at_once=tasks_at_once,
         gpus=gpus_per_worker,
@@ -168,7 +170,7 @@ def eval_command(
             checkpoint=checkpoint,
             model_options=opt.parse_options(set_),
             data_dir=data_dir,
-            corrupted_dir=corrupted_dir,
+            corrupted_dir=opt.of_official_files(context, suite, corrupted_dir),
             corruptions=opt.parse_corruptions(corruptions),
             severities=opt.parse_severities(severities),
             preprocess=preprocess,

@@ -43,7 +43,7 @@ NONE = "none"
 SUFFIXES = (".png", ".pdf", ".svg")
 
 Images = Annotated[
-    list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Image files, in place of the suite's test images.")
+    list[Path] | None, typer.Argument(metavar="IMAGE", help="Image files, in place of the suite's test images.")
 ]
 ModelNames = Annotated[
     list[str],
@@ -55,7 +55,7 @@ ModelNames = Annotated[
     ),
 ]
 Checkpoints = Annotated[
-    list[Path] | None,
+    list[str] | None,  # of paths Typer would split a variable at each colon, as that of published:NAME
     typer.Option(
         "--checkpoint",
         envvar="LST_ROBUST_CHECKPOINT",
@@ -95,7 +95,7 @@ Untrained = Annotated[
     bool,
     typer.Option("--untrained/--no-untrained", help="Also look at each structure with its initial weights."),
 ]
-Threshold = Annotated[float, typer.Option("--threshold", help="Of the share of values with smaller amplitudes.")]
+Threshold = Annotated[float, typer.Option("--threshold", help="Also count the values with smaller amplitudes.")]
 OutFile = Annotated[
     str | None,
     typer.Option(
@@ -119,6 +119,7 @@ Train = Annotated[
 
 
 def features_command(
+    context: typer.Context,
     model: ModelNames,
     images: Images = None,
     suite: opt.Suite = "digits-c",
@@ -147,8 +148,8 @@ def features_command(
 ) -> None:
     files = {"--out": out_file, "--by-layer": by_layer, "--csv": csv}
     outputs = _outputs(files, json=json)
-    _require_other_files(files, [*(images or []), *(checkpoint or [])])
-    if images and skip_unreadable:
+    _require_other_files(files, [*(images or []), *map(Path, checkpoint or [])])
+    if images and opt.unless_environment(context, "skip_unreadable", skip_unreadable):
         raise UsageError("--skip-unreadable is for the images of a suite: leave out the files that cannot be read")
     _require_room(outputs, len(model), untrained=untrained)
     keep_memory_mapped()
@@ -163,7 +164,7 @@ def features_command(
             untrained=untrained,
             threshold=threshold,
             data_dir=data_dir,
-            corrupted_dir=corrupted_dir,
+            corrupted_dir=opt.of_official_files(context, suite, corrupted_dir),
             limit=count,
             corruptions=_corruptions(corruptions),
             severities=opt.parse_severities(severities),
@@ -173,7 +174,7 @@ def features_command(
             workers=workers,
             device=device,
             train=train,
-            skip_unreadable=skip_unreadable,
+            skip_unreadable=skip_unreadable and not images,
             results_dir=results_dir,
             observer=observer,
         )
@@ -194,7 +195,7 @@ def _outputs(files: dict[str, str | None], *, json: bool) -> dict[str, Output]:
                 raise UsageError(f"{option} {file!r}: the name says the format: let it end in {', '.join(SUFFIXES)}")
             from lst_robust.reporting.figures import style  # noqa: F401 (UsageError without matplotlib)
         found[option] = Output(option, file, json=json)
-    if [file for file in files.values()].count(DASH) > 1 or sum(one.is_stdout for one in found.values()) > 1:
+    if sum(one.is_stdout for one in found.values()) > 1:
         raise UsageError("standard output can take one document: give files for the others")
     return found
 

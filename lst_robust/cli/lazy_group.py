@@ -19,6 +19,7 @@ from lst_robust.cli.console import (
     print_error,
     print_not_written,
 )
+from lst_robust.cli.imports import installed_packages
 from lst_robust.errors import LstRobustError, UsageError
 
 COMMANDS = {
@@ -133,7 +134,8 @@ def _command_of(error: Any, args: Sequence[str] | None) -> str:
 def loaded(name: str) -> Any:
     """The command of that name, from its module: a function `<name>_command`, or a Typer `app` with commands. A module
     may say as WHEN_INTERRUPTED what the line after Ctrl-C says of the work, see `guarded`."""
-    module = import_module(f"lst_robust.cli.{name}")
+    with installed_packages():
+        module = import_module(f"lst_robust.cli.{name}")
     if hasattr(module, "app"):
         return typer.main.get_command(module.app)
     single = typer.Typer(**SETTINGS)

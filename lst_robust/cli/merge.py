@@ -30,7 +30,7 @@ cases the rest is merged, and the exit code is 3.
 
 
 def merge_command(
-    results: Annotated[list[str], typer.Argument(metavar="RESULTS...", help="The results folders to read.")],
+    results: Annotated[list[str], typer.Argument(metavar="RESULTS", help="The results folders to read.")],
     into: Annotated[
         str,
         typer.Option("--into", metavar="FOLDER", help="The results folder that gets all; may be one of the others."),

@@ -24,7 +24,7 @@ The numbers stay as they are. What was packed is removed, what cannot be trusted
 
 
 def migrate_command(
-    results_dir: Annotated[Path, typer.Argument(metavar="RESULTS", help="The results folder.")],
+    results_dir: Annotated[Path, typer.Argument(metavar="RESULTS", parser=opt.folder, help="The results folder.")],
     json: opt.Json = False,
 ) -> None:
     if not results_dir.is_dir():

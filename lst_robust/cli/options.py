@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
 from lst_robust.benchmark import SEVERITIES, corruption_sets
 from lst_robust.errors import UsageError
 
+T = TypeVar("T")
 CLUSTER = "Tasks on several processes or machines"  # heading of the options in the help
 
 
@@ -84,7 +86,7 @@ Match = Annotated[
     typer.Option(
         "--match",
         metavar="PATTERN",
-        help="Of these only the models whose name fits, such as 'resnet*'; may be repeated.",
+        help="Of these results only the models whose name fits, such as 'resnet*'; may be repeated.",
     ),
 ]
 Normaliser = Annotated[
@@ -97,11 +99,19 @@ Normaliser = Annotated[
 ]
 
 
-def _folder(text: str) -> Path:
-    """An empty text, as of a variable that is not set, would mean the current folder."""
+def folder(text: str) -> Path:
+    """A path in which ~ is the home folder, as in a shell. An empty text, as of a variable that is not set, would mean
+    the current folder."""
     if not text:
         raise typer.BadParameter("it is empty: give a folder, or . for this one")
-    return Path(text)
+    return Path(os.path.expanduser(text))
+
+
+def unless_environment(context: typer.Context, name: str, value: T) -> T | None:
+    """The value of an option; None where it comes from the environment. That speaks to all commands, so what means
+    nothing to one of them is ignored, and not refused."""
+    source = context.get_parameter_source(name)
+    return None if source is not None and source.name == "ENVIRONMENT" else value
 
 
 DataDir = Annotated[
@@ -109,17 +119,27 @@ DataDir = Annotated[
     typer.Option(
         "--data-dir",
         metavar="FOLDER",
-        parser=_folder,
+        parser=folder,
         envvar="LST_ROBUST_DATA_DIR",
         help="Folder of the images, for suites that need one; or shards, such as 'val-{00..63}.tar'.",
     ),
 ]
+
+
+def of_official_files(context: typer.Context, suite: str, corrupted_dir: Path | None) -> Path | None:
+    """--corrupted-dir, but not that of the environment for a suite that makes its corrupted images."""
+    from lst_robust.suites import load_suite
+
+    official = corrupted_dir is None or load_suite(suite).protocol == "official"
+    return corrupted_dir if official else unless_environment(context, "corrupted_dir", corrupted_dir)
+
+
 CorruptedDir = Annotated[
     Path | None,
     typer.Option(
         "--corrupted-dir",
         metavar="FOLDER",
-        parser=_folder,
+        parser=folder,
         envvar="LST_ROBUST_CORRUPTED_DIR",
         help="Folder of the official corrupted images, for suites that take them.  [default: in --data-dir]",
     ),
@@ -129,7 +149,7 @@ ResultsDir = Annotated[
     typer.Option(
         "--results-dir",
         metavar="FOLDER",
-        parser=_folder,
+        parser=folder,
         envvar="LST_ROBUST_RESULTS_DIR",
         help="Where records and checkpoints are kept.",
     ),
@@ -176,7 +196,7 @@ Device = Annotated[str, typer.Option("--device", envvar="LST_ROBUST_DEVICE", hel
 Json = Annotated[bool, typer.Option("--json/--no-json", help="Print JSON on stdout and nothing else there.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A model option in place of the suite's; may be repeated."),
+    typer.Option("--set", metavar="KEY=VALUE", help="An option of the model, such as tau=1e-3; may be repeated."),
 ]
 SkipUnreadable = Annotated[
     bool,
@@ -304,6 +324,8 @@ def parse_severities(text: str | None) -> tuple[int, ...] | None:
         for severity in (first, last):  # before the range is written out
             if severity not in SEVERITIES:
                 raise UsageError(f"severity {severity} is outside 1..5: choose from 1, 2, 3, 4, 5")
+        if last < first:
+            raise UsageError(f"severities {text!r}: give the smaller number first, as in {last}-{first}")
         severities += range(first, last + 1)
     return tuple(severities)
 
@@ -319,8 +341,8 @@ def parse_share(text: str | None) -> tuple[int, int] | None:
     raise UsageError(f"--shard {text!r}: give I/N with I from 0 to N - 1, such as 0/8, 1/8, ... 7/8")
 
 
-def parse_options(pairs: list[str] | None) -> dict[str, str | int | float | bool] | None:
-    """["stem=3x3s1", "tau=1e-3"] -> model options (texts: the model knows the types). None when there is none.
+def parse_options(pairs: list[str] | None) -> dict[str, str] | None:
+    """["stem=3x3s1", "tau=1e-3"] -> model options as texts: the model knows their types. None when there is none.
 
     UsageError for what is no KEY=VALUE, and for a key that is given twice.
     """

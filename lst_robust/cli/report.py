@@ -56,17 +56,20 @@ Pages = Annotated[
         help="How many networks of each protocol have a page and are in the figures: the best ones.  [default: 50]",
     ),
 ]
-Title = Annotated[str | None, typer.Option("--title", help="Of the page.")]
+Title = Annotated[str | None, typer.Option("--title", help="The title of the page.")]
 Figure = Annotated[FigureName | None, typer.Option("--figure", help="Write this one figure instead.")]
 Format = Annotated[
-    FigureFormat | None, typer.Option("--format", "-f", help="Of the figure.  [default: as the file is called]")
+    FigureFormat | None,
+    typer.Option("--format", "-f", help="The figure's format.  [default: as the file is called]"),
 ]
 FigureWidth = Annotated[
-    Width | None, typer.Option("--width", help="Of the figure: a paper's column, or its page.  [default: column]")
+    Width | None,
+    typer.Option("--width", help="The figure's width: of a column or of a page.  [default: column]"),
 ]
 
 
 def report_command(
+    context: typer.Context,
     out: Out,
     suite: opt.SuiteOrAll = None,
     models: opt.Models = None,
@@ -100,7 +103,7 @@ def report_command(
             "--title": title,
             "--examples": examples or None,
             "--pages": pages,
-            "--data-dir": data_dir,
+            "--data-dir": opt.unless_environment(context, "data_dir", data_dir),
             "--reference": None if figure == "forest" else reference,
             "--published": None if figure == "scatter" else published,
             "--match": None if figure == "scatter" else match,

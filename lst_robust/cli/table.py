@@ -14,9 +14,9 @@ from lst_robust.analysis.published import published_results
 from lst_robust.analysis.statistics import Spread
 from lst_robust.analysis.summary import IntervalsOf, Summary
 from lst_robust.cli import options as opt
-from lst_robust.cli.console import out, print_json, print_note
+from lst_robust.cli.console import out, plain_text, print_json, print_note
 from lst_robust.cli.output import Output
-from lst_robust.errors import NothingToEvaluateError
+from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.reporting.render import Format, render
 from lst_robust.reporting.seeds import over_seeds, seed_notes
 from lst_robust.reporting.tables import robustness_table, with_paper
@@ -45,6 +45,7 @@ apostrophe in front, so that no spreadsheet runs it.
 """
 
 
+PLAIN = ("", ".txt")  # ends of names for the table as a terminal shows it
 FORMAT_OF: dict[str, Format] = {".csv": "csv", ".md": "md", ".tex": "latex", ".html": "html"}
 
 
@@ -104,15 +105,20 @@ def table_command(
         out.print(rendered)
     else:
         if not isinstance(rendered, str):
-            with out.capture() as capture:
-                out.print(rendered)
-            rendered = capture.get()
+            rendered = plain_text(rendered)
         output.write(rendered.encode(errors="backslashreplace"))  # a model's path may not be UTF-8
         output.say_written()
 
 
 def _format_of(out_file: str | None) -> Format:
-    return FORMAT_OF.get(Path(out_file or "").suffix.lower(), "rich")
+    """By the ending of the file's name; UsageError for one that names another format."""
+    ending = Path(out_file or "").suffix.lower()
+    if ending in PLAIN:
+        return "rich"
+    if ending not in FORMAT_OF:
+        known = ", ".join(FORMAT_OF)
+        raise UsageError(f"--out {out_file!r}: let the name end in {known} or .txt, or say the format with --format")
+    return FORMAT_OF[ending]
 
 
 def _own(

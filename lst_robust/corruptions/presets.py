@@ -12,7 +12,9 @@ without loading the engine.
 
 from __future__ import annotations
 
-PRESETS: tuple[str, ...] = ("imagenet", "tiny-imagenet", "cifar")
+PRESET_SIZES = {"imagenet": 224, "tiny-imagenet": 64, "cifar": 32}
+"""Preset -> the side in pixels of the images that its constants are made for."""
+PRESETS: tuple[str, ...] = tuple(PRESET_SIZES)
 STYLES: tuple[str, ...] = ("hendrycks", "imagecorruptions")
 WITH_STYLES = "imagenet"
 """The only preset that has constants of the style `imagecorruptions`."""

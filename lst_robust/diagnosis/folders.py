@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from lst_robust.data.patterns import is_pattern, matching_files
 from lst_robust.diagnosis.finding import Finding
+from lst_robust.errors import LstRobustError
 from lst_robust.runtime.cache import cache_root
 
 DATA, CORRUPTED, RESULTS = "LST_ROBUST_DATA_DIR", "LST_ROBUST_CORRUPTED_DIR", "LST_ROBUST_RESULTS_DIR"
 MIB, GIB = 2**20, 2**30
 LEAST_FREE = GIB  # of the cache's disk: images that do not fit into memory are spooled there
-PATTERN_SIGNS = "*?[{"
 
 
 def cache() -> Iterator[Finding]:
@@ -47,9 +48,11 @@ def images() -> Iterator[Finding]:
 
 def _named_folder(what: str, variable: str, named: str, *, suites: bool) -> Finding:
     """A folder of a variable. suites: say for which suites it has folders of the right names."""
-    if any(sign in named for sign in PATTERN_SIGNS) or Path(named).is_file():
-        return Finding(what, "ok", f"{variable} names shards: {named}")
     folder = Path(os.path.expanduser(named))
+    if is_pattern(folder):
+        return _named_shards(what, variable, folder)
+    if folder.is_file():
+        return Finding(what, "ok", f"{variable} names a shard: {named}")
     if not folder.is_dir():
         mend = f"put the images there, or set {variable} to their folder"
         return Finding(what, "fault", f"{variable} is {named}, where no folder is", mend)
@@ -61,6 +64,14 @@ def _named_folder(what: str, variable: str, named: str, *, suites: bool) -> Find
         return Finding(what, "note", text, "lst-robust data get SUITE --data-dir FOLDER says how they must lie")
     check = f"lst-robust data verify {found[0]} checks them"
     return Finding(what, "ok", f"{folder} has folders as of {', '.join(found)} ({check})")
+
+
+def _named_shards(what: str, variable: str, pattern: Path) -> Finding:
+    try:
+        shards = matching_files(pattern)
+    except LstRobustError as error:
+        return Finding(what, "fault", f"{variable}: {error}", f"set {variable} to a folder or to shards that are there")
+    return Finding(what, "ok", f"{variable} names {len(shards)} shards: {pattern}")
 
 
 def _suites_of(folder: Path) -> list[str]:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lst_robust.corruptions.presets import PRESET_SIZES
 from lst_robust.diagnosis.finding import Finding
 from lst_robust.errors import reason_of
 from lst_robust.runtime.cores import available_cores
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import torch
 
 GIB = 2**30
-SIZES = {224: "imagenet", 64: "tiny-imagenet", 32: "cifar"}  # pixels of a side -> preset, as of `lst-robust engines`
 
 
 def devices() -> Iterator[Finding]:
@@ -66,7 +66,7 @@ def engine() -> Iterator[Finding]:
 
     device = resolve_device("auto")
     known, unknown = [], []
-    for size, preset in SIZES.items():
+    for preset, size in PRESET_SIZES.items():
         machine = Machine.here(device, size, preset)
         found = kept(machine)
         if found is None:

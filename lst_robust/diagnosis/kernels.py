@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from lst_robust.diagnosis.finding import Finding
 from lst_robust.errors import UsageError, reason_of
-from lst_robust.runtime.switches import CORRUPTION_KERNELS, LST_KERNELS, switched_off_by
+from lst_robust.runtime.switches import CORRUPTION_KERNELS, LST_KERNELS, REPLACED, switched_off_by
 
 AT_FIRST_USE = "built at first use"
 
@@ -72,7 +73,8 @@ def _switched_off(name: str, switch: str) -> Finding | None:
     try:
         setting = switched_off_by(switch)
     except UsageError as error:
-        return Finding(name, "fault", str(error), f"unset {switch}")
+        wrong = REPLACED if REPLACED in os.environ else switch
+        return Finding(name, "fault", str(error), f"unset {wrong}")
     if setting is None:
         return None
     return Finding(name, "note", f"switched off by {setting}, which is slower", f"unset {setting.partition('=')[0]}")

@@ -43,6 +43,7 @@ REQUIRED: Mapping[str, str] = {
     "tabulate": "0.9",
     "typer": "0.19",
     "rich": "13.7",
+    "typing_extensions": "4.12.2",
     "lazy_loader": "0.6",
 }
 """The dependencies in pyproject.toml with their least versions. A test holds the two together."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields
 from typing import Any
 
 from lst_robust.analysis.evaluation import Evaluations
@@ -20,12 +19,10 @@ from lst_robust.distribution.split import BEGINNING
 from lst_robust.distribution.task import CellsTask, run_task
 from lst_robust.errors import LstRobustError, NothingToEvaluateError, UsageError
 from lst_robust.evaluation.plan import EvalPlan
-from lst_robust.evaluation.request import EvalRequest
+from lst_robust.evaluation.request import EvalRequest, require_alike
 from lst_robust.records.store import Store
 from lst_robust.runtime.rank import rank_and_world
 
-OWN = {"model", "checkpoint", "model_options", "name", "normaliser", "train", "train_seed", "observer"}
-ALIKE = [field.name for field in fields(EvalRequest) if field.name not in OWN]  # in all requests of a call
 MOST = 100_000  # tasks at a time
 
 
@@ -118,9 +115,7 @@ def _checked_work(work: Given | Sequence[Given]) -> list[Given]:
     for place, one in enumerate(given):
         name = f"work[{place}]"
         instance(name, one, (EvalPlan, EvalRequest), "give what lst_robust.requests_of or lst_robust.plan makes")
-        for shared in ALIKE:
-            if getattr(request_of(one), shared) != getattr(request_of(given[0]), shared):
-                raise UsageError(f"{name} has another {shared} than work[0]: call run() once for each {shared}")
+        require_alike(name, request_of(one), request_of(given[0]))
     return given
 
 

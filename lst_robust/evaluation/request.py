@@ -5,7 +5,7 @@ The same checks serve Python's arguments, the command line's options and a YAML 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -14,9 +14,9 @@ import torch
 from torch import nn
 from typing_extensions import Unpack
 
-from lst_robust.arguments import path, plain, wrong
+from lst_robust.arguments import instance, items, path, plain, wrong
 from lst_robust.benchmark import CLEAN_CELL, Cell
-from lst_robust.errors import UsageError
+from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.evaluation.options import DEFAULTS, EvalOptions, Options, checked_values
 from lst_robust.models import canonical_options, fitting_options, model_info, require_no_checkpoint, require_options
 from lst_robust.runtime.progress import Observer
@@ -123,6 +123,31 @@ class EvalRequest:
         names = self.corruptions or self.suite.corruptions
         severities = self.severities or self.suite.severities
         return [CLEAN_CELL, *(Cell(name, severity) for name in names for severity in severities)]
+
+
+OF_ONE_NETWORK = {
+    "model", "checkpoint", "model_options", "name", "normaliser", "train", "train_seed", "observer",
+}  # fmt: skip
+SHARED = tuple(field.name for field in fields(EvalRequest) if field.name not in OF_ONE_NETWORK)
+
+
+def checked_requests(requests: Sequence[EvalRequest]) -> list[EvalRequest]:
+    """Requests that can be done together; UsageError for what is no request, and where they differ in more than the
+    network, because the networks see the same images. NothingToEvaluateError where there is none."""
+    found = items("requests", requests, empty=True)
+    if not found:
+        raise NothingToEvaluateError("there is no network to evaluate: give at least one")
+    for place, one in enumerate(found):
+        instance(f"requests[{place}]", one, EvalRequest, "make one with lst_robust.requests_of or EvalRequest.of")
+        require_alike(f"requests[{place}]", one, found[0])
+    return found
+
+
+def require_alike(name: str, request: EvalRequest, first: EvalRequest) -> None:
+    """UsageError where the two differ in more than the network. name: of the request, for the message."""
+    for shared in SHARED:
+        if getattr(request, shared) != getattr(first, shared):
+            raise UsageError(f"{name} has another {shared} than the first one: make one call for each {shared}")
 
 
 def _require_fitting(request: EvalRequest) -> None:

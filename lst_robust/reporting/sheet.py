@@ -17,8 +17,6 @@ from lst_robust.errors import DataError, message_of
 from lst_robust.generation.inputs import cut_from, decode_whole
 from lst_robust.geometry import centre_crop
 
-SIZES = {"imagenet": 224, "tiny-imagenet": 64, "cifar": 32}  # what each preset's constants are made for
-
 # Layout, in pixels.
 TILE = 76  # width of a tile, and its height at most: a sheet of a photograph stays below 1.5 MB
 GAP, GROUP_GAP, MARGIN = 3, 12, 20

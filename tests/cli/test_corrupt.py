@@ -134,6 +134,11 @@ def test_a_sheet_has_every_corruption_in_its_place(run, photo, monkeypatch):
         (["--suite", "digits-c", "out", "--size", "64"], 2, "leave out --size"),
         (["--suite", "imagefolder", "out"], 2, "--data-dir"),
         (["nowhere", "out"], 3, "no image folder nowhere"),
+        (["", "out"], 2, "it is empty: give a folder"),
+        ([".", ""], 2, "it is empty: give a folder"),
+        ([".", "out", "--data-dir", "."], 2, "--data-dir is where the images of a suite lie"),
+        (["--sheet", "x.png", "photo.png", "--json"], 2, "--json has no meaning with --sheet"),
+        (["--suite", "digits-c", "out", "--shard", "0/8"], 2, "--shard takes some of the tar shards"),
         ([".", "out"], 3, "has no class folders"),
         ([".", "out", "--size", "large"], 2, "'keep' or a number of pixels"),
         ([".", "out", "--size", "8"], 2, "from 16"),
@@ -188,3 +193,6 @@ def test_what_the_environment_says_is_for_all_commands(run, tiny):
     asked = ("corrupt", "--suite", str(tiny), "--severities", "2", "--corruptions", "fog", "--format", "npy", "out")
     assert run(*asked).exit_code == 0
     assert run("corrupt", "--verify", "out", LST_ROBUST_ENGINE="torch", LST_ROBUST_SEED="1").exit_code == 0
+    others = {"SIZE": "64", "SHARD": "0/8", "ON": "local", "TASKS_AT_ONCE": "4", "RAY_ADDRESS": "auto"}
+    again = run(*asked, **{f"LST_ROBUST_{name}": value for name, value in others.items()})
+    assert again.exit_code == 0 and "20 were there" in again.stdout, again.stderr

@@ -57,6 +57,16 @@ def test_tasks_on_this_machine_leave_the_records_of_one_process_and_a_second_cal
     assert files == {path: path.stat().st_mtime_ns for path in files}
 
 
+def test_what_the_environment_says_of_other_tasks_or_suites_is_ignored(run, tiny):
+    variables = {"TASKS_AT_ONCE": "4", "RAY_ADDRESS": "auto", "GPUS_PER_WORKER": "1", "CORRUPTED_DIR": "/nowhere"}
+    variables = {f"LST_ROBUST_{name}": value for name, value in variables.items()}
+    assert run(*EVAL, "--dry-run", **variables).exit_code == 0
+    assert run(*EVAL, "--dry-run", "--on", "local", LST_ROBUST_RAY_ADDRESS="auto").exit_code == 0
+    assert run("data", "verify", "digits-c", LST_ROBUST_CORRUPTED_DIR="/nowhere").exit_code == 0
+    for option in (["--tasks-at-once", "4"], ["--corrupted-dir", "/nowhere"]):
+        assert run(*EVAL, "--dry-run", *option).exit_code == 2
+
+
 def test_a_dry_run_lists_the_models_and_starts_no_task(run, tiny, monkeypatch):
     monkeypatch.setattr(engines.Engine, "run", lambda *_: pytest.fail("tasks are run"))
     listed = run(*EVAL, *LOCAL, "--dry-run", "--json")

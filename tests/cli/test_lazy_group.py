@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -17,6 +18,16 @@ def help_of(run, *name: str) -> str:
     result = run(*name, "--help", COLUMNS="300")
     assert result.exit_code == 0, result.stderr
     return " ".join(result.stdout.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("package", ["typer", "scipy"])
+def test_a_package_that_cannot_be_imported_is_no_regression(tmp_path, package):
+    """With code 1 a gate in CI would say that a network got worse."""
+    (tmp_path / f"{package}.py").write_text("raise ImportError('libfoo.so.1 is missing')")
+    call = [sys.executable, "-m", "lst_robust", "check", "--baseline", "b.json"]
+    done = subprocess.run(call, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: a package cannot be imported (ImportError: libfoo.so.1 is missing)")
 
 
 GROUPS = ("baseline", "data")  # of several commands

@@ -34,9 +34,9 @@ def test_severities_are_numbers_and_ranges(text, severities):
     assert parse_severities(text) == severities
 
 
-@pytest.mark.parametrize("text", ["", "one", "1-", "1,,2", "0", "1-6", "-1", "1-1000000000"])
+@pytest.mark.parametrize("text", ["", "one", "1-", "1,,2", "0", "1-6", "-1", "1-1000000000", "1,5-3"])
 def test_other_severities_are_refused(text):
-    with pytest.raises(UsageError, match=r"such as 1,3 or 1-5|outside 1\.\.5"):
+    with pytest.raises(UsageError, match=r"such as 1,3 or 1-5|outside 1\.\.5|smaller number first, as in 3-5"):
         parse_severities(text)
 
 

@@ -78,17 +78,25 @@ def test_what_is_no_record_is_refused_in_one_line(run, store):
     for arguments, words in (
         (["fog-3.json"], "does not follow from the correctness bits"),
         (["."], "is a folder"),
-        (["none.json"], "cannot be read"),
-        (["none.parquet"], "cannot be read"),
+        (["none.json"], "there is no file"),
+        (["none.parquet"], "there is no file"),
         (["run.json"], "holds no cell"),
+        (["lst18.csv"], "is no file of records"),
         (["run.parquet"], "holds 3 cells: choose one with --cell, such as clean"),
         (["run.parquet", "--cell", "fog-5"], "holds 3 cells: choose one with --cell, such as clean"),
         (["damaged.parquet", "--cell", "fog-3"], "damaged (it is not as it was written)"),
     ):
         shown = run("show", str(folder / arguments[0]), *arguments[1:])
-        assert shown.exit_code == (2 if "holds" in words else 3)
+        assert shown.exit_code == (2 if "holds" in words or "no file of" in words else 3)
         assert words in shown.stderr
         assert len(shown.stderr.splitlines()) == 1
+
+
+def test_another_cell_than_the_files_is_refused(run, store):
+    path = begin(store) / "fog-3.json"
+    refused = run("show", str(path), "--cell", "clean")
+    assert refused.exit_code == 2 and "holds fog-3, not clean: leave out --cell" in refused.stderr
+    assert run("show", str(path), "--cell", "fog-3").exit_code == 0
 
 
 def test_names_are_not_read_as_markup(run, tiny, tmp_path):

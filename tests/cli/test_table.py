@@ -53,6 +53,19 @@ def test_table_in_every_format(measured, tiny, tmp_path, format, marks):
     assert written.stdout == ""
 
 
+def test_a_file_is_the_same_wherever_the_call_is_made(measured, tiny):
+    for name, environment in (
+        ("a.txt", {}),
+        ("b.txt", {"FORCE_COLOR": "1", "COLUMNS": "50", "TERM": "xterm-256color"}),
+    ):
+        assert measured("table", "--suite", str(tiny), "--out", name, **environment).exit_code == 0
+    text = Path("a.txt").read_text()
+    assert text == Path("b.txt").read_text() and "\x1b" not in text and "alexnet" in text
+    refused = measured("table", "--suite", str(tiny), "--out", "table.pdf")
+    assert refused.exit_code == 2 and "let the name end in .csv, .md, .tex, .html or .txt" in refused.stderr
+    assert not Path("table.pdf").exists()
+
+
 def test_table_with_the_papers_rows_marked_as_another_protocol(measured, tiny):
     text = measured("table", "--suite", str(tiny), "--format", "md", "--paper").stdout
     assert "another protocol" in text

@@ -87,9 +87,15 @@ def test_an_empty_folder_is_a_note_and_a_missing_one_a_fault(monkeypatch, tmp_pa
     assert images(monkeypatch, LST_ROBUST_CORRUPTED_DIR=tmp_path)["official files"].state == "ok"
 
 
-def test_shards_are_not_taken_for_a_folder(monkeypatch):
-    finding = images(monkeypatch, LST_ROBUST_DATA_DIR="val-{00..63}.tar")["images"]
-    assert finding.state == "ok" and "names shards" in finding.text
+def test_shards_are_not_taken_for_a_folder(monkeypatch, tmp_path):
+    finding = images(monkeypatch, LST_ROBUST_DATA_DIR=tmp_path / "val-{00..01}.tar")["images"]
+    assert finding.state == "fault" and "no file matches" in finding.text
+    for number in range(2):
+        (tmp_path / f"val-0{number}.tar").touch()
+    finding = images(monkeypatch, LST_ROBUST_DATA_DIR=tmp_path / "val-{00..01}.tar")["images"]
+    assert finding.state == "ok" and "names 2 shards" in finding.text
+    (tmp_path / "set[1]").mkdir()
+    assert "shards" not in images(monkeypatch, LST_ROBUST_DATA_DIR=tmp_path / "set[1]")["images"].text
 
 
 def test_results(tmp_path):

@@ -142,5 +142,5 @@ def test_work_that_cannot_be_meant(work):
         lst_robust.run([asked[0], "lst18"])
     with pytest.raises(UsageError, match="work is 'lst18': give a list"):
         lst_robust.run("lst18")
-    with pytest.raises(UsageError, match=r"work\[1\] has another results_dir than work\[0\]: call run"):
+    with pytest.raises(UsageError, match=r"work\[1\] has another results_dir than the first one: make"):
         lst_robust.run([asked[0], replace(asked[1], results_dir=work / "elsewhere")])
