@@ -19,7 +19,7 @@ from lst_robust.evaluation.identity.structure import structure_digest, weights_d
 from lst_robust.evaluation.options import MAX_NAME, Options
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.models import create_model, fitting_options, model_info, without_image_size
-from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata, trained_here
+from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata, same_network, trained_here
 from lst_robust.models.external import ZeroShotNetwork, fitting_outputs, stated_statistics, with_outputs
 from lst_robust.models.external.file import code_digest
 from lst_robust.records.record import ModelIdentity
@@ -144,10 +144,8 @@ def from_checkpoint(
             f"{len(source.classes)} ({some_names(source.classes)}): give the data it was trained for, or another "
             "checkpoint"
         )
-    if options is not None:
-        options = without_image_size(options)
-    else:
-        options = {} if metadata.get("model") == name else fitting_options(name, suite.model_options)
+    of_suite = {} if same_network(metadata.get("model", ""), name) else fitting_options(name, suite.model_options)
+    options = {**of_suite, **without_image_size(options or {})}
     pixels, note = _pixels_of_training(checkpoint, suite) if trained_here(metadata) else _own_pixels(name, suite)
     if pixels is not None and metadata and not trained_here(metadata):
         logger.warning(

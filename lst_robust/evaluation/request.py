@@ -96,14 +96,13 @@ class EvalRequest:
 
     @property
     def options(self) -> Options:
-        """The options that a named model with weights of a library is built with: those given, or those of the suite's
-        that it has."""
+        """The options that a named model with weights of a library is built with: those of the suite that it has, and
+        over them those that are given."""
         assert isinstance(self.model, str)
-        if self.model_options is not None:
-            return canonical_options(self.model, self.model_options)
-        given = self.suite.model_options
-        fitting = given if model_info(self.model).options is None else fitting_options(self.model, given)
-        return canonical_options(self.model, fitting)
+        of_suite: Options = fitting_options(self.model, self.suite.model_options)
+        if model_info(self.model).options is None:
+            of_suite = self.suite.model_options
+        return canonical_options(self.model, {**of_suite, **(self.model_options or {})})
 
     @property
     def has_weights(self) -> bool:

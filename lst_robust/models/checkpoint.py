@@ -203,7 +203,7 @@ def load_checkpoint(model: nn.Module, path: str | Path) -> dict[str, Any]:
     """
     metadata = read_metadata(path)
     config: Any = model.config
-    if metadata and metadata["model"] != config.name:
+    if metadata and not same_network(metadata["model"], config.name):
         raise CheckpointError(f"{path} holds {metadata['model']}, not {config.name}: choose --model accordingly")
     state, _ = read_checkpoint(path)
     wanted = model.state_dict()
@@ -237,6 +237,14 @@ def load_checkpoint(model: nn.Module, path: str | Path) -> dict[str, Any]:
         )
     model.load_state_dict({key: value.to(wanted[key].dtype) for key, value in state.items()})
     return metadata
+
+
+def same_network(stored: str, name: str) -> bool:
+    """Whether two names mean one network. That of a file.py:function is one wherever the file lies."""
+    if stored == name:
+        return True
+    (file, _, function), (other, _, others) = stored.rpartition(":"), name.rpartition(":")
+    return file.endswith(".py") and (Path(file).name, function) == (Path(other).name, others)
 
 
 def _can_be_cast(value: Tensor, wanted: Tensor) -> bool:

@@ -11,7 +11,7 @@ from lst_robust.models.checkpoint import checkpoint_sha256, read_metadata, save_
 from lst_robust.models.factory import create_model
 from lst_robust.weights import resolved
 
-OF_THE_FILE = {"format", "model", "num_classes", "image_size", "options", "source", "source_sha256"}  # in its header
+OF_THE_FILE = {"format", "model", "num_classes", "image_size", "options"}  # in its header
 
 
 def convert_checkpoint(
@@ -25,7 +25,8 @@ def convert_checkpoint(
 ) -> Path:
     """Load `source` strictly into `model` and write it to `destination` (.safetensors); returns that path.
 
-    The header gets the source's file name and SHA-256, and `classes` when they are given (they then set num_classes).
+    The header gets the source's file name and SHA-256, or those of the file that the source was itself made of, and
+    `classes` when they are given (they then set num_classes).
     What the header of a file of ours says of its training stays.
 
     Raises:
@@ -43,5 +44,6 @@ def convert_checkpoint(
     network = create_model(model, num_classes, source, **options)
     facts = {key: value for key, value in read_metadata(source).items() if key not in OF_THE_FILE}
     facts |= {} if classes is None else {"classes": list(classes)}
-    digest = checkpoint_sha256(source)
-    return save_checkpoint(network, destination, source=resolved(Path(source)).name, source_sha256=digest, **facts)
+    if "source_sha256" not in facts:  # a file that was converted before names its origin already
+        facts |= {"source": resolved(Path(source)).name, "source_sha256": checkpoint_sha256(source)}
+    return save_checkpoint(network, destination, **facts)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
-from lst_robust.arguments import finite_number, optional, plain, whole_number, wrong
+from lst_robust.arguments import choice, finite_number, optional, plain, whole_number, wrong
 from lst_robust.errors import UsageError
-from lst_robust.models.checkpoint import load_checkpoint, read_metadata
+from lst_robust.models.checkpoint import load_checkpoint, read_metadata, same_network
 from lst_robust.models.entry import CIFAR100, ModelConfig, ModelEntry
-from lst_robust.models.registry import model_info
+from lst_robust.models.external.common import require_size
+from lst_robust.models.registry import model_info, model_names
 from lst_robust.models.stems import SMALLEST_IMAGENET_SIZE, STEMS, resolve_stem
 from lst_robust.weights import checkpoint_path
 
@@ -54,7 +57,7 @@ def create_model(
         num_classes = len(classes) if num_classes is None else num_classes
     if checkpoint is not None:
         metadata = read_metadata(checkpoint)
-        if metadata.get("model") == name:
+        if same_network(metadata.get("model", ""), name):
             num_classes = num_classes if num_classes is not None else metadata.get("num_classes")
             options = {**metadata.get("options", {}), "image_size": metadata.get("image_size"), **options}
     image_size = _as_size(options.pop("image_size", None), entry.input_size)
@@ -65,6 +68,8 @@ def create_model(
     told = {"classes": classes} if entry.zero_shot else {}
     model = entry.factory(num_classes=outputs, image_size=image_size, **chosen, **told)
     model.config = _config(entry, outputs, image_size, chosen)  # type: ignore[assignment]
+    if image_size < entry.input_size:
+        require_size(model, name, image_size)
     if checkpoint is not None:
         load_checkpoint(model, checkpoint)
     return model
@@ -96,8 +101,15 @@ def without_image_size(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def require_options(name: str, options: Mapping[str, Any]) -> None:
-    """UsageError for options, in place of a suite's, that the network has not, or with values that cannot be meant."""
-    _complete_options(model_info(name), without_image_size(options))
+    """UsageError for options, over a suite's, that the network has not, or with values that cannot be meant.
+
+    A network of this package is built for that, without memory for its weights.
+    """
+    entry = model_info(name)
+    _complete_options(entry, without_image_size(options))
+    if options and ":" not in name:
+        with torch.device("meta"):
+            create_model(name, **options)
 
 
 def require_no_checkpoint(name: str, checkpoint: object) -> None:
@@ -122,9 +134,22 @@ def canonical_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fitting_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `options` that the network has: a suite names options for many networks, and not each has all."""
+    """Those of `options` that the network has: a suite names options for many networks, and not each has all.
+
+    UsageError for one that no network has.
+    """
     known = model_info(name).options or {}
+    for option in options:
+        if option not in known:
+            choice("model option", option, _all_options())
     return {option: value for option, value in options.items() if option in known}
+
+
+@cache
+def _all_options() -> tuple[str, ...]:
+    """Those of any network of this package or of the libraries: what none of them has is misspelt."""
+    own = (model_info(name).options or {} for name in model_names())
+    return tuple(sorted({"weights", "prompts"}.union(*own)))
 
 
 def _as_size(value: object, default: int) -> int:

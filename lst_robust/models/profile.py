@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from lst_robust.errors import UsageError
 from lst_robust.models.entry import ModelEntry
 from lst_robust.models.factory import create_model
 from lst_robust.models.lst.transforms import SoftThreshold, SpatialTransform
@@ -62,8 +63,15 @@ def count_named(name: str, **options: Any) -> Counts:
 
 
 def count_anew(name: str, **options: Any) -> Counts:
-    """Counts of a network at its own input size, without allocating its weights."""
-    with torch.device("meta"):
+    """Counts of a network at its own input size. Its weights are not allocated, unless its code needs values."""
+    try:
+        return _count_built_on("meta", name, options)
+    except (RuntimeError, UsageError):  # such as of .item() on a tensor without values
+        return _count_built_on("cpu", name, options)
+
+
+def _count_built_on(device: str, name: str, options: Mapping[str, Any]) -> Counts:
+    with torch.device(device):
         model = create_model(name, **options).requires_grad_(False)  # torch's counter fails where one is an argument
     for module in model.modules():
         if isinstance(module, WITHOUT_MACS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -111,8 +112,18 @@ def validated(
             key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
             file = (file_of_key or {}).get(str(problem["loc"][0]), path) if problem["loc"] else path
             mistakes = problem["msg"].removeprefix("Value error, ").splitlines()  # several, of a recipe's own file
+            if problem["type"] == "float_type" and is_number(problem["input"]):
+                mistakes = [f"YAML reads {problem['input']} as a text: write {float(problem['input'])!r}"]
             lines += [f"{file}: {key}: {mistake[:MAX_REASON]}" for mistake in mistakes]
         raise UsageError(*lines) from error
+
+
+def is_number(value: object) -> bool:
+    """Whether a text is a number for people, such as 1e-3, which YAML 1.1 takes for a text because it has no dot."""
+    try:
+        return isinstance(value, str) and math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def _required_mapping(data: Any, path: Path | str) -> Mapping[str, Any]:

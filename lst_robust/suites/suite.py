@@ -20,6 +20,7 @@ from lst_robust.arguments import plain, wrong
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES
 from lst_robust.corruptions.presets import STYLES
 from lst_robust.data.registry import Dataset, dataset_kind, dataset_subset
+from lst_robust.errors import UsageError
 from lst_robust.schema import Config, Floats3, Integers
 from lst_robust.suites.config import (
     YAML_SUFFIXES,
@@ -88,6 +89,11 @@ class Suite(Config):
     model_options: dict[str, str | int | float | bool] = Field(default={})
     training: Recipe | None = None
     normaliser: Normaliser | None = None
+
+    @field_validator("model_options", mode="before")
+    @classmethod
+    def _none_is_none_of_them(cls, value: object) -> object:
+        return {} if value is None else value
 
     @field_validator("corruptions", mode="before")
     @classmethod
@@ -174,7 +180,36 @@ def load_suite(name_or_path: str | Path) -> Suite:
         raise wrong("suite", name_or_path, "give the name of a suite, or its YAML file as text or Path")
     path = suite_file(plain(name))
     data, file_of_key = read_extended(path, suite_file, own=("name", "description"))
-    return validated(data, Suite, path, file_of_key)
+    if isinstance(data, dict):
+        data |= _with_recipes_file(data.get("training"), file_of_key)
+    suite = validated(data, Suite, path, file_of_key)
+    _require_own_normaliser(data, file_of_key)
+    return suite
+
+
+def _require_own_normaliser(data: Mapping[str, object], file_of_key: Mapping[str, Path]) -> None:
+    """UsageError where a file changes what the normaliser that it inherits was measured on: CEs would be percent of
+    errors on other images."""
+    if data.get("normaliser") is None:
+        return
+    measured, _ = read_extended(file_of_key["normaliser"], suite_file)
+    for key in ("dataset", "image_size", "protocol", "preset", "style"):
+        if data.get(key) != measured.get(key):
+            raise UsageError(
+                f"{file_of_key[key]}: {key} is another than where the inherited normaliser was measured "
+                f"({file_of_key['normaliser'].name}): add normaliser: null, or one that fits"
+            )
+
+
+def _with_recipes_file(training: object, file_of_key: Mapping[str, Path]) -> dict[str, object]:
+    """The key `training`, where the YAML file of a recipe is looked for beside the suite's file first."""
+    recipe = training.get("recipe") if isinstance(training, Mapping) else training
+    if not isinstance(recipe, str) or Path(recipe).suffix not in YAML_SUFFIXES:
+        return {}
+    beside = file_of_key["training"].parent / recipe
+    if not beside.is_file():
+        return {}
+    return {"training": {**training, "recipe": str(beside)} if isinstance(training, Mapping) else str(beside)}
 
 
 def suite_file(name: str, folder: Path = Path()) -> Path:

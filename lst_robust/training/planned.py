@@ -98,6 +98,8 @@ def plan_training(
 ) -> Training:
     """The training of a model by a suite's recipe, or by another `recipe`; nothing is decoded or computed yet.
 
+    options: of the model, over those of the suite that it has.
+
     Raises UsageError when the suite has no recipe and for a model whose name means weights, DataError when the training
     images are not there, or the test images that the recipe looks at are not there or have other classes.
     """
@@ -116,7 +118,7 @@ def plan_training(
     if recipe.evaluate_every is not None:
         test = open_test_images(suite, data_dir, skip_unreadable=skip_unreadable)
         require_same_classes(source, test)
-    options = fitting_options(model, suite.model_options) if options is None else without_image_size(options)
+    options = {**fitting_options(model, suite.model_options), **without_image_size(options or {})}
     return Training(model, options, suite, recipe, source, test)
 
 

@@ -132,7 +132,11 @@ def test_every_option_is_a_field_and_every_default_is_an_options(suite, model):
 def test_the_suites_options_are_those_of_a_model_without_any(suite):
     chosen = suite.model_copy(update={"model_options": {"stem": "3x3s1"}})
     assert EvalRequest.of("resnet18", chosen).options == {"stem": "3x3s1"}
-    assert EvalRequest.of("resnet18", chosen, model_options={}).options == {}
+    assert EvalRequest.of("lst18", chosen, model_options={"tau": "1e-3"}).options == {"stem": "3x3s1", "tau": "1e-3"}
+    assert EvalRequest.of("lst18", chosen, model_options={"stem": "7x7s2-pool"}).options == {"stem": "7x7s2-pool"}
+    misspelt = suite.model_copy(update={"model_options": {"stme": "3x3s1"}})
+    with pytest.raises(UsageError, match="unknown model option 'stme': did you mean stem"):
+        EvalRequest.of("resnet18", misspelt).options  # noqa: B018
 
 
 def test_the_folder_of_a_network_has_one_name(tmp_path, monkeypatch):

@@ -36,6 +36,13 @@ def test_what_a_file_of_ours_says_of_its_training_stays(tmp_path: Path) -> None:
     }
 
 
+def test_what_was_converted_before_keeps_its_origin(tmp_path: Path) -> None:
+    torch.save(create_model("lst20", num_classes=2).state_dict(), tmp_path / "theirs.pth")
+    once = convert_checkpoint(tmp_path / "theirs.pth", tmp_path / "once.safetensors", "lst20", classes=["cat", "dog"])
+    twice = convert_checkpoint(once, tmp_path / "twice.safetensors", "lst20")
+    assert twice.read_bytes() == once.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("destination", "classes", "words"),
     [("ours.pth", None, "must end in .safetensors"), ("ours.safetensors", ["cat", "cat"], "named twice")],

@@ -40,6 +40,21 @@ def test_what_cannot_be_meant_is_refused_in_one_line(name: str, options: dict, w
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("options", [{"activation": "tanh"}, {"stem": "5x5"}, {"tau": -1}, {"colour": 1}])
+def test_values_are_looked_at_before_the_work(options):
+    require_options("lst18", {"tau": "1e-3", "stem": "3x3s1"})
+    with pytest.raises(UsageError):
+        require_options("lst18", options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("alexnet", {"stem": "3x3s2-pool"}), ("vgg11-gap", {}), ("lst-vgg11-gap", {})]
+)
+def test_a_network_that_cannot_take_small_images_says_so(name, options):
+    with pytest.raises(UsageError, match=f"{name} cannot take images of 16 pixels .*choose a suite of another size"):
+        create_model(name, num_classes=2, image_size=16, **options)
+
+
 def test_options_may_be_text() -> None:
     model = create_model("lst18", num_classes=2, image_size="32", tau="0.01", a="2")
     assert model.config.options["tau"] == 0.01

@@ -8,6 +8,7 @@ import pytest
 
 from lst_robust.errors import UsageError
 from lst_robust.suites import load_suite
+from lst_robust.suites.recipe import recipes_folder
 
 
 def test_aliases_are_refused_before_they_can_expand(tmp_path):
@@ -52,6 +53,35 @@ def test_an_extending_suite_has_the_keys_of_its_base_and_its_own(tmp_path):
     base = load_suite("digits-c")
     suite = load_suite(suite_file(tmp_path, f"extends: digits-c\n{OWN}batch_size: 7\n"))
     assert suite == base.model_copy(update={"name": "mine", "description": "my own", "batch_size": 7})
+
+
+@pytest.mark.parametrize("changed", ["preset: cifar", "protocol: generated-jpeg", "image_size: 64"])
+def test_a_normaliser_is_not_inherited_by_a_suite_of_other_images(tmp_path, changed):
+    key = changed.partition(":")[0]
+    with pytest.raises(UsageError, match=rf"mine\.yaml: {key} is another than .*normaliser: null"):
+        load_suite(suite_file(tmp_path, f"extends: digits-c\n{OWN}{changed}\n"))
+    for lines, has_one in ((f"{changed}\nnormaliser: null", False), ("preset: imagenet", True)):
+        suite = load_suite(suite_file(tmp_path, f"extends: digits-c\n{OWN}{lines}\n"))
+        assert (suite.normaliser is not None) is has_one
+
+
+def test_null_means_no_options(tmp_path):
+    assert load_suite(suite_file(tmp_path, f"extends: digits-c\n{OWN}model_options: null\n")).model_options == {}
+
+
+def test_a_recipes_file_is_looked_for_beside_the_suites(tmp_path, monkeypatch):
+    monkeypatch.chdir(Path("/"))
+    short = (recipes_folder() / "short.yaml").read_text()
+    suite_file(tmp_path, short, "sub/recipe.yaml")
+    text = f"extends: digits-c\n{OWN}training: {{recipe: recipe.yaml, epochs: 4}}\n"
+    base = suite_file(tmp_path, text, "sub/base.yaml")
+    assert load_suite(base).training.epochs == 4
+    assert load_suite(suite_file(tmp_path, f"extends: sub/base.yaml\n{OWN}")).training.epochs == 4
+
+
+def test_a_number_that_yaml_takes_for_a_text_is_explained(tmp_path):
+    with pytest.raises(UsageError, match=r"training\.lr: YAML reads 1e-3 as a text: write 0\.001"):
+        load_suite(suite_file(tmp_path, f"extends: digits-c\n{OWN}training: {{recipe: short, lr: 1e-3}}\n"))
 
 
 def test_a_key_is_replaced_as_a_whole_and_null_takes_it_away(tmp_path):

@@ -43,7 +43,7 @@ def not_downloaded(name: str, error: BaseException) -> CheckpointError:
     )
 
 
-def has_own_weights(name: str, weights: str) -> None:
+def require_pretrained(name: str, weights: str) -> None:
     """UsageError for another value of the option `weights` than the one that such names have."""
     if weights != "pretrained":
         raise UsageError(
@@ -56,8 +56,8 @@ def on_meta() -> bool:
     return torch.empty(0).device.type == ON_META
 
 
-def taking(model: nn.Module, name: str, image_size: int) -> nn.Module:
-    """The model itself; UsageError when it cannot take images of that size, as some have one size or a smallest."""
+def require_size(model: nn.Module, name: str, image_size: int) -> None:
+    """UsageError where the model cannot take images of that size, as some have one size or a smallest."""
     try:
         output(model, image_size)
     except (RuntimeError, ValueError, AssertionError) as error:
@@ -65,7 +65,6 @@ def taking(model: nn.Module, name: str, image_size: int) -> nn.Module:
             f"{name} cannot take images of {image_size} pixels ({message_of(error)}): choose a suite of "
             "another size, --preprocess model, or another model"
         ) from error
-    return model
 
 
 def output(model: nn.Module, image_size: int) -> str:

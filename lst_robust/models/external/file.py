@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,10 @@ def code_digest(name: str) -> str | None:
 
 
 def _build(path: Path, function: str, *, num_classes: int, image_size: int, **options: Any) -> nn.Module:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(f"network_file_{path.stem}", path)
     assert spec and spec.loader  # a .py file always has them
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for what annotations mean
     try:
         with standard_output_for_results():
             spec.loader.exec_module(module)
@@ -58,10 +60,17 @@ def _build(path: Path, function: str, *, num_classes: int, image_size: int, **op
         raise
     except (Exception, SystemExit) as error:  # the file's own code: anything can happen in it
         failed = f"{path}:{function} failed ({type(error).__name__}: {message_of(error)})"
-        raise UsageError(f"{failed}: correct its code") from error
+        advice = "put into this file what it imports" if _lies_beside(error, path) else "correct its code"
+        raise UsageError(f"{failed}: {advice}") from error
     if found not in (f"(2, {num_classes})", ON_META):
         raise UsageError(
             f"{path}:{function}: its network makes {found} of two images: it must make a tensor (2, {num_classes}) of "
             "logits"
         )
     return model
+
+
+def _lies_beside(error: BaseException, path: Path) -> bool:
+    """Whether the import of another file beside this one failed: a record names the code of one file."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    return name is not None and any((path.parent / place).exists() for place in (f"{name}.py", name))

@@ -18,9 +18,9 @@ from lst_robust.errors import CheckpointError, UsageError, message_of
 from lst_robust.geometry import Geometry
 from lst_robust.models.entry import ModelEntry
 from lst_robust.models.external.common import (
-    has_own_weights,
     on_meta,
-    taking,
+    require_pretrained,
+    require_size,
 )
 from lst_robust.models.external.hub import (
     Place,
@@ -71,13 +71,14 @@ def entry(name: str, model: str) -> ModelEntry:
         preprocessing |= {"own_pixels": True, "mean": pixels.mean, "std": pixels.std} | _shown(name, processor)
 
     def build(num_classes: int, image_size: int, weights: str) -> nn.Module:
-        has_own_weights(name, weights)
+        require_pretrained(name, weights)
         if num_classes != count:
             raise UsageError(f"{name} has {count} outputs, not {num_classes}: leave num_classes out")
         network = _structure(name, place, config) if on_meta() else _loaded(name, place)
         classifier = Classifier(network, pixels is not None and pixels.blue_first)
         try:
-            return taking(classifier, name, image_size)
+            require_size(classifier, name, image_size)
+            return classifier
         except (AttributeError, TypeError, IndexError, KeyError) as error:
             raise UsageError(
                 f"{name} does not make logits of images alone ({message_of(error)}): choose another model"

@@ -25,11 +25,11 @@ from lst_robust.errors import CheckpointError, UsageError, message_of, unknown_n
 from lst_robust.geometry import Geometry
 from lst_robust.models.entry import ModelEntry
 from lst_robust.models.external.common import (
-    has_own_weights,
     on_meta,
+    require_pretrained,
+    require_size,
     square_geometry,
     standard_output_for_results,
-    taking,
 )
 from lst_robust.models.external.hub import quiet_hub
 from lst_robust.models.external.prompts import AUTO, Prompts, prompts_for
@@ -72,7 +72,7 @@ def entry(name: str, model: str) -> ModelEntry:
     def build(
         num_classes: int, image_size: int, weights: str, prompts: str, classes: Sequence[str] | None = None
     ) -> nn.Module:
-        has_own_weights(name, weights)
+        require_pretrained(name, weights)
         classes = wnids() if classes is None and num_classes == len(wnids()) else classes
         if classes is None or len(classes) != num_classes:
             raise UsageError(f"{name} must be told its {num_classes} classes: give `classes`, their names")
@@ -86,7 +86,8 @@ def entry(name: str, model: str) -> ModelEntry:
             file = _weights_file(name, structure, weights_name)
             with _one_line(name):
                 network = _with_weights(structure, file, chosen, place)
-            return taking(network, name, image_size)
+            require_size(network, name, image_size)
+            return network
 
     return ModelEntry(
         name=name,

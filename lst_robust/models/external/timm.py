@@ -12,11 +12,11 @@ from lst_robust.errors import CheckpointError, UsageError, message_of, unknown_n
 from lst_robust.geometry import Geometry
 from lst_robust.models.entry import ModelEntry
 from lst_robust.models.external.common import (
-    has_own_weights,
     not_downloaded,
     on_meta,
+    require_pretrained,
+    require_size,
     square_geometry,
-    taking,
 )
 from lst_robust.models.external.hub import (
     Place,
@@ -110,7 +110,8 @@ def _named_entry(name: str, model: str) -> ModelEntry:
                 built = timm.create_model(model, pretrained=bool(weights), num_classes=num_classes, **sized)
         except OSError as error:
             raise not_downloaded(name, error) from error
-        return taking(built, name, image_size)
+        require_size(built, name, image_size)
+        return built
 
     return ModelEntry(
         name=name,
@@ -132,7 +133,7 @@ def _placed_entry(name: str, model: str) -> ModelEntry:
     classes, labels = stated.get("num_classes", 1000), stated.get("label_names")
 
     def build(num_classes: int, image_size: int, weights: str) -> nn.Module:
-        has_own_weights(name, weights)
+        require_pretrained(name, weights)
         if num_classes != classes:
             raise UsageError(f"{name} has {classes} outputs, not {num_classes}: leave num_classes out")
         sized: dict[str, Any] = {"img_size": image_size} if stated.get("fixed_input_size") else {}
@@ -146,7 +147,8 @@ def _placed_entry(name: str, model: str) -> ModelEntry:
             raise not_fetched(name, place, error) from error
         except (RuntimeError, AttributeError, KeyError, TypeError, ValueError) as error:  # of shapes, names, arguments
             raise CheckpointError(f"{name}: its weights do not fit {architecture} ({message_of(error)})") from error
-        return taking(built, name, image_size)
+        require_size(built, name, image_size)
+        return built
 
     return ModelEntry(
         name=name,

@@ -10,7 +10,7 @@ from torch import nn
 from lst_robust.errors import UsageError, unknown_name
 from lst_robust.geometry import Geometry
 from lst_robust.models.entry import ModelEntry
-from lst_robust.models.external.common import not_downloaded, square_geometry, standard_output_for_results, taking
+from lst_robust.models.external.common import not_downloaded, require_size, square_geometry, standard_output_for_results
 
 SYNONYMS = {"pretrained": "DEFAULT"}  # timm's word for the weights that are torchvision's default
 
@@ -38,7 +38,8 @@ def entry(name: str, model: str) -> ModelEntry:
                 f"{name} with weights={weights!r} and {num_classes} classes cannot be ({error}): it has {known} and "
                 f"DEFAULT, of {len(default.meta['categories'])} classes"
             ) from error
-        return taking(built, name, image_size)
+        require_size(built, name, image_size)
+        return built
 
     return ModelEntry(
         name=name,

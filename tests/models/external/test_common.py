@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lst_robust.errors import UsageError
-from lst_robust.models.external.common import on_meta, output, square_geometry, taking
+from lst_robust.models.external.common import on_meta, output, require_size, square_geometry
 
 
 @pytest.mark.parametrize(
@@ -29,10 +29,11 @@ def test_a_geometry_that_cannot_be_applied_is_refused(size, resize, interpolatio
 
 def test_a_network_is_tried_in_evaluation_mode_and_left_as_it_was():
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 4), nn.BatchNorm1d(4))
-    assert taking(network, "net", 16) is network and network.training
+    require_size(network, "net", 16)
+    assert network.training
     assert network[2].num_batches_tracked == 0
     with pytest.raises(UsageError, match="net cannot take images of 17 pixels"):
-        taking(network, "net", 17)
+        require_size(network, "net", 17)
     assert output(network, 16) == "(2, 4)"
 
 
@@ -40,4 +41,4 @@ def test_a_network_that_is_only_counted_is_not_tried():
     assert not on_meta()
     with torch.device("meta"):
         assert on_meta()
-        taking(nn.Linear(1, 1), "net", 16)  # which could not take images
+        require_size(nn.Linear(1, 1), "net", 16)  # which could not take images
