@@ -223,9 +223,12 @@ BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
 
 
 def with_block(text: str, name: str, block: str) -> str:
-    """The text with another content of one of its marked blocks."""
+    """The text with another content of one of its marked blocks; ValueError where it has not one such block."""
     marked = rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)"
-    return re.sub(marked, lambda found: f"{found[1]}{block}\n{found[2]}", text, flags=re.DOTALL)
+    changed, count = re.subn(marked, lambda found: f"{found[1]}{block}\n{found[2]}", text, flags=re.DOTALL)
+    if count != 1:
+        raise ValueError(f"there are {count} blocks called {name}: write one pair of markers")
+    return changed
 
 
 def main() -> None:

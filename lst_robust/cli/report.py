@@ -84,6 +84,7 @@ def report_command(
     format_: Format = None,
     width: FigureWidth = None,
     data_dir: opt.DataDir = None,
+    corrupted_dir: opt.CorruptedDir = None,
     normaliser: opt.Normaliser = "suite",
     results_dir: opt.ResultsDir = Path("results"),
 ) -> None:
@@ -96,6 +97,7 @@ def report_command(
         "normaliser": normaliser,
         "results_dir": results_dir,
         "data_dir": data_dir,
+        "corrupted_dir": corrupted_dir,
     }
     if figure is not None:
         of_others = {
@@ -104,6 +106,7 @@ def report_command(
             "--examples": examples or None,
             "--pages": pages,
             "--data-dir": opt.unless_environment(context, "data_dir", data_dir),
+            "--corrupted-dir": opt.unless_environment(context, "corrupted_dir", corrupted_dir),
             "--reference": None if figure == "forest" else reference,
             "--published": None if figure == "scatter" else published,
             "--match": None if figure == "scatter" else match,

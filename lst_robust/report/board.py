@@ -37,7 +37,11 @@ def board(
                 page=pages.get(label_),
             )
         )
-    return Board(table.caption, _columns(table), tuple(rows), tuple(table.notes))
+    bars = any(cell.low is not None for row in rows for cell in row.cells)
+    return Board(table.caption, _columns(table), tuple(rows), (*table.notes, *([BARS] if bars else [])))
+
+
+BARS = "A bar shows the same interval, on one scale for its column; the dots below it are single trainings."
 
 
 def published_boards(results: Sequence[PublishedResult], request: ReportRequest) -> list[Board]:

@@ -7,10 +7,12 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 
 from lst_robust.analysis.confusions import known_labels
+from lst_robust.benchmark import CLEAN_CELL
 from lst_robust.data import ImageSource
 from lst_robust.data.imagenet_names import WNID
 from lst_robust.errors import LstRobustError, one_line
@@ -75,19 +77,23 @@ def _images(measured: Measured, request: ReportRequest) -> CellImages | str:
     if data_dir is None and suite.dataset.kind not in NEEDS_NO_FOLDER:
         return "its images are not there: give them with --data-dir"
     protocol = measured.networks[0].runs[0].run.protocol
+    official = protocol.protocol == "official"
     try:
         evaluation = EvalRequest.of(
             ANY_NETWORK,
             suite,
             data_dir=data_dir,
+            corrupted_dir=request.corrupted_dir if official else None,
+            corruptions=_of_cells(measured, "corruption") if official else None,
+            severities=_of_cells(measured, "severity") if official else None,
             limit=protocol.n,
-            seed=None if protocol.protocol == "official" else protocol.seed,
+            seed=None if official else protocol.seed,
             subset=protocol.subset,
             engine="torch" if protocol.engine.startswith("lst-robust-torch ") else "cpu",
             results_dir=request.results_dir,
         )
         images = open_cell_images(evaluation)
-        if _are_those_measured(images.clean, measured):
+        if _are_those_measured(images.clean, measured, evaluation.workers):
             return images
         reason = f"the images in {images.clean.place} are not those that were measured"
     except LstRobustError as error:
@@ -96,6 +102,16 @@ def _images(measured: Measured, request: ReportRequest) -> CellImages | str:
     return reason
 
 
-def _are_those_measured(clean: ImageSource, measured: Measured) -> bool:
+def _of_cells(measured: Measured, field: Literal["corruption", "severity"]) -> list[Any] | None:
+    """The corruptions or severities that were measured: nobody needs to have other official files. None: only clean
+    images were."""
+    cells = {cell for network in measured.networks for run in network.runs for cell in run.records} - {CLEAN_CELL}
+    return sorted({getattr(cell, field) for cell in cells}) or None
+
+
+def _are_those_measured(clean: ImageSource, measured: Measured, workers: int) -> bool:
+    """By their names, labels and pixels; earlier releases did not note the pixels."""
     protocol = measured.networks[0].runs[0].run.protocol
-    return clean.fingerprint(protocol.image_size) == protocol.images
+    if clean.fingerprint(protocol.image_size) != protocol.images:
+        return False
+    return protocol.pixels in (None, clean.pixels_digest(workers))

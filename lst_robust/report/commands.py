@@ -11,7 +11,7 @@ from typing import Any
 from lst_robust.analysis.collect import MeasuredRun
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.analysis.normalisers import OF_SUITE
-from lst_robust.benchmark import CLEAN, CORRUPTIONS, SEVERITIES, known_corruptions
+from lst_robust.benchmark import CLEAN, CORRUPTIONS, SEVERITIES, engine_option, known_corruptions
 from lst_robust.records.record import Run
 from lst_robust.report.measured import Measured
 from lst_robust.report.request import ReportRequest
@@ -78,8 +78,10 @@ def _evaluation(measured: MeasuredRun, results_dir: Path) -> str:
         words += ["--seed", str(protocol.seed)]
     if protocol.subset is not None and (suite is None or protocol.subset != suite.subset):
         words += ["--subset", protocol.subset]
-    if protocol.preprocess == "model" and (suite is None or suite.preprocess != "model"):
-        words += ["--preprocess", "model"]
+    if protocol.preprocess not in (None, "suite" if suite is None else suite.preprocess):
+        words += ["--preprocess", protocol.preprocess]
+    if (engine := engine_option(protocol.engine)) not in (None, "cpu"):
+        words += ["--engine", engine]
     return _joined([*words, *_cells(measured), *_results(results_dir)])
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lst_robust.analysis.agreement import agreement
 from lst_robust.analysis.metrics import Metric
 from lst_robust.analysis.networks import MeasuredNetwork
+from lst_robust.analysis.selection import matches
 from lst_robust.benchmark import CLEAN_CELL, SEVERITIES, label_of
 from lst_robust.errors import NothingToEvaluateError
 from lst_robust.report.cloud import cloud
@@ -77,10 +78,13 @@ class Drawer:
 
     def _heatmap(self) -> Drawing:
         quantity = "CE" if self.measured.has_ce else "Error"
-        rows = [heatmap.HeatRow(label, by_corruption(network, quantity)) for label, network in self._labelled()]
+        rows = [
+            heatmap.HeatRow(label, by_corruption(self.measured, label, network)) for label, network in self._labelled()
+        ]
         stated = {name for row in rows for name, value in row.values.items() if value is not None}
         corruptions = [name for _, name in corruption_columns(stated)]
-        measured = {name for _, network in self._labelled() for name in by_corruption(network, "Error")}
+        errors = [network.summary.errors for _, network in self._labelled()]
+        measured = {name for of_one in errors for name, row in of_one.items() if any(one is not None for one in row)}
         without = [label_of(name) for _, name in corruption_columns(measured - stated)] if stated else []
         head = ("network", *map(label_of, corruptions))
         data = [(row.name, *(number(row.values.get(name), 1) for name in corruptions)) for row in rows]
@@ -162,6 +166,8 @@ class Drawer:
             raise NothingToEvaluateError("; ".join(notes) or "one network alone is not compared: measure another one")
         contrasts = [forest.Contrast(label, differences(comparison)) for label, comparison in compared]
         name = reference.summary.label
+        if named := _of_its_trainings(reference, self.request.reference):
+            notes.insert(0, named)
         head = ("", *(contrast.name for contrast in contrasts))
         of_each = [{(row.group, row.label): row for row in contrast.rows} for contrast in contrasts]
         data = [
@@ -217,7 +223,7 @@ class Drawer:
             (
                 ("network", "ECE, clean, %", "ECE, corrupted, %"),
                 *(
-                    (network.name, *(number(bins.stated_ece() if bins else None, 2) for bins in network[1:]))
+                    (network.name, *(number(bins.ece() if bins else None, 2) for bins in network[1:]))
                     for network in found
                 ),
             ),
@@ -247,3 +253,11 @@ class Drawer:
         if self.measured.metric is None:
             raise NothingToEvaluateError("no metric counts these corruptions, so there is no mean to draw")
         return self.measured.metric
+
+
+def _of_its_trainings(reference: MeasuredNetwork, name: str | None) -> str | None:
+    """A note where the reference was named by one of its trainings: a comparison takes them all."""
+    chosen = name is not None and name != reference.summary.label
+    if not chosen or all(matches(run.run, name or "") for run in reference.runs):
+        return None
+    return f"{name} stands here for {reference.summary.label} with all its {len(reference.runs)} trainings"

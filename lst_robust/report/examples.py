@@ -12,7 +12,6 @@ from PIL import Image
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.benchmark import CLEAN_CELL, Cell, label_of
 from lst_robust.errors import LstRobustError, one_line
-from lst_robust.records.record import Record
 from lst_robust.report.classes import Classes
 from lst_robust.report.measured import Measured
 from lst_robust.reporting.columns import corruption_columns
@@ -74,16 +73,12 @@ def _said(network: MeasuredNetwork, cell: Cell) -> _Said | None:
     clean, corrupted = records.get(CLEAN_CELL), records.get(cell)
     if clean is None or corrupted is None:
         return None
-    answers = _answers(clean), _answers(corrupted)
+    answers = clean.predicted_classes(), corrupted.predicted_classes()
     confidence = corrupted.confidences()
     if answers[0] is None or answers[1] is None or confidence is None:
         return None
     flipped = clean.correct_bits() & ~corrupted.correct_bits()
     return _Said(network.summary.label, answers[0], answers[1], confidence.astype(np.float64), flipped)
-
-
-def _answers(record: Record) -> np.ndarray | None:
-    return record.predicted_classes()
 
 
 def _worst(said: Sequence[_Said], classes: Classes) -> list[int]:

@@ -16,7 +16,6 @@ from lst_robust.report.measured import Measured
 from lst_robust.reporting.figures import forest, reliability, scatter
 from lst_robust.reporting.figures.agreement import Agreement
 from lst_robust.reporting.figures.curves import Line
-from lst_robust.reporting.figures.numbers import mean
 
 MISSING = "–"
 
@@ -38,12 +37,13 @@ def severity_rows(line: Line) -> Iterator[tuple[str, ...]]:
         yield label_of(name), *(number(error, 1) for error in row)
 
 
-def by_corruption(network: MeasuredNetwork, quantity: str) -> dict[str, float | None]:
-    """The "CE" of each corruption that has one, or its mean "Error" over the severities measured."""
-    if quantity == "CE":
-        return {name: value for name, value in network.summary.ce.items() if value is not None}
-    means = {name: mean(row) for name, row in network.summary.errors.items()}
-    return {name: value for name, value in means.items() if value is not None}
+def by_corruption(measured: Measured, label: str, network: MeasuredNetwork) -> dict[str, float | None]:
+    """The CE of each corruption that has one, or its mean error where the networks have no CE; as the table shows it,
+    which leaves out a mean over fewer cells than others have."""
+    summary = network.summary
+    stated = summary.ce if measured.has_ce else summary.errors
+    values = {name: measured.number(label, name) for name in stated}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def point_of(measured: Measured, label: str, network: MeasuredNetwork, metric: Metric) -> scatter.Point:

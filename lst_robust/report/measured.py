@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from lst_robust.analysis.comparison import Comparison, compare_networks
 from lst_robust.analysis.metrics import Metric, headline
@@ -12,7 +13,7 @@ from lst_robust.analysis.networks import MeasuredNetwork, collect_networks
 from lst_robust.analysis.protocols import shortened
 from lst_robust.analysis.selection import label as selector
 from lst_robust.analysis.selection import matches
-from lst_robust.benchmark import Cell
+from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import LstRobustError, NothingToEvaluateError, one_line
 from lst_robust.records.record import Record
 from lst_robust.report.request import ReportRequest
@@ -49,11 +50,15 @@ class Measured:
 
     def value(self, label: str, metric: Metric) -> float | None:
         """As the table shows it, see there."""
+        return self.number(label, metric.name)
+
+    def number(self, label: str, quantity: str) -> float | None:
+        """Of a metric or of a corruption, as the table shows it; None where it shows none."""
         names = [name for _, name in columns_of(self.table.frame)]
-        if metric.name not in names:
+        if quantity not in names:
             return None
         row = [name for name, _ in self.labelled()].index(label)
-        found = self.table.frame.iloc[:, names.index(metric.name)].tolist()[row]
+        found = self.table.frame.iloc[:, names.index(quantity)].tolist()[row]
         return None if math.isnan(found) else found
 
     def common_cells(self) -> set[Cell]:
@@ -127,9 +132,16 @@ def titles_of(measured: Sequence[Measured]) -> list[str]:
     for one in measured:
         alike = [other for other in measured if other.name == one.name]
         different = [field for field in PROTOCOL if len({other.table.protocol[field] for other in alike}) > 1]
-        told = [f"{field} {shortened(field, one.table.protocol[field]) or 'not stated'}" for field in different]
+        told = [_told(field, one.table.protocol[field]) for field in different]
         titles.append(f"{one.name} ({', '.join(told[:2])})" if told else one.name)
     return titles
+
+
+def _told(field: str, value: str) -> str:
+    """A field of a protocol in a title."""
+    if field == "measure":
+        return {"ce": "with CE", "error": "without CE"}.get(value, value)
+    return f"{field} {shortened(field, value) or 'none'}"
 
 
 def reference_of(measured: Measured, name: str | None) -> MeasuredNetwork | None:
@@ -169,9 +181,17 @@ def _measured(networks: Sequence[MeasuredNetwork]) -> Measured:
     present = {name for _, name in columns_of(unordered.table.frame)}  # columns without a value are left out
     metric = headline(present)
     if metric is None:
-        return unordered
+        by_error = sorted(networks, key=lambda network: (_mean_error(network, unordered), network.summary.label))
+        return Measured(tuple(by_error), _table(by_error), None)
     ordered = sorted(networks, key=lambda network: _rank(unordered, network, metric))
     return Measured(tuple(ordered), _table(ordered), metric)
+
+
+def _mean_error(network: MeasuredNetwork, measured: Measured) -> float:
+    """Over the corrupted cells that all networks have, or of the clean cell where they have no others."""
+    common = measured.common_cells()
+    cells = common - {CLEAN_CELL} or common
+    return fmean([run.records[cell].top1_error for run in network.runs for cell in cells]) if cells else math.inf
 
 
 def _table(networks: Sequence[MeasuredNetwork]) -> TableGroup:

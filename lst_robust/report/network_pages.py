@@ -78,7 +78,8 @@ def _facts(network: MeasuredNetwork, size: Size) -> list[Fact]:
 
 
 def _provenance(records: Sequence[Record]) -> list[Fact]:
-    versions = {key: record.provenance.versions[key] for record in records for key in record.provenance.versions}
+    stated = sorted({pair for record in records for pair in record.provenance.versions.items()})
+    versions = {name: " and ".join(version for package, version in stated if package == name) for name, _ in stated}
     revisions = sorted({record.provenance.git_revision or "" for record in records} - {""})
     finished = sorted(record.provenance.finished for record in records)
     seconds = sum(record.provenance.seconds for record in records)

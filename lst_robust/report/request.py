@@ -24,6 +24,7 @@ class ReportOptions(TypedDict, total=False):
     normaliser: by which CEs are divided, as for `evaluate`.
     results_dir: where the records are.
     data_dir: where the suite's images are, for the names of its classes.
+    corrupted_dir: where a suite's official corrupted images are, for examples; default: in `data_dir`.
     """
 
     suite: str | Path | Suite | None
@@ -34,6 +35,7 @@ class ReportOptions(TypedDict, total=False):
     normaliser: Choice
     results_dir: str | Path
     data_dir: str | Path | None
+    corrupted_dir: str | Path | None
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,12 @@ class ReportRequest:
     normaliser: Choice
     results_dir: Path
     data_dir: Path | None
+    corrupted_dir: Path | None
 
     @classmethod
     def of(cls, **options: Unpack[ReportOptions]) -> ReportRequest:
-        """UsageError, in one line, for an option that cannot be meant."""
+        """UsageError, in one line, for an option that cannot be meant; TypeError for one that does not exist."""
+        require_known(options, ReportOptions.__annotations__)
         suite = options.get("suite")
         if suite is not None:
             resolve_suite(suite)
@@ -70,7 +74,15 @@ class ReportRequest:
             normaliser=normaliser,
             results_dir=path("results_dir", options.get("results_dir", "results")),
             data_dir=optional(path, "data_dir", options.get("data_dir")),
+            corrupted_dir=optional(path, "corrupted_dir", options.get("corrupted_dir")),
         )
+
+
+def require_known(options: Iterable[str], known: Iterable[str]) -> None:
+    """TypeError, as of a call in Python, for a misspelt option."""
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise TypeError(f"a report has no option {unknown[0]!r}: it has {', '.join(known)}")
 
 
 def checked_baseline(baseline: str | Path | Baseline | None) -> Baseline | None:

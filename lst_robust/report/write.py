@@ -19,7 +19,7 @@ from lst_robust.records.record import utc_now
 from lst_robust.report.changes import changes_since
 from lst_robust.report.gather import gather
 from lst_robust.report.measured import measured_networks, reference_of
-from lst_robust.report.request import ReportOptions, ReportRequest, checked_baseline
+from lst_robust.report.request import ReportOptions, ReportRequest, checked_baseline, require_known
 from lst_robust.reporting.page.content import Report
 from lst_robust.reporting.page.render import render_report
 from lst_robust.runtime.files import remove, write_output
@@ -63,6 +63,7 @@ def write_report(out: str | Path, **options: Unpack[PageOptions]) -> Path:
         DataError: the folder cannot be written.
     """
     folder = path("out", out)
+    require_known(options, PageOptions.__annotations__)
     of_pages = {
         key: options.get(key) for key in PageOptions.__annotations__ if key not in ReportOptions.__annotations__
     }

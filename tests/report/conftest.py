@@ -32,10 +32,11 @@ def store_network(
     labels: np.ndarray,
     images: str,
     engine: str = "lst-robust 1",
+    pixels: str | None = None,
 ) -> Run:
     """Wrong answers are the next class; a network is the surer the further back an image stands."""
     model = ModelIdentity(name=name, checkpoint_sha256=f"{len(name) * 7 + (seed or 0):064x}", train_seed=seed)
-    run = Run(protocol(N, images=images, engine=engine), model)
+    run = Run(protocol(N, images=images, engine=engine, pixels=pixels), model)
     run_file = RunFile.of(run, np.full((1, 10), float(seed or 0), np.float32))
     store.write_run_file(run_file)
     confidence = np.linspace(0.5, 0.99, N)

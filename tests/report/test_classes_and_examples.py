@@ -42,6 +42,16 @@ def test_other_images_than_those_measured_are_not_used(tmp_path, digits, caplog)
     assert example_groups(measured, classes, print) == ([], [])
 
 
+@pytest.mark.parametrize(("pixels", "used"), [(None, True), ("right", True), ("0" * 32, False)])
+def test_images_of_other_pixels_are_not_used(tmp_path, digits, pixels, used):
+    pixels = digits.pixels_digest() if pixels == "right" else pixels
+    wrong = {CLEAN_CELL: np.arange(40) < 3, FOG: np.arange(40) < 30}
+    store_network(Store(tmp_path), "lst20", 0, wrong, digits.labels, digits.fingerprint(), pixels=pixels)
+    request = ReportRequest.of(results_dir=tmp_path)
+    (measured,) = measured_networks(request, predictions=True)
+    assert (classes_of(measured, request).images is not None) is used
+
+
 @pytest.fixture
 def two(tmp_path, digits):
     """Of fog at severity 3: the last three images flip for a, the last and the first for b."""

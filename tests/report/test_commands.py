@@ -42,14 +42,15 @@ def test_what_differs_from_the_suite_is_stated(measured, tmp_path):
     network = measured.networks[2]
     (run,) = network.runs
     cells = {cell: record for cell, record in run.records.items() if cell.name in ("clean", "snow-3", "fog-1", "fog-3")}
-    changed = run.run.protocol.model_copy(update={"seed": 7, "subset": "robustbench-5k", "preprocess": "model"})
+    fields = {"seed": 7, "subset": "robustbench-5k", "preprocess": "model", "engine": "lst-robust-torch 1"}
+    changed = run.run.protocol.model_copy(update=fields)
     other = with_identity(
         run._replace(run=run.run._replace(protocol=changed), records=cells), options={"stem": "3x3s1"}
     )
     (command,) = evaluation_commands(replace(network, runs=(other,)), tmp_path)
     words = shlex.split(command)
     assert {"--corruptions", "snow,fog", "--severities", "1,3", "--seed", "7", "--set", "stem=3x3s1"} <= set(words)
-    assert {"--subset", "robustbench-5k", "--preprocess", "model"} <= set(words)
+    assert {"--subset", "robustbench-5k", "--preprocess", "model", "--engine", "torch"} <= set(words)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -10,9 +12,12 @@ from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.records.store import Store
 from lst_robust.report.drawings import Drawer
+from lst_robust.report.figures import write_figure
 from lst_robust.report.inputs import calibrated, point_of
 from lst_robust.report.measured import comparisons, measured_networks, only_one, reference_of, titles_of
 from lst_robust.report.request import ReportRequest
+from lst_robust.report.write import write_report
+from tests.analysis.simulated import ALL_CELLS
 from tests.report.conftest import SOME, store_network
 
 
@@ -78,11 +83,46 @@ def test_a_mean_over_fewer_cells_ranks_nothing_and_is_no_point(tmp_path, digits)
     assert point_of(one, "alexnet", one.networks[1], mean)[1:3] == (20.0, None)
     _, notes = comparisons(one, one.networks[0])
     assert notes == ["alexnet: only the 2 cells that all runs have are compared, of 3"]
-    drawing = Drawer(one, ReportRequest.of(results_dir=tmp_path, normaliser=None)).drawing("forest")
-    assert notes[0] in drawing.caption
+    drawer = Drawer(one, ReportRequest.of(results_dir=tmp_path, normaliser=None))
+    assert notes[0] in drawer.drawing("forest").caption
     assert calibrated("lst20", one.networks[0], one.common_cells()).corrupted.count == tuple(
         one.networks[0].runs[0].records[snow].calibration.count
     )
+
+
+def test_the_heat_map_leaves_out_a_mean_over_fewer_severities(tmp_path, digits):
+    """Severities 1 and 2 alone are easier than all five."""
+    store, place = Store(tmp_path), np.arange(40)
+    for name, severities, errors in (("alexnet", (1, 2), 16), ("resnet20", (1, 2, 3, 4, 5), 20)):
+        cells = {CLEAN_CELL: place < 4, **{Cell("fog", severity): place < errors for severity in severities}}
+        store_network(store, name, 0, cells, digits.labels, "i" * 16)
+    request = ReportRequest.of(results_dir=tmp_path, normaliser=None)
+    (one,) = measured_networks(request)
+    drawing = Drawer(one, request).drawing("heatmap")
+    assert ("alexnet", "–") in drawing.data and ("resnet20", "50.0") in drawing.data
+    assert "40.0" not in drawing.description
+
+
+def test_without_a_metric_the_best_one_has_the_lowest_error(tmp_path, digits):
+    store, place = Store(tmp_path), np.arange(40)
+    for name, errors in (("alexnet", 12), ("resnet20", 3)):
+        store_network(store, name, 0, {CLEAN_CELL: place < errors}, digits.labels, "i" * 16)
+    (one,) = measured_networks(ReportRequest.of(results_dir=tmp_path))
+    assert [label for label, _ in one.labelled()] == ["resnet20", "alexnet"]
+
+
+def test_a_reference_stands_for_all_its_trainings_and_says_so(measured, request_of):
+    caption = Drawer(measured, request_of(reference="lst20@seed1")).drawing("forest").caption
+    assert "lst20@seed1 stands here for lst20 with all its 2 trainings" in caption
+    assert "stands here" not in Drawer(measured, request_of(reference="lst20")).drawing("forest").caption
+
+
+def test_a_protocol_with_ce_and_one_without_are_told_apart_in_words(tmp_path, digits):
+    store = Store(tmp_path)
+    for name, cells in (("lst20", ALL_CELLS), ("resnet20", [CLEAN_CELL])):
+        store_network(store, name, 0, {cell: np.arange(40) < 10 for cell in cells}, digits.labels, "i" * 16)
+    both = measured_networks(ReportRequest.of(results_dir=tmp_path))
+    assert [title.partition(", ")[2] for title in titles_of(both)] == ["with CE)", "without CE)"]
 
 
 def test_several_protocols_of_one_suite_have_titles_that_tell_them_apart(tmp_path, digits):
@@ -114,3 +154,14 @@ def test_titles_name_the_engine_in_full_and_cut_hashes(tmp_path, digits):
 def test_an_option_that_cannot_be_meant_is_refused(option, value):
     with pytest.raises(UsageError):
         ReportRequest.of(**{option: value})
+
+
+def test_a_misspelt_option_is_not_ignored(tmp_path):
+    for call in (
+        ReportRequest.of,
+        partial(write_report, tmp_path / "out"),
+        partial(write_figure, tmp_path / "a.svg", "forest"),
+    ):
+        with pytest.raises(TypeError, match="a report has no option 'sutie': it has suite"):
+            call(sutie="digits-c")
+    assert not list(tmp_path.iterdir())

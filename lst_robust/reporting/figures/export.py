@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from matplotlib.figure import Figure
 
 from lst_robust.arguments import choice
-from lst_robust.reporting.figure_names import FIGURES, FORMATS, FigureFormat
+from lst_robust.reporting.figure_names import FORMATS, FigureFormat
 from lst_robust.reporting.figures.names import TIP
 from lst_robust.reporting.figures.style import drawing
 
@@ -42,6 +42,3 @@ def _without_tips(figure: Figure) -> Iterator[None]:
     finally:
         for artist, gid in tips:
             artist.set_gid(gid)
-
-
-__all__ = ["FIGURES", "as_bytes"]

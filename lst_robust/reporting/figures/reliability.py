@@ -28,21 +28,15 @@ FEW = 0.002  # of the images: a bin with fewer is too uncertain to be drawn
 @dataclass(frozen=True)
 class Bins:
     """Images by confidence, in bins of equal width over (0, 1], as `records.confidence.Calibration` keeps them: how
-    many there are, the sum of their confidences, the number classified correctly.
-
-    ece: the expected calibration error to be stated, in percent. None computes that of these bins; over several cells
-    this is not the mean of their ECEs, which tables show.
-    """
+    many there are, the sum of their confidences, the number classified correctly."""
 
     count: Sequence[int]
     confidence: Sequence[float]
     correct: Sequence[int]
-    ece: float | None = None
 
-    def stated_ece(self) -> float:
-        """In percent: Σ_b |correct_b - confidence_b| / Σ_b n_b of these bins, where none is given."""
-        if self.ece is not None:
-            return self.ece
+    def ece(self) -> float:
+        """The expected calibration error of these bins, in percent: Σ_b |correct_b - confidence_b| / Σ_b n_b. Over
+        several cells this is not the mean of their ECEs, which tables show."""
         return 100 * float(np.abs(np.subtract(self.correct, self.confidence)).sum()) / sum(self.count)
 
 
@@ -130,7 +124,7 @@ def _draw_bins(upper: Axes, lower: Axes, name: str, bins: Bins, look: Look | Non
     confidence = 100 * np.array(bins.confidence)[drawn] / count[drawn]
     accuracy = 100 * np.array(bins.correct)[drawn] / count[drawn]
     edges = np.linspace(0, 100, len(count) + 1)
-    gid = tip(f"{name}: expected calibration error {bins.stated_ece():.2f} %")
+    gid = tip(f"{name}: expected calibration error {bins.ece():.2f} %")
     if look is None:
         upper.plot(confidence, accuracy, color=REST, linewidth=0.7, gid=gid)
         lower.stairs(share, edges, color=REST, linewidth=0.7)
@@ -165,7 +159,7 @@ def _legend(networks: Sequence[Calibrated], longest: int) -> tuple[list[Line2D],
 
 
 def _ece(bins: Bins | None) -> str:
-    return f"{bins.stated_ece():.1f}" if bins and _images(bins) else "–"
+    return f"{bins.ece():.1f}" if bins and _images(bins) else "–"
 
 
 def _number_of_bins(networks: Sequence[Calibrated]) -> int:

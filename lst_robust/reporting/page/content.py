@@ -50,8 +50,6 @@ class Column:
     decimals: int = 1
     """Of spreads and intervals. A cell's own text is written as it comes."""
     lower_is_better: bool = True
-    explanation: str = ""
-    """One sentence, shown in the glossary and as a tooltip of the head."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,6 @@ class ExampleGroup:
     title: str
     """Such as "Fog, severity 3"."""
     examples: tuple[Example, ...]
-    caption: str = ""
 
 
 @dataclass(frozen=True)

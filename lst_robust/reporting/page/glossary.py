@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from lst_robust.reporting.page.content import Board, Report
-
 TERMS = (
     ("Error", "The share of images for which the network's first answer is wrong (top-1 error), in percent."),
     (
@@ -74,18 +70,3 @@ TERMS = (
         "the normaliser. Each table holds one protocol.",
     ),
 )
-
-
-def glossary(report: Report) -> list[tuple[str, str]]:
-    """Each term with its explanation; last those of the columns that explain themselves."""
-    terms = dict(TERMS)
-    for board in _boards(report):
-        for column in board.columns:
-            if column.explanation:
-                terms.setdefault(f"{column.label} (column)", column.explanation)
-    return list(terms.items())
-
-
-def _boards(report: Report) -> Iterator[Board]:
-    for section in report.sections:
-        yield from (*((section.board,) if section.board else ()), *section.published)

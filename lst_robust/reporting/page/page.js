@@ -2,6 +2,8 @@
 // What the page can do beyond being read: sorting, filtering, unfolding trainings, and the choice of colours. Without this
 // script all rows are visible. Nothing is stored, and nothing is asked of a network.
 
+document.documentElement.classList.add("scripted"); // without it, what only a control would show stands there already
+
 const ORDERS = { ascending: 1, descending: -1 };
 const words = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from lst_robust.reporting.page import bars, thumbnails
 from lst_robust.reporting.page.addresses import unique_slugs
 from lst_robust.reporting.page.content import Column, NetworkPage, Report
-from lst_robust.reporting.page.glossary import glossary
+from lst_robust.reporting.page.glossary import TERMS
 from lst_robust.reporting.page.svg import embedded
 from lst_robust.reporting.palette import DARK, LIGHT
 
@@ -104,7 +104,7 @@ def _environment() -> Environment:
         script=Markup(script),
         policy=content_security_policy(style, script),
         bars=bars,
-        glossary=glossary,
+        glossary=TERMS,
     )
     environment.filters.update(
         embedded=embedded,

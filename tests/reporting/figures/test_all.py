@@ -13,7 +13,8 @@ import matplotlib
 import pytest
 
 from lst_robust.errors import NothingToEvaluateError, UsageError
-from lst_robust.reporting.figures.export import FIGURES, as_bytes
+from lst_robust.reporting.figure_names import FIGURES
+from lst_robust.reporting.figures.export import as_bytes
 from lst_robust.reporting.figures.inline_svg import inline_svg
 from lst_robust.reporting.palette import DARK, LIGHT, SERIES
 from tests.reporting.figures.examples import EXAMPLES, HARD, lines
