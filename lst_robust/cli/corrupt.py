@@ -60,7 +60,7 @@ another. Or one call makes tasks of them by `--on`: on processes of this machine
 
 Paths = Annotated[
     list[Path],
-    typer.Argument(metavar="SRC DST", parser=opt.folder, help="Images or tar shards, and the set's folder."),
+    typer.Argument(metavar="[SRC] DST", parser=opt.folder, help="Images or tar shards, and the set's folder."),
 ]
 SuiteInstead = Annotated[
     str | None, typer.Option("--suite", "-s", help="Test images and settings of a suite, in place of SRC.")

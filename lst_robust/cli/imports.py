@@ -1,4 +1,4 @@
-"""What is said where a package cannot be imported. Nothing but the standard library is imported here."""
+"""What is said where a package cannot be imported. Only lst_robust.errors is imported here."""
 
 from __future__ import annotations
 

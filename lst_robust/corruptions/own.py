@@ -43,7 +43,7 @@ class Registered(NamedTuple):
 
 
 _registered: dict[str, Registered] = {}
-_digests: dict[tuple[str, bool], str] = {}  # made once: a list that the function fills as it works must not change them
+_unread: set[str] = set()  # names whose code has not been read yet
 
 
 def register_corruption(
@@ -94,8 +94,7 @@ def register_corruption(
         corruption = Corruption(name, by_preset, apply, draw or _draw_keys, kernel, torch)
         code = tuple(part for part in (function, draw, kernel) if part is not None)
         _registered[name] = Registered(corruption, version, code)
-        for by_torch in (False, True):
-            _digests.pop((name, by_torch), None)
+        _unread.add(name)
         return function
 
     return register
@@ -106,7 +105,12 @@ def registered(name: str) -> Registered:
     load_plugins()
     if name not in _registered:
         raise unknown_name("corruption", name, (*CORRUPTIONS, *_registered))
-    return _registered[name]
+    found = _registered[name]
+    if name in _unread:  # before it works for the first time, which may fill a list or a dict that it names
+        _unread.discard(name)
+        for part in (*found.code, found.corruption.torch):
+            plugin_code_of(part)
+    return found
 
 
 def corruption_digest(name: str, *, by_torch: bool = False) -> str | None:
@@ -119,13 +123,10 @@ def corruption_digest(name: str, *, by_torch: bool = False) -> str | None:
     if name in CORRUPTIONS:
         return None
     corruption, version, code = registered(name)
-    if (name, by_torch) in _digests:
-        return _digests[name, by_torch]
     if by_torch and corruption.torch is not None:
         code = (*code, corruption.torch)
     parts = [version, sorted(corruption.constants.items()), *map(plugin_code_of, code)]
-    digest = hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:16]
-    return _digests.setdefault((name, by_torch), digest)
+    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,7 +71,8 @@ def _splits(published: Published | None, folder: Path | None) -> tuple[Split, ..
     a folder or shards of that name are there."""
     if published is not None:
         return tuple(split for split in SPLITS if split in published.images)
-    return SPLITS if folder and names_split(folder, TRAIN_WORDS) else ("test",)
+    has_training = folder is not None and (os.path.isdir(folder / "train") or names_split(folder, TRAIN_WORDS))
+    return SPLITS if has_training else ("test",)
 
 
 def _source(source: ImageSource, split: Split, published: Published | None, workers: int) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from lst_robust.data.class_folders import class_folders
-from lst_robust.data.patterns import is_pattern, matching_files
+from lst_robust.data.patterns import expand_braces, is_pattern, matching_files
 from lst_robust.data.shards import Container
 from lst_robust.data.source import Split
 from lst_robust.errors import DataError
@@ -47,7 +47,7 @@ def find_shards(
                 f"{root} names test images, and there is nothing to train on: give trained weights with --checkpoint, "
                 "or a folder that holds training images as well"
             )
-        return _complete(root.parent, matching_files(root), root) if is_pattern(root) else [root]
+        return _complete(matching_files(root), root) if is_pattern(root) else [root]
     if root.is_file():
         raise DataError(f"{root} is no shard: give a folder, or files that end with {', '.join(FORMS)}, unpacked")
     if root.suffix in FORMS:
@@ -77,19 +77,23 @@ def _in_folder(root: Path, split: Split, words: Sequence[str], ignored: Collecti
     for word in words:
         if (root / word).is_dir():
             shards = [] if class_folders(root / word) else _shards(root / word, ignored)
-            return _complete(root / word, shards) or None
+            return _complete(shards) or None
     for folder in (root / "data", root):
         if folder.is_dir() and (shards := _shards(folder, ignored)):
-            return _complete(folder, _of_split(folder, shards, split, words))
+            return _complete(_of_split(folder, shards, split, words))
     return None
 
 
 def names_split(root: Path, words: Sequence[str]) -> bool:
-    """Whether a folder of one of these names is in `root`, or shards that have one of them in their names."""
-    if any(os.path.isdir(root / word) for word in words):
+    """Whether there are shards in a folder of one of these names in `root`, or with one of them in their names. True
+    also where a folder cannot be read, which opening it says."""
+    try:
+        if any(os.path.isdir(root / word) and _shards(root / word, ()) for word in words):
+            return True
+        folders = [folder for folder in (root / "data", root) if os.path.isdir(folder)]
+        return any(_split_of(shard) in words for folder in folders for shard in _shards(folder, ()))
+    except DataError:
         return True
-    folders = [folder for folder in (root / "data", root) if os.path.isdir(folder)]
-    return any(_split_of(shard) in words for folder in folders for shard in _shards(folder, ()))
 
 
 def _split_of(shard: Path) -> str | None:
@@ -141,21 +145,24 @@ def _of_split(folder: Path, shards: list[Path], split: Split, words: Sequence[st
     )
 
 
-def _complete(folder: Path, shards: list[Path], pattern: Path | None = None) -> list[Path]:
+def _complete(shards: list[Path], pattern: Path | None = None) -> list[Path]:
     """DataError when names such as validation-00003-of-00014.parquet say that some are missing.
 
     pattern: which names are meant, where it is not all in the folder.
     """
-    numbers: dict[tuple[str, int], dict[int, str]] = {}
+    numbers: dict[tuple[Path, str, int], dict[int, str]] = {}
     for shard in shards:
         if found := NUMBERED.fullmatch(shard.name):
-            numbers.setdefault((found["head"], int(found["count"])), {})[int(found["number"])] = found["tail"]
-    for (head, count), tails in numbers.items():
-        tail = next(iter(tails.values()))
-        missing = [number for number in range(count) if number not in tails]
-        if pattern is not None:
-            names = {number: f"{head}-{number:05d}-of-{count:05d}{tail}" for number in missing}
-            missing = [number for number in missing if fnmatch(names[number], pattern.name)]
+            key = (shard.parent, found["head"], int(found["count"]))
+            numbers.setdefault(key, {})[int(found["number"])] = found["tail"]
+    meant = ["*"] if pattern is None else expand_braces(pattern.name)
+    for (folder, head, count), tails in numbers.items():
+        missing = [
+            number
+            for number in sorted(set(range(count)) - tails.keys())
+            for names in [{f"{head}-{number:05d}-of-{count:05d}{tail}" for tail in tails.values()}]
+            if any(fnmatch(name, one) for name in names for one in meant)
+        ]
         if missing:
             raise DataError(
                 f"{len(missing)} of the {count} shards {head}-*-of-{count:05d} are not in {folder}, the first being "

@@ -109,12 +109,14 @@ def _naming_and_classes(
     if len(found) < 2:
         raise DataError(f"{root} has {_classes(found)}, and a classifier needs two or more: give other shards")
     if names is not None and list(names) != found:
+        first = next(label for label, (name, other) in enumerate(zip(found, names, strict=True)) if name != other)
         logger.warning(
             "%s: the shards count their classes in another order than that of the names, which counts here as in class "
-            "folders: label 0 is %s, and not %s; a network of your own must answer in this order",
+            "folders: label %d is %s, and not %s; a network of your own must answer in this order",
             root,
-            found[0],
-            names[0],
+            first,
+            found[first],
+            names[first],
         )
     return _naming(found, names), tuple(found)
 

@@ -68,7 +68,7 @@ def _named_folder(what: str, variable: str, named: str, *, suites: bool) -> Find
 
 def _named_shards(what: str, variable: str, pattern: Path) -> Finding:
     try:
-        shards = matching_files(pattern)
+        shards = matching_files(pattern, given=f"in {variable}")
     except LstRobustError as error:
         return Finding(what, "fault", f"{variable}: {error}", f"set {variable} to a folder or to shards that are there")
     return Finding(what, "ok", f"{variable} names {len(shards)} shards: {pattern}")

@@ -97,12 +97,12 @@ class EvalRequest:
     @property
     def options(self) -> Options:
         """The options that a named model with weights of a library is built with: those of the suite that it has, and
-        over them those that are given."""
+        over them those that are given. Where nobody knows which it has, those that are given alone."""
         assert isinstance(self.model, str)
-        of_suite: Options = fitting_options(self.model, self.suite.model_options)
+        of_suite, given = self.suite.model_options, self.model_options
         if model_info(self.model).options is None:
-            of_suite = self.suite.model_options
-        return canonical_options(self.model, {**of_suite, **(self.model_options or {})})
+            return canonical_options(self.model, of_suite if given is None else given)
+        return canonical_options(self.model, {**fitting_options(self.model, of_suite), **(given or {})})
 
     @property
     def has_weights(self) -> bool:

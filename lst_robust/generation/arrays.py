@@ -78,6 +78,8 @@ class ArrayLayout(Layout):
 
     def seal(self, rows: np.ndarray) -> None:
         """The rows go to the disk before the mark that says so: after a power failure they might be zeros."""
+        if self._mark(rows).is_file():
+            return
         try:
             for name in self.corruptions:
                 if not self._final(name).is_file():

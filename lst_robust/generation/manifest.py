@@ -131,8 +131,10 @@ def begin(folder: Path, plan: Manifest) -> Manifest:
             f"{folder} holds another set ({'; '.join(differences)}): choose another folder, or remove it"
             + (f", or give --engine {option}" if by_its_engine else "")
         )
-    if earlier.cells is None:
+    if earlier.cells is None and earlier.versions != plan.versions:
         warn_of_other_versions(folder, earlier.versions, plan.versions)
+        earlier = earlier.model_copy(update={"versions": all_versions([earlier.versions, plan.versions])})
+        write(folder, earlier)
     return earlier
 
 
@@ -200,7 +202,7 @@ def completed(folder: Path, plan: Manifest, earlier: Manifest, workers: int, obs
     if wrong:
         raise DataError(f"{listed(wrong)}: remove what does not belong there, and run the same command again")
     cells = {cell.folder: CellDigest(images=len(plan.images), sha256=digest) for cell, digest in digests.items()}
-    versions = all_versions([earlier.versions, plan.versions])
+    versions = earlier.versions
     return plan.model_copy(update={"cells": cells, "labels_sha256": files.labels_digest(), "versions": versions})
 
 

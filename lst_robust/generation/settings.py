@@ -141,7 +141,7 @@ def warn_of_other_versions(folder: Path, earlier: Mapping[str, str], now: Mappin
     changed = [
         f"{package} {earlier[package]}, now {version}"
         for package, version in now.items()
-        if package != OWN_PACKAGE and earlier.get(package, version) != version
+        if package != OWN_PACKAGE and earlier.get(package, version) != version  # of several versions, too
     ]
     if changed:
         logger.warning(
@@ -156,5 +156,6 @@ def all_versions(parts: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Of the packages that took part in any part of a set; several versions of one stand side by side."""
     packages = dict.fromkeys(package for part in parts for package in part)
     return {
-        package: ", ".join(dict.fromkeys(part[package] for part in parts if package in part)) for package in packages
+        package: ", ".join(dict.fromkeys(one for part in parts for one in part.get(package, "").split(", ") if one))
+        for package in packages
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lst_robust.arguments import choice, finite_number, optional, plain, whole_number, wrong
+from lst_robust.arguments import finite_number, optional, plain, whole_number, wrong
 from lst_robust.errors import UsageError
 from lst_robust.models.checkpoint import load_checkpoint, read_metadata, same_network
 from lst_robust.models.entry import CIFAR100, ModelConfig, ModelEntry
@@ -19,6 +21,7 @@ from lst_robust.models.registry import model_info, model_names
 from lst_robust.models.stems import SMALLEST_IMAGENET_SIZE, STEMS, resolve_stem
 from lst_robust.weights import checkpoint_path
 
+logger = logging.getLogger(__name__)
 MOST_CLASSES = 1_000_000
 LEAST_PIXELS, MOST_PIXELS = 8, 4096  # a side, as in suites
 
@@ -68,7 +71,7 @@ def create_model(
     told = {"classes": classes} if entry.zero_shot else {}
     model = entry.factory(num_classes=outputs, image_size=image_size, **chosen, **told)
     model.config = _config(entry, outputs, image_size, chosen)  # type: ignore[assignment]
-    if image_size < entry.input_size:
+    if image_size < entry.input_size and ":" not in name:  # others are tried by their own factories
         require_size(model, name, image_size)
     if checkpoint is not None:
         load_checkpoint(model, checkpoint)
@@ -136,20 +139,24 @@ def canonical_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def fitting_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `options` that the network has: a suite names options for many networks, and not each has all.
 
-    UsageError for one that no network has.
+    A warning says which of them no network of this package has.
     """
     known = model_info(name).options or {}
     for option in options:
         if option not in known:
-            choice("model option", option, _all_options())
+            _warn_if_misspelt(option)
     return {option: value for option, value in options.items() if option in known}
 
 
 @cache
-def _all_options() -> tuple[str, ...]:
-    """Those of any network of this package or of the libraries: what none of them has is misspelt."""
+def _warn_if_misspelt(option: str) -> None:
+    """Once. An option that no network of this package has may be of a network in a file of one's own."""
     own = (model_info(name).options or {} for name in model_names())
-    return tuple(sorted({"weights", "prompts"}.union(*own)))
+    known = sorted({"weights", "prompts"}.union(*own))
+    if option not in known:
+        nearest = difflib.get_close_matches(option, known, n=1)
+        hint = f": did you mean {nearest[0]}?" if nearest else ""
+        logger.warning("model_options of the suite: no network of this package has an option %r%s", option, hint)
 
 
 def _as_size(value: object, default: int) -> int:

@@ -63,10 +63,13 @@ def count_named(name: str, **options: Any) -> Counts:
 
 
 def count_anew(name: str, **options: Any) -> Counts:
-    """Counts of a network at its own input size. Its weights are not allocated, unless its code needs values."""
+    """Counts of a network at its own input size. Its weights are not allocated, unless its code needs values, as some
+    of torchvision's and those in files may."""
     try:
         return _count_built_on("meta", name, options)
     except (RuntimeError, UsageError):  # such as of .item() on a tensor without values
+        if not (name.startswith("torchvision:") or ".py:" in name):
+            raise
         return _count_built_on("cpu", name, options)
 
 

@@ -3,7 +3,7 @@
 The compiled code that was loaded is read, not the file it came from: the file may have changed since. A function's
 defaults, the variables around it and the globals that it names belong to it. Code of installed packages has a version
 and is left out, unless the caller names the package. Of a plugin's functions, lists, dicts, sets and NumPy arrays count
-as they are when the digest is made.
+as they were when they were seen first, because a function may fill them as it works.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ PACKAGES = {"torch", "torchvision", "timm", "lst_robust", "numpy", *sys.stdlib_m
 INSTALLED = {"site-packages", "dist-packages"}
 CONSTANTS = (type(None), bool, int, float, complex, str, bytes)
 COLLECTIONS = (list, tuple, dict, set, frozenset, np.ndarray, np.generic)
+_first_seen: dict[int, tuple[Any, tuple[str, ...]]] = {}  # by the object's id; it is kept, so that the id stays its own
 WRAPPED = ("__wrapped__", "func", "py_func")  # where functools and numba keep the function that they wrap
 
 
@@ -145,15 +146,24 @@ class _Reader:
         if id(value) in self.seen:  # a list may hold itself
             return
         self.seen.add(id(value))
+        if id(value) not in _first_seen:
+            _first_seen[id(value)] = value, tuple(self._content_lines(value))
+        yield from _first_seen[id(value)][1]
+
+    def _content_lines(self, value: Any) -> Iterator[str]:
         yield type(value).__name__
         if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-            yield f"{value.dtype} {value.shape} {hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()}"
+            yield f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
         elif isinstance(value, np.generic):
             yield f"{value.dtype} {value!r}"
-        elif isinstance(value, (set, frozenset)):
-            yield repr(sorted(map(repr, value)))  # which have no order
+        elif isinstance(value, (set, frozenset)):  # which have no order
+            yield from sorted(" ".join(self._value_lines(item)) for item in value)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                yield from self._value_lines(key)
+                yield from self._value_lines(item)
         else:
-            for item in (part for pair in value.items() for part in pair) if isinstance(value, dict) else list(value):
+            for item in value.tolist() if isinstance(value, np.ndarray) else value:
                 yield from self._value_lines(item)
 
 

@@ -82,7 +82,8 @@ def write_output(path: Path, content: bytes) -> None:
 
 
 def write_unless_there(path: Path, content: bytes) -> bool:
-    """Writes a file, whole, where none of that name is; returns whether it did. Of several processes only one does.
+    """Writes a file, whole, where none of that name is; returns whether it did. Of several processes only one does,
+    where the file system has hard links.
 
     Raises DataError when the disk refuses.
     """

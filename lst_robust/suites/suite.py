@@ -183,18 +183,18 @@ def load_suite(name_or_path: str | Path) -> Suite:
     if isinstance(data, dict):
         data |= _with_recipes_file(data.get("training"), file_of_key)
     suite = validated(data, Suite, path, file_of_key)
-    _require_own_normaliser(data, file_of_key)
+    _require_own_normaliser(suite, file_of_key, path)
     return suite
 
 
-def _require_own_normaliser(data: Mapping[str, object], file_of_key: Mapping[str, Path]) -> None:
+def _require_own_normaliser(suite: Suite, file_of_key: Mapping[str, Path], path: Path) -> None:
     """UsageError where a file changes what the normaliser that it inherits was measured on: CEs would be percent of
     errors on other images."""
-    if data.get("normaliser") is None:
+    if suite.normaliser is None or file_of_key["normaliser"] == path:
         return
-    measured, _ = read_extended(file_of_key["normaliser"], suite_file)
+    measured = load_suite(file_of_key["normaliser"])
     for key in ("dataset", "image_size", "protocol", "preset", "style"):
-        if data.get(key) != measured.get(key):
+        if getattr(suite, key) != getattr(measured, key):
             raise UsageError(
                 f"{file_of_key[key]}: {key} is another than where the inherited normaliser was measured "
                 f"({file_of_key['normaliser'].name}): add normaliser: null, or one that fits"

@@ -27,7 +27,7 @@ def training_errors(resources: Resources, recipe: Recipe) -> Iterator[None]:
         advice = (
             f"train in more parts (lst-robust train --accumulate {parts})"
             if 2 * parts <= recipe.batch_size
-            else f"in smaller batches (lst-robust train --batch-size {recipe.batch_size // 2})"
+            else f"train in smaller batches (lst-robust train --batch-size {recipe.batch_size // 2})"
         )
         asked = f"batches of {recipe.batch_size} images{in_parts}"
         raise LstRobustError(f"{device} has not enough memory for {asked}: free some, or {advice}; {kept}") from error

@@ -171,11 +171,12 @@ def require_place_for_log(file: Path) -> None:
     """UsageError where the log of a training cannot be written, or would replace a file that is no such log."""
     check_output("the log", file, regular=True)
     head = ",".join(LOG_FIELDS)
-    if file.is_file():
-        with file.open(errors="replace") as opened:
-            begins = opened.read(len(head))
-        if begins not in ("", head):
-            raise UsageError(f"the log of the training would replace {file}, which is another file: give another --out")
+    try:
+        begins = file.open(errors="replace").read(len(head)) if file.is_file() else ""
+    except OSError as error:
+        raise UsageError(f"the log {file} cannot be read ({error.strerror}): move it away") from error
+    if begins not in ("", head):
+        raise UsageError(f"the log of the training would replace {file}, which is another file: move it away")
 
 
 def _origin(training: Training) -> dict[str, Any]:

@@ -252,10 +252,21 @@ def test_lists_and_arrays_that_the_function_names_belong_to_it(monkeypatch, name
 
     first = digest()
     corrupt(IMAGES, "mine", 1, preset="cifar")
-    assert corruption_digest("mine") == first, "what the function notes as it works changes nothing"
+    assert SEEN and corruption_digest("mine") == first, "what the function notes as it works changes nothing"
     assert digest() == first
     monkeypatch.setitem(globals(), name, value)
-    assert digest() != first
+    assert corruption_digest("mine") != first, "also without registering it again"
+
+
+def test_what_a_function_notes_before_its_code_is_asked_for_changes_nothing(monkeypatch):
+    digests = []
+    for work_first in (False, True):
+        monkeypatch.setitem(globals(), "SEEN", {})
+        register_corruption("mine")(with_collections)
+        if work_first:
+            corrupt(IMAGES, "mine", 1, preset="cifar")
+        digests.append(corruption_digest("mine"))
+    assert digests[0] == digests[1]
 
 
 def test_a_batch_of_another_shape_is_refused():

@@ -102,8 +102,9 @@ def test_shards_that_their_names_count_must_all_be_there(place):
 def test_a_wildcard_does_not_hide_that_a_shard_is_missing(place):
     names = [f"validation-0000{number}-of-00004-{number}e8df9.parquet" for number in (0, 1, 3)]
     root = place(*names)
-    with pytest.raises(DataError, match=r"1 of the 4 shards .* number 00002: complete"):
-        find_shards(root / "validation-*.parquet", "test", WORDS["test"])
+    for chosen in ("validation-*.parquet", "{validation,validation}-0000*.parquet"):
+        with pytest.raises(DataError, match=r"1 of the 4 shards .* number 00002: complete"):
+            find_shards(root / chosen, "test", WORDS["test"])
     for chosen in ("validation-0000[01]-*.parquet", "validation-{00000..00001}-of-00004-*.parquet"):
         assert len(find_shards(root / chosen, "test", WORDS["test"])) == 2
 

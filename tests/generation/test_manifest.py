@@ -29,14 +29,16 @@ def test_the_manifest_says_what_the_set_is(make, tmp_path):
 
 
 def test_other_versions_of_packages_are_said_and_kept(make, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(cv2, "__version__", "3.0.0")
-    with pytest.raises(KeyboardInterrupt):
-        make(tmp_path / "out", observer=StopsAfter(3))
+    today = cv2.__version__
+    for version in ("3.0.0", "4.0.0"):
+        monkeypatch.setattr(cv2, "__version__", version)
+        with pytest.raises(KeyboardInterrupt):
+            make(tmp_path / "out", observer=StopsAfter(3))
     monkeypatch.undo()
     make(tmp_path / "out")
-    assert f"begun with other versions (opencv 3.0.0, now {cv2.__version__})" in caplog.text
+    assert f"begun with other versions (opencv 3.0.0, 4.0.0, now {today})" in caplog.text
     versions = json.loads((tmp_path / "out" / "MANIFEST.json").read_text())["versions"]
-    assert versions["opencv"] == f"3.0.0, {cv2.__version__}" and versions["numpy"] == np.__version__
+    assert versions["opencv"] == f"3.0.0, 4.0.0, {today}" and versions["numpy"] == np.__version__
     caplog.clear()
     make(tmp_path / "out")
     assert caplog.text == "", "a set that is whole stays as it is"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lst_robust.analysis.metrics import METRICS
-from lst_robust.benchmark import CLEAN_CELL, Cell
+from lst_robust.benchmark import CLEAN_CELL, SEVERITIES, Cell
 from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.records.store import Store
 from lst_robust.report.drawings import Drawer
@@ -93,13 +93,15 @@ def test_a_mean_over_fewer_cells_ranks_nothing_and_is_no_point(tmp_path, digits)
 def test_the_heat_map_leaves_out_a_mean_over_fewer_severities(tmp_path, digits):
     """Severities 1 and 2 alone are easier than all five."""
     store, place = Store(tmp_path), np.arange(40)
-    for name, severities, errors in (("alexnet", (1, 2), 16), ("resnet20", (1, 2, 3, 4, 5), 20)):
-        cells = {CLEAN_CELL: place < 4, **{Cell("fog", severity): place < errors for severity in severities}}
+    for name, severities, errors in (("alexnet", (1, 2), 16), ("resnet20", SEVERITIES, 20)):
+        cells = {CLEAN_CELL: place < 4, **{Cell("snow", severity): place < 24 for severity in SEVERITIES}}
+        cells |= {Cell("fog", severity): place < errors for severity in severities}
         store_network(store, name, 0, cells, digits.labels, "i" * 16)
     request = ReportRequest.of(results_dir=tmp_path, normaliser=None)
     (one,) = measured_networks(request)
     drawing = Drawer(one, request).drawing("heatmap")
-    assert ("alexnet", "–") in drawing.data and ("resnet20", "50.0") in drawing.data
+    assert ("network", "Snow", "Fog") in drawing.data
+    assert ("alexnet", "60.0", "–") in drawing.data and ("resnet20", "60.0", "50.0") in drawing.data
     assert "40.0" not in drawing.description
 
 

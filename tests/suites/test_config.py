@@ -60,7 +60,7 @@ def test_a_normaliser_is_not_inherited_by_a_suite_of_other_images(tmp_path, chan
     key = changed.partition(":")[0]
     with pytest.raises(UsageError, match=rf"mine\.yaml: {key} is another than .*normaliser: null"):
         load_suite(suite_file(tmp_path, f"extends: digits-c\n{OWN}{changed}\n"))
-    for lines, has_one in ((f"{changed}\nnormaliser: null", False), ("preset: imagenet", True)):
+    for lines, has_one in ((f"{changed}\nnormaliser: null", False), ("preset: imagenet\nstyle: hendrycks", True)):
         suite = load_suite(suite_file(tmp_path, f"extends: digits-c\n{OWN}{lines}\n"))
         assert (suite.normaliser is not None) is has_one
 

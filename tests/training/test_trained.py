@@ -105,7 +105,7 @@ def test_other_pixel_statistics_are_another_training(tmp_path):
 def test_the_log_replaces_no_other_file(tmp_path):
     path = tmp_path / "a.safetensors"
     path.with_suffix(".csv").write_text("my,own,table\n")
-    with pytest.raises(UsageError, match=r"would replace .*a\.csv, which is another file: give another --out"):
+    with pytest.raises(UsageError, match=r"would replace .*a\.csv, which is another file: move it away"):
         ensure_trained(planned(), path, RESOURCES)
     path.with_suffix(".csv").unlink()
     assert ensure_trained(planned(), path, RESOURCES) and ensure_trained(planned(), path, RESOURCES, overwrite=True)

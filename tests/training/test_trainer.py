@@ -188,7 +188,7 @@ NO_MEMORY = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2
         ),
         (
             {"accumulate": 8},
-            "batches of 16 images in 8 parts: free some, or in smaller batches (lst-robust train --batch-size 8)",
+            "batches of 16 images in 8 parts: free some, or train in smaller batches (lst-robust train --batch-size 8)",
         ),
     ],
 )

@@ -148,9 +148,8 @@ def test_without_mce_and_sizes_there_are_no_such_columns() -> None:
     lean = Board("c", board.columns[4:], (Row("one", (Cell("1.00", 1.0),)),))
     page = Page(render_report(bare(sections=(Section("s", board=lean),)))["index.html"])
     assert [head for head in page.of("th") if "data-quantity" in head] == [
-        {"scope": "col", "class": "number", "data-sort": "ascending", "data-quantity": "clean_error",
-         "title": "Top-1 error without corruption."}
-    ]  # fmt: skip
+        {"scope": "col", "class": "number", "data-sort": "ascending", "data-quantity": "clean_error"}
+    ]
     assert "Params" not in page.text and "MACs" not in page.inside("th")
     assert page.of("circle") == [] and page.of("rect") == []  # one value has no scale
 
