@@ -12,6 +12,7 @@ from lst_robust.report.measured import Measured
 from lst_robust.report.request import ReportRequest
 from lst_robust.report.sizes import Size
 from lst_robust.reporting.columns import is_summary, label, lower_is_better, metric_of
+from lst_robust.reporting.notes import INTERVALS
 from lst_robust.reporting.page.content import Board, Cell, Column, Row
 from lst_robust.reporting.tables import TableGroup, best, columns_of, decimals, groups, robustness_table
 
@@ -37,11 +38,14 @@ def board(
                 page=pages.get(label_),
             )
         )
-    bars = any(cell.low is not None for row in rows for cell in row.cells)
-    return Board(table.caption, _columns(table), tuple(rows), (*table.notes, *([BARS] if bars else [])))
+    notes = tuple(BARS if note == INTERVALS else note for note in table.notes)
+    return Board(table.caption, _columns(table), tuple(rows), notes)
 
 
-BARS = "A bar shows the same interval, on one scale for its column; the dots below it are single trainings."
+BARS = (
+    "Bar, and two numbers beside a mean: its 95 % interval, bootstrap over the images. All bars of a column have one "
+    "scale. Dots: single trainings."
+)
 
 
 def published_boards(results: Sequence[PublishedResult], request: ReportRequest) -> list[Board]:

@@ -11,6 +11,9 @@ from lst_robust.benchmark import CORRUPTIONS, label_of
 from lst_robust.suites.normaliser import caution
 
 
+INTERVALS = "Two numbers beside a mean: its 95 % interval, bootstrap over the images."
+
+
 def notes_below(
     protocol: Mapping[str, str], quantities: Sequence[str], *, incomplete: bool, intervals: bool, spreads: bool
 ) -> tuple[str, ...]:
@@ -39,7 +42,7 @@ def notes_below(
     if spreads:
         notes.append("After ±: the standard deviation over trainings, whose number stands behind the model's name.")
     if intervals:
-        notes.append("Two numbers beside a mean: its 95 % interval, bootstrap over the images.")
+        notes.append(INTERVALS)
     return tuple(notes)
 
 
