@@ -10,7 +10,6 @@ from lst_robust.analysis.published import group_notes, group_of
 from lst_robust.benchmark import CORRUPTIONS, label_of
 from lst_robust.suites.normaliser import caution
 
-
 INTERVALS = "Two numbers beside a mean: its 95 % interval, bootstrap over the images."
 
 
