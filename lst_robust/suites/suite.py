@@ -189,16 +189,18 @@ def load_suite(name_or_path: str | Path) -> Suite:
 
 def _require_own_normaliser(suite: Suite, file_of_key: Mapping[str, Path], path: Path) -> None:
     """UsageError where a file changes what the normaliser that it inherits was measured on: CEs would be percent of
-    errors on other images."""
+    errors on other images. Other sizes of the same images are usual beside one AlexNet."""
     if suite.normaliser is None or file_of_key["normaliser"] == path:
         return
     measured = load_suite(file_of_key["normaliser"])
-    for key in ("dataset", "image_size", "protocol", "preset", "style"):
-        if getattr(suite, key) != getattr(measured, key):
-            raise UsageError(
-                f"{file_of_key[key]}: {key} is another than where the inherited normaliser was measured "
-                f"({file_of_key['normaliser'].name}): add normaliser: null, or one that fits"
-            )
+    changed = [key for key in ("protocol", "preset", "style") if getattr(suite, key) != getattr(measured, key)]
+    if suite.dataset.dataset_name != measured.dataset.dataset_name:
+        changed.insert(0, "dataset")
+    if changed:
+        raise UsageError(
+            f"{file_of_key[changed[0]]}: {changed[0]} is another than where the inherited normaliser was measured "
+            f"({file_of_key['normaliser'].name}): add normaliser: null, or one that fits"
+        )
 
 
 def _with_recipes_file(training: object, file_of_key: Mapping[str, Path]) -> dict[str, object]:

@@ -164,7 +164,7 @@ def test_a_checkpoint_of_another_training_is_not_handed_out_as_this_one(run, pet
     assert (other.exit_code, other.stdout) == (3, "")
     assert other.stderr.splitlines() == [
         "error: a.safetensors is there already, and another training made it (recipe.seed was 0 and is 1 now): train "
-        "it again with --overwrite, or give another --out"
+        "it again with lst-robust train --overwrite, or give another --out"
     ]
     assert parsed(run(*asked)) == first | {"trained": False}
     assert parsed(run(*asked, "--seed", "1", "--overwrite"))["trained"]

@@ -55,12 +55,12 @@ def test_an_extending_suite_has_the_keys_of_its_base_and_its_own(tmp_path):
     assert suite == base.model_copy(update={"name": "mine", "description": "my own", "batch_size": 7})
 
 
-@pytest.mark.parametrize("changed", ["preset: cifar", "protocol: generated-jpeg", "image_size: 64"])
+@pytest.mark.parametrize("changed", ["preset: cifar", "protocol: generated-jpeg", "dataset: {kind: image_folder}"])
 def test_a_normaliser_is_not_inherited_by_a_suite_of_other_images(tmp_path, changed):
     key = changed.partition(":")[0]
     with pytest.raises(UsageError, match=rf"mine\.yaml: {key} is another than .*normaliser: null"):
         load_suite(suite_file(tmp_path, f"extends: digits-c\n{OWN}{changed}\n"))
-    for lines, has_one in ((f"{changed}\nnormaliser: null", False), ("preset: imagenet\nstyle: hendrycks", True)):
+    for lines, has_one in ((f"{changed}\nnormaliser: null", False), ("image_size: 64\nstyle: hendrycks", True)):
         suite = load_suite(suite_file(tmp_path, f"extends: digits-c\n{OWN}{lines}\n"))
         assert (suite.normaliser is not None) is has_one
 
