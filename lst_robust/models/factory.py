@@ -71,10 +71,10 @@ def create_model(
     told = {"classes": classes} if entry.zero_shot else {}
     model = entry.factory(num_classes=outputs, image_size=image_size, **chosen, **told)
     model.config = _config(entry, outputs, image_size, chosen)  # type: ignore[assignment]
-    if image_size < entry.input_size and ":" not in name:  # others are tried by their own factories
-        require_size(model, name, image_size)
     if checkpoint is not None:
         load_checkpoint(model, checkpoint)
+    if image_size < entry.input_size and ":" not in name:  # others are tried by their own factories
+        require_size(model, name, image_size)
     return model
 
 

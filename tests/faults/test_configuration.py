@@ -161,7 +161,7 @@ FLAGS = [
     ((*EVAL, "--seed", "-1"), 2, "seed is -1: give a whole number of at least 0"),
     ((*EVAL, "--severities", "0"), 2, "severity 0 is outside 1..5"),
     ((*EVAL, "--severities", "1-99999999999999"), 2, "severity 99999999999999 is outside 1..5"),
-    ((*EVAL, "--severities", "5-1"), 2, "severities is empty: give at least one"),
+    ((*EVAL, "--severities", "5-1"), 2, "give the smaller number first, as in 1-5"),
     ((*EVAL, "--severities", ""), 2, "give numbers and ranges such as 1,3 or 1-5"),
     ((*EVAL, "--severities", "1-2-3"), 2, "give numbers and ranges"),
     ((*EVAL, "--severities", "-1"), 2, "give numbers and ranges"),
