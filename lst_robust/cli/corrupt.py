@@ -10,6 +10,7 @@ import typer
 
 from lst_robust.benchmark import checked_corruptions
 from lst_robust.cli import options as opt
+from lst_robust.cli.console import print_json
 from lst_robust.cli.corrupt_work import How, Wanted, corrupt_images, corrupt_shards, verify_set
 from lst_robust.cli.elsewhere import engine_of
 from lst_robust.cli.output import Output
@@ -129,7 +130,7 @@ Sheet = Annotated[
 ]
 
 
-TAKEN_BY_SHEET = {"paths", "sheet", "corruptions", "preset", "style", "seed", "size"}
+TAKEN_BY_SHEET = {"paths", "sheet", "corruptions", "preset", "style", "seed", "size", "json"}
 TAKEN_BY_VERIFY = {"paths", "verify_only", "shard", "workers", "json"}
 
 
@@ -163,7 +164,7 @@ def corrupt_command(
     if sheet is not None:
         _refuse_others(context, TAKEN_BY_SHEET, "--sheet")
         (image,) = _exactly(paths, 1, "--sheet OUT.png IMAGE")
-        _draw(image, sheet, preset or "imagenet", style or "hendrycks", seed or 0, size, corruptions)
+        _draw(image, sheet, preset or "imagenet", style or "hendrycks", seed or 0, size, corruptions, json)
         return
     threads = worker_count(workers)
     if verify_only:
@@ -221,7 +222,8 @@ def _corrupt_suite(
     """The test images of a suite, from files or from tar shards."""
     (folder,) = _exactly(paths, 1, "--suite NAME DST")
     if wanted.format == "tar":
-        clean = CleanShards(tars_of_suite(suite, data_dir), cut_of_suite(suite))
+        cut = cut_of_suite(suite)  # first: it says which suites have no shards
+        clean = CleanShards(tars_of_suite(suite, data_dir), cut)
         corrupt_shards(clean, folder, wanted.settings_of_suite(suite), how)
         return
     settings = wanted.of_images().settings_of_suite(suite)
@@ -257,14 +259,16 @@ def _exactly(paths: list[Path], count: int, call: str) -> list[Path]:
 
 
 def _draw(
-    image: Path, sheet: str, preset: str, style: str, seed: int, size: str | None, corruptions: str | None
+    image: Path, sheet: str, preset: str, style: str, seed: int, size: str | None, corruptions: str | None, json: bool
 ) -> None:
     chosen = opt.parse_corruptions(corruptions)
     chosen = None if chosen is None else checked_corruptions("corruptions", chosen)
     side = parse_size(size) if size else PRESET_SIZES.get(preset)
-    png = Output("--sheet", sheet, json=False)
+    png = Output("--sheet", sheet, json=json)
     png.write(draw_sheet(image, preset=preset, style=style, seed=seed, size=side, corruptions=chosen))
     png.say_written()
+    if json:
+        print_json({"sheet": sheet})
 
 
 corrupt_command.__doc__ = HELP

@@ -137,7 +137,6 @@ def test_a_sheet_has_every_corruption_in_its_place(run, photo, monkeypatch):
         (["", "out"], 2, "it is empty: give a folder"),
         ([".", ""], 2, "it is empty: give a folder"),
         ([".", "out", "--data-dir", "."], 2, "--data-dir is where the images of a suite lie"),
-        (["--sheet", "x.png", "photo.png", "--json"], 2, "--json has no meaning with --sheet"),
         (["--suite", "digits-c", "out", "--shard", "0/8"], 2, "--shard takes some of the tar shards"),
         ([".", "out"], 3, "has no class folders"),
         ([".", "out", "--size", "large"], 2, "'keep' or a number of pixels"),
@@ -187,6 +186,11 @@ def test_the_same_call_goes_on_with_the_engine_that_has_begun(run, tiny):
     )
     other = run(*asked, "--engine", "cpu", "--seed", "3")
     assert other.exit_code == 2 and "give --engine" not in other.stderr, "the engine alone would not make it this set"
+
+
+def test_a_sheet_as_json_is_its_path(run, photo):
+    asked = ("corrupt", "--sheet", "s.png", "photo.png", "--preset", "cifar", "--corruptions", "contrast", "--json")
+    assert parsed(run(*asked)) == {"sheet": "s.png"} and Path("s.png").is_file()
 
 
 def test_what_the_environment_says_is_for_all_commands(run, tiny):
