@@ -157,12 +157,9 @@ def _complete(shards: list[Path], pattern: Path | None = None) -> list[Path]:
             numbers.setdefault(key, {})[int(found["number"])] = found["tail"]
     meant = ["*"] if pattern is None else expand_braces(pattern.name)
     for (folder, head, count), tails in numbers.items():
-        missing = [
-            number
-            for number in sorted(set(range(count)) - tails.keys())
-            for names in [{f"{head}-{number:05d}-of-{count:05d}{tail}" for tail in tails.values()}]
-            if any(fnmatch(name, one) for name in names for one in meant)
-        ]
+        stems = {number: f"{head}-{number:05d}-of-{count:05d}" for number in range(count) if number not in tails}
+        ends = set(tails.values())
+        missing = [n for n, stem in stems.items() if any(fnmatch(stem + end, one) for end in ends for one in meant)]
         if missing:
             raise DataError(
                 f"{len(missing)} of the {count} shards {head}-*-of-{count:05d} are not in {folder}, the first being "

@@ -137,11 +137,12 @@ def different_code(earlier: Made, plan: Made) -> list[str]:
 
 
 def warn_of_other_versions(folder: Path, earlier: Mapping[str, str], now: Mapping[str, str]) -> None:
-    """A warning where the set in `folder` was begun with other versions of packages, which may give other bytes."""
+    """A warning where the set in `folder` was begun with other versions of packages, or goes on with more than one:
+    they may give other bytes."""
     changed = [
         f"{package} {earlier[package]}, now {version}"
         for package, version in now.items()
-        if package != OWN_PACKAGE and earlier.get(package, version) != version  # of several versions, too
+        if package != OWN_PACKAGE and earlier.get(package, version) != version
     ]
     if changed:
         logger.warning(

@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from torch import nn
@@ -45,12 +48,11 @@ def code_digest(name: str) -> str | None:
 
 
 def _build(path: Path, function: str, *, num_classes: int, image_size: int, **options: Any) -> nn.Module:
-    spec = importlib.util.spec_from_file_location(f"network_file_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(path.stem, path)  # a class's name in a run's identity begins so
     assert spec and spec.loader  # a .py file always has them
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for what annotations mean
     try:
-        with standard_output_for_results():
+        with standard_output_for_results(), _findable(module):
             spec.loader.exec_module(module)
             model = getattr(module, function)(num_classes=num_classes, image_size=image_size, **options)
         if not isinstance(model, nn.Module):
@@ -68,6 +70,18 @@ def _build(path: Path, function: str, *, num_classes: int, image_size: int, **op
             "logits"
         )
     return model
+
+
+@contextmanager
+def _findable(module: ModuleType) -> Iterator[None]:
+    """Within it the module is among those that are imported, where dataclasses look for what annotations mean. One that
+    has its name already stays there."""
+    added = sys.modules.setdefault(module.__name__, module) is module
+    try:
+        yield
+    finally:
+        if added:
+            sys.modules.pop(module.__name__, None)
 
 
 def _lies_beside(error: BaseException, path: Path) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,18 @@ def test_a_file_may_hold_a_dataclass(tmp_path):
     head = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
     path.write_text(f"{head}@dataclass\nclass Size:\n    width: int = 4\n{OWN_CODE}")
     assert create_model(f"{path}:tiny", num_classes=5, image_size=16)(torch.randn(2, 3, 16, 16)).shape == (2, 5)
+
+
+def test_classes_of_a_file_have_its_name_and_hide_no_other_module(tmp_path):
+    """The name is part of a run's identity: with another one, finished runs would not be found again."""
+    code = "from torch import nn\nclass Net(nn.Linear):\n    def forward(self, x):\n"
+    code += "        return super().forward(x[:, :, 0, 0])\n"
+    code += "def build(num_classes, image_size):\n    return Net(3, num_classes)\n"
+    for stem in ("my_network", "json"):
+        (tmp_path / f"{stem}.py").write_text(code)
+        model = create_model(f"{tmp_path}/{stem}.py:build", num_classes=5, image_size=16)
+        assert type(model).__module__ == stem
+    assert "my_network" not in sys.modules and sys.modules["json"] is json
 
 
 def test_a_file_beside_it_cannot_be_imported(tmp_path):
