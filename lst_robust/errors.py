@@ -8,7 +8,7 @@ of a command, not errors, so they have no class here.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes of a name that is not UTF-8, line breaks
@@ -80,6 +80,12 @@ def reason_of(error: Exception) -> str:
 def message_of(error: BaseException, longest: int = MAX_REASON) -> str:
     """What another's error says, as one line of at most so many characters; its type where it says nothing."""
     return one_line(" ".join(str(error).split())[:longest]) or type(error).__name__
+
+
+def some_names(names: Sequence[str], most: int = 3) -> str:
+    """The first of the names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UsageError:

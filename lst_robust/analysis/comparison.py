@@ -30,7 +30,7 @@ from lst_robust.analysis.scores import Scores, all_corruptions, by_corruption, m
 from lst_robust.analysis.selection import choices, label, select
 from lst_robust.arguments import instance, text
 from lst_robust.benchmark import CLEAN_CELL, Cell
-from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError, some_names
 from lst_robust.records.indexed import numbers_of
 from lst_robust.records.record import Protocol, Record, other_files
 from lst_robust.suites import Normaliser, Suite
@@ -114,14 +114,15 @@ def compare(
     measured = collect_runs(results_dir, suite)
     first, second = select(measured, a), select(measured, b)
     pairs, notes = pair_runs(first, second, a, b)
-    return _compare(pairs, run_normaliser(chosen, pairs[0][0]), notes)
+    return _compare(pairs, run_normaliser(chosen, pairs[0][0]), notes, names=(a, b))
 
 
 def compare_networks(a: MeasuredNetwork, b: MeasuredNetwork) -> Comparison:
     """The same of two networks with all their trainings, which are paired by their seeds, without the comparisons of
     the single pairs. Raises as `compare`."""
     pairs, notes = pair_runs(a.runs, b.runs, a.summary.label, b.summary.label)
-    return _compare(pairs, a.normaliser, notes, with_pairs=False)
+    names = (a.summary.label, b.summary.label)
+    return _compare(pairs, a.normaliser, notes, names=names, with_pairs=False)
 
 
 def _side(name: str, value: str | Evaluation) -> str | Evaluation:
@@ -144,8 +145,15 @@ def pair_runs(
     protocols = {protocol_key(one.run.protocol) for one, _ in fitting}
     firsts = {one.run.digest: one for one, _ in fitting}
     seconds = {other.run.digest: other for _, other in fitting}
+    suites = {one.run.protocol.suite for one, _ in fitting}
+    unlike = [
+        label(run.run)
+        for run in (*first, *second)
+        if run.run.protocol.suite in suites and run.run.digest not in firsts.keys() | seconds.keys()
+    ]
+    notes = [f"measured in another way than the others, left out: {some_names(unlike)}"] if unlike else []
     if len(protocols) == len(firsts) == len(seconds) == 1:
-        return [_comparable_pair(*fitting[0])], []
+        return [_comparable_pair(*fitting[0])], notes
     sides = [{run.run.model.train_seed: run for run in side.values()} for side in (firsts, seconds)]
     options = [{repr(sorted(run.run.model.options.items())) for run in side.values()} for side in (firsts, seconds)]
     one_network_each = all(len(of_side) == 1 for of_side in options)
@@ -153,10 +161,14 @@ def pair_runs(
     distinct = [len(seeds) for seeds in sides] == [len(firsts), len(seconds)]
     if len(protocols) > 1 or not distinct or not common or not one_network_each:
         several = [*firsts.values(), *(run for digest, run in seconds.items() if digest not in firsts)]
-        why = "no training seed pairs" if one_network_each else "have different options"
+        why = "no training seed pairs"
+        if len(protocols) > 1:
+            why = "are of several protocols"
+        elif not one_network_each:
+            why = "have different options"
         raise UsageError(f"{a!r} and {b!r} mean several runs that {why}: choose from {choices(several)}")
     alone = [label(run.run) for side in sides for seed, run in side.items() if seed not in common]
-    notes = [f"without a partner of the same training seed, left out: {', '.join(alone)}"] if alone else []
+    notes += [f"without a partner of the same training seed, left out: {', '.join(alone)}"] if alone else []
     return [_comparable_pair(sides[0][seed], sides[1][seed]) for seed in common], notes
 
 
@@ -199,9 +211,11 @@ def _compare(
     normaliser: Normaliser | None,
     notes: Sequence[str] = (),
     *,
+    names: tuple[str, str] = ("", ""),
     with_pairs: bool = True,
 ) -> Comparison:
-    """with_pairs: False leaves out the comparison of each pair, whose p-values take most of the time."""
+    """names: of both sides where there are several pairs. with_pairs: False leaves out the comparison of each pair,
+    whose p-values take most of the time."""
     cells = set.intersection(*(set(run.records) for pair in pairs for run in pair))
     everything = set.union(*(set(run.records) for pair in pairs for run in pair))
     if not cells - {CLEAN_CELL}:
@@ -220,8 +234,7 @@ def _compare(
         return compared[0]
     averaged = compare_scores(*(mean_scores(side) for side in sides))
     averaged = {name: replace(value, seeds=_over_pairs(name, of_pairs)) for name, value in averaged.items()}
-    first, second = (run.run.model.name for run in pairs[0])
-    return _comparison((first, second), pairs[0][0].run.protocol, normaliser, averaged, notes, compared)
+    return _comparison(names, pairs[0][0].run.protocol, normaliser, averaged, notes, compared)
 
 
 def _over_pairs(name: str, pairs: Sequence[tuple[Scores, Scores]]) -> statistics.Spread | None:

@@ -40,7 +40,11 @@ def relative_corruption_error(
     normaliser_clean_error: float,
 ) -> float | None:
     """Relative CE of one corruption in percent; None when a severity or the clean error is missing, or when the
-    normaliser's errors do not exceed its clean error on this corruption (the ratio would have no meaning)."""
+    normaliser's errors do not exceed its clean error on this corruption (the ratio would have no meaning).
+
+    errors, normaliser_errors: five top-1 errors in percent, severities 1..5. The clean errors are in percent, too.
+    Raises UsageError unless there are five on both sides.
+    """
     complete, divisors = _five(errors, normaliser_errors)
     clean_error = optional(finite_number, "clean_error", clean_error)
     normaliser_clean_error = finite_number("normaliser_clean_error", normaliser_clean_error)
@@ -50,7 +54,10 @@ def relative_corruption_error(
 
 
 def corruption_errors(errors: ErrorsBySeverity, normaliser: Normaliser) -> dict[str, float | None]:
-    """CE of every corruption in `errors`, in percent; None where it is not complete or the normaliser lacks it."""
+    """CE of every corruption in `errors`, in percent; None where it is not complete or the normaliser lacks it.
+
+    Raises UsageError for a row of another length than five, and as `corruption_error` does.
+    """
     rows, normaliser = _rows(errors), _checked_normaliser(normaliser)
     return {
         name: corruption_error(values, normaliser.errors[name]) if name in normaliser.errors else None
@@ -59,17 +66,26 @@ def corruption_errors(errors: ErrorsBySeverity, normaliser: Normaliser) -> dict[
 
 
 def mce15(ce: Mapping[str, float | None]) -> float | None:
-    """ImageNet-C's mCE in percent: the mean CE of the 15 standard corruptions; None when one is missing."""
+    """ImageNet-C's mCE in percent: the mean CE of the 15 standard corruptions; None when one is missing.
+
+    ce: as `corruption_errors` gives it. Raises UsageError for what is no mapping of finite numbers.
+    """
     return _mean_ce(ce, METRICS["mce15"].corruptions)
 
 
 def mce19(ce: Mapping[str, float | None]) -> float | None:
-    """Mean CE of all 19 corruptions in percent, the paper's mCE; None when one is missing."""
+    """Mean CE of all 19 corruptions in percent, the paper's mCE; None when one is missing.
+
+    ce: as `corruption_errors` gives it. Raises UsageError for what is no mapping of finite numbers.
+    """
     return _mean_ce(ce, METRICS["mce19"].corruptions)
 
 
 def relative_mce(errors: ErrorsBySeverity, clean_error: float | None, normaliser: Normaliser) -> float | None:
-    """Mean relative CE over the 15 standard corruptions in percent; None when one is missing or has no meaning."""
+    """Mean relative CE over the 15 standard corruptions in percent; None when one is missing or has no meaning.
+
+    clean_error: in percent. Raises UsageError for a row of another length than five.
+    """
     values, normaliser = _by_cell(errors), _checked_normaliser(normaliser)
     clean_error = optional(finite_number, "clean_error", clean_error)
     if clean_error is not None:
@@ -79,7 +95,7 @@ def relative_mce(errors: ErrorsBySeverity, clean_error: float | None, normaliser
 
 def mean_corruption_error(errors: ErrorsBySeverity) -> float | None:
     """Mean top-1 error in percent over the measured cells of the 19 corruptions, not normalised; None without any.
-    Rows of other corruptions do not count."""
+    Rows of other corruptions do not count. Raises UsageError for a row of another length than five."""
     return METRICS["mean_corruption_error"].of(_by_cell(errors))
 
 

@@ -186,11 +186,8 @@ class FeatureStatistics:
         import pandas as pd
 
         first, second = self.network(a), self.network(b)
-        rows, columns = [], []
-        for group, cell, measure, scores in grouped(second, self.cells):
-            columns.append(((group, cell, measure), scores))
-        others = dict(columns)
-        kept = []
+        others = {(group, cell, measure): scores for group, cell, measure, scores in grouped(second, self.cells)}
+        rows, kept = [], []
         for group, cell, measure, scores in grouped(first, self.cells):
             if (group, cell, measure) in others:
                 other = others[group, cell, measure]
@@ -270,7 +267,10 @@ def _ends(scores: np.ndarray, of: Any) -> list[tuple[float, float]]:
     """Ends of the intervals of columns; NaN for a single image."""
     if len(scores) < 2:
         return [(np.nan, np.nan)] * scores.shape[1]
-    return [(float(low), float(high)) for low, high in of(scores)]
+    largest = np.abs(scores).max(axis=0)
+    # Ends are rounded to digits behind the point, which are too few for small scores. Powers of two keep all bits.
+    scale = np.where(largest > 0, np.exp2(np.ceil(np.log2(np.clip(largest, 2.0**-1000, 1)))), 1)
+    return [(float(low), float(high)) for low, high in of(scores / scale) * scale[:, None]]
 
 
 def _all_but_seed(network: NetworkFeatures) -> tuple[object, ...]:

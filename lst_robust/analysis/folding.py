@@ -111,5 +111,6 @@ def _network(summary: Summary) -> str:
     """What the trainings of a network have in common: its name and options, the protocol, and the measured cells."""
     clean = (CLEAN, summary.metrics["clean_error"] is not None)
     measured = [clean, *((name, *(error is not None for error in row)) for name, row in sorted(summary.errors.items()))]
-    protocol = (protocol_key(summary.protocol), summary.geometry, summary.pixels, summary.normaliser)
+    normaliser = (summary.normaliser, summary.normaliser_digest)
+    protocol = (protocol_key(summary.protocol), summary.geometry, summary.pixels, normaliser)
     return repr((summary.model.name, sorted(summary.model.options.items()), protocol, measured))

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from lst_robust.analysis import statistics
 from lst_robust.analysis.baseline import Baseline, BaselineEntry, chosen_entries
 from lst_robust.analysis.change import changes
 from lst_robust.analysis.collect import MeasuredRun, shipped_suite
@@ -21,8 +22,8 @@ from lst_robust.analysis.metrics import METRICS, Metric, image_metrics, plain_me
 from lst_robust.analysis.protocols import protocol_differences, told_apart, way_of
 from lst_robust.analysis.selection import choices, label, matches
 from lst_robust.arguments import choice, finite_number, instance, names, optional, path, yes_or_no
-from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
-from lst_robust.records.record import ModelIdentity, other_files
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError, some_names
+from lst_robust.records.record import ModelIdentity, Run, other_files
 from lst_robust.records.store import Store
 from lst_robust.suites import Suite, resolve_suite
 
@@ -41,7 +42,8 @@ class Finding:
 
     model: its name, with seed, options and what differs in the protocol where the baseline has it several times.
     paired: whether the difference was taken image by image, or the baseline has no bits for that.
-    corruptions: the differences of those it is made of that got worse, by more than chance explains; worst first.
+    corruptions: the differences of those it is made of that got worse, by more than chance explains (Holm's correction
+        over all of them); worst first.
     p_value: that nothing has changed, from the images that differ; None without their bits.
     """
 
@@ -169,7 +171,33 @@ def check(
     known = {(entry.protocol.suite, entry.model.name) for entry in baseline.entries}
     unknown = sorted({(run.protocol.suite, run.model.name) for run, _, _ in runs} - known) if not selectors else []
     notes = [f"{model} on {suite_name} is not in the baseline: not checked" for suite_name, model in unknown]
+    compared = [entry for entry, found in zip(entries, findings, strict=True) if found.difference is not None]
+    notes += _unlike(baseline, compared, [run.run for run in runs], selectors)
     return Gate(metric, tolerance, tuple(findings), tuple(notes))
+
+
+def _unlike(
+    baseline: Baseline, compared: Sequence[BaselineEntry], runs: Sequence[Run], selectors: Sequence[str]
+) -> list[str]:
+    """Notes on runs of the compared networks that are like no entry, such as a newer measurement of fewer images."""
+    networks = {(entry.protocol.suite, entry.model.name) for entry in compared}
+    unlike: dict[str, list[str]] = {}
+    for run in runs:
+        is_meant = not selectors or any(matches(run, selector) for selector in selectors)
+        if is_meant and (run.protocol.suite, run.model.name) in networks and not _is_like_an_entry(run, baseline):
+            unlike.setdefault(run.protocol.suite, []).append(f"{label(run)} of n = {run.protocol.n}")
+    return [
+        f"not checked on {suite}, as their options or protocol are not the baseline's: {some_names(labels)}"
+        for suite, labels in sorted(unlike.items())
+    ]
+
+
+def _is_like_an_entry(run: Run, baseline: Baseline) -> bool:
+    return any(
+        (entry.model.name, entry.model.options) == (run.model.name, run.model.options)
+        and not protocol_differences(entry.protocol, run.protocol)
+        for entry in baseline.entries
+    )
 
 
 def _finding(expected: Expected, runs: Sequence[MeasuredRun], question: Question) -> Finding:
@@ -288,10 +316,12 @@ def _one(candidates: Sequence[MeasuredRun]) -> MeasuredRun:
 def _compared(expected: Expected, measured: MeasuredRun, question: Question) -> Finding:
     entry, metric, tolerance = expected.entry, question.metric, question.tolerance
     change, of_corruptions = changes(entry, measured, metric)
+    p_values = [0.0 if one.p_value is None else one.p_value for one in of_corruptions.values()]
+    corrected = statistics.holm(p_values)  # one of twenty equal corruptions would be named by chance
     harmed = {
         corruption: one.difference
-        for corruption, one in of_corruptions.items()
-        if one.worse_by(metric.lower_is_better) > 0 and not one.by_chance
+        for (corruption, one), p in zip(of_corruptions.items(), corrected, strict=True)
+        if one.worse_by(metric.lower_is_better) > 0 and not one.by_chance and p < statistics.LEVEL
     }
     harmed = dict(sorted(harmed.items(), key=lambda item: -abs(item[1])))
     regressed = change.worse_by(metric.lower_is_better) > tolerance and not change.by_chance

@@ -170,6 +170,8 @@ def register_metric(metric: Metric) -> Metric:
         column=whole_number("column", metric.column),
         over_seeds=yes_or_no("over_seeds", metric.over_seeds),
     )
+    if quantity.needs_normaliser and CLEAN in checked.corruptions:
+        raise wrong("corruptions", metric.corruptions, f"{metric.quantity!r} is of corruptions: leave out {CLEAN!r}")
     _metrics[checked.name] = checked
     add_metric_name(checked.name)
     return checked

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +17,7 @@ from lst_robust.analysis.noted_ends import note_together
 from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.selection import choose
 from lst_robust.analysis.statistics import SharedDraws
-from lst_robust.analysis.summary import IntervalsOf, Summary, summarise, wanted_ends
+from lst_robust.analysis.summary import IntervalsOf, Summary, pixels_with_files, summarise, wanted_ends
 from lst_robust.arguments import path, yes_or_no
 from lst_robust.benchmark import Cell
 from lst_robust.records.index import ResultsIndex
@@ -209,10 +207,4 @@ def _pixels_of_sets(runs: Sequence[MeasuredRun]) -> list[str | None]:
             sets.append((measured.run.protocol, {}))
         sets[index][1].update(files)
         set_of_run.append(index)
-    return [_with_files(*sets[index]) for index in set_of_run]
-
-
-def _with_files(protocol: Protocol, files: Mapping[str, str]) -> str | None:
-    if not files:
-        return protocol.pixels
-    return hashlib.sha256(json.dumps([protocol.pixels, sorted(files.items())]).encode()).hexdigest()[:32]
+    return [pixels_with_files(*sets[index]) for index in set_of_run]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lst_robust.analysis.metrics import Metric, image_metrics
 from lst_robust.analysis.quantities import QUANTITIES, cells_of, rise
-from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, Cell
+from lst_robust.benchmark import CLEAN_CELL, Cell
 from lst_robust.suites import Normaliser
 from lst_robust.suites.normaliser import caution
 
@@ -22,7 +22,7 @@ def notes(errors: Mapping[Cell, float], normaliser: Normaliser | None) -> tuple[
     for metric in image_metrics():
         if normaliser is None and metric.needs_normaliser:
             continue
-        for reason in [*_of_cells(metric, errors)] or _of_rises(metric, normaliser):
+        for reason in list(_of_cells(metric, errors)) or list(_of_rises(metric, normaliser)):
             undefined.setdefault(reason, []).append(metric.label if metric.needs_normaliser else metric.title)
     return (*lines, *(f"no {', '.join(means)}: {reason}" for reason, means in undefined.items()))
 
@@ -30,12 +30,12 @@ def notes(errors: Mapping[Cell, float], normaliser: Normaliser | None) -> tuple[
 def _of_normaliser(normaliser: Normaliser) -> list[str]:
     """What must be known of it, and which means it does not define because it has no errors of a corruption."""
     lines = [] if (warned := caution(normaliser.name)) is None else [warned]
-    lacking = [name for name in CORRUPTIONS if name not in normaliser.errors]
-    undefined = [
-        metric.label for metric in image_metrics() if metric.needs_normaliser and set(metric.corruptions) & set(lacking)
-    ]
+    divided = [metric for metric in image_metrics() if metric.needs_normaliser]
+    wanted = list(dict.fromkeys(name for metric in divided for name in metric.corruptions))
+    lacking = [name for name in wanted if name not in normaliser.errors]
+    undefined = [metric.label for metric in divided if not set(lacking).isdisjoint(metric.corruptions)]
     if undefined:
-        lines.append(f"no {', '.join(undefined)}: {normaliser.name} has no errors of {_few(lacking, CORRUPTIONS)}")
+        lines.append(f"no {', '.join(undefined)}: {normaliser.name} has no errors of {_few(lacking, wanted)}")
     return lines
 
 

@@ -89,8 +89,8 @@ def published_results(
     """The rows of published sets, in the order in which the sets are given.
 
     published: "robustbench", "testbed", "paper", "hendrycks".
-    match: only the models whose name one of these patterns fits, such as "resnet*". * and ? stand for any characters,
-    [ab] for one of these, and large and small letters are alike.
+    match: only the models whose name one of these patterns fits, such as "resnet*". * stands for any characters, ? for
+    one and [ab] for one of these. Capital and small letters are the same.
     normaliser: by which CEs are divided, as for `evaluate`. A named one, such as "alexnet-imagenet-c", divides what was
     measured on ImageNet-C, and None leaves out the CEs. Any other may belong to other images, so CEs are against the
     AlexNet of the same source then, as with "suite". On CIFAR there is no CE, and the paper's CEs stay as printed.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from lst_robust.analysis.collect import MeasuredRun
 from lst_robust.analysis.protocols import told_apart
-from lst_robust.errors import NothingToEvaluateError
+from lst_robust.errors import NothingToEvaluateError, some_names
 from lst_robust.records.record import Run
 
 HEX = re.compile(r"[0-9a-f]{4,64}")
@@ -72,7 +72,7 @@ def choices(runs: Sequence[MeasuredRun]) -> str:
         for words, some in alike.items()
         for run, further in zip(some, told_apart([run.protocol for run in some]), strict=True)
     )
-    return ", ".join(lines[:10]) + (f" and {len(lines) - 10} more" if len(lines) > 10 else "")
+    return some_names(lines, 10)
 
 
 def _after(name: str, selector: str) -> str | None:

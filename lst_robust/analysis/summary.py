@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -162,7 +164,9 @@ def summarise(
         model=run.model,
         label=run.model.name,
         geometry=None if geometry is None else geometry.described(),
-        pixels=run.protocol.pixels,
+        pixels=pixels_with_files(
+            run.protocol, {cell.name: one.pixels for cell, one in numbers_of_cells.items() if one.pixels is not None}
+        ),
         normaliser=normaliser.name if normaliser else None,
         normaliser_digest=normaliser.digest() if normaliser else None,
         metrics={metric.name: _plain(metric.of(errors, normaliser)) for metric in image_metrics()},
@@ -172,6 +176,13 @@ def summarise(
         notes=notes(errors, normaliser),
         intervals=intervals_of([records], normaliser, draws, intervals) if intervals else None,
     )
+
+
+def pixels_with_files(protocol: Protocol, files: Mapping[str, str]) -> str | None:
+    """A hash of the clean images and of what the cells were read from or made by; files: cell name -> hash of that."""
+    if not files:
+        return protocol.pixels
+    return hashlib.sha256(json.dumps([protocol.pixels, sorted(files.items())]).encode()).hexdigest()[:32]
 
 
 def numbers(summary: Summary) -> dict[str, float]:
@@ -196,7 +207,10 @@ def calibration(records: Mapping[Cell, Record] | Mapping[Cell, CellNumbers]) -> 
 
 def bootstrap_intervals(records: Mapping[Cell, Record], normaliser: Normaliser | None) -> dict[str, Any]:
     """95 % intervals, in percent: {metric: [low, high]} for the means and {"ce": {corruption: [low, high]}}; None
-    where the number itself is None. All cells are resampled together, by image; see `statistics.intervals`."""
+    where the number itself is None. All cells are resampled together, by image; see `statistics.intervals`.
+
+    Raises UsageError for what is no record or no normaliser.
+    """
     advice = "give the records of an evaluation, evaluation.records"
     for record in instance("records", records, Mapping, advice).values():
         instance("records", record, Record, advice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,16 @@ logger = logging.getLogger(__name__)
 app = command_group("data")
 
 SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="Name of a suite, or a YAML file.")]
+DownloadDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        metavar="FOLDER",
+        parser=opt.folder,
+        envvar="LST_ROBUST_DATA_DIR",
+        help="Folder to download into. It is needed.",
+    ),
+]
 
 VERIFY_HELP = """Check a suite's data: counts, classes, every image readable, published checksums of what is there.
 
@@ -90,7 +101,7 @@ def verify_command(
         raise typer.Exit(DataError.exit_code)
 
 
-def get_command(suite: SuiteName, data_dir: opt.DataDir = None, json: opt.Json = False) -> None:
+def get_command(suite: SuiteName, data_dir: DownloadDir = None, json: opt.Json = False) -> None:
     resolved = load_suite(suite)
     if data_dir is None:
         raise UsageError("say where the images shall lie, with --data-dir FOLDER")

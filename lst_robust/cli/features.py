@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 HELP = """Look at the features inside of networks: how sparse they are, and how far corruptions move them.
 
-Looked at are the spatial transforms of an LST-Net and the 3x3 convolutions of other networks, on IMAGE files or on test
-images of the suite. Each measure has a 95 % interval over the images. `--out` draws the paper's Figure 2: 16 channels
-of the first layer, each as a column; `--by-layer` draws the sparsity of every layer, clean and corrupted.
+Looked at are the spatial transforms of an LST-Net and the convolutions larger than 1x1 of other networks (without the
+stem), on IMAGE files or on test images of the suite. Each measure has a 95 % interval over the images. `--out` draws
+the paper's Figure 2: 16 channels of the first layer, each as a column; `--by-layer` draws the sparsity of every layer,
+clean and corrupted.
 
 A checkpoint is given for each model, in the same order; without any, earlier trainings in the results folder are taken.
 

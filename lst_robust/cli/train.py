@@ -49,7 +49,10 @@ EvaluateEvery = Annotated[
 ]
 Keep = Annotated[
     Literal["last", "best"] | None,
-    typer.Option("--keep", help="The epoch to keep; best is chosen by test error, which flatters it."),
+    typer.Option(
+        "--keep",
+        help="The epoch to keep. best is chosen by test error, which flatters it, and needs --evaluate-every.",
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and augmentation.")]
 OutFile = Annotated[

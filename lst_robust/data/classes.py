@@ -1,19 +1,9 @@
-"""The classes of two sets of images: whether they are the same, and their names in a message."""
+"""The classes of two sets of images: whether they are the same."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from lst_robust.data.source import ImageSource
-from lst_robust.errors import DataError
-
-NAMED = 3
-
-
-def some_names(names: Sequence[str]) -> str:
-    """The first of the names, and how many more there are."""
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+from lst_robust.errors import DataError, some_names
 
 
 def require_same_classes(train: ImageSource, test: ImageSource) -> None:

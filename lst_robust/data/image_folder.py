@@ -11,13 +11,12 @@ from typing import Literal
 from pydantic import Field
 
 from lst_robust.data.class_folders import FileSource, class_folders, files_by_class, require_folder
-from lst_robust.data.classes import some_names
 from lst_robust.data.corrupted import CorruptionTree
 from lst_robust.data.find_shards import TRAIN_WORDS, find_shards, open_shards
 from lst_robust.data.kind import DatasetConfig, DatasetKind
 from lst_robust.data.shards import ClassFile, Member, Naming, ShardSource, named_files
 from lst_robust.data.source import ImageSource, Split
-from lst_robust.errors import DataError
+from lst_robust.errors import DataError, some_names
 
 logger = logging.getLogger(__name__)
 SPLIT_FOLDERS: dict[Split, tuple[str, ...]] = {"train": ("train",), "test": ("test", "val")}

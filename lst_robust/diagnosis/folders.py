@@ -88,10 +88,10 @@ def _suites_of(folder: Path) -> list[str]:
 
 def _places(dataset: str) -> tuple[str, ...]:
     """Where the test images of a data set lie in its folder."""
-    from lst_robust.data import cifar, image_folder, places365, tiny_imagenet
+    from lst_robust.data import cifar, image_folder, mnist, places365, tiny_imagenet
 
     known: dict[str, tuple[str, ...]] = {
-        **{name: (place,) for name, place in cifar.FOLDERS.items()},
+        **{name: (place,) for name, place in (cifar.FOLDERS | mnist.FOLDERS).items()},
         "image_folder": tuple(image_folder.SPLIT_FOLDERS["test"]),
         "imagenet": ("val",),
         "places365": tuple(places365.IMAGES),

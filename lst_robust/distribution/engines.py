@@ -66,6 +66,8 @@ class Engine:
             raise UsageError(f"--ray-address is of a Ray cluster, and the tasks run on {self.on}: leave it out")
         if self.ray_address is not None and not self.ray_address.strip():
             raise UsageError("--ray-address is empty: give auto, HOST:PORT or ray://HOST:PORT, or leave it out")
+        if self.gpus and self.device == "cpu":
+            raise UsageError("--gpus-per-worker reserves CUDA devices, which --device cpu does not use: leave one out")
         _require_own_device(self.device)
         self._check_slurm()
         if self.on == "slurm":
@@ -103,8 +105,9 @@ class Engine:
             raise UsageError(f"--gpus-per-worker {self.gpus}: this machine has {devices} CUDA devices: give fewer")
         gpus = min(1, devices) if self.gpus is None else self.gpus
         at_once = self.at_once or (devices // gpus if gpus else PROCESSES)
-        threads = None if self.threads else max(available_cores() // at_once, 1)
-        return Place(LocalExecutor(at_once, gpus), at_once, self._device(gpus), threads)
+        threads = self.threads or max(available_cores() // at_once, 1)
+        executor = LocalExecutor(at_once, gpus, threads)
+        return Place(executor, at_once, self._device(gpus), None if self.threads else threads)
 
     def _slurm(self, folder: Path) -> Place:
         at_once, gpus = self.at_once or JOBS, self.gpus or 0

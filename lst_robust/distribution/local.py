@@ -25,13 +25,14 @@ class LocalExecutor:
 
     Each is a pool of one: when it is killed, the task in its hands fails, and no other. A new process takes its place,
     and so it does after a task that has raised an error, which may have left a device or a library in no good state.
-    They end when this process does. gpus: how many CUDA devices each one sees; 0: all.
+    They end when this process does. gpus: how many CUDA devices each one sees; 0: all. threads: by which each computes;
+    None: by as many as torch takes, which are all cores.
     """
 
-    def __init__(self, workers: int, gpus: int = 0) -> None:
+    def __init__(self, workers: int, gpus: int = 0, threads: int | None = None) -> None:
         self._pools: list[ProcessPoolExecutor | None] = [None] * workers
         self._loads = [0] * workers
-        self._gpus = gpus
+        self._gpus, self._threads = gpus, threads
         self._lock = threading.RLock()  # futures call back from threads, or at once
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
@@ -82,7 +83,8 @@ class LocalExecutor:
         if pool is None:
             _start_quiet_tracker()
             devices = _devices(place, self._gpus)
-            pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin_worker, initargs=(devices,))
+            begin = (devices, self._threads)
+            pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin_worker, initargs=begin)
             self._pools[place] = pool
         return pool
 
@@ -127,7 +129,7 @@ def _start_quiet_tracker() -> None:
         sys.warnoptions.remove(QUIET)
 
 
-def _begin_worker(devices: str | None) -> None:
+def _begin_worker(devices: str | None, threads: int | None) -> None:
     """Ctrl-C goes to the driver, which decides, and which says what there is to say. A driver that is killed takes its
     workers with it: they would wait for their next task for good."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -136,6 +138,10 @@ def _begin_worker(devices: str | None) -> None:
     logging.getLogger("lst_robust").addHandler(logging.NullHandler())
     if devices is not None:
         os.environ[VISIBLE] = devices
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # torch asks when it is imported, which is later mostly
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(threads)
     driver = parent_process()
     if driver is not None:
         threading.Thread(target=_end_with, args=(driver.sentinel,), name="driver", daemon=True).start()

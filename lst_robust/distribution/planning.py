@@ -16,7 +16,7 @@ from lst_robust.distribution.split import shares, split
 from lst_robust.distribution.task import CellsTask
 from lst_robust.errors import DataError, DeviceError, NothingToEvaluateError, UsageError, reason_of
 from lst_robust.evaluation.cell_images import CellImages, open_cell_images
-from lst_robust.evaluation.group import NETWORK_BYTES
+from lst_robust.evaluation.group import MOST_NETWORKS, NETWORK_BYTES
 from lst_robust.evaluation.own_geometry import own_geometry
 from lst_robust.evaluation.plan import EvalPlan, plan_of, prepare
 from lst_robust.evaluation.request import EvalRequest
@@ -135,7 +135,7 @@ def fitting(networks: Sequence[N]) -> list[list[N]]:
     groups: list[list[N]] = [[]]
     held = 0
     for one in networks:
-        if groups[-1] and held + one.size.bytes > NETWORK_BYTES:
+        if groups[-1] and (held + one.size.bytes > NETWORK_BYTES or len(groups[-1]) >= MOST_NETWORKS):
             groups.append([])
             held = 0
         groups[-1].append(one)

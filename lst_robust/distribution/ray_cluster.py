@@ -8,7 +8,7 @@ import re
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from lst_robust.distribution.driver import TaskFuture
 from lst_robust.errors import DeviceError, LstRobustError, UsageError, message_of
 
+logger = logging.getLogger(__name__)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # with which Ray writes tracebacks
 PORT = re.compile(r"-?\d+", re.ASCII)
 ANSWER = 5.0  # seconds in which the head of a cluster must take a connection
@@ -41,12 +42,24 @@ def require_ray() -> Any:
     return ray
 
 
+def _share_of_cores(nodes: Sequence[Mapping[str, float]], gpus: float) -> int:
+    """The cores for a task with so many GPUs, so that a node's cores are enough for all of its GPUs."""
+    shares = [node.get("CPU", 0) * gpus / node["GPU"] for node in nodes if gpus and node.get("GPU", 0) >= gpus]
+    return max(int(min(shares, default=1)), 1)
+
+
+def _places(node: Mapping[str, float], cpus: int, gpus: float) -> int:
+    """How many tasks of so many cores and GPUs the node can run at a time."""
+    by_cores = int(node.get("CPU", 0) / cpus)
+    return min(by_cores, int(node.get("GPU", 0) / gpus)) if gpus else by_cores
+
+
 class RayExecutor:
     """Tasks on a Ray cluster. Ray chooses the node, and keeps its worker processes, so that what a task has loaded is
     there for the next one.
 
     address: of a cluster, such as "auto" or "10.0.0.1:6379"; None: RAY_ADDRESS if that is set, else Ray is started on
-    this machine. cpus, gpus: what each task reserves; cpus None: one, or with gpus their share of the cluster's cores.
+    this machine. cpus, gpus: what each task reserves; cpus None: one, or with gpus their share of a node's cores.
     `places`: how many tasks the cluster can run at a time now.
 
     Raises UsageError when Ray is not installed, LstRobustError when the cluster does not answer.
@@ -57,11 +70,13 @@ class RayExecutor:
         self._ray, self._owns, self._gpus = ray, not ray.is_initialized(), gpus
         if self._owns:
             _connect(ray, address)
-        has = ray.cluster_resources()
-        share = gpus / has["GPU"] if gpus and has.get("GPU") else 0.0
-        self.cpus = cpus or max(int(has.get("CPU", 1) * share), 1)
-        by_gpus = [int(has.get("GPU", 0) / gpus)] if gpus else []
-        self.places = max(min([int(has.get("CPU", 1) / self.cpus), *by_gpus]), 1)
+        nodes = [node.get("Resources", {}) for node in ray.nodes() if node.get("Alive")]
+        self.cpus = cpus or _share_of_cores(nodes, gpus)
+        places = sum(_places(node, self.cpus, gpus) for node in nodes)
+        if not places:
+            needed = f"{self.cpus} cores" + (f" and {gpus:g} GPUs" if gpus else "")
+            logger.warning("no node of this cluster has %s: the tasks wait until one joins, or ask for less", needed)
+        self.places = max(places, 1)
         # No retries of Ray's own: the driver counts them. A worker is not thrown away after a task with a GPU.
         options: dict[str, Any] = {"num_cpus": self.cpus, "num_gpus": gpus, "max_retries": 0, "max_calls": 0}
         self._call = ray.remote(**options)(_call)

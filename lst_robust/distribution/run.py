@@ -69,6 +69,7 @@ def run(
     threads = optional(whole_number, "threads", threads, least=0)
     device = optional(text, "device", device)
     whose = _adapted(executor, at_once)
+    at_once = getattr(whose, "at_once", None) or at_once
     try:
         return _run(given, whose, Workers(at_once, device, threads), retries)
     finally:

@@ -71,6 +71,11 @@ class SubmititExecutor:
         self._thread = threading.Thread(target=self._watch, name="submitit", daemon=True)
         self._thread.start()
 
+    @property
+    def at_once(self) -> int | None:
+        """How many jobs Slurm runs at a time, where the executor's parameters say it."""
+        return self._executor.parameters.get("array_parallelism") if self._on_slurm else None
+
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         return self._futures([self._submitted(lambda: self._executor.submit(Requeued(), function, *arguments))])[0]
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -39,9 +40,11 @@ def _leave_at_once(requeue: Callable[[int, FrameType | None], Any], signum: int,
     except SystemExit:
         pass
     except BaseException:
-        traceback.print_exc()
+        with suppress(Exception):  # as of a disk that is full
+            traceback.print_exc()
     else:
         return  # it has nothing to do with this process
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with suppress(Exception):
+            stream.flush()
     os._exit(255)

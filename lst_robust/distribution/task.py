@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from lst_robust.benchmark import Cell
 from lst_robust.distribution import working_folder
 from lst_robust.distribution.kept_networks import KeptNetworks
@@ -174,11 +176,20 @@ class _Memory:
         key = _network_key(plan)
         found = self._networks.get(key)
         if found is None:
-            found = prepared_again(plan, request.results_dir, self._images[images_key], self.turns.make_room)
+            found = self._prepared_with_room(plan, self._images[images_key])
             network = found.runner.network
             self.turns.add(found.runner)
             self._networks.add(key, found, sum(one.nbytes for one in (*network.parameters(), *network.buffers())))
         return found
+
+    def _prepared_with_room(self, plan: EvalPlan, images: CellImages) -> Prepared:
+        """Networks that are there already make room on the device if it has none left."""
+        try:
+            return prepared_again(plan, plan.request.results_dir, images, self.turns.make_room)
+        except torch.cuda.OutOfMemoryError:
+            if not self.turns.make_room():
+                raise
+        return prepared_again(plan, plan.request.results_dir, images, self.turns.make_room)
 
 
 def _network_key(plan: EvalPlan) -> Hashable:

@@ -21,7 +21,7 @@ from lst_robust.evaluation.turns import Turns
 from lst_robust.records.confidence import Outcomes
 from lst_robust.runtime.devices import sent
 from lst_robust.runtime.interruption import check_interrupted
-from lst_robust.runtime.portions import with_room
+from lst_robust.runtime.portions import MakeRoom, with_room
 
 Network = TypeVar("Network")
 Breaking = Callable[[Network, Cell, dict[Network, "CellOfNetwork"]], AbstractContextManager[None]]
@@ -40,12 +40,13 @@ class CellOfNetwork:
         self._found = OutcomeTensors(len(labels), runner.classes, device)
         self._watch = Stopwatch(device)
 
-    def take(self, images: Tensor, positions: range) -> None:
-        """images: of the cell at these positions, which cut no batch in two. Nothing waits for the device."""
+    def take(self, images: Tensor, positions: range, make_room: MakeRoom | None = None) -> None:
+        """images: of the cell at these positions, which cut no batch in two. make_room: where the network has not
+        enough memory. Nothing waits for the device."""
         with self._watch.running():
             for batch in batches_within(self.batches, positions):
                 own = images[batch.start - positions.start : batch.stop - positions.start]
-                self._runner.classify(own, self._labels, batch.start, self._found)
+                self._runner.classify(own, self._labels, batch.start, self._found, make_room)
 
     def outcomes(self) -> Outcomes:
         """The one copy to the host. Raises NonFiniteError when a logit was NaN or infinite."""
@@ -86,7 +87,7 @@ class DevicePass(Generic[Network]):
                 check_interrupted()
                 for network in list(working):
                     with self._breaking(network, cell, working), self._turns.turn(runners[network]):
-                        working[network].take(images, positions)
+                        working[network].take(images, positions, make_room)
                     done.after_this(len(positions) / len(labels))  # its errors are no network's
                 if not working:
                     break

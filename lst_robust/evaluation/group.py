@@ -19,6 +19,8 @@ from lst_robust.records.record import Run
 NETWORK_BYTES = 4 * 2**30
 """Weights that are in memory at the same time: about 40 networks of ResNet-50's size. Further networks are measured in
 further passes, each of which corrupts the images anew."""
+MOST_NETWORKS = 256
+"""In memory at the same time: each holds an open file while a cell is measured, and often a process may have 1,024."""
 
 
 class NetworkGroup:
@@ -36,7 +38,7 @@ class NetworkGroup:
 
     @property
     def is_full(self) -> bool:
-        return self._bytes >= NETWORK_BYTES
+        return self._bytes >= NETWORK_BYTES or len(self.plans) >= MOST_NETWORKS
 
     def prepare(self, request: EvalRequest) -> Prepared:
         """The network of a request in memory, with the images that it shares. Networks that are there already make room

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from threading import Semaphore
 from typing import Any, NamedTuple
@@ -158,15 +158,23 @@ class InferenceRunner:
             )
             return np.concatenate(parts)
 
-    def classify(self, images: torch.Tensor, labels: torch.Tensor, start: int, into: OutcomeTensors) -> None:
+    def classify(
+        self,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        start: int,
+        into: OutcomeTensors,
+        make_room: MakeRoom | None = None,
+    ) -> None:
         """Writes what the network makes of a cell's images, uint8 (n, S, S, 3) on the device, that stand at positions
-        from `start` on. labels: int64, of all images, on the device. On CUDA nothing waits for the result."""
+        from `start` on. labels: int64, of all images, on the device. make_room: in place of the runner's own. On CUDA
+        nothing waits for the result."""
 
         def work(some: slice) -> None:
             first, last = start + some.start, start + some.stop
             into.write(first, self._logits(images[some], of_cell=True), labels[first:last])
 
-        self._portions.of(work, len(images), self.make_room)
+        self._portions.of(work, len(images), make_room or self.make_room)
 
     def _on_each_thread(
         self, load: Load, labels: np.ndarray, batches: Sequence[range]
@@ -203,7 +211,8 @@ class InferenceRunner:
         """
         batch = self.preprocess(images).contiguous(memory_format=torch.channels_last)
         amp = self._amp if of_cell else None
-        with torch.autocast(self.settings.device.type, dtype=amp, enabled=amp is not None):
+        precisely = full_precision(self.settings.device) if amp is None else nullcontext()
+        with precisely, torch.autocast(self.settings.device.type, dtype=amp, enabled=amp is not None):
             logits = self._answer(batch, of_cell)
         shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else f"a {type(logits).__name__}"
         if shape != (len(images), self.classes):

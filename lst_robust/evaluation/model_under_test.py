@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from lst_robust.data import ImageSource
-from lst_robust.data.classes import some_names
-from lst_robust.errors import CheckpointError, UsageError
+from lst_robust.errors import CheckpointError, UsageError, some_names
 from lst_robust.evaluation.identity.structure import structure_digest, weights_digest
 from lst_robust.evaluation.options import MAX_NAME, Options
 from lst_robust.evaluation.request import EvalRequest

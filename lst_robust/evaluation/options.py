@@ -55,7 +55,8 @@ class EvalOptions(TypedDict, total=False):
         usual name, such as ImageNet-C.
     corruptions, severities: restrict the cells; all others are left alone.
     preprocess: "suite" gives all networks the same pixels; "model" gives a network of another library or a hub the
-        resize, interpolation, crop and size that are stated there, before the corruption.
+        resize, interpolation, crop and size that are stated there, before the corruption. With the suite's protocols
+        "official" and "generated-jpeg" the suite's squares are only scaled to that size.
     subset: the name of a published choice of the test images, such as "robustbench-5k", in place of all of them.
     limit: a fixed stratified subset of so many test images.
     seed: decides the corruptions' noise, together with corruption, severity and image id.

@@ -99,12 +99,13 @@ def plan_of(request: EvalRequest, prepared: Prepared, ranks: Ranks) -> EvalPlan:
     """`plan`, with the network and the images in memory."""
     store = Store(request.results_dir)
     run_file = _agreed_run(prepared, store, ranks)
-    found = finished = store.load(run_file.run)
+    found = store.load(run_file.run)
     cells = request.cells()
     if request.suite.protocol == "official":
-        _require_same_files(finished, prepared.images, set(cells) if request.overwrite else set(), request.workers)
+        finished = found
+        _require_same_files(found, prepared.images, set(cells) if request.overwrite else set(), request.workers)
     else:
-        finished = _of_todays_code(finished, cells, prepared.images)
+        finished = _of_todays_code(found, cells, prepared.images)
     # Rank 0's list, and everybody has it before anybody writes.
     missing = ranks.gather([cell for cell in cells if request.overwrite or cell not in finished])[0]
     replaced = ranks.gather({cell: found[cell].provenance for cell in missing if cell in found})[0]

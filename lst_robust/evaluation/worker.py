@@ -127,7 +127,7 @@ class Worker:
         pixels = self.images.pixels_digest(cell, self.workers)
         with device_errors(self._device), self._room_for_images():
             found = self._outcomes(cell, networks)
-        self._require_unchanged(cell, pixels)
+        self._require_unchanged(cell, pixels, all_read=bool(found))
         for network, (outcomes, seconds) in found.items():
             how = provenance(
                 network.prepared.runner.settings, network.prepared.transform, seconds, len(outcomes.correct)
@@ -236,13 +236,14 @@ class Worker:
         whose = f"{network.name}: " if self._going_on else ""
         logger.warning("%s%s: %s; the cell is left out", whose, cell.name, error)
 
-    def _require_unchanged(self, cell: Cell, pixels: str | None) -> None:
-        """The clean images are looked at once, because they are decoded once; official files after each cell."""
+    def _require_unchanged(self, cell: Cell, pixels: str | None, *, all_read: bool) -> None:
+        """The clean images are looked at once, because they are decoded once; official files after each cell.
+        all_read: whether all images of the cell were decoded, which they are not where no network can go on."""
         images = self.images
         unchanged = images.pixels_digest(cell, self.workers) == pixels
         if not self._clean_is_sure:
             unchanged &= images.clean.pixels_digest(self.workers) == self.networks[0].plan.run.protocol.pixels
-            self._clean_is_sure = True
+            self._clean_is_sure = all_read
         if not unchanged:
             raise DataError(
                 f"the images of {images.clean.place} changed while {cell.name} was measured: wait until nobody writes "

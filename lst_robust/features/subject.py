@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -107,14 +109,13 @@ def calibrate(subject: Subject) -> None:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # a plain mean over the batches
+        norm.momentum = None  # a plain mean over the batches, which are of one size, or nearly
         norm.train()
     clean = subject.images.clean
     count = min(len(clean), CALIBRATION_IMAGES)
     try:
         with torch.inference_mode():
-            for start in range(0, count, CALIBRATION_BATCH):
-                indices = range(start, min(start + CALIBRATION_BATCH, count))
+            for indices in np.array_split(np.arange(count), math.ceil(count / CALIBRATION_BATCH)):
                 subject.network(subject.preprocess(clean.read(indices)))
     except ValueError as error:  # a map of one pixel of one image has no variance
         raise UsageError(

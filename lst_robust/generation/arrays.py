@@ -113,6 +113,8 @@ class ArrayLayout(Layout):
                 digest = sha256()
                 while length:
                     block = file.read(min(BLOCK, length))
+                    if not block:
+                        raise DataError(f"{path} became shorter while it was read: verify it again")
                     digest.update(block)
                     length -= len(block)
                 return digest.hexdigest()

@@ -102,7 +102,8 @@ def open_images(root: str | Path, size: int | None, *, skip_unreadable: bool = F
     if not skip_unreadable:
         return kept
     skipped = without_unreadable(kept, workers).skipped
-    kept = KeptSizes("image_folder", folder, [f for f in files if f[1] not in set(skipped)], classes, workers)
+    lost = set(skipped)
+    kept = KeptSizes("image_folder", folder, [file for file in files if file[1] not in lost], classes, workers)
     kept.skipped = skipped
     return kept
 

@@ -32,7 +32,7 @@ from lst_robust.generation.settings import (
     warn_of_other_versions,
 )
 from lst_robust.generation.tree import SUFFIXES, TreeLayout, tree_names
-from lst_robust.runtime.files import write_output
+from lst_robust.runtime.files import write_output, write_unless_there
 from lst_robust.runtime.prefetch import prefetch
 from lst_robust.runtime.progress import Observer, Silent
 
@@ -116,8 +116,8 @@ def begin(folder: Path, plan: Manifest) -> Manifest:
     if not (folder / MANIFEST).is_file():
         if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
             raise UsageError(f"{folder} is not empty and has no {MANIFEST}: choose a new or empty folder")
-        write(folder, plan)
-        return plan
+        if write_unless_there(folder / MANIFEST, _as_json(plan)):
+            return plan
     if (format := format_of(folder)) == "tar":
         raise UsageError(
             f"{folder} holds another set (format {format}, not {plan.settings.format}): choose another folder, or "
@@ -176,7 +176,11 @@ def _differences(earlier: Manifest, plan: Manifest) -> list[str]:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    write_output(folder / MANIFEST, (manifest.model_dump_json(indent=2, exclude_none=True) + "\n").encode())
+    write_output(folder / MANIFEST, _as_json(manifest))
+
+
+def _as_json(manifest: Manifest) -> bytes:
+    return (manifest.model_dump_json(indent=2, exclude_none=True) + "\n").encode()
 
 
 def read(folder: Path) -> Manifest:

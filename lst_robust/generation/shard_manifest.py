@@ -188,10 +188,8 @@ def _stored_part(folder: Path, whole: ShardSet, shard: str) -> StoredPart | None
     if not path.is_file():
         return None
     stored = _read(path, StoredPart, "remove it, and run the command that makes the set again")
-    if (stored.engine, stored.settings, stored.own, stored.names, stored.resize, stored.shard) != (
-        *(whole.engine, whole.settings, whole.own, whole.names, whole.resize),
-        shard,
-    ):
+    of_the_set = ("engine", "settings", "own", "names", "resize")
+    if stored.shard != shard or any(getattr(stored, name) != getattr(whole, name) for name in of_the_set):
         raise UsageError(
             f"{path} belongs to a set of other settings, whose work began in {folder} at the same time: remove it, and "
             "run the command that makes the set again"

@@ -52,16 +52,16 @@ class ShardWork:
     def run(self, workers: int) -> None:
         """Every member of the shard is in all tars afterwards. Raises as `generate_shards` does."""
         self._observer.start(f"corrupting {self._shard.path.name}", self._shard.images * len(self._writers))
-        try:
-            with closing(prefetch(self._chunk, self._chunks(), workers)) as done:
-                for _ in done:
-                    check_interrupted()
-        except BaseException:
-            with self._turn:
-                self._stop = True
-                self._turn.notify_all()
-            raise
+        with closing(prefetch(self._chunk, self._chunks(), workers, stop=self._end)) as done:
+            for _ in done:
+                check_interrupted()
         self._observer.finish()
+
+    def _end(self) -> None:
+        """Threads that work on a chunk, or wait for another one, end soon."""
+        with self._turn:
+            self._stop = True
+            self._turn.notify_all()
 
     def _chunks(self) -> Iterator[Chunk]:
         """Members that follow one another, few enough for a worker's memory, and their number."""
@@ -94,9 +94,7 @@ class ShardWork:
                     self._count(len(files))
                     self._turn.notify_all()
         except BaseException:
-            with self._turn:  # those that wait for this chunk
-                self._stop = True
-                self._turn.notify_all()
+            self._end()  # others wait for this chunk
             raise
 
     def _decoded(self, members: Sequence[Entry]) -> dict[str, np.ndarray]:

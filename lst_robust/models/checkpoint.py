@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from lst_robust.errors import CheckpointError, DataError
+from lst_robust.errors import CheckpointError, DataError, some_names
 from lst_robust.models.formats import adapt_state_dict
 from lst_robust.runtime.files import file_sha256, write_output
 from lst_robust.weights import resolved
@@ -259,8 +259,7 @@ def _classifier_name(model: nn.Module) -> str:
 
 
 def _listing(kind: str, keys: list[str]) -> str:
-    more = f" and {len(keys) - LISTED} more" if len(keys) > LISTED else ""
-    return f"{len(keys)} {kind} ({', '.join(keys[:LISTED])}{more})"
+    return f"{len(keys)} {kind} ({some_names(keys, LISTED)})"
 
 
 def _existing(path: str | Path) -> Path:
@@ -272,5 +271,8 @@ def _existing(path: str | Path) -> Path:
 
 
 def checkpoint_sha256(path: str | Path) -> str:
-    """SHA-256 of the file's bytes, hexadecimal."""
+    """SHA-256 of the file's bytes, hexadecimal.
+
+    path: a file, or "published:NAME". Raises CheckpointError where there is none, UsageError for an unknown NAME.
+    """
     return file_sha256(_existing(path))

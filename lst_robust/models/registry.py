@@ -49,7 +49,7 @@ def register(
 
 
 def model_names() -> list[str]:
-    """All names that `create_model` knows, in the registry's order (family by family, then by size)."""
+    """The names of this package's networks, in the registry's order (family by family, then by size)."""
     return list(_ENTRIES)
 
 

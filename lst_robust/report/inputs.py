@@ -10,7 +10,7 @@ from lst_robust.analysis.comparison import Difference as Compared
 from lst_robust.analysis.metrics import METRICS, Metric, headline
 from lst_robust.analysis.networks import MeasuredNetwork
 from lst_robust.analysis.reliability import clean_and_corrupted
-from lst_robust.benchmark import SEVERITIES, Cell, group_of, label_of
+from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell, group_of, label_of
 from lst_robust.records.confidence import Calibration
 from lst_robust.report.measured import Measured
 from lst_robust.reporting.figures import forest, reliability, scatter
@@ -42,7 +42,10 @@ def by_corruption(measured: Measured, label: str, network: MeasuredNetwork) -> d
     which leaves out a mean over fewer cells than others have."""
     summary = network.summary
     stated = summary.ce if measured.has_ce else summary.errors
-    values = {name: measured.number(label, name) for name in stated}
+    values = {  # the table's columns of further corruptions are mean errors
+        name: summary.ce[name] if measured.has_ce and name not in CORRUPTIONS else measured.number(label, name)
+        for name in stated
+    }
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -13,6 +13,7 @@ from lst_robust.benchmark import CLEAN_CELL, label_of
 from lst_robust.records.record import Record
 from lst_robust.report.classes import Classes
 from lst_robust.report.commands import evaluation_commands, table_command, training_commands
+from lst_robust.report.inputs import MISSING
 from lst_robust.report.measured import Measured, records_of
 from lst_robust.report.request import ReportRequest
 from lst_robust.report.sizes import Size
@@ -107,7 +108,7 @@ def _worst_cells(network: MeasuredNetwork) -> DataTable | None:
             str(cell.severity),
             f"{errors[cell]:.1f}",
             f"{ends[cell][0]:.1f} to {ends[cell][1]:.1f}",
-            "–" if clean is None else f"{errors[cell] - clean:+.1f}",
+            MISSING if clean is None else f"{errors[cell] - clean:+.1f}",
         )
         for cell in worst
     )
@@ -126,6 +127,7 @@ def _confusions(network: MeasuredNetwork, classes: Classes) -> DataTable | None:
     }
     if not corrupted:
         return None
+    never = "0.0" if any(one.cell == CLEAN_CELL and one.predicted is not None for one in records) else MISSING
     rows = []
     for one in corrupted[:MOST_CONFUSED]:
         same = clean.get((one.true, one.predicted))
@@ -134,7 +136,7 @@ def _confusions(network: MeasuredNetwork, classes: Classes) -> DataTable | None:
                 classes.name(one.true),
                 classes.name(one.predicted),
                 f"{100 * one.times / one.of:.1f}",
-                f"{100 * same.times / same.of:.1f}" if same else "0.0",
+                f"{100 * same.times / same.of:.1f}" if same else never,
             )
         )
     head = ("Class", "Taken for", "Corrupted, % of the class", "Clean, % of the class")

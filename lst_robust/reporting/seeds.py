@@ -41,9 +41,9 @@ def seed_notes(results: Sequence[Summary | Mapping[str, Any]]) -> list[str]:
             continue
         numbers = ", ".join(_numbers(METRICS[name], value) for name, value in spreads.items())
         n = next(iter(spreads.values())).n
+        network = " ".join([summary.model.name, *(f"{key}={value}" for key, value in summary.model.options.items())])
         lines.append(
-            f"{summary.model.name} on {summary.protocol.suite}, {n} trainings: {numbers} (mean ± standard deviation "
-            "over them)"
+            f"{network} on {summary.protocol.suite}, {n} trainings: {numbers} (mean ± standard deviation over them)"
         )
     return list(dict.fromkeys(lines))
 

@@ -97,7 +97,9 @@ def robustness_table(
         + [TRAININGS] * (TRAININGS[1] in stated),
         names=LEVELS,
     )
-    first = {row.protocol: index for index, row in reversed(list(enumerate(rows)))}
+    first: dict[tuple[str, ...], int] = {}
+    for index, row in enumerate(rows):
+        first.setdefault(row.protocol, index)
     rows.sort(key=lambda row: first[row.protocol])
     index = pd.MultiIndex.from_tuples([(*row.protocol, row.label) for row in rows], names=[*PROTOCOL, "model"])
     values = [[row.numbers.get(name) for _, name in columns] for row in rows]
@@ -276,6 +278,7 @@ def _measured_severities(cells: Iterable[Cell]) -> list[int]:
 
 
 def _mean_error(errors: Sequence[float | None], measured: Sequence[int]) -> float | None:
-    values = [errors[SEVERITIES.index(severity)] for severity in measured]
+    by_severity = dict(zip(SEVERITIES, errors, strict=False))  # a row of another's JSON may be short
+    values = [by_severity.get(severity) for severity in measured]
     present = [value for value in values if value is not None]
     return fmean(present) if present and len(present) == len(values) else None

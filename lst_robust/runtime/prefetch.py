@@ -19,12 +19,13 @@ def prefetch(
     batches: Iterable[Batch],
     workers: int,
     prepare_thread: Callable[[], object] | None = None,
+    stop: Callable[[], object] = lambda: None,
 ) -> Generator[Result, None, None]:
     """What `work` makes of each batch, in order, by `workers` threads at most `workers + 1` batches ahead.
 
-    With `workers` 1 one thread works while the caller does. `prepare_thread` is called first in each of the threads. An
-    error in one of them surfaces here, and so does Ctrl-C between two batches. Close the iterator (contextlib.closing)
-    where it may not come to its end.
+    With `workers` 1 one thread works while the caller does. `prepare_thread` is called first in each of the threads,
+    and `stop` before this waits for them to end. An error in one of them surfaces here, and so does Ctrl-C between two
+    batches. Close the iterator (contextlib.closing) where it may not come to its end.
     """
     remaining = iter(batches)
     with ThreadPoolExecutor(workers, thread_name_prefix="worker", initializer=prepare_thread) as pool:
@@ -36,5 +37,6 @@ def prefetch(
                 pending.extend(pool.submit(work, batch) for batch in islice(remaining, 1))
                 yield done
         finally:
+            stop()
             for future in pending:
                 future.cancel()

@@ -48,13 +48,17 @@ class Normaliser(Config):
 
     def digest(self) -> str:
         """Short hash of the errors: two normalisers may have one name, and only equal errors make the same CE."""
-        errors = [self.errors.get(name) for name in CORRUPTIONS]  # the others have no CE
-        content = json.dumps([self.clean_error, errors])
+        errors = [self.errors.get(name) for name in CORRUPTIONS]
+        further = [[name, self.errors[name]] for name in sorted(self.errors.keys() - set(CORRUPTIONS))]
+        content = json.dumps([self.clean_error, errors, *([further] if further else [])])
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def load_normaliser(path: str | Path) -> Normaliser:
-    """A normaliser from a YAML file of its own, as `lst-robust eval --write-normaliser FILE` makes it."""
+    """A normaliser from a YAML file of its own, as `lst-robust eval --write-normaliser FILE` makes it.
+
+    Raises UsageError, one line a mistake.
+    """
     file = arguments.path("path", path)
     normaliser = validated(read_yaml(file), Normaliser, file)
     try:

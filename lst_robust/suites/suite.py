@@ -66,7 +66,8 @@ class Suite(Config):
     don't. `official` reads the files of a corrupted set that was made once (with the constants of `preset`), which are
     taken as they are.
     `preprocess`: `suite` gives all networks the same pixels, resized and cropped as `dataset` and `image_size` say;
-    `model` gives each network its own resize, interpolation, crop and size (see `keeps_squares`).
+    `model` gives each network its own resize, interpolation, crop and size. With the other protocols than `generated`
+    the suite's squares are only scaled to that size.
     `subset`: the name of a published choice of the test images, in place of all. `limit`: so many of them, stratified.
     """
 

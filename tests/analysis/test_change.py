@@ -84,3 +84,13 @@ def test_a_corruption_error_without_bits_is_that_with_bits(before, now):
     assert unpaired.baseline == pytest.approx(paired.baseline)
     assert unpaired.difference == pytest.approx(paired.difference)
     assert unpaired.high - unpaired.low > paired.high - paired.low
+
+
+def test_without_bits_one_more_wrong_image_of_twenty_is_no_regression(before, now):
+    """All images are wrong now, so no resample differs from another: the rule of three, 3 / n, stands for a width."""
+    cells = [Cell("fog", severity) for severity in SEVERITIES]
+    stored(before, measured("lst18", {cell: np.arange(20) < 19 for cell in cells}))
+    stored(now, measured("lst18", {cell: np.arange(20) < 20 for cell in cells}, weights="1"))
+    finding = one(check(make_baseline(before.results_dir, bits=False), results_dir=now.results_dir, **METRIC))
+    assert (finding.difference, finding.status) == (pytest.approx(5), "passed")
+    assert (finding.low, finding.high) == pytest.approx((5 - 15, 5 + 15))

@@ -97,6 +97,27 @@ def test_seeds_are_paired_and_their_spread_is_told(store):
     assert one.metrics["clean_error"].difference == pytest.approx(-50) and one.pairs == ()
 
 
+def test_runs_that_were_measured_in_another_way_are_named(store):
+    for seed in range(2):
+        stored(store, measured("a", wrong_in(0.3), weights=f"a{seed}", train_seed=seed))
+        stored(store, measured("b", wrong_in(0.2), weights=f"b{seed}", train_seed=seed))
+    other = stored(store, measured("b", wrong_in(0.9), weights="b2", train_seed=2, engine="lst-robust-torch 1"))
+    comparison = compare("a", "b", results_dir=store.results_dir)
+    assert comparison.notes == (f"measured in another way than the others, left out: {label(other.run)}",)
+    assert len(comparison.pairs) == 2
+    assert compare("a@seed0", "b@seed0", results_dir=store.results_dir).notes == ()
+
+
+def test_two_sides_of_one_model_are_called_as_they_were_named(store):
+    for seed in range(2):
+        for tau in (0.1, 0.2):
+            run = measured("a", wrong_in(tau), weights=f"{seed}{int(10 * tau)}", train_seed=seed)
+            stored(store, with_identity(run, options={"tau": tau}))
+    comparison = compare("a@tau=0.1", "a@tau=0.2", results_dir=store.results_dir)
+    assert (comparison.a, comparison.b) == ("a@tau=0.1", "a@tau=0.2")
+    assert comparison.metrics["clean_error"].difference == pytest.approx(-10)
+
+
 def test_names_that_mean_several_runs_list_the_choices(store):
     first = stored(store, measured("a", wrong_in(0.3), weights="aaaa"))
     second = stored(store, measured("a", wrong_in(0.2), weights="bbbb"))
@@ -144,7 +165,7 @@ def test_a_trial_on_fewer_images_needs_to_be_told_from_the_whole(store):
     for name in ("a", "b"):
         stored(store, measured(name, wrong_in(0.3), weights=name))
         stored(store, measured(name, wrong_in(0.5, 10), weights=name, images="e" * 16))
-    with pytest.raises(UsageError, match=r"n 10.*n 200"):
+    with pytest.raises(UsageError, match=r"mean several runs that are of several protocols: .*n 10.*n 200"):
         compare("a", "b", results_dir=store.results_dir)
     assert compare("a@n10", "b", results_dir=store.results_dir).protocol.n == 10
 

@@ -14,6 +14,7 @@ from lst_robust.analysis.features import (
     FeatureStatistics,
     LayerScores,
     NetworkFeatures,
+    _ends,
     measure_named,
 )
 from lst_robust.analysis.statistics import intervals, paired_intervals
@@ -143,3 +144,9 @@ def test_json_has_no_nan(statistics) -> None:
 def test_every_measure_says_whether_scale_matters() -> None:
     assert {name for name, one in MEASURES.items() if not one.scale_free} == {"small", "amplitude"}
     assert measure_named("band_v1_h0").title == "band 1,0"
+
+
+def test_intervals_of_small_scores_keep_their_digits() -> None:
+    scores = np.array([[1.0], [2.0], [4.0]]) * 2.0**-20
+    assert _ends(scores, intervals)[0] == pytest.approx(np.array(intervals(scores * 2.0**18))[0] * 2.0**-18, rel=1e-6)
+    assert _ends(np.zeros((3, 1)), intervals) == [(0, 0)]

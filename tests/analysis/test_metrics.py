@@ -106,6 +106,10 @@ def refusal(**changes: object) -> str:
     return str(caught.value)
 
 
+def test_a_corruption_error_of_the_clean_images_is_refused():
+    assert refusal(corruptions=("clean", "fog")).endswith("'ce' is of corruptions: leave out 'clean'")
+
+
 @pytest.mark.parametrize("name", ["", "Noise", "1a", "a b", "a-b", 3, None])
 def test_a_name_must_be_a_key(name):
     assert refusal(name=name).startswith("name is ")

@@ -82,6 +82,7 @@ class Ray(SimpleNamespace):
 
     def __init__(self) -> None:
         super().__init__(exceptions=exceptions, cancelled=[], ended=False, started=[], placed=[], cluster=["a", "b"])
+        self.resources = {"CPU": 2.0}
 
     def get_runtime_context(self) -> SimpleNamespace:
         return SimpleNamespace(get_node_id=lambda: self.cluster[0])
@@ -90,7 +91,7 @@ class Ray(SimpleNamespace):
         gone = {"NodeID": "gone", "Alive": False, "Resources": {"CPU": 9.0}, "Labels": {"id": "gone"}}
         small = {"NodeID": "small", "Alive": True, "Resources": {}, "Labels": {"id": "small"}}
         return [gone, small] + [
-            {"NodeID": name, "Alive": True, "Resources": {"CPU": 2.0}, "Labels": {"zone": "1", "id": name}}
+            {"NodeID": name, "Alive": True, "Resources": self.resources, "Labels": {"zone": "1", "id": name}}
             for name in self.cluster
         ]
 
@@ -105,9 +106,6 @@ class Ray(SimpleNamespace):
 
     def shutdown(self) -> None:
         self.ended = True
-
-    def cluster_resources(self) -> dict[str, float]:
-        return {"CPU": 6.0}
 
     def cancel(self, reference: object, force: bool) -> None:
         self.cancelled.append(reference)
@@ -142,7 +140,7 @@ def ray(monkeypatch) -> Ray:
 
 def test_its_futures_tell_the_driver_in_the_tasks_own_words(ray):
     with RayExecutor(cpus=2) as executor:
-        assert executor.places == 3
+        assert executor.places == 2
         schedule = Schedule([(0, 2.0), (4, 1.0)], retries=0)
         results = []
         Driver(schedule, executor, lambda number: 1 // number, 2, ended=lambda *one: results.append(one)).run()
@@ -232,3 +230,19 @@ def test_a_task_avoids_nodes_while_the_cluster_has_another_one_for_it(ray):
     assert ray.placed == [("id", ["a"])]
     assert executor.submit_elsewhere(str, 7, ["a", "b"]).result() == "7"
     assert len(ray.placed) == 1, "only a node that is gone and one that is too small would be left"
+
+
+def test_a_task_gets_its_share_of_the_cores_of_a_node_with_gpus(ray):
+    """The node without GPUs does not count."""
+    ray.resources = {"CPU": 33.0, "GPU": 4.0}
+    with RayExecutor(gpus=1) as executor:
+        assert (executor.cpus, executor.places) == (8, 8)
+    with RayExecutor(gpus=2, cpus=20) as executor:
+        assert (executor.cpus, executor.places) == (20, 2)
+
+
+@pytest.mark.parametrize(("asked", "words"), [({"gpus": 1}, "1 cores and 1 GPUs"), ({"cpus": 64}, "64 cores")])
+def test_what_no_node_has_is_said(ray, caplog, asked, words):
+    with RayExecutor(**asked) as executor:
+        assert executor.places == 1
+    assert caplog.messages == [f"no node of this cluster has {words}: the tasks wait until one joins, or ask for less"]

@@ -97,3 +97,14 @@ def test_a_suite_names_its_normaliser(tmp_path, name):
         yaml.safe_dump({"extends": "digits-c", "name": "s", "description": "d", "normaliser": name})
     )
     assert load_suite(tmp_path / "s.yaml").normaliser == NAMED[name]()
+
+
+def test_the_digest_depends_on_the_errors_of_a_corruption_of_ones_own(tmp_path, monkeypatch):
+    """They divide a CE as well."""
+    monkeypatch.setattr("lst_robust.suites.normaliser.known_corruptions", lambda: (*CORRUPTIONS, "rain"))
+    fog = MEASURED["errors"]
+    digests = {
+        load_normaliser(normaliser_file(tmp_path, errors=errors)).digest()
+        for errors in (fog, {**fog, "rain": [1, 2, 3, 4, 5]}, {**fog, "rain": [10, 20, 30, 40, 50]})
+    }
+    assert len(digests) == 3

@@ -27,15 +27,23 @@ def full_precision(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    switches: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
-    before = [switch.allow_tf32 for switch in switches]
+    cudnn: Any = torch.backends.cudnn
+    switches: tuple[Any, ...] = (cudnn, torch.backends.cuda.matmul)
+    attribute: str = "allow_tf32"
+    exactly: bool | str = False
+    try:
+        before = [getattr(switch, attribute) for switch in switches]
+    except RuntimeError:  # somebody has set torch's newer switches, and then it refuses to read the older ones
+        switches = (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul)
+        attribute, exactly = "fp32_precision", "ieee"
+        before = [getattr(switch, attribute) for switch in switches]
     try:
         for switch in switches:
-            switch.allow_tf32 = False
+            setattr(switch, attribute, exactly)
         yield
     finally:
         for switch, value in zip(switches, before, strict=True):
-            switch.allow_tf32 = value
+            setattr(switch, attribute, value)
 
 
 def probe_images(size: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from lst_robust.errors import CheckpointError, UsageError, message_of
+from lst_robust.errors import CheckpointError, UsageError, message_of, some_names
 from lst_robust.geometry import Geometry
 from lst_robust.models.entry import ModelEntry
 from lst_robust.models.external.common import (
@@ -32,7 +32,6 @@ from lst_robust.models.external.hub import (
 )
 from lst_robust.models.external.processor import geometry_of_processor, pixels_of_processor
 
-LISTED = 3  # names of weights in an error
 PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 
 
@@ -178,9 +177,8 @@ def _loaded(name: str, place: Place) -> nn.Module:
         )
     wrong = sorted({*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])})
     if wrong:
-        more = f" and {len(wrong) - LISTED} more" if len(wrong) > LISTED else ""
         raise CheckpointError(
-            f"{name} has no weights for {', '.join(wrong[:LISTED])}{more}: it was not trained as a classifier, so "
+            f"{name} has no weights for {some_names(wrong)}: it was not trained as a classifier, so "
             "choose a variant that was fine-tuned"
         )
     return network

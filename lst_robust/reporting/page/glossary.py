@@ -46,8 +46,9 @@ TERMS = (
     ),
     (
         "Holm mark",
-        "Who tests many networks finds differences by chance. Holm's method corrects the p-values for this. A "
-        "difference is marked where it holds after the correction.",
+        "Who tests many corruptions finds differences by chance. Holm's method corrects the p-values of all "
+        "corruptions of one pair of networks. A difference is marked where it holds after the correction. The means, "
+        "and the number of networks, are not corrected.",
     ),
     (
         "Effective robustness",

@@ -77,3 +77,21 @@ def test_cuda_multiplies_in_full_precision_for_the_probe():
     assert [switch.allow_tf32 for switch in switches] == before
     with full_precision(torch.device("cpu")):
         assert [switch.allow_tf32 for switch in switches] == before
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="this torch has no such switches")
+def test_full_precision_stands_beside_the_newer_switches():
+    """torch refuses to read the older ones where the newer ones were set."""
+    switches = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+    before = [switch.fp32_precision for switch in switches]
+    try:
+        for switch, value in zip(switches, ("ieee", "tf32", "tf32"), strict=True):
+            switch.fp32_precision = value
+        with pytest.raises(RuntimeError):
+            _ = torch.backends.cudnn.allow_tf32
+        with full_precision(torch.device("cuda")):
+            assert [switch.fp32_precision for switch in switches] == ["ieee"] * 3
+        assert [switch.fp32_precision for switch in switches] == ["ieee", "tf32", "tf32"]
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            switch.fp32_precision = value
