@@ -20,6 +20,7 @@ from lst_robust.errors import UsageError
         ({"on": "local", "at_once": 0}, "tasks-at-once"),
         ({"on": "local", "at_once": 1.5}, "tasks-at-once"),
         ({"on": "local", "gpus": -1}, "gpus-per-worker"),
+        ({"on": "slurm", "device": "cpu", "gpus": 1}, "which --device cpu does not use"),
         ({"on": "local", "device": "cuda:1"}, "give --device cuda, and how many with --gpus-per-worker"),
         ({"on": "local", "slurm": {"partition": "gpu"}}, "--slurm gives options to Slurm"),
         ({"on": "local", "ray_address": "auto"}, "--ray-address is of a Ray cluster"),

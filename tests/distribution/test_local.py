@@ -50,6 +50,17 @@ def test_each_task_goes_to_the_worker_with_the_fewest(executor):
     assert len(set(pids)) == 2 and os.getpid() not in pids
 
 
+def threads_of_torch() -> tuple[int, str | None]:
+    import torch
+
+    return torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+
+
+def test_a_worker_computes_by_the_threads_that_it_is_given():
+    with LocalExecutor(1, threads=1) as one:
+        assert one.submit(threads_of_torch).result() == (1, "1")
+
+
 def test_a_worker_that_is_killed_is_replaced_and_its_task_alone_is_tried_again(executor, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(schedule, "PAUSE", 0.0)
     ended: dict[Path, int] = {}

@@ -166,6 +166,13 @@ def test_options_of_the_user_that_do_not_fit_stay_as_they_are(executor, cluster,
     assert {name: value for name, value in cluster.scripts[0].items() if name != "setup"} == given
 
 
+def test_it_knows_how_many_jobs_run_at_a_time(executor, cluster):
+    cluster.parameters = {"array_parallelism": 32}
+    assert executor.at_once == 32
+    cluster.parameters = {}
+    assert executor.at_once is None
+
+
 def test_a_node_with_a_number_for_a_name_is_left_out_too(executor, cluster):
     cluster.parameters = {"exclude": 17}
     executor.submit_elsewhere(str, "x", ["18"])

@@ -92,6 +92,15 @@ def test_a_group_is_full_when_its_weights_are(request_of, monkeypatch):
     assert group.is_full
 
 
+def test_a_group_is_full_when_its_networks_would_hold_too_many_files(request_of, monkeypatch):
+    monkeypatch.setattr(module, "MOST_NETWORKS", 2)
+    group = NetworkGroup()
+    add(group, request_of(classifier(nn.ReLU())))
+    assert not group.is_full
+    add(group, request_of(classifier(nn.GELU())))
+    assert group.is_full
+
+
 def test_more_networks_than_fit_are_measured_in_several_passes(suite, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "NETWORK_BYTES", 1)
     passes = Counter()

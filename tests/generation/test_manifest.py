@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lst_robust.errors import DataError, UsageError
+from lst_robust.generation import manifest as module
 from lst_robust.generation import settings_for, verify
 from tests.generation.pets import CHEAP, IDS, StopsAfter
 
@@ -165,3 +166,18 @@ def test_a_set_is_not_blessed_again_after_it_has_changed(make, tmp_path):
     with pytest.raises(DataError, match="contrast/4 has changed"):
         make(out)
     assert "contrast/4 has changed" in refused(out)
+
+
+def test_of_two_calls_that_begin_at_the_same_time_one_is_refused(make, tmp_path, monkeypatch):
+    """The other one claims the folder after this one has found no manifest there."""
+    alone = module.write_unless_there
+
+    def after_the_other(path: Path, content: bytes) -> bool:
+        monkeypatch.setattr(module, "write_unless_there", alone)
+        make(tmp_path / "out", seed=7)
+        return alone(path, content)
+
+    monkeypatch.setattr(module, "write_unless_there", after_the_other)
+    with pytest.raises(UsageError, match=r"holds another set \(seed 7, not 0\)"):
+        make(tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "MANIFEST.json").read_text())["settings"]["seed"] == 7

@@ -15,10 +15,10 @@ from lst_robust.records.store import Store
 from lst_robust.report.classes import Classes, classes_of
 from lst_robust.report.examples import EXAMPLES, example_groups
 from lst_robust.report.measured import measured_networks
-from lst_robust.report.network_pages import network_page
+from lst_robust.report.network_pages import _confusions, network_page
 from lst_robust.report.request import ReportRequest
 from lst_robust.report.sizes import Size
-from tests.report.conftest import store_network
+from tests.report.conftest import SOME, store_network
 
 FOG = Cell("fog", 3)
 
@@ -117,6 +117,17 @@ def test_a_page_lists_worst_cells_confusions_provenance_and_commands(two, tmp_pa
     assert facts["Images"] == "digits/test, n = 40" and facts["Hash of pixels"].startswith("not taken")
     commands = [command.text.split()[:2] for command in page.commands]
     assert commands == [["lst-robust", "eval"], ["lst-robust", "table"]] and page.notes == network.summary.notes
+
+
+def test_what_is_confused_on_clean_images_is_a_dash_where_no_clean_cell_was_measured(tmp_path, digits):
+    wrong = {cell: np.arange(40) < 10 for cell in SOME}
+    for name, cells in (("with", SOME), ("without", SOME[1:])):
+        store = Store(tmp_path / name)
+        store_network(store, "lst20", 0, {cell: wrong[cell] for cell in cells}, digits.labels, digits.fingerprint())
+        (measured,) = measured_networks(ReportRequest.of(results_dir=store.results_dir), predictions=True)
+        (network,) = measured.networks
+        found = _confusions(network, Classes(digits.classes, digits.labels))
+        assert {row[3] == "–" for row in found.rows} == {name == "without"}
 
 
 def test_imagenets_classes_are_called_in_words():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from lst_robust.errors import NothingToEvaluateError, UsageError
 from lst_robust.records.store import Store
 from lst_robust.report.drawings import Drawer
 from lst_robust.report.figures import write_figure
-from lst_robust.report.inputs import calibrated, point_of
+from lst_robust.report.inputs import by_corruption, calibrated, point_of
 from lst_robust.report.measured import comparisons, measured_networks, only_one, reference_of, titles_of
 from lst_robust.report.request import ReportRequest
 from lst_robust.report.write import write_report
@@ -167,3 +168,9 @@ def test_a_misspelt_option_is_not_ignored(tmp_path):
         with pytest.raises(TypeError, match="a report has no option 'sutie': it has suite"):
             call(sutie="digits-c")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_ce_of_a_corruption_of_ones_own_is_not_the_mean_error_in_its_column():
+    measured = SimpleNamespace(has_ce=True, number=lambda label, name: {"fog": 90.0, "rain": 31.2}[name])
+    network = SimpleNamespace(summary=SimpleNamespace(ce={"fog": 90.0, "rain": 104.0}, errors={}))
+    assert by_corruption(measured, "net", network) == {"fog": 90.0, "rain": 104.0}

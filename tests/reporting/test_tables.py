@@ -96,6 +96,12 @@ def test_a_summary_and_its_json_give_the_same_row(result):
     assert robustness_table([Summary.from_dict(result())]).equals(robustness_table([result()]))
 
 
+def test_a_short_row_lacks_its_last_severities(result):
+    data = result("a", 40)
+    short = {**data, "errors": {**data["errors"], "rain": [10.0, 20.0]}}
+    assert robustness_table([short]).xs("rain", axis=1, level="quantity").isna().all(axis=None)
+
+
 def test_keys_of_later_releases_may_be_absent_and_others_not(result):
     early = result("a", 40)
     assert "intervals" not in early and "calibration" not in early and "pixels" not in early

@@ -74,3 +74,15 @@ def test_a_signal_ends_it_between_two_batches():
                 os.kill(os.getpid(), signal.SIGINT)
     assert seen == [0, 1, 2, 3]
     assert not any(thread.name.startswith("worker") for thread in threading.enumerate())
+
+
+def test_work_that_waits_is_told_to_stop_before_it_is_waited_for():
+    stopped = threading.Event()
+
+    def wait_unless_first(batch: int) -> bool:
+        return batch == 0 or stopped.wait(30)
+
+    begun = time.monotonic()
+    with closing(prefetch(wait_unless_first, range(3), workers=2, stop=stopped.set)) as results:
+        assert next(results)
+    assert stopped.is_set() and time.monotonic() - begun < 20
