@@ -54,7 +54,8 @@ def _unpaired(entry: BaselineEntry, current: Scores) -> dict[str, Change]:
     """When the baseline has its errors only.
 
     The difference is resampled as that of two independent samples, both with the scores of the current run. Models on
-    the same images err together, so this interval is wider than the paired one: regressions are found later.
+    the same images err together, so this interval is wider than the paired one: regressions are found later. Where no
+    image's score differs from another's, the interval is that of the rule of three, ± 3 / n.
     """
     weights = cell_weights(entry.cells, entry.normaliser)
     errors = np.array(list(entry.errors.values()))
@@ -65,7 +66,7 @@ def _unpaired(entry: BaselineEntry, current: Scores) -> dict[str, Change]:
     found = {}
     for name, now, low, high in zip(current.names, values.mean(axis=0).tolist(), lows, highs, strict=True):
         before = float(weights[name] @ errors)
-        if low == high:  # no image differs from another: the rule of three
+        if high - low <= statistics.TIE * abs(now):  # no image's score differs from another's, to rounding
             reach = 300 / len(values) * float(np.abs(weights[name]).sum())
             low, high = low - reach, high + reach
         found[name] = Change(before, now, now - before, now - before + low, now - before + high)

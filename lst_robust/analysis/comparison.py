@@ -151,7 +151,7 @@ def pair_runs(
         for run in (*first, *second)
         if run.run.protocol.suite in suites and run.run.digest not in firsts.keys() | seconds.keys()
     ]
-    notes = [f"measured in another way than the others, left out: {some_names(unlike)}"] if unlike else []
+    notes = [f"left out, because they were measured in another way: {some_names(unlike)}"] if unlike else []
     if len(protocols) == len(firsts) == len(seconds) == 1:
         return [_comparable_pair(*fitting[0])], notes
     sides = [{run.run.model.train_seed: run for run in side.values()} for side in (firsts, seconds)]

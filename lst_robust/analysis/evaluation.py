@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from lst_robust.analysis.sets import pixels_of_sets
 from lst_robust.analysis.statistics import SharedDraws
 from lst_robust.analysis.summary import Summary, summarise
 from lst_robust.benchmark import Cell
@@ -66,4 +67,8 @@ class Evaluations:
     def summaries(self) -> list[Summary]:
         """All numbers of each network, in percent."""
         draws = SharedDraws() if len(self) > 1 else None
-        return [summarise(one.run, one.records, one.normaliser, draws=draws) for one in self.evaluations]
+        sets = pixels_of_sets([(one.run, one.records) for one in self.evaluations])
+        return [
+            replace(summarise(one.run, one.records, one.normaliser, draws=draws), pixels=pixels)
+            for one, pixels in zip(self.evaluations, sets, strict=True)
+        ]

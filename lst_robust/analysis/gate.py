@@ -21,9 +21,10 @@ from lst_robust.analysis.collect import MeasuredRun, shipped_suite
 from lst_robust.analysis.metrics import METRICS, Metric, image_metrics, plain_mean
 from lst_robust.analysis.protocols import protocol_differences, told_apart, way_of
 from lst_robust.analysis.selection import choices, label, matches
+from lst_robust.analysis.unchecked import notes_on_unchecked
 from lst_robust.arguments import choice, finite_number, instance, names, optional, path, yes_or_no
-from lst_robust.errors import DataError, NothingToEvaluateError, UsageError, some_names
-from lst_robust.records.record import ModelIdentity, Run, other_files
+from lst_robust.errors import DataError, NothingToEvaluateError, UsageError
+from lst_robust.records.record import ModelIdentity, other_files
 from lst_robust.records.store import Store
 from lst_robust.suites import Suite, resolve_suite
 
@@ -168,36 +169,9 @@ def check(
     entries = chosen_entries(baseline, wanted, selectors, runs)
     question = Question(METRICS[metric], tolerance, selectors, wanted, yes_or_no("refuse_several", refuse_several))
     findings = [_finding(Expected.of(entry, baseline), runs, question) for entry in entries]
-    known = {(entry.protocol.suite, entry.model.name) for entry in baseline.entries}
-    unknown = sorted({(run.protocol.suite, run.model.name) for run, _, _ in runs} - known) if not selectors else []
-    notes = [f"{model} on {suite_name} is not in the baseline: not checked" for suite_name, model in unknown]
     compared = [entry for entry, found in zip(entries, findings, strict=True) if found.difference is not None]
-    notes += _unlike(baseline, compared, [run.run for run in runs], selectors)
+    notes = notes_on_unchecked(baseline, compared, [run.run for run in runs], selectors)
     return Gate(metric, tolerance, tuple(findings), tuple(notes))
-
-
-def _unlike(
-    baseline: Baseline, compared: Sequence[BaselineEntry], runs: Sequence[Run], selectors: Sequence[str]
-) -> list[str]:
-    """Notes on runs of the compared networks that are like no entry, such as a newer measurement of fewer images."""
-    networks = {(entry.protocol.suite, entry.model.name) for entry in compared}
-    unlike: dict[str, list[str]] = {}
-    for run in runs:
-        is_meant = not selectors or any(matches(run, selector) for selector in selectors)
-        if is_meant and (run.protocol.suite, run.model.name) in networks and not _is_like_an_entry(run, baseline):
-            unlike.setdefault(run.protocol.suite, []).append(f"{label(run)} of n = {run.protocol.n}")
-    return [
-        f"not checked on {suite}, as their options or protocol are not the baseline's: {some_names(labels)}"
-        for suite, labels in sorted(unlike.items())
-    ]
-
-
-def _is_like_an_entry(run: Run, baseline: Baseline) -> bool:
-    return any(
-        (entry.model.name, entry.model.options) == (run.model.name, run.model.options)
-        and not protocol_differences(entry.protocol, run.protocol)
-        for entry in baseline.entries
-    )
 
 
 def _finding(expected: Expected, runs: Sequence[MeasuredRun], question: Question) -> Finding:
@@ -317,7 +291,7 @@ def _compared(expected: Expected, measured: MeasuredRun, question: Question) -> 
     entry, metric, tolerance = expected.entry, question.metric, question.tolerance
     change, of_corruptions = changes(entry, measured, metric)
     p_values = [0.0 if one.p_value is None else one.p_value for one in of_corruptions.values()]
-    corrected = statistics.holm(p_values)  # one of twenty equal corruptions would be named by chance
+    corrected = statistics.holm(p_values)  # without it, chance would name one of many corruptions that have not changed
     harmed = {
         corruption: one.difference
         for (corruption, one), p in zip(of_corruptions.items(), corrected, strict=True)

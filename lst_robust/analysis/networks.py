@@ -16,13 +16,12 @@ from lst_robust.analysis.normalisers import Choice, chosen_normaliser
 from lst_robust.analysis.noted_ends import note_together
 from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.selection import choose
+from lst_robust.analysis.sets import pixels_of_sets
 from lst_robust.analysis.statistics import SharedDraws
-from lst_robust.analysis.summary import IntervalsOf, Summary, pixels_with_files, summarise, wanted_ends
+from lst_robust.analysis.summary import IntervalsOf, Summary, summarise, wanted_ends
 from lst_robust.arguments import path, yes_or_no
 from lst_robust.benchmark import Cell
 from lst_robust.records.index import ResultsIndex
-from lst_robust.records.indexed import numbers_of
-from lst_robust.records.record import Protocol, other_files
 from lst_robust.runtime.interruption import check_interrupted
 from lst_robust.runtime.threads import in_threads
 from lst_robust.suites import Normaliser, Suite
@@ -101,7 +100,7 @@ def collect_networks(
         summary = summarise(measured.run, measured.records, divisor, intervals=intervals, draws=draws)
         return MeasuredNetwork(replace(summary, pixels=pixels), (measured,), divisor)
 
-    networks = _told_apart(in_threads(network, runs, _pixels_of_sets(runs)))
+    networks = _told_apart(in_threads(network, runs, pixels_of_sets([(one.run, one.records) for one in runs])))
     for doubt in doubts([network.summary for network in networks]):
         logger.warning("%s", doubt)
     if fold_seeds:
@@ -185,26 +184,3 @@ def _label(summary: Summary, with_run: bool) -> str:
         parts.append(identity.checkpoint_sha256[:6])
     parts += [summary.run[:6]] if with_run else []
     return f"{identity.name} ({', '.join(parts)})"
-
-
-def _pixels_of_sets(runs: Sequence[MeasuredRun]) -> list[str | None]:
-    """For each run a hash of its clean images, and where its cells were read from official files, of these as well.
-
-    Runs whose common cells have the same files are of one set, also where each has cells that the other lacks.
-    """
-    sets: list[tuple[Protocol, dict[str, str]]] = []
-    set_of_run = []
-    for measured in runs:
-        numbers = numbers_of(measured.records)
-        files = {cell.name: found.pixels for cell, found in numbers.items() if found.pixels is not None}
-        fitting = (
-            index
-            for index, (protocol, known) in enumerate(sets)
-            if protocol == measured.run.protocol and not other_files(known, files)
-        )
-        index = next(fitting, len(sets))
-        if index == len(sets):
-            sets.append((measured.run.protocol, {}))
-        sets[index][1].update(files)
-        set_of_run.append(index)
-    return [pixels_with_files(*sets[index]) for index in set_of_run]

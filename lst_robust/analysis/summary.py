@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +16,7 @@ from lst_robust.analysis.noted_ends import NamedEnds, Wanted, noted_ends
 from lst_robust.analysis.notes import notes
 from lst_robust.analysis.quantities import QUANTITIES, part
 from lst_robust.analysis.scores import all_corruptions, image_scores, mean_scores
+from lst_robust.analysis.sets import pixels_of_sets
 from lst_robust.arguments import instance
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.errors import UsageError
@@ -51,7 +50,9 @@ class Summary:
     run: its digest.
     label: what tables call the model: its name, with what tells it from others of that name.
     geometry: how the images get their size, in words; None in records of earlier releases.
-    pixels: a hash of the clean images and, where cells were read from official files, of these as well.
+    pixels: a hash of the clean images and, where cells were read from official files or made by a corruption of one's
+        own, of these files or this code as well. Runs that are summarised together, and whose common cells have the
+        same files, have one hash.
     normaliser: its name. Without one the CEs and everything made of them are None, and so are their intervals.
     normaliser_digest: a hash of its errors; None without one, and in the JSON of earlier releases.
     metrics: the value of each metric of the table that is a mean over images.
@@ -164,9 +165,7 @@ def summarise(
         model=run.model,
         label=run.model.name,
         geometry=None if geometry is None else geometry.described(),
-        pixels=pixels_with_files(
-            run.protocol, {cell.name: one.pixels for cell, one in numbers_of_cells.items() if one.pixels is not None}
-        ),
+        pixels=pixels_of_sets([(run, records)])[0],
         normaliser=normaliser.name if normaliser else None,
         normaliser_digest=normaliser.digest() if normaliser else None,
         metrics={metric.name: _plain(metric.of(errors, normaliser)) for metric in image_metrics()},
@@ -176,13 +175,6 @@ def summarise(
         notes=notes(errors, normaliser),
         intervals=intervals_of([records], normaliser, draws, intervals) if intervals else None,
     )
-
-
-def pixels_with_files(protocol: Protocol, files: Mapping[str, str]) -> str | None:
-    """A hash of the clean images and of what the cells were read from or made by; files: cell name -> hash of that."""
-    if not files:
-        return protocol.pixels
-    return hashlib.sha256(json.dumps([protocol.pixels, sorted(files.items())]).encode()).hexdigest()[:32]
 
 
 def numbers(summary: Summary) -> dict[str, float]:

@@ -31,7 +31,7 @@ DownloadDir = Annotated[
         metavar="FOLDER",
         parser=opt.folder,
         envvar="LST_ROBUST_DATA_DIR",
-        help="Folder to download into. It is needed.",
+        help="Folder to download into. Give it here, or by the variable.",
     ),
 ]
 

@@ -25,8 +25,8 @@ class LocalExecutor:
 
     Each is a pool of one: when it is killed, the task in its hands fails, and no other. A new process takes its place,
     and so it does after a task that has raised an error, which may have left a device or a library in no good state.
-    They end when this process does. gpus: how many CUDA devices each one sees; 0: all. threads: by which each computes;
-    None: by as many as torch takes, which are all cores.
+    They end when this process does. gpus: how many CUDA devices each one sees; 0: all. threads: how many each
+    computes with; None: torch's default, one for each core.
     """
 
     def __init__(self, workers: int, gpus: int = 0, threads: int | None = None) -> None:

@@ -44,7 +44,8 @@ def require_ray() -> Any:
 
 def _share_of_cores(nodes: Sequence[Mapping[str, float]], gpus: float) -> int:
     """The cores for a task with so many GPUs, so that a node's cores are enough for all of its GPUs."""
-    shares = [node.get("CPU", 0) * gpus / node["GPU"] for node in nodes if gpus and node.get("GPU", 0) >= gpus]
+    fitting = [node for node in nodes if gpus and node.get("GPU", 0) >= gpus and node.get("CPU", 0) >= 1]
+    shares = [node["CPU"] * gpus / node["GPU"] for node in fitting]
     return max(int(min(shares, default=1)), 1)
 
 
@@ -74,8 +75,11 @@ class RayExecutor:
         self.cpus = cpus or _share_of_cores(nodes, gpus)
         places = sum(_places(node, self.cpus, gpus) for node in nodes)
         if not places:
-            needed = f"{self.cpus} cores" + (f" and {gpus:g} GPUs" if gpus else "")
-            logger.warning("no node of this cluster has %s: the tasks wait until one joins, or ask for less", needed)
+            needed = f"CPU cores: {self.cpus}" + (f", GPUs: {gpus:g}" if gpus else "")
+            logger.warning(
+                "the tasks wait, because no node of this cluster has what one needs (%s): ask for less, or add one",
+                needed,
+            )
         self.places = max(places, 1)
         # No retries of Ray's own: the driver counts them. A worker is not thrown away after a task with a GPU.
         options: dict[str, Any] = {"num_cpus": self.cpus, "num_gpus": gpus, "max_retries": 0, "max_calls": 0}

@@ -21,6 +21,7 @@ from lst_robust.errors import LstRobustError, NothingToEvaluateError, UsageError
 from lst_robust.evaluation.plan import EvalPlan
 from lst_robust.evaluation.request import EvalRequest, require_alike
 from lst_robust.records.store import Store
+from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.rank import rank_and_world
 
 MOST = 100_000  # tasks at a time
@@ -68,7 +69,7 @@ def run(
     retries = whole_number("retries", retries, least=0)
     threads = optional(whole_number, "threads", threads, least=0)
     device = optional(text, "device", device)
-    whose = _adapted(executor, at_once)
+    whose = _adapted(executor, at_once, threads)
     at_once = getattr(whose, "at_once", None) or at_once
     try:
         return _run(given, whose, Workers(at_once, device, threads), retries)
@@ -120,10 +121,10 @@ def _checked_work(work: Given | Sequence[Given]) -> list[Given]:
     return given
 
 
-def _adapted(executor: Any, at_once: int) -> Any:
+def _adapted(executor: Any, at_once: int, threads: int | None) -> Any:
     """What the driver can work with."""
     if executor is None:
-        return LocalExecutor(at_once)
+        return LocalExecutor(at_once, threads=threads or max(available_cores() // at_once, 1))
     if type(executor).__module__.partition(".")[0] == "submitit":
         return SubmititExecutor(executor)
     if not callable(getattr(executor, "submit", None)):

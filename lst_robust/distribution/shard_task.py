@@ -103,7 +103,7 @@ def is_complete(folder: Path, whole: ShardSet, shard: Path) -> bool:
     """Whether all cells of a shard are there. whole: what the manifest says."""
     try:
         part, missing = found_of(folder, whole, shard)
-    except UsageError:  # it was made of other bytes: the task that makes it says so
+    except UsageError:  # made of other bytes or settings: the task that makes it says so
         return False
     return part is not None and not missing
 

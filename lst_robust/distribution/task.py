@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from lst_robust.benchmark import Cell
 from lst_robust.distribution import working_folder
 from lst_robust.distribution.kept_networks import KeptNetworks
@@ -36,6 +34,7 @@ from lst_robust.evaluation.request import EvalRequest
 from lst_robust.evaluation.turns import Turns
 from lst_robust.records.store import Store
 from lst_robust.runtime.cores import worker_count
+from lst_robust.runtime.portions import with_room
 from lst_robust.runtime.progress import Silent
 
 OWN = (UsageError, CheckpointError, NothingToEvaluateError)  # errors of a network, which it has everywhere
@@ -176,20 +175,12 @@ class _Memory:
         key = _network_key(plan)
         found = self._networks.get(key)
         if found is None:
-            found = self._prepared_with_room(plan, self._images[images_key])
+            images, make_room = self._images[images_key], self.turns.make_room
+            found = with_room(lambda: prepared_again(plan, request.results_dir, images, make_room), make_room)
             network = found.runner.network
             self.turns.add(found.runner)
             self._networks.add(key, found, sum(one.nbytes for one in (*network.parameters(), *network.buffers())))
         return found
-
-    def _prepared_with_room(self, plan: EvalPlan, images: CellImages) -> Prepared:
-        """Networks that are there already make room on the device if it has none left."""
-        try:
-            return prepared_again(plan, plan.request.results_dir, images, self.turns.make_room)
-        except torch.cuda.OutOfMemoryError:
-            if not self.turns.make_room():
-                raise
-        return prepared_again(plan, plan.request.results_dir, images, self.turns.make_room)
 
 
 def _network_key(plan: EvalPlan) -> Hashable:

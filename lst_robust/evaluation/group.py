@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import torch
-
 from lst_robust.evaluation.cell_images import CellImages, open_cell_images
 from lst_robust.evaluation.measure import Measured, measure_together
 from lst_robust.evaluation.own_geometry import own_geometry
@@ -15,6 +13,7 @@ from lst_robust.evaluation.request import EvalRequest
 from lst_robust.evaluation.turns import Turns
 from lst_robust.geometry import Geometry
 from lst_robust.records.record import Run
+from lst_robust.runtime.portions import with_room
 
 NETWORK_BYTES = 4 * 2**30
 """Weights that are in memory at the same time: about 40 networks of ResNet-50's size. Further networks are measured in
@@ -46,12 +45,8 @@ class NetworkGroup:
         geometry = own_geometry(request)
         if geometry not in self._images:
             self._images[geometry] = open_cell_images(request, geometry)
-        try:
-            return prepare(request, self._images[geometry], self._turns.make_room)
-        except torch.cuda.OutOfMemoryError:
-            if not self._turns.make_room():
-                raise
-        return prepare(request, self._images[geometry], self._turns.make_room)
+        images, make_room = self._images[geometry], self._turns.make_room
+        return with_room(lambda: prepare(request, images, make_room), make_room)
 
     def add(self, plan: EvalPlan) -> None:
         """A planned network. It stays in memory if it has cells to measure."""

@@ -15,13 +15,13 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from lst_robust.errors import NonFiniteError, UsageError
 from lst_robust.evaluation.compiling import CompiledNetwork
-from lst_robust.evaluation.identity.probe import full_precision
 from lst_robust.evaluation.outcome_tensors import NOT_FINITE, OutcomeTensors, outcomes_of
 from lst_robust.models.optimize import images_a_thread
 from lst_robust.models.preprocess import Load, Preprocess
 from lst_robust.records.confidence import Outcomes
 from lst_robust.runtime.compiler import NOT_COMPILED
 from lst_robust.runtime.devices import amp_dtype, sent
+from lst_robust.runtime.full_precision import full_precision
 from lst_robust.runtime.portions import MakeRoom, Portions, no_room
 from lst_robust.runtime.prefetch import prefetch
 from lst_robust.suites import PixelStatistics
@@ -152,11 +152,8 @@ class InferenceRunner:
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """float32 (n, classes) of images uint8 (n, S, S, 3), always in full precision."""
-        with full_precision(self.settings.device):
-            parts = self._portions.of(
-                lambda some: self._logits(images[some]).cpu().numpy(), len(images), self.make_room
-            )
-            return np.concatenate(parts)
+        parts = self._portions.of(lambda some: self._logits(images[some]).cpu().numpy(), len(images), self.make_room)
+        return np.concatenate(parts)
 
     def classify(
         self,

@@ -16,7 +16,6 @@ from lst_robust.analysis.features import FeatureStatistics
 from lst_robust.arguments import choice, finite_number, names, optional, yes_or_no
 from lst_robust.benchmark import Cell
 from lst_robust.evaluation.cell_images import CellImages
-from lst_robust.evaluation.identity.probe import full_precision
 from lst_robust.evaluation.own_geometry import own_geometry
 from lst_robust.evaluation.request import EvalRequest
 from lst_robust.features.collector import Collector
@@ -25,6 +24,7 @@ from lst_robust.features.layers import STEPS, watched
 from lst_robust.features.request import FeatureOptions, cells_of, checked_files, requests_for
 from lst_robust.features.subject import Subject, as_untrained, subject_of, with_labels
 from lst_robust.geometry import Geometry
+from lst_robust.runtime.full_precision import full_precision
 from lst_robust.runtime.prefetch import prefetch
 from lst_robust.suites import Suite
 from lst_robust.workflow import with_weights

@@ -114,9 +114,10 @@ def begin(folder: Path, plan: Manifest) -> Manifest:
     Raises UsageError when the folder holds anything else.
     """
     if not (folder / MANIFEST).is_file():
-        if folder.exists() and (not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())):
+        is_used = folder.exists() and (not folder.is_dir() or any(p.name[0] != "." for p in folder.iterdir()))
+        if is_used and not (folder / MANIFEST).is_file():  # else another call has claimed it just now
             raise UsageError(f"{folder} is not empty and has no {MANIFEST}: choose a new or empty folder")
-        if write_unless_there(folder / MANIFEST, _as_json(plan)):
+        if not is_used and write_unless_there(folder / MANIFEST, _as_json(plan)):
             return plan
     if (format := format_of(folder)) == "tar":
         raise UsageError(

@@ -38,8 +38,8 @@ def severity_rows(line: Line) -> Iterator[tuple[str, ...]]:
 
 
 def by_corruption(measured: Measured, label: str, network: MeasuredNetwork) -> dict[str, float | None]:
-    """The CE of each corruption that has one, or its mean error where the networks have no CE; as the table shows it,
-    which leaves out a mean over fewer cells than others have."""
+    """The CE of each corruption that has one, or its mean error where the networks have no CE. CEs of the 19, and mean
+    errors, are as the table shows them: it leaves out a mean over fewer cells than others have."""
     summary = network.summary
     stated = summary.ce if measured.has_ce else summary.errors
     values = {  # the table's columns of further corruptions are mean errors

@@ -23,14 +23,16 @@ def prefetch(
 ) -> Generator[Result, None, None]:
     """What `work` makes of each batch, in order, by `workers` threads at most `workers + 1` batches ahead.
 
-    With `workers` 1 one thread works while the caller does. `prepare_thread` is called first in each of the threads,
-    and `stop` before this waits for them to end. An error in one of them surfaces here, and so does Ctrl-C between two
-    batches. Close the iterator (contextlib.closing) where it may not come to its end.
+    With `workers` 1 one thread works while the caller does. `prepare_thread` is called first in each of the threads.
+    `stop` is called once at the end, also after an error, before the threads are waited for. An error in one of them
+    surfaces here, and so does Ctrl-C between two batches. Close the iterator (contextlib.closing) where it may not come
+    to its end.
     """
     remaining = iter(batches)
     with ThreadPoolExecutor(workers, thread_name_prefix="worker", initializer=prepare_thread) as pool:
-        pending: deque[Future[Result]] = deque(pool.submit(work, batch) for batch in islice(remaining, workers + 1))
+        pending: deque[Future[Result]] = deque()
         try:
+            pending.extend(pool.submit(work, batch) for batch in islice(remaining, workers + 1))
             while pending:
                 check_interrupted()
                 done = pending.popleft().result()

@@ -8,7 +8,7 @@ import pytest
 from lst_robust.analysis.baseline import make_baseline
 from lst_robust.analysis.change import Change
 from lst_robust.analysis.gate import check
-from lst_robust.benchmark import CLEAN_CELL, SEVERITIES, Cell
+from lst_robust.benchmark import CLEAN_CELL, CORRUPTIONS, SEVERITIES, Cell
 from tests.analysis.gated import METRIC, WRONG, one, worse
 from tests.analysis.simulated import measured, stored
 
@@ -86,11 +86,13 @@ def test_a_corruption_error_without_bits_is_that_with_bits(before, now):
     assert unpaired.high - unpaired.low > paired.high - paired.low
 
 
-def test_without_bits_one_more_wrong_image_of_twenty_is_no_regression(before, now):
-    """All images are wrong now, so no resample differs from another: the rule of three, 3 / n, stands for a width."""
-    cells = [Cell("fog", severity) for severity in SEVERITIES]
-    stored(before, measured("lst18", {cell: np.arange(20) < 19 for cell in cells}))
-    stored(now, measured("lst18", {cell: np.arange(20) < 20 for cell in cells}, weights="1"))
-    finding = one(check(make_baseline(before.results_dir, bits=False), results_dir=now.results_dir, **METRIC))
-    assert (finding.difference, finding.status) == (pytest.approx(5), "passed")
-    assert (finding.low, finding.high) == pytest.approx((5 - 15, 5 + 15))
+@pytest.mark.parametrize(("n", "metric"), [(20, METRIC), (30, METRIC), (50, {"metric": "mce15"})])
+def test_without_bits_one_more_wrong_image_is_no_regression_where_all_are_wrong(before, now, n, metric):
+    """No resample differs from another, to rounding: the rule of three, 3 / n, stands for a width."""
+    cells = [Cell(name, severity) for name in CORRUPTIONS for severity in SEVERITIES]
+    stored(before, measured("lst18", {cell: np.arange(n) < n - 1 for cell in cells}))
+    stored(now, measured("lst18", {cell: np.arange(n) < n for cell in cells}, weights="1"))
+    finding = one(check(make_baseline(before.results_dir, bits=False), results_dir=now.results_dir, **metric))
+    assert finding.status == "passed" and finding.corruptions == {}
+    assert finding.high - finding.difference == pytest.approx(3 * finding.difference)
+    assert finding.difference - finding.low == pytest.approx(3 * finding.difference)

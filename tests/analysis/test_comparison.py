@@ -103,7 +103,7 @@ def test_runs_that_were_measured_in_another_way_are_named(store):
         stored(store, measured("b", wrong_in(0.2), weights=f"b{seed}", train_seed=seed))
     other = stored(store, measured("b", wrong_in(0.9), weights="b2", train_seed=2, engine="lst-robust-torch 1"))
     comparison = compare("a", "b", results_dir=store.results_dir)
-    assert comparison.notes == (f"measured in another way than the others, left out: {label(other.run)}",)
+    assert comparison.notes == (f"left out, because they were measured in another way: {label(other.run)}",)
     assert len(comparison.pairs) == 2
     assert compare("a@seed0", "b@seed0", results_dir=store.results_dir).notes == ()
 

@@ -241,8 +241,10 @@ def test_a_task_gets_its_share_of_the_cores_of_a_node_with_gpus(ray):
         assert (executor.cpus, executor.places) == (20, 2)
 
 
-@pytest.mark.parametrize(("asked", "words"), [({"gpus": 1}, "1 cores and 1 GPUs"), ({"cpus": 64}, "64 cores")])
+@pytest.mark.parametrize(("asked", "words"), [({"gpus": 1}, "CPU cores: 1, GPUs: 1"), ({"cpus": 64}, "CPU cores: 64")])
 def test_what_no_node_has_is_said(ray, caplog, asked, words):
     with RayExecutor(**asked) as executor:
         assert executor.places == 1
-    assert caplog.messages == [f"no node of this cluster has {words}: the tasks wait until one joins, or ask for less"]
+    assert caplog.messages == [
+        f"the tasks wait, because no node of this cluster has what one needs ({words}): ask for less, or add one"
+    ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from lst_robust.errors import LstRobustError, NonFiniteError, UsageError
+from lst_robust.evaluation import inference
 from lst_robust.evaluation.inference import InferenceRunner, InferenceSettings, Sizes, keeps_no_state
 from lst_robust.models import create_model
 from lst_robust.models.optimize import optimize_for_inference
@@ -366,3 +368,22 @@ def test_asking_for_hooks_leaves_none():
     model = Watched()
     outcomes(runner(model), *images(2))
     assert keeps_no_state(model) and not model._forward_hooks and not model._forward_pre_hooks
+
+
+@pytest.mark.parametrize("amp", [False, True])
+def test_cells_are_classified_in_full_precision_unless_with_amp(monkeypatch, amp):
+    """On CUDA float32 would be multiplied as TF32 otherwise."""
+    entered = []
+
+    @contextmanager
+    def noted(device: torch.device) -> Iterator[None]:
+        entered.append(device.type)
+        yield
+
+    monkeypatch.setattr(inference, "full_precision", noted)
+    pixels, labels = images(4)
+    network = runner(Affine(), classes=6, amp=amp, workers=1)
+    outcomes(network, pixels, labels % 6)
+    assert entered == ([] if amp else ["cpu"])
+    network.logits(pixels)
+    assert entered[-1:] == ["cpu"], "the probe images always are"

@@ -9,41 +9,11 @@ what was measured. Mixed precision changes more, so the probe images are always 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import numpy as np
-import torch
 
 SEED, IMAGES = 20200823, 4  # two of noise, two of smooth colours
 TOLERANCE = 1e-3  # of the median, over the classes, of the answers' standard deviation over the images
 ROUNDING = 1e-5  # of an answer: all that a class may change whose answer is the same for every image
-
-
-@contextmanager
-def full_precision(device: torch.device) -> Iterator[None]:
-    """Within it CUDA multiplies float32 as such, and not as TF32, whose mantissa has 10 bits."""
-    if device.type != "cuda":
-        yield
-        return
-    cudnn: Any = torch.backends.cudnn
-    switches: tuple[Any, ...] = (cudnn, torch.backends.cuda.matmul)
-    attribute: str = "allow_tf32"
-    exactly: bool | str = False
-    try:
-        before = [getattr(switch, attribute) for switch in switches]
-    except RuntimeError:  # somebody has set torch's newer switches, and then it refuses to read the older ones
-        switches = (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul)
-        attribute, exactly = "fp32_precision", "ieee"
-        before = [getattr(switch, attribute) for switch in switches]
-    try:
-        for switch in switches:
-            setattr(switch, attribute, exactly)
-        yield
-    finally:
-        for switch, value in zip(switches, before, strict=True):
-            setattr(switch, attribute, value)
 
 
 def probe_images(size: int) -> np.ndarray:

@@ -6,9 +6,8 @@ import hashlib
 
 import numpy as np
 import pytest
-import torch
 
-from lst_robust.evaluation.identity.probe import TOLERANCE, full_precision, probe_images, same_answers
+from lst_robust.evaluation.identity.probe import TOLERANCE, probe_images, same_answers
 
 ANSWERS = np.random.default_rng(0).normal(3.0, 2.0, (4, 10)).astype(np.float32)
 SPREAD = np.median(ANSWERS.std(axis=0))
@@ -66,32 +65,3 @@ def test_classes_that_never_vary_say_nothing_of_the_spread():
     moved = masked.copy()
     moved[0, 50] += 1
     assert not same_answers(masked, moved)
-
-
-def test_cuda_multiplies_in_full_precision_for_the_probe():
-    switches = (torch.backends.cudnn, torch.backends.cuda.matmul)
-    before = [switch.allow_tf32 for switch in switches]
-    assert before[0], "torch's default for convolutions"
-    with full_precision(torch.device("cuda")):
-        assert [switch.allow_tf32 for switch in switches] == [False, False]
-    assert [switch.allow_tf32 for switch in switches] == before
-    with full_precision(torch.device("cpu")):
-        assert [switch.allow_tf32 for switch in switches] == before
-
-
-@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="this torch has no such switches")
-def test_full_precision_stands_beside_the_newer_switches():
-    """torch refuses to read the older ones where the newer ones were set."""
-    switches = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
-    before = [switch.fp32_precision for switch in switches]
-    try:
-        for switch, value in zip(switches, ("ieee", "tf32", "tf32"), strict=True):
-            switch.fp32_precision = value
-        with pytest.raises(RuntimeError):
-            _ = torch.backends.cudnn.allow_tf32
-        with full_precision(torch.device("cuda")):
-            assert [switch.fp32_precision for switch in switches] == ["ieee"] * 3
-        assert [switch.fp32_precision for switch in switches] == ["ieee", "tf32", "tf32"]
-    finally:
-        for switch, value in zip(switches, before, strict=True):
-            switch.fp32_precision = value
