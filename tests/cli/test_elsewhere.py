@@ -95,7 +95,7 @@ def test_options_of_tasks_without_tasks_are_refused(run, tiny, flag):
     [
         (("--on", "local", "--tasks-at-once", "0"), ("tasks-at-once", "0", "give a whole number")),
         (("--on", "local", "--gpus-per-worker", "-1"), ("gpus-per-worker", "-1", "give a whole number")),
-        (("--on", "local", "--gpus-per-worker", "1"), ("--gpus-per-worker 1", "0 CUDA devices", "give fewer")),
+        (("--on", "local", "--gpus-per-worker", "1"), ("--gpus-per-worker", "--device cpu", "leave one out")),
         (("--on", "local", "--slurm", "nonsense"), ("--slurm 'nonsense'", "give KEY=VALUE, such as partition=gpu")),
         (("--on", "local", "--slurm", "time=9"), ("--slurm gives options to Slurm", "leave it out")),
         (("--on", "local", "--ray-address", "auto"), ("--ray-address is of a Ray cluster", "leave it out")),
