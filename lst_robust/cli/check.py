@@ -21,9 +21,10 @@ HELP = """Hold the current records against a committed baseline, and fail when a
 
 A model regresses (exit code 1) when its metric is worse by more than the tolerance, the 95 % interval of the paired
 difference excludes zero, and p is below 0.05. A baseline that was written with `--no-bits` knows nothing of single
-images, so there are no pairs and no p: the tolerance and the interval decide. Missing cells, another protocol, suite
-version, normaliser or other images are code 3, a model without records is code 5: nothing passes unseen. With several
-such findings 1 goes before 3, and 3 before 5.
+images, so there are no pairs and no p: the tolerance and the interval decide. A metric that the baseline does not have,
+and several runs that fit one of its networks, are code 2. Missing cells, another protocol, suite version, normaliser or
+other images are code 3, a model without records is code 5: nothing passes unseen. With several such findings 1 goes
+before 3, and 3 before 5.
 
 **Examples**
 
