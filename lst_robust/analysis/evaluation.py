@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from lst_robust.analysis.sets import pixels_of_sets
+from lst_robust.analysis.image_sets import image_set_hashes
 from lst_robust.analysis.statistics import SharedDraws
 from lst_robust.analysis.summary import Summary, summarise
 from lst_robust.benchmark import Cell
@@ -67,8 +67,8 @@ class Evaluations:
     def summaries(self) -> list[Summary]:
         """All numbers of each network, in percent."""
         draws = SharedDraws() if len(self) > 1 else None
-        sets = pixels_of_sets([(one.run, one.records) for one in self.evaluations])
+        hashes = image_set_hashes([(one.run, one.records) for one in self.evaluations])
         return [
             replace(summarise(one.run, one.records, one.normaliser, draws=draws), pixels=pixels)
-            for one, pixels in zip(self.evaluations, sets, strict=True)
+            for one, pixels in zip(self.evaluations, hashes, strict=True)
         ]

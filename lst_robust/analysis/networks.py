@@ -12,11 +12,11 @@ from pathlib import Path
 from lst_robust.analysis.cell_intervals import error_intervals
 from lst_robust.analysis.collect import MeasuredRun, collect_runs, run_normaliser
 from lst_robust.analysis.folding import doubts, folded, trainings_of
+from lst_robust.analysis.image_sets import image_set_hashes
 from lst_robust.analysis.normalisers import Choice, chosen_normaliser
 from lst_robust.analysis.noted_ends import note_together
 from lst_robust.analysis.protocols import protocol_key
 from lst_robust.analysis.selection import choose
-from lst_robust.analysis.sets import pixels_of_sets
 from lst_robust.analysis.statistics import SharedDraws
 from lst_robust.analysis.summary import IntervalsOf, Summary, summarise, wanted_ends
 from lst_robust.arguments import path, yes_or_no
@@ -100,7 +100,7 @@ def collect_networks(
         summary = summarise(measured.run, measured.records, divisor, intervals=intervals, draws=draws)
         return MeasuredNetwork(replace(summary, pixels=pixels), (measured,), divisor)
 
-    networks = _told_apart(in_threads(network, runs, pixels_of_sets([(one.run, one.records) for one in runs])))
+    networks = _told_apart(in_threads(network, runs, image_set_hashes([(one.run, one.records) for one in runs])))
     for doubt in doubts([network.summary for network in networks]):
         logger.warning("%s", doubt)
     if fold_seeds:

@@ -11,12 +11,12 @@ from typing import Any, Literal, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from lst_robust.analysis import statistics
+from lst_robust.analysis.image_sets import image_set_hashes
 from lst_robust.analysis.metrics import METRICS, Metric, calibration_metrics, image_metrics
 from lst_robust.analysis.noted_ends import NamedEnds, Wanted, noted_ends
 from lst_robust.analysis.notes import notes
 from lst_robust.analysis.quantities import QUANTITIES, part
 from lst_robust.analysis.scores import all_corruptions, image_scores, mean_scores
-from lst_robust.analysis.sets import pixels_of_sets
 from lst_robust.arguments import instance
 from lst_robust.benchmark import CORRUPTIONS, SEVERITIES, Cell
 from lst_robust.errors import UsageError
@@ -165,7 +165,7 @@ def summarise(
         model=run.model,
         label=run.model.name,
         geometry=None if geometry is None else geometry.described(),
-        pixels=pixels_of_sets([(run, records)])[0],
+        pixels=image_set_hashes([(run, records)])[0],
         normaliser=normaliser.name if normaliser else None,
         normaliser_digest=normaliser.digest() if normaliser else None,
         metrics={metric.name: _plain(metric.of(errors, normaliser)) for metric in image_metrics()},

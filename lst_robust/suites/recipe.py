@@ -68,7 +68,7 @@ class Recipe(Config):
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
         if self.keep == "best" and self.evaluate_every is None:
-            raise ValueError("keep: best needs evaluate_every, which measures what is best")
+            raise ValueError("keep: best needs evaluate_every (--evaluate-every), which measures what is best")
         if self.accumulate * 2 > self.batch_size:
             raise ValueError(f"a batch of {self.batch_size} cannot be cut into {self.accumulate} parts of two images")
         return self

@@ -11,7 +11,7 @@ from lst_robust.records.indexed import numbers_of
 from lst_robust.records.record import Protocol, Record, Run, other_files
 
 
-def pixels_of_sets(runs: Sequence[tuple[Run, Mapping[Cell, Record]]]) -> list[str | None]:
+def image_set_hashes(runs: Sequence[tuple[Run, Mapping[Cell, Record]]]) -> list[str | None]:
     """For each run a hash of its clean images, and where its cells were read from official files, or made by a
     corruption of one's own, of these files or this code as well. runs: each with its records.
 
