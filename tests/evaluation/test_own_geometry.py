@@ -129,7 +129,7 @@ def test_tables_never_mix_the_two_and_networks_with_their_own_stand_together(net
     path.write_text(json.dumps(suite.model_dump(mode="json")))
     table = groups(robustness_table(collect_summaries(tmp_path / "r", str(path), "none")))
     assert sorted((group.protocol["preprocess"], len(group.frame)) for group in table) == [("model", 2), ("suite", 2)]
-    with pytest.raises(LstRobustError, match="pairs"):
+    with pytest.raises(LstRobustError, match="several runs that are of several protocols"):
         lst_robust.compare("timm:test_efficientnet", "timm:test_resnet", suite=str(path), results_dir=tmp_path / "r")
 
 

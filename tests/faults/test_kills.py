@@ -102,14 +102,14 @@ def test_killed_while_it_moves_a_file_to_its_place_a_set_ends_with_the_same_byte
     run, tiny, monkeypatch, format, moment
 ):
     run(*CORRUPT, format, "whole")
-    count, replace = iter(range(1, 10**9)), os.replace
+    moved, replace = [], os.replace
 
-    def dying(*arguments) -> None:
-        now = next(count) == 3
-        if now and moment == "before a move":
+    def dying(source: Path, target: Path) -> None:
+        if len(moved) == 2 and moment == "before a move":
             os.kill(os.getpid(), signal.SIGKILL)
-        replace(*arguments)
-        if now:
+        replace(source, target)  # refused where the folder is missing: it is made then, and the move tried again
+        moved.append(target)
+        if len(moved) == 3:
             os.kill(os.getpid(), signal.SIGKILL)
 
     with monkeypatch.context() as patched:
