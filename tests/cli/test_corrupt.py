@@ -83,7 +83,7 @@ def test_two_ranks_give_the_same_bytes(run, tmp_path, format):
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)  # one of them speaks, for both
