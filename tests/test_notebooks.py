@@ -48,6 +48,7 @@ def test_it_is_committed_without_outputs(path):
     assert cells and all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_is_measured_and_drawn(tmp_path, monkeypatch):
     notebook = executed(ROOT / "docs" / "notebooks" / "own_network.ipynb", tmp_path, monkeypatch)
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

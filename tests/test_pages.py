@@ -1,5 +1,6 @@
 """Every bash and python block of README.md and docs/ runs here, runs in the test that `TRIED_BY` names, or says in its
-first line what it needs that does not come with the package. Blocks that take long run with -m slow."""
+first line what it needs that does not come with the package. Those of docs/ run with -m slow, and so
+do those of README.md that take long."""
 
 from __future__ import annotations
 
@@ -47,9 +48,13 @@ OURS = [block for block in blocks("bash", "python") if block.page not in TRIED_B
 
 
 def marked(kind: str) -> list:
-    """The blocks of that language that run here, those that take long only with -m slow."""
+    """The blocks of that language that run here. Without -m slow only those of README.md that take no time."""
+
+    def marks(block: Block) -> list[pytest.MarkDecorator]:
+        return [pytest.mark.slow] if block.takes or block.page != "README.md" else []
+
     return [
-        pytest.param(block, id=f"{block.page}-{block.number}", marks=[pytest.mark.slow] if block.takes else [])
+        pytest.param(block, id=f"{block.page}-{block.number}", marks=marks(block))
         for block in OURS
         if block.language == kind and not block.needs
     ]

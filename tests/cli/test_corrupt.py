@@ -52,7 +52,7 @@ def test_a_suites_images_become_a_set_that_can_be_checked(run, tiny):
     assert broken.exit_code == 3 and "contrast/3 has changed" in broken.stderr and len(broken.stderr.splitlines()) == 2
 
 
-@pytest.mark.parametrize("format", ["tree", "npy"])
+@pytest.mark.parametrize("format", [pytest.param("tree", marks=pytest.mark.slow), "npy"])
 def test_a_killed_run_goes_on_and_gives_the_same_bytes(run, tmp_path, format):
     """SIGKILL as soon as something is finished: 500 digits are four chunks of work."""
     asked = ("corrupt", "--suite", "digits-c", *CHEAP, "--format", format, "-j", "1", "--json")

@@ -145,7 +145,7 @@ def test_a_worker_of_another_release_says_which_they_are(task, monkeypatch):
     assert "\n" not in str(raised.value) and "install the same release" in str(raised.value)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("signum", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
 def test_a_worker_that_is_ended_loses_the_cell_in_hand_and_no_more(task, work, undisturbed, signum):
     (work / "slow").write_text("0.1")
     whole = replace(task, cells=task.plans[0].cells)

@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.faults.tally import Snapshot, lost
 from tests.fixtures.commands import parsed
 from tests.fixtures.processes import EVAL, KEPT, SIGNALS, appears, locked
+
+pytestmark = pytest.mark.slow
 
 SHARED = """
 import os, signal, time

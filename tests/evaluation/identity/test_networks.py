@@ -133,7 +133,9 @@ def test_two_runs_of_one_network_have_two_names_in_a_table(evaluate, tmp_path, m
         assert len(selected.entries) == 1
 
 
-@pytest.mark.parametrize("name", ["lst18", "lst20", "resnet18"])
+@pytest.mark.parametrize(
+    "name", ["lst20", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lst18", "resnet18"))]
+)
 def test_threads_kernels_and_precision_are_no_other_network(evaluate, monkeypatch, name):
     torch.manual_seed(0)
     model = lst_robust.create_model(name, 10, image_size=32)

@@ -106,6 +106,7 @@ def written(path: Path) -> list[np.ndarray]:
     return arrays
 
 
+@pytest.mark.slow  # with warnings as errors; test_chain.py and others run what is compiled without
 def test_every_kernel_compiles(processor, tmp_path) -> None:
     for source in KERNELS:
         flags = [*KERNEL_FLAGS, "-DLST_WIDTH=4", "-Wall", "-Werror", "-c", "-o", str(tmp_path / f"{source}.o")]
