@@ -83,8 +83,16 @@ def test_names_are_text_and_nothing_else(name: str) -> None:
     assert name == "network_curves" or any(HARD[0] in text for text in shown)  # that one's name is its page's title
 
 
-@EVERY
-@pytest.mark.parametrize("format", ["pdf", "svg", "png"])
+def all_files() -> list:
+    """Every figure in every format. Without -m slow: every figure as png, and one figure in the other formats."""
+    return [
+        pytest.param(name, format, marks=[] if format == "png" or name == "forest" else pytest.mark.slow)
+        for name in EXAMPLES
+        for format in ("pdf", "svg", "png")
+    ]
+
+
+@pytest.mark.parametrize(("name", "format"), all_files())
 def test_files_are_equal_byte_for_byte(name: str, format: str) -> None:
     first = file_of_three(name, format)
     assert first == as_bytes(EXAMPLES[name].figure(3), format)
