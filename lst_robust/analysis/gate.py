@@ -43,8 +43,8 @@ class Finding:
 
     model: its name, with seed, options and what differs in the protocol where the baseline has it several times.
     paired: whether the difference was taken image by image, or the baseline has no bits for that.
-    corruptions: the differences of those it is made of that got worse, by more than chance explains (Holm's correction
-        over all of them); worst first.
+    corruptions: the differences of those it is made of that got worse, by more than chance explains; worst first.
+        With bits Holm's correction is over all of them; without bits each stands for itself.
     p_value: that nothing has changed, from the images that differ; None without their bits.
     """
 

@@ -26,7 +26,7 @@ class LocalExecutor:
     Each is a pool of one: when it is killed, the task in its hands fails, and no other. A new process takes its place,
     and so it does after a task that has raised an error, which may have left a device or a library in no good state.
     They end when this process does. gpus: how many CUDA devices each one sees; 0: all. threads: how many each
-    computes with; None: torch's default, one for each core.
+    computes with, or fewer where OMP_NUM_THREADS says so; None: torch's default, one for each core.
     """
 
     def __init__(self, workers: int, gpus: int = 0, threads: int | None = None) -> None:
@@ -139,12 +139,20 @@ def _begin_worker(devices: str | None, threads: int | None) -> None:
     if devices is not None:
         os.environ[VISIBLE] = devices
     if threads is not None:
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # torch asks when it is imported, which is later mostly
-        if "torch" in sys.modules:
-            sys.modules["torch"].set_num_threads(threads)
+        _compute_by(threads)
     driver = parent_process()
     if driver is not None:
         threading.Thread(target=_end_with, args=(driver.sentinel,), name="driver", daemon=True).start()
+
+
+def _compute_by(threads: int) -> None:
+    """torch computes with so many threads, or with fewer where the user's OMP_NUM_THREADS says so."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        threads = min(threads, int(asked))
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # torch asks when it is imported, which is later mostly
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
 
 
 def _end_with(sentinel: int) -> None:

@@ -124,7 +124,8 @@ def _checked_work(work: Given | Sequence[Given]) -> list[Given]:
 def _adapted(executor: Any, at_once: int, threads: int | None) -> Any:
     """What the driver can work with."""
     if executor is None:
-        return LocalExecutor(at_once, threads=threads or max(available_cores() // at_once, 1))
+        cores = available_cores()
+        return LocalExecutor(at_once, threads=max(cores // at_once, 1) if threads is None else threads or cores)
     if type(executor).__module__.partition(".")[0] == "submitit":
         return SubmititExecutor(executor)
     if not callable(getattr(executor, "submit", None)):

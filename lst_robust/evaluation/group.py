@@ -37,7 +37,8 @@ class NetworkGroup:
 
     @property
     def is_full(self) -> bool:
-        return self._bytes >= NETWORK_BYTES or len(self.plans) >= MOST_NETWORKS
+        in_memory = sum(plan.prepared is not None for plan in self.plans)
+        return self._bytes >= NETWORK_BYTES or in_memory >= MOST_NETWORKS
 
     def prepare(self, request: EvalRequest) -> Prepared:
         """The network of a request in memory, with the images that it shares. Networks that are there already make room

@@ -77,7 +77,8 @@ def feature_statistics(
     cells = cells_of(options)
     subjects = with_labels(_subjects(requests, files, words))
     if also_untrained:
-        subjects += [as_untrained(subject) for subject in subjects]
+        with full_precision(requests[0].device):  # they compute the statistics of their BNs
+            subjects += [as_untrained(subject) for subject in subjects]
     collectors = [Collector(subject, cells, step, threshold) for subject in subjects]
     _measure(collectors, cells, requests[0])
     return FeatureStatistics(

@@ -70,7 +70,9 @@ def robustness_table(
     0 to 2), NaN where cells are missing.
 
     The row index has the levels PROTOCOL and "model", the columns are those of `table_columns`; rows of one protocol
-    stand together in the order given. Means of which results state the 95 % interval are followed by columns with its
+    stand together in the order given. Results of cells from official files, or with corruptions of your own, stand
+    together where they have the same files and code in all cells: summarise such networks in one call, which knows the
+    cells that each lacks. Means of which results state the 95 % interval are followed by columns with its
     ends (see ENDS), unless intervals is False. Where a result is a mean over trainings, a value is followed by its
     standard deviation over them (see SPREAD), and the last column, TRAININGS, has their number. A corruption's column
     holds its CE, or without a normaliser its mean error over the severities measured. A corruption that is not one of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,24 +50,46 @@ def full_precision(device: torch.device) -> Iterator[None]:
 
 
 def _forbid_tf32() -> Callable[[], None]:
-    """Returns what sets the switches back."""
-    cudnn: Any = torch.backends.cudnn
-    try:
-        convolutions, products = cudnn.allow_tf32, torch.get_float32_matmul_precision()
-    except RuntimeError:  # somebody has set torch's newer switches, and then it refuses to read the older ones
-        switches = (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul)
-        before = [switch.fp32_precision for switch in switches]
+    """Returns what sets the switches back.
 
-        def set_newer(values: Sequence[str]) -> None:
-            for switch, value in zip(switches, values, strict=True):
+    torch has older switches, and newer ones from 2.9 on. The older ones are used where they are enough: a network's own
+    code may read them, which torch refuses once a newer one has been set.
+    """
+    newer = _newer_switches()
+    before = [switch.fp32_precision for switch in newer]
+    older = _older_values()
+    if older is not None:
+        _set_older(False, "highest")
+    for switch in newer:
+        if switch.fp32_precision == "tf32":
+            switch.fp32_precision = "ieee"
+
+    def set_back() -> None:
+        if older is not None:
+            _set_older(*older)
+        for switch, value in zip(newer, before, strict=True):  # of which the older ones change some, for CPUs as well
+            if switch.fp32_precision != value:
                 switch.fp32_precision = value
 
-        set_newer(["ieee"] * len(switches))
-        return lambda: set_newer(before)
+    return set_back
 
-    def set_older(convolutions: bool, products: str) -> None:
-        cudnn.allow_tf32 = convolutions
-        torch.set_float32_matmul_precision(products)
 
-    set_older(False, "highest")
-    return lambda: set_older(convolutions, products)
+def _newer_switches() -> list[Any]:
+    """Of convolutions, recurrent networks and products on CUDA, and of products on a CPU; none in an older torch."""
+    backends: Any = torch.backends
+    if not hasattr(backends.cudnn, "conv"):
+        return []
+    return [backends.cudnn.conv, backends.cudnn.rnn, backends.cuda.matmul, backends.mkldnn.matmul]
+
+
+def _older_values() -> tuple[bool, str] | None:
+    """None where torch refuses to say them, because somebody has set newer switches to something else."""
+    try:
+        return torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return None
+
+
+def _set_older(convolutions: bool, products: str) -> None:
+    torch.backends.cudnn.allow_tf32 = convolutions
+    torch.set_float32_matmul_precision(products)

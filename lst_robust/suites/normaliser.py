@@ -110,7 +110,10 @@ def require_own_name(normaliser: Normaliser) -> None:
     """ValueError for one that is called as a published one but has other errors."""
     name = normaliser.name
     if name in NAMED and normaliser.digest() != NAMED[name]().digest():
-        raise ValueError(f"name: {name!r} means a published normaliser, and these errors are others: choose another")
+        raise ValueError(
+            f"name: {name!r} means a published normaliser, and these errors are others, or there are more of them: "
+            "choose another name"
+        )
 
 
 def caution(name: str | None) -> str | None:

@@ -56,9 +56,17 @@ def threads_of_torch() -> tuple[int, str | None]:
     return torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
 
 
-def test_a_worker_computes_by_the_threads_that_it_is_given():
-    with LocalExecutor(1, threads=1) as one:
-        assert one.submit(threads_of_torch).result() == (1, "1")
+@pytest.mark.parametrize(
+    ("variable", "threads", "expected"), [(None, 2, 2), ("4", 1, 1), ("1", 2, 1), ("0", 1, 1), ("2,1", 1, 1)]
+)
+def test_a_worker_computes_by_the_threads_that_it_is_given_and_no_more_than_the_user_allows(
+    variable, threads, expected, monkeypatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    if variable is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    with LocalExecutor(1, threads=threads) as one:
+        assert one.submit(threads_of_torch).result() == (expected, str(expected))
 
 
 def test_a_worker_that_is_killed_is_replaced_and_its_task_alone_is_tried_again(executor, tmp_path, monkeypatch, caplog):

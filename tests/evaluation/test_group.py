@@ -71,7 +71,8 @@ def test_the_images_of_one_size_are_let_go_before_the_next_are_decoded(request_o
     assert alive == [2, 1]
 
 
-def test_a_network_with_nothing_to_do_does_not_stay_in_memory(request_of):
+def test_a_network_with_nothing_to_do_does_not_stay_in_memory(request_of, monkeypatch):
+    monkeypatch.setattr(module, "MOST_NETWORKS", 1)
     lst_robust.run_request(request_of(PixelSum()))
     group = NetworkGroup()
     add(group, request_of(PixelSum()))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -42,19 +45,32 @@ def test_the_last_thread_that_leaves_sets_the_switches_back(before):
     assert older() == before
 
 
+NEWER = """
+import torch
+from lst_robust.runtime.full_precision import full_precision
+
+b = torch.backends
+switches = (b.cudnn.conv, b.cudnn.rnn, b.cuda.matmul, b.mkldnn.matmul)
+values = lambda: [switch.fp32_precision for switch in switches]
+{set}
+before = values()
+with full_precision(torch.device("cuda")):
+    assert "tf32" not in values()[:3], values()
+assert values() == before, (values(), before)
+"""
+
+
 @pytest.mark.skipif(not HAS_NEWER, reason="this torch has no such switches")
-def test_it_stands_beside_the_newer_switches():
-    """torch refuses to read the older ones where the newer ones were set."""
-    switches = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
-    before = [switch.fp32_precision for switch in switches]
-    try:
-        for switch, value in zip(switches, ("ieee", "tf32", "tf32"), strict=True):
-            switch.fp32_precision = value
-        with pytest.raises(RuntimeError):
-            _ = torch.backends.cudnn.allow_tf32
-        with full_precision(CUDA):
-            assert [switch.fp32_precision for switch in switches] == ["ieee"] * 3
-        assert [switch.fp32_precision for switch in switches] == ["ieee", "tf32", "tf32"]
-    finally:
-        for switch, value in zip(switches, before, strict=True):
-            switch.fp32_precision = value
+@pytest.mark.parametrize(
+    "set",
+    [
+        "",
+        "b.cuda.matmul.allow_tf32 = True",
+        "b.fp32_precision = 'tf32'; torch.set_float32_matmul_precision('high')",
+        "b.cudnn.fp32_precision = 'tf32'; b.cuda.matmul.allow_tf32 = True",
+        "b.cudnn.conv.fp32_precision = 'ieee'; b.cudnn.rnn.fp32_precision = b.cuda.matmul.fp32_precision = 'tf32'",
+    ],
+)
+def test_it_stands_beside_the_newer_switches(set):
+    """In a process of its own, because what was set once cannot be unset in every case."""
+    subprocess.run([sys.executable, "-c", NEWER.format(set=set)], check=True)
