@@ -20,7 +20,7 @@ from lst_robust.suites import load_suite
 
 RESULTS = Path(__file__).parents[1] / "results" / "published"
 TRAININGS = {
-    "cifar10-jpeg": {"alexnet": 1, "resnet20": 3, "senet20": 3, "cbam20": 3, "lst20": 3, "lst20-relu": 3},
+    "cifar10-jpeg": {"alexnet": 1, "resnet20": 5, "senet20": 3, "cbam20": 3, "lst20": 5, "lst20-relu": 5},
     "fashion-c": {"alexnet": 3, "resnet20": 5, "senet20": 3, "cbam20": 3, "lst20": 5, "lst20-relu": 5},
 }
 
