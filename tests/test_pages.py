@@ -1,6 +1,6 @@
 """Every bash and python block of README.md and docs/ runs here, runs in the test that `TRIED_BY` names, or says in its
-first line what it needs that does not come with the package. Those of docs/ run with -m slow, and so
-do those of README.md that take long."""
+first line what it needs that does not come with the package. Those of docs/
+run with -m slow, and so do those of README.md that take long."""
 
 from __future__ import annotations
 

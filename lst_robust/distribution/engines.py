@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from lst_robust.arguments import optional, whole_number, wrong
-from lst_robust.distribution.local import LocalExecutor
+from lst_robust.distribution.local import LocalExecutor, share_of_cores
 from lst_robust.distribution.ray_cluster import RayExecutor, require_ray
 from lst_robust.distribution.slurm import require_slurm, slurm_executor
 from lst_robust.distribution.slurm_options import GPUS, parameters_of
 from lst_robust.errors import UsageError
-from lst_robust.runtime.cores import available_cores
 
 if TYPE_CHECKING:  # what corrupts needs no networks
     from lst_robust.analysis.evaluation import Evaluations
@@ -105,7 +104,7 @@ class Engine:
             raise UsageError(f"--gpus-per-worker {self.gpus}: this machine has {devices} CUDA devices: give fewer")
         gpus = min(1, devices) if self.gpus is None else self.gpus
         at_once = self.at_once or (devices // gpus if gpus else PROCESSES)
-        threads = self.threads or max(available_cores() // at_once, 1)
+        threads = self.threads or share_of_cores(at_once)
         executor = LocalExecutor(at_once, gpus, threads)
         return Place(executor, at_once, self._device(gpus), None if self.threads else threads)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from lst_robust.distribution.pickled import call_pickled, pickled
 from lst_robust.errors import UsageError
+from lst_robust.runtime.cores import available_cores
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 QUIET = "ignore::UserWarning:multiprocessing.resource_tracker"
@@ -117,6 +118,11 @@ def _devices(place: int, gpus: int) -> str | None:
 
         visible = [str(number) for number in range(torch.cuda.device_count())]
     return ",".join(visible[(place * gpus + step) % len(visible)] for step in range(gpus)) if visible else ""
+
+
+def share_of_cores(workers: int) -> int:
+    """Threads of each of so many workers on this machine."""
+    return max(available_cores() // workers, 1)
 
 
 def _start_quiet_tracker() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from lst_robust.analysis.evaluation import Evaluations
 from lst_robust.arguments import instance, items, optional, text, whole_number
 from lst_robust.distribution.driver import Driver, queue_of
-from lst_robust.distribution.local import LocalExecutor
+from lst_robust.distribution.local import LocalExecutor, share_of_cores
 from lst_robust.distribution.outcome import Outcome
 from lst_robust.distribution.planning import Given, Workers, planned_networks, request_of, tasks_of
 from lst_robust.distribution.schedule import RETRIES, Schedule
@@ -21,7 +21,6 @@ from lst_robust.errors import LstRobustError, NothingToEvaluateError, UsageError
 from lst_robust.evaluation.plan import EvalPlan
 from lst_robust.evaluation.request import EvalRequest, require_alike
 from lst_robust.records.store import Store
-from lst_robust.runtime.cores import available_cores
 from lst_robust.runtime.rank import rank_and_world
 
 MOST = 100_000  # tasks at a time
@@ -124,8 +123,9 @@ def _checked_work(work: Given | Sequence[Given]) -> list[Given]:
 def _adapted(executor: Any, at_once: int, threads: int | None) -> Any:
     """What the driver can work with."""
     if executor is None:
-        cores = available_cores()
-        return LocalExecutor(at_once, threads=max(cores // at_once, 1) if threads is None else threads or cores)
+        if threads is None:
+            threads = share_of_cores(at_once)
+        return LocalExecutor(at_once, threads=threads or share_of_cores(1))  # 0: all cores for each
     if type(executor).__module__.partition(".")[0] == "submitit":
         return SubmititExecutor(executor)
     if not callable(getattr(executor, "submit", None)):

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from lst_robust.distribution import engines
+from lst_robust.distribution import local, run
 from lst_robust.distribution.engines import Engine
 from lst_robust.distribution.local import LocalExecutor
 from lst_robust.errors import UsageError
@@ -54,10 +54,16 @@ def test_ray_that_is_not_installed_is_named_with_the_mend(monkeypatch):
 )
 def test_on_this_machine_cores_and_devices_are_shared_out(monkeypatch, devices, options, place):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
-    monkeypatch.setattr(engines, "available_cores", lambda: 8)
+    monkeypatch.setattr(local, "available_cores", lambda: 8)
     made = Engine("local", **options)._local([])
     assert isinstance(made.executor, LocalExecutor)
     assert (made.at_once, made.device, made.threads) == place
+
+
+@pytest.mark.parametrize(("threads", "each"), [(None, 4), (0, 8), (3, 3)])
+def test_without_an_executor_workers_share_the_cores_unless_their_threads_are_named(monkeypatch, threads, each):
+    monkeypatch.setattr(local, "available_cores", lambda: 8)
+    assert run._adapted(None, 2, threads)._threads == each
 
 
 def test_more_devices_than_there_are_are_refused(monkeypatch):

@@ -52,7 +52,7 @@ from lst_robust.runtime.full_precision import full_precision
 b = torch.backends
 switches = (b.cudnn.conv, b.cudnn.rnn, b.cuda.matmul, b.mkldnn.matmul)
 values = lambda: [switch.fp32_precision for switch in switches]
-{set}
+{setting}
 before = values()
 with full_precision(torch.device("cuda")):
     assert "tf32" not in values()[:3], values()
@@ -62,7 +62,7 @@ assert values() == before, (values(), before)
 
 @pytest.mark.skipif(not HAS_NEWER, reason="this torch has no such switches")
 @pytest.mark.parametrize(
-    "set",
+    "setting",
     [
         "",
         "b.cuda.matmul.allow_tf32 = True",
@@ -71,6 +71,6 @@ assert values() == before, (values(), before)
         "b.cudnn.conv.fp32_precision = 'ieee'; b.cudnn.rnn.fp32_precision = b.cuda.matmul.fp32_precision = 'tf32'",
     ],
 )
-def test_it_stands_beside_the_newer_switches(set):
+def test_it_stands_beside_the_newer_switches(setting):
     """In a process of its own, because what was set once cannot be unset in every case."""
-    subprocess.run([sys.executable, "-c", NEWER.format(set=set)], check=True)
+    subprocess.run([sys.executable, "-c", NEWER.format(setting=setting)], check=True)
